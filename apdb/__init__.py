@@ -1,0 +1,1 @@
+"""Where results go: the alert production database (APDB)."""

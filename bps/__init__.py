@@ -1,0 +1,1 @@
+"""What to run: the campaign, its plan, and the BPS submit configs made from them."""

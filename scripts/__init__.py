@@ -1,0 +1,1 @@
+"""The doors: the ``apcampaign`` command, one click command per file."""

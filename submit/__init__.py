@@ -1,0 +1,1 @@
+"""Makes it happen: submission, the chain of the two steps, and the ledger of runs."""
