@@ -1,1 +1,47 @@
-"""What science: the pipelines of the two steps, on top of Rubin's ``ap_pipe`` (``$AP_PIPE_DIR``)."""
+"""What science: the pipelines of the two steps, on top of Rubin's ``ap_pipe`` (``$AP_PIPE_DIR``).
+
+``ApTemplate-DC2.yaml`` builds good-seeing templates; ``ApPipe-DC2.yaml`` difference-images against them and
+fills the APDB.
+"""
+
+__all__ = ["find_pipeline"]
+
+from importlib import resources
+from pathlib import Path
+
+from ..common.errors import PipelineError
+
+
+def find_pipeline(name: str) -> str:
+    """Find a pipeline file by the name of one that comes with this room, or by path.
+
+    Parameters
+    ----------
+    name
+        ``ApPipe-DC2.yaml``, a path, or a path that begins with an environment variable such as
+        ``$AP_PIPE_DIR/…``; each may end in ``#subset``.
+
+    Returns
+    -------
+    location
+        The absolute path (relative ones would be sought in the working directory of the jobs), with the
+        subset if there is one. A location with a variable is returned as it is: the jobs expand it.
+
+    Raises
+    ------
+    PipelineError
+        If there is no such file.
+    """
+    file, mark, subset = name.partition("#")
+    if "$" in file:
+        return name
+    ours = Path(str(resources.files(__package__)))
+    path = Path(file) if "/" in file else ours / file
+    if not path.is_file() and Path(file).is_file():
+        path = Path(file)
+    if not path.is_file():
+        names = ", ".join(sorted(entry.name for entry in ours.glob("*.yaml")))
+        raise PipelineError(
+            f"pipeline: there is no file {file!r}; expected one of {names}, or the path of a pipeline file"
+        )
+    return f"{path.resolve()}{mark}{subset}"

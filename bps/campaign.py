@@ -1,0 +1,213 @@
+"""The campaign: what one alert production campaign is, checked before anything is done with it."""
+
+__all__ = ["ApdbSettings", "Campaign", "StepSettings"]
+
+import getpass
+import re
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    model_validator,
+)
+
+from ..common.secrets import split_password
+from .query import check_where
+
+BANDS = "ugrizy"
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+# What Butler allows, and a shell, a DAG and a file system all carry unharmed.
+_COLLECTION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+:@-]*(/[A-Za-z0-9_.+:@-]+)*")
+_PLACEHOLDER = re.compile(r"\{(\w*)\}")
+
+
+def _check_name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError(
+            f"{value!r} is not a campaign name; expected letters, digits, '.', '_' and '-', starting with a "
+            "letter or digit, such as 'dc2-test-med-1'"
+        )
+    return value
+
+
+def _check_collection(value: str) -> str:
+    if not _COLLECTION.fullmatch(value):
+        raise ValueError(
+            f"{value!r} is not a collection name; expected words of letters, digits and _.+:@- joined by '/', "
+            "such as '2.2i/defaults/test-med-1'"
+        )
+    return value
+
+
+def _check_collection_template(value: str) -> str:
+    for word in _PLACEHOLDER.findall(value):
+        if word not in ("operator", "name"):
+            raise ValueError(f"{{{word}}} is unknown in {value!r}; valid are {{operator}} and {{name}}")
+    _check_collection(_PLACEHOLDER.sub("x", value))
+    return value
+
+
+def _check_band(value: str) -> str:
+    if len(value) != 1 or value not in BANDS:
+        raise ValueError(f"{value!r} is not a band; valid bands are {', '.join(BANDS)}")
+    return value
+
+
+def _split_words(value: Any) -> Any:
+    """Take ``"3828 3829"`` or ``"3828,3829"`` as a list, as Make variables and the environment give it."""
+    if isinstance(value, str):
+        return value.replace(",", " ").split()
+    return [value] if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _check_apdb_url(value: str) -> str:
+    bare, password = split_password(value)
+    if password is not None:
+        raise ValueError(
+            f"the URL {bare!r} holds a password; a campaign keeps none: put it into ~/.pgpass (chmod 600) or "
+            "name a file of credentials in $LSST_DB_AUTH"
+        )
+    if not re.match(r"(postgresql|sqlite)(\+\w+)?://", value):
+        raise ValueError(
+            f"{value!r} is not an APDB URL; expected postgresql://user@host/db or sqlite:///file"
+        )
+    return value
+
+
+Name = Annotated[str, AfterValidator(_check_name)]
+Collection = Annotated[str, AfterValidator(_check_collection)]
+Collections = Annotated[tuple[Collection, ...], BeforeValidator(_split_words), Field(min_length=1)]
+CollectionTemplate = Annotated[str, AfterValidator(_check_collection_template)]
+Tracts = Annotated[tuple[NonNegativeInt, ...], BeforeValidator(_split_words), Field(min_length=1)]
+Bands = Annotated[
+    tuple[Annotated[str, AfterValidator(_check_band)], ...],
+    BeforeValidator(_split_words),
+    Field(min_length=1),
+]
+Where = Annotated[str, AfterValidator(check_where), Field(min_length=1)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class StepSettings(_Model):
+    """What is particular to one step.
+
+    Parameters
+    ----------
+    pipeline
+        A pipeline file of `apcampaign.pipelines`, or a path, with ``#subset`` if only a part shall run.
+        The guide's word ``pipelineYaml`` is accepted.
+    input_collections
+        Where this step's raw images are, if not where the campaign's are (``inCollection``).
+    where
+        More conditions for this step's data query, joined by AND to those of the campaign.
+    data_query
+        The whole data query (``dataQuery``), instead of the one made from instrument, skymap, tracts,
+        bands and ``where``.
+    bps
+        BPS settings for this step only, merged last.
+    """
+
+    pipeline: str = Field(min_length=1, validation_alias=AliasChoices("pipeline", "pipelineYaml"))
+    input_collections: Collections | None = Field(default=None, alias="inCollection")
+    where: Where | None = None
+    data_query: Where | None = Field(default=None, alias="dataQuery")
+    bps: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_query(self) -> "StepSettings":
+        if self.where and self.data_query:
+            raise ValueError(
+                "give 'where' (added to the campaign's query) or 'dataQuery' (instead of it), not both"
+            )
+        return self
+
+
+class ApdbSettings(_Model):
+    """Which alert production database the campaign fills.
+
+    Parameters
+    ----------
+    url
+        ``postgresql://user@host/database`` or ``sqlite:///file``, without a password.
+    namespace
+        The PostgreSQL schema; by default derived from the campaign's name.
+    config
+        A ready configuration: the URI of its file or ``label:NAME``; then ``url`` is not given.
+    """
+
+    url: Annotated[str, AfterValidator(_check_apdb_url)] | None = None
+    namespace: str | None = None
+    config: str | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "ApdbSettings":
+        if self.config and (self.url or self.namespace):
+            raise ValueError(
+                "give 'url' (and 'namespace') of an APDB to make, or the 'config' of a ready one, not both"
+            )
+        return self
+
+
+class Campaign(_Model):
+    """One alert production campaign.
+
+    Parameters
+    ----------
+    name
+        Part of file names, collections and the APDB's namespace.
+    butler
+        URI or path of the Butler repository.
+    instrument, skymap
+        Names as registered in the repository.
+    tracts
+        Tracts of the skymap for which templates are built and difference imaging is run.
+    bands
+        Bands to process; all if not given.
+    input_collections
+        Collections with raws, calibrations, reference catalogues and skymap (``inCollection``).
+    output_collection
+        Where the campaign's collections go (``outCollection``); each step appends its name.
+    where
+        More conditions for the data queries of both steps.
+    operator
+        Whose campaign it is; the login name by default.
+    templates, diffim
+        The two steps.
+    apdb
+        The database that the second step fills.
+    site
+        A file of ``bps/sites`` without its ending, or a path.
+    bps
+        Anything else BPS understands, for both steps, merged last.
+    """
+
+    name: Name
+    butler: str = Field(min_length=1)
+    instrument: str = Field(default="LSSTCam-imSim", pattern=r"^[A-Za-z0-9_-]+$")
+    skymap: str = Field(default="DC2", pattern=r"^[A-Za-z0-9_.-]+$")
+    tracts: Tracts
+    bands: Bands | None = None
+    input_collections: Collections = Field(alias="inCollection")
+    output_collection: CollectionTemplate = Field(default="u/{operator}/{name}", alias="outCollection")
+    where: Where | None = None
+    operator: Name = Field(default_factory=getpass.getuser)
+    templates: StepSettings = StepSettings(pipeline="ApTemplate-DC2.yaml")
+    diffim: StepSettings = StepSettings(pipeline="ApPipe-DC2.yaml")
+    apdb: ApdbSettings = ApdbSettings()
+    site: str = Field(default="local", min_length=1)
+    bps: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def root_collection(self) -> str:
+        """The collection name that every step's output starts with."""
+        return self.output_collection.format(operator=self.operator, name=self.name)

@@ -1,0 +1,41 @@
+"""YAML data that comes with this room, and the joining of mappings."""
+
+__all__ = ["merge", "read_mapping"]
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..common.errors import CampaignError
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Read a YAML file that holds a mapping.
+
+    Raises
+    ------
+    CampaignError
+        If it cannot be read or holds something else.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise CampaignError(f"{path} cannot be read as YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise CampaignError(f"{path} does not hold a mapping; expected lines such as 'computeSite: local'")
+    return content
+
+
+def merge(*mappings: Mapping[str, Any]) -> dict[str, Any]:
+    """Join mappings into a new one, section by section; what comes later wins."""
+    result: dict[str, Any] = {}
+    for mapping in mappings:
+        for key, value in mapping.items():
+            if isinstance(value, Mapping):
+                inner = result.get(key)
+                result[key] = merge(inner if isinstance(inner, Mapping) else {}, value)
+            else:
+                result[key] = value
+    return result

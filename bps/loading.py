@@ -1,0 +1,129 @@
+"""Reading a campaign: defaults < file < environment < flags, and sentences for what is wrong with it."""
+
+__all__ = ["DEFAULT_FILE", "ENVIRONMENT", "load_campaign"]
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from ..common.errors import CampaignError
+from .campaign import ApdbSettings, Campaign, StepSettings
+
+DEFAULT_FILE = "campaign.yaml"
+
+#: Environment variables that override the campaign file, and the key each one sets.
+ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
+    "APCAMPAIGN_BUTLER": ("butler",),
+    "APCAMPAIGN_TRACTS": ("tracts",),
+    "APCAMPAIGN_BANDS": ("bands",),
+    "APCAMPAIGN_SITE": ("site",),
+    "APCAMPAIGN_DB": ("apdb", "url"),
+    "APCAMPAIGN_NAMESPACE": ("apdb", "namespace"),
+}
+
+
+def load_campaign(
+    path: Path,
+    *,
+    flags: Mapping[tuple[str, ...], Any] | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> Campaign:
+    """Read a campaign file and what overrides it.
+
+    Parameters
+    ----------
+    path
+        The campaign file.
+    flags
+        What was given on the command line: values by key path, such as ``("apdb", "url")``; `None` values
+        are passed over.
+    environment
+        Variables named in `ENVIRONMENT`; empty ones are passed over.
+
+    Raises
+    ------
+    CampaignError
+        If the file cannot be read or its content cannot be used. All mistakes are named at once.
+    """
+    content = _read(path)
+    sources = dict.fromkeys(content, str(path))
+    for variable, keys in ENVIRONMENT.items():
+        if value := environment.get(variable):
+            _override(content, keys, value)
+            sources[".".join(keys)] = f"${variable}"
+    for keys, value in (flags or {}).items():
+        if value is not None:
+            _override(content, keys, value)
+            sources[".".join(keys)] = "the command line"
+    try:
+        return Campaign.model_validate(content)
+    except ValidationError as error:
+        sentences = [_sentence(details, sources, str(path)) for details in error.errors(include_url=False)]
+        raise CampaignError("\n".join(sentences)) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CampaignError(
+            f"there is no campaign file {path}; name one with --campaign FILE (or make CAMPAIGN=FILE), "
+            "or copy the campaign.yaml that comes with apcampaign"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise CampaignError(f"the campaign file {path} cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise CampaignError(f"the campaign file {path} is not YAML: {error}") from error
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise CampaignError(
+            f"the campaign file {path} is not a mapping; expected lines such as 'name: dc2-test-med-1'"
+        )
+    return content
+
+
+def _override(content: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:
+    """Set one value; a ready APDB ``config`` gives way to a URL that comes from nearer."""
+    for key in keys[:-1]:
+        inner = content.get(key)
+        content[key] = dict(inner) if isinstance(inner, Mapping) else {}
+        content = content[key]
+    content[keys[-1]] = value
+    if keys == ("apdb", "url"):
+        content.pop("config", None)
+
+
+def _sentence(details: Any, sources: Mapping[str, str], path: str) -> str:
+    """Say one of pydantic's findings in words: where, what, what was expected."""
+    location = [str(part) for part in details["loc"] if not str(part).startswith("function-")]
+    key = ".".join(part for part in location if not part.isdigit())
+    source = sources.get(key) or path
+    where = f"{source}: {key}" if key else source
+    kind, value = details["type"], details.get("input")
+    if kind == "extra_forbidden":
+        valid = _valid_keys(location[:-1])
+        near = difflib.get_close_matches(location[-1], valid, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        return f"{where}: this key is unknown; {hint}valid keys here are {', '.join(valid)}"
+    if kind == "missing":
+        return f"{where}: this key is missing"
+    if kind in ("int_parsing", "int_type", "int_from_float", "greater_than_equal"):
+        return f"{where}: {value!r} is not a whole number ≥ 0; expected such as 3828"
+    if kind == "too_short":
+        return f"{where}: the list is empty; expected at least one value"
+    if kind == "value_error":
+        return f"{where}: {details['ctx']['error']}"
+    return f"{where}: {details['msg']} (got {value!r})"
+
+
+def _valid_keys(location: list[str]) -> list[str]:
+    model: type[BaseModel] = Campaign
+    if location and location[0] in ("templates", "diffim"):
+        model = StepSettings
+    elif location and location[0] == "apdb":
+        model = ApdbSettings
+    return [field.alias or name for name, field in model.model_fields.items()]

@@ -1,0 +1,78 @@
+"""Data queries: made from a campaign's words, and checked as far as that needs no repository."""
+
+__all__ = ["check_where", "make_query"]
+
+from collections.abc import Sequence
+
+
+def check_where(text: str) -> str:
+    """Refuse a piece of a data query that could not survive the way to ``pipetask``.
+
+    Parameters
+    ----------
+    text
+        Conditions in Butler's expression language.
+
+    Returns
+    -------
+    text
+        The same, on one line.
+
+    Raises
+    ------
+    ValueError
+        If quotes or parentheses are not balanced, or if it holds a double quote or a brace: BPS puts the
+        query between double quotes and replaces what is in braces.
+    """
+    text = " ".join(text.split())
+    for character, why in (
+        ('"', "BPS puts the query between double quotes; write strings in single quotes"),
+        ("{", "BPS would replace what is in braces"),
+        ("}", "BPS would replace what is in braces"),
+    ):
+        if character in text:
+            raise ValueError(f"{text!r} holds a {character}: {why}")
+    if text.count("'") % 2:
+        raise ValueError(f"{text!r} has an unbalanced quote; every string needs ' before and after it")
+    depth = 0
+    for piece in text.split("'")[::2]:  # outside of strings
+        for character in piece:
+            depth += (character == "(") - (character == ")")
+            if depth < 0:
+                break
+    if depth:
+        raise ValueError(f"{text!r} has unbalanced parentheses")
+    return text
+
+
+def make_query(
+    *,
+    instrument: str,
+    skymap: str,
+    tracts: Sequence[int],
+    bands: Sequence[str] | None,
+    where: Sequence[str | None],
+) -> str:
+    """Make the data query of a step.
+
+    Parameters
+    ----------
+    instrument, skymap, tracts, bands
+        What the query selects; all bands if `None`.
+    where
+        More conditions, each put into parentheses; `None` entries are passed over.
+
+    Returns
+    -------
+    query
+        An expression in Butler's language.
+    """
+    terms = [
+        f"instrument='{instrument}'",
+        f"skymap='{skymap}'",
+        f"tract IN ({', '.join(map(str, tracts))})",
+    ]
+    if bands:
+        terms.append(f"band IN ({', '.join(repr(band) for band in bands)})")
+    terms += [f"({text})" for text in where if text]
+    return " AND ".join(terms)
