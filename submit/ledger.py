@@ -1,0 +1,120 @@
+"""The ledger: which run is which. One file a run, written whole or not at all."""
+
+__all__ = ["RunRecord", "list_runs", "read_run", "write_run"]
+
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..bps import Step
+from ..common.errors import SubmissionError
+from ..common.files import write_atomically
+from .paths import CampaignPaths, RunPaths
+
+_PACKAGES = (
+    "apcampaign",
+    "lsst-ctrl-bps",
+    "lsst-ctrl-bps-htcondor",
+    "lsst-ctrl-bps-parsl",
+    "lsst-daf-butler",
+    "lsst-dax-apdb",
+    "lsst-pipe-base",
+    "htcondor",
+)
+
+
+def _versions() -> dict[str, str]:
+    """Read the versions of what makes and runs the jobs, and our git revision where there is one."""
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    here = Path(__file__).resolve().parent
+    described = subprocess.run(
+        ["git", "-C", str(here), "describe", "--always", "--dirty"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=10,
+    )
+    if described.returncode == 0:
+        versions["git"] = described.stdout.strip()
+    return versions
+
+
+class RunRecord(BaseModel):
+    """What the ledger remembers of one run: what cannot be asked of Butler, APDB or the workload manager.
+
+    Parameters
+    ----------
+    campaign, step, timestamp
+        Which run it is.
+    butler
+        The repository.
+    inputs, output, output_run
+        Its collections.
+    config, submit_dir, graph
+        Its files.
+    wms_service, wms_id
+        The BPS plugin that runs it, and the id it gave; none until it is submitted, or when it was
+        submitted as a part of a chain.
+    apdb_config
+        The APDB that it fills, if it does.
+    jobs, quanta
+        Their number by label.
+    versions
+        Of the software that prepared it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    campaign: str
+    step: Step
+    timestamp: str
+    butler: str
+    inputs: tuple[str, ...]
+    output: str
+    output_run: str
+    config: str
+    submit_dir: str
+    graph: str
+    wms_service: str
+    wms_id: str | None = None
+    apdb_config: str | None = None
+    jobs: dict[str, int]
+    quanta: dict[str, int]
+    versions: dict[str, str] = Field(default_factory=_versions)
+
+
+def write_run(paths: RunPaths, record: RunRecord) -> None:
+    """Write a run's page, whole or not at all."""
+    content: dict[str, Any] = record.model_dump(mode="json")
+    write_atomically(paths.record, yaml.safe_dump(content, sort_keys=False))
+
+
+def read_run(paths: RunPaths) -> RunRecord:
+    """Read a run's page.
+
+    Raises
+    ------
+    SubmissionError
+        If there is none, or it is not one.
+    """
+    try:
+        return RunRecord.model_validate(yaml.safe_load(paths.record.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise SubmissionError(f"{paths.folder} holds no run: there is no {paths.record.name}") from None
+    except (OSError, yaml.YAMLError, ValidationError) as error:
+        raise SubmissionError(f"{paths.record} cannot be read as a run's record: {error}") from error
+
+
+def list_runs(paths: CampaignPaths, step: Step) -> list[RunRecord]:
+    """List a step's prepared runs, the oldest first."""
+    return [read_run(RunPaths(page.parent)) for page in sorted(paths.step(step).glob("*/run.yaml"))]
