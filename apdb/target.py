@@ -1,0 +1,182 @@
+"""Where an APDB is or shall be: a database URL, a namespace, and the password kept apart from both."""
+
+__all__ = ["ApdbTarget", "check_namespace", "namespace_for"]
+
+import importlib.util
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import SecretStr
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from ..common.errors import ApdbError
+
+# With psycopg 3, the other driver of SQLAlchemy, Apdb.store() fails: DatatypeMismatch on validityEndMjdTai.
+_DRIVER = "postgresql+psycopg2"
+_EXPECTED = "expected postgresql://user@host/database or sqlite:///path/of/file.db"
+_NAMESPACE = re.compile(r"[a-z_][a-z0-9_]*")
+# PostgreSQL cuts longer identifiers off, silently.
+_LONGEST = 63
+
+
+@dataclass(frozen=True)
+class ApdbTarget:
+    """A place for one APDB.
+
+    Parameters
+    ----------
+    url
+        SQLAlchemy URL with its driver (``postgresql+psycopg2://…``, ``sqlite:////absolute/path``), without
+        a password.
+    namespace
+        PostgreSQL schema that holds the APDB's tables; `None` for the default schema, and for SQLite.
+    password
+        Password that was given in the URL. It is in no other attribute, nor in any representation.
+
+    Notes
+    -----
+    Make one with `from_url`, which checks.
+    """
+
+    url: str
+    namespace: str | None = None
+    password: SecretStr | None = field(default=None, repr=False, compare=False)
+
+    @classmethod
+    def from_url(cls, url: str, namespace: str | None = None) -> Self:
+        """Read a database URL as people write it.
+
+        Parameters
+        ----------
+        url
+            ``postgresql://user[:password]@host[:port]/database`` or ``sqlite:///file``. The driver
+            becomes psycopg2. A relative path of an SQLite file is taken from the working directory.
+        namespace
+            PostgreSQL schema.
+
+        Raises
+        ------
+        ApdbError
+            If the URL cannot be used; the message holds no password.
+        """
+        parsed, password = _parse(url)
+        backend = parsed.get_backend_name()
+        if parsed.drivername in ("postgres", "postgresql", _DRIVER):
+            return cls(_postgres_url(parsed), namespace, password)
+        if parsed.drivername in ("sqlite", "sqlite+pysqlite"):
+            if namespace is not None:
+                raise ApdbError(
+                    f"namespace {namespace!r} was given for the SQLite file {parsed.database!r}, and SQLite "
+                    "knows no namespaces; leave it out, or use PostgreSQL"
+                )
+            return cls(_sqlite_url(parsed), None, None)
+        if backend == "postgresql":
+            raise ApdbError(
+                f"the driver of {_show(parsed)!r} cannot be used: the APDB's code works with psycopg2 only; "
+                "write postgresql://user@host/database"
+            )
+        raise ApdbError(f"an APDB cannot be in {_show(parsed)!r}: {_EXPECTED}")
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is an SQLite file."""
+        return self.url.startswith("sqlite")
+
+    @property
+    def sqlite_path(self) -> Path:
+        """The SQLite file; only for such a target."""
+        return Path(make_url(self.url).database or "")
+
+    @property
+    def place(self) -> str:
+        """The target in words, for messages."""
+        if self.is_sqlite:
+            return f"the SQLite file {self.sqlite_path}"
+        namespace = "the default namespace" if self.namespace is None else f"namespace {self.namespace!r}"
+        return f"{namespace} of {self.database}"
+
+    @property
+    def database(self) -> str:
+        """The database in words, for messages."""
+        url = make_url(self.url)
+        host = f"{url.host or 'the local server'}{f':{url.port}' if url.port else ''}"
+        return f"database {url.database!r} on {host}"
+
+    def secret_url(self) -> URL:
+        """Return the URL with the password; for a database driver, and never to be written or shown."""
+        url = make_url(self.url)
+        return url if self.password is None else url.set(password=self.password.get_secret_value())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what may be shown, for JSON."""
+        return {"url": self.url, "namespace": self.namespace}
+
+
+def namespace_for(name: str) -> str:
+    """Derive a namespace from a campaign's name: ``dc2-test-med-1`` → ``dc2_test_med_1``."""
+    namespace = re.sub(r"[^a-z0-9_]+", "_", name.lower()).strip("_")[:_LONGEST]
+    if not namespace or namespace[0].isdigit() or namespace.startswith("pg_"):
+        namespace = f"apdb_{namespace}"[:_LONGEST].rstrip("_")
+    return namespace
+
+
+def check_namespace(namespace: str) -> None:
+    """Refuse a name for a new namespace that PostgreSQL, or somebody typing SQL, would stumble over.
+
+    Raises
+    ------
+    ApdbError
+        If the name is unusable; the message proposes another.
+    """
+    if namespace.startswith("pg_") or namespace == "information_schema":
+        raise ApdbError(
+            f"namespace {namespace!r} is PostgreSQL's own; choose another, such as "
+            f"{namespace_for(namespace)!r}"
+        )
+    if not _NAMESPACE.fullmatch(namespace) or len(namespace) > _LONGEST:
+        raise ApdbError(
+            f"{namespace!r} cannot be a namespace; expected at most {_LONGEST} lower-case letters, digits "
+            f"and '_', not starting with a digit, such as {namespace_for(namespace)!r}"
+        )
+
+
+def _parse(text: str) -> tuple[URL, SecretStr | None]:
+    try:
+        parsed = make_url(text.strip())
+    except (ArgumentError, ValueError):
+        # Neither the text nor the reason is repeated: both may hold a password.
+        raise ApdbError(f"the database URL cannot be read; {_EXPECTED}") from None
+    # libpq also takes a password among the URL's options.
+    hidden = parsed.query.get("password")
+    password = parsed.password or (hidden if isinstance(hidden, str) else None)
+    parsed = parsed.set(password=None).difference_update_query(["password"])
+    return parsed, None if password is None else SecretStr(password)
+
+
+def _postgres_url(parsed: URL) -> str:
+    if not parsed.database:
+        raise ApdbError(f"{_show(parsed)!r} names no database; {_EXPECTED}")
+    if importlib.util.find_spec("psycopg2") is None:
+        raise ApdbError(
+            "the Python package psycopg2 is missing, and the APDB's code works with no other PostgreSQL "
+            "driver; install psycopg2-binary"
+        )
+    return _show(parsed.set(drivername=_DRIVER))
+
+
+def _sqlite_url(parsed: URL) -> str:
+    database = parsed.database or ""
+    # The form that the APDB's own code writes: file:/path?mode=rw&uri=true
+    path = database.removeprefix("file:")
+    if not path or path.startswith(":") or parsed.query.get("mode") == "memory":
+        raise ApdbError(f"{_show(parsed)!r} names no file, and an APDB in memory serves nobody; {_EXPECTED}")
+    # Too many leading slashes are easily typed.
+    absolute = Path(re.sub("^/+", "/", path)).absolute()
+    return URL.create("sqlite", database=str(absolute)).render_as_string()
+
+
+def _show(parsed: URL) -> str:
+    return parsed.render_as_string(hide_password=False)
