@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import pytest
 from apcampaign.common.errors import SandboxError
-from apcampaign.sandbox.servers import PostgresServer
+from apcampaign.sandbox.servers import CondorPool, PostgresServer
 
 # Minutes after which a server ends itself, should the tests be killed.
 _SAFETY_NET = 120
@@ -35,6 +35,20 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgr
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def condor_pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CondorPool]:
+    """A pool of 16 slots that turns around fast; its software stays in the user's cache for the next time."""
+    pool = CondorPool(tmp_path_factory.mktemp("condor") / "state", time_to_live=_SAFETY_NET)
+    try:
+        pool.start()
+    except SandboxError as reason:
+        _unavailable(reason)
+    try:
+        yield pool
+    finally:
+        pool.stop()
 
 
 @pytest.fixture

@@ -2,10 +2,21 @@
 
 Both are ordinary processes in a folder of their own on the loopback interface, started by `processes.spawn`
 as the user that `identity.Identity` chooses, and they stop by themselves after a time to live if one is set.
+`CondorSoftware` fetches HTCondor where the system has none (`system_condor_works`); `PostgresBinaries` finds
+PostgreSQL's programs.
 """
 
-__all__ = ["Identity", "PostgresBinaries", "PostgresServer"]
+__all__ = [
+    "CondorPool",
+    "CondorSoftware",
+    "Identity",
+    "PostgresBinaries",
+    "PostgresServer",
+    "system_condor_works",
+]
 
+from apcampaign.sandbox.servers.condor import CondorPool
+from apcampaign.sandbox.servers.condor_software import CondorSoftware, system_condor_works
 from apcampaign.sandbox.servers.identity import Identity
 from apcampaign.sandbox.servers.postgres import PostgresServer
 from apcampaign.sandbox.servers.postgres_binaries import PostgresBinaries

@@ -1,0 +1,261 @@
+"""A private HTCondor pool: all of its daemons in one folder of this machine, for one user."""
+
+__all__ = ["CondorPool"]
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from apcampaign.common.errors import SandboxError
+from apcampaign.common.files import write_atomically
+from apcampaign.sandbox.servers.condor_config import STATE_FOLDERS, PoolSettings, pool_config
+from apcampaign.sandbox.servers.condor_software import CondorSoftware, check_path
+from apcampaign.sandbox.servers.identity import Identity
+from apcampaign.sandbox.servers.processes import ProcessRecord, end, locked, run, spawn, wait_until
+
+# What `condor_status -any` lists once jobs can be submitted and matched.
+_READY = {"Machine", "Negotiator", "Scheduler"}
+# Of the caller's environment, what the daemons may see: not his secrets, nor settings of another pool.
+_KEPT = ("LANG", "LC_ALL", "TZ", "TMPDIR")
+
+
+class CondorPool:
+    """A real HTCondor pool on this machine, with every daemon of a large one.
+
+    The pool goes on when this process ends, until `stop` or its time to live; used as a context
+    manager it is stopped at the end of the block. What is queued is kept for the next start.
+
+    Run by root, the pool's user is an ordinary one that, where user namespaces are allowed, root only
+    seems to be: root's clients outside work with it, its jobs read and write root's files, and in
+    HTCondor's listings they belong to `user`.
+
+    Parameters
+    ----------
+    state
+        Folder of the pool: configuration, queue, logs, running jobs. On a local disk.
+    prefix
+        Where HTCondor is or shall be unpacked; in the user's cache by default.
+    cpus, memory
+        What the pool advertises: cores, and MiB of memory. No relation to the machine's.
+    tuned
+        Fast turnaround; otherwise HTCondor's own settings, which suit a large pool.
+    time_to_live
+        Minutes after a start until the pool stops by itself; `None` for never.
+    identity
+        As whom it runs; chosen by itself by default.
+
+    Raises
+    ------
+    SandboxError
+        If the folder's name cannot be used.
+    """
+
+    def __init__(
+        self,
+        state: Path,
+        *,
+        prefix: Path | None = None,
+        cpus: int = 16,
+        memory: int = 65536,
+        tuned: bool = True,
+        time_to_live: int | None = None,
+        identity: Identity | None = None,
+    ) -> None:
+        self.state = check_path(state)
+        self.config = self.state / "condor_config"
+        self.log = self.state / "log"
+        self._prefix = prefix
+        self._settings = PoolSettings(cpus=cpus, memory=memory, tuned=tuned)
+        self._time_to_live = time_to_live
+        self._wanted_identity = identity
+        self._record = self.state / "master.json"
+        self._facts = self.state / "pool.json"
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def user(self) -> str:
+        """Whose the jobs are in HTCondor's listings."""
+        return self._identity().name
+
+    def is_running(self) -> bool:
+        """Tell whether the pool of this folder runs."""
+        record = ProcessRecord.load(self._record)
+        return record is not None and record.is_alive()
+
+    def is_ready(self) -> bool:
+        """Tell whether the pool takes jobs and has a machine for them."""
+        if not self.is_running():
+            return False
+        try:
+            listing = self.run(["condor_status", "-any", "-af", "MyType"], seconds=10)
+        except SandboxError:
+            return False
+        return set(listing.split()) >= _READY
+
+    def start(self) -> None:
+        """Install HTCondor if needed, start the pool, and wait until it takes jobs.
+
+        Nothing to do if it runs, whatever its settings.
+
+        Raises
+        ------
+        SandboxError
+            If HTCondor cannot be had, or the pool does not start; with what its log says.
+        """
+        software = CondorSoftware.install(self._prefix)
+        self.state.mkdir(parents=True, exist_ok=True)
+        with locked(self.state / "lock.start", seconds=120, doing=f"starting the pool of {self.state}"):
+            if self.is_running():
+                if not wait_until(self.is_ready, seconds=60, interval=0.2):
+                    raise SandboxError(f"the pool of {self.state} runs and does not answer; see {self.log}")
+                return
+            identity = self._wanted_identity or Identity.choose()
+            identity.require(software.sbin / "condor_master")
+            self._prepare(software, identity)
+            record = self._launch(software, identity)
+            record.save(self._record)
+            wait_until(lambda: not record.is_alive() or self.is_ready(), seconds=60, interval=0.1)
+            if not self.is_ready():
+                said = self._said()
+                self._end()
+                raise SandboxError(
+                    f"the HTCondor pool of {self.state} did not start; its logs end with:\n{said}"
+                )
+
+    def stop(self) -> None:
+        """Stop the pool and its running jobs, and wait until all has ended; the queue is kept."""
+        if not self.state.is_dir():
+            return
+        with locked(self.state / "lock.start", seconds=120, doing=f"stopping the pool of {self.state}"):
+            self._end()
+
+    def clean(self) -> None:
+        """Stop the pool and remove its folder, queue and logs included."""
+        self.stop()
+        shutil.rmtree(self.state, ignore_errors=True)
+
+    def environ(self) -> dict[str, str]:
+        """Give the variables with which clients (``bps``, ``condor_q``, the bindings) use this pool.
+
+        Raises
+        ------
+        SandboxError
+            If the pool has never been started.
+        """
+        software = self._software()
+        path = os.environ.get("PATH", os.defpath)
+        folders = [str(software.bin), str(software.sbin)]
+        rest = [folder for folder in path.split(os.pathsep) if folder not in folders]
+        return {"CONDOR_CONFIG": str(self.config), "PATH": os.pathsep.join([*folders, *rest])}
+
+    def command(self, command: Sequence[str]) -> list[str]:
+        """Put before a client's command what makes it run as somebody whom the pool lets in.
+
+        Only root in a place without user namespaces needs that; for others it is the command itself.
+        """
+        identity = self._identity()
+        return identity.command(command) if identity.kind == "setuid" else list(command)
+
+    def run(self, command: Sequence[str], *, seconds: float, stdin: str = "") -> str:
+        """Run a client to its end and give back what it printed.
+
+        Raises
+        ------
+        SandboxError
+            If it fails or takes longer than ``seconds``.
+        """
+        environ = {**os.environ, **self.environ()}
+        program = shutil.which(command[0], path=environ["PATH"]) or command[0]
+        return run(self.command([program, *command[1:]]), seconds=seconds, environ=environ, stdin=stdin)
+
+    def status(self) -> str:
+        """Describe the pool for people: daemons, slots and queue.
+
+        Raises
+        ------
+        SandboxError
+            If it does not run.
+        """
+        record = ProcessRecord.load(self._record)
+        if record is None or not record.is_alive():
+            raise SandboxError(f"the pool of {self.state} is not running; start it first")
+        software, identity = self._software(), self._identity()
+        head = (
+            f"HTCondor {software.version}, pid {record.pid}, jobs of {identity.name}, "
+            f"CONDOR_CONFIG={self.config}\n"
+        )
+        listing = self.run(["condor_status", "-any"], seconds=30)
+        queue = self.run(["condor_q", "-allusers", "-nobatch"], seconds=30)
+        return head + listing + queue
+
+    def _software(self) -> CondorSoftware:
+        facts = self._load_facts()
+        return CondorSoftware(Path(facts["prefix"]), facts["version"])
+
+    def _identity(self) -> Identity:
+        return Identity(**self._load_facts()["identity"])
+
+    def _load_facts(self) -> dict:  # type: ignore[type-arg]
+        try:
+            facts = json.loads(self._facts.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as exc:
+            raise SandboxError(f"there is no pool in {self.state} yet; start it first") from exc
+        return dict(facts)
+
+    def _prepare(self, software: CondorSoftware, identity: Identity) -> None:
+        for name, mode in STATE_FOLDERS.items():
+            (self.state / name).mkdir(exist_ok=True)
+            (self.state / name).chmod(mode)
+        # Left by a pool that was killed, they would be taken for the new one's.
+        for stale in ("log/.master_address", "log/.collector_address", "spool/.schedd_address"):
+            (self.state / stale).unlink(missing_ok=True)
+        (self.state / "lock" / "shared_port_ad").unlink(missing_ok=True)
+        write_atomically(self.config, pool_config(self._settings, software, self.state, identity))
+        facts = {"prefix": str(software.prefix), "version": software.version, "identity": asdict(identity)}
+        write_atomically(self._facts, json.dumps(facts) + "\n")
+        identity.take(self.state)
+
+    def _launch(self, software: CondorSoftware, identity: Identity) -> ProcessRecord:
+        environ = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        environ |= {
+            "CONDOR_CONFIG": str(self.config),
+            "PATH": f"{software.bin}:{software.sbin}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+            "USER": identity.name,
+            "LOGNAME": identity.name,
+            "HOME": os.environ.get("HOME", "/"),
+        }
+        words = [str(software.sbin / "condor_master"), "-f"]
+        if self._time_to_live is not None:
+            words += ["-r", str(self._time_to_live)]
+        return spawn(identity.command(words), log=self.log / "master.out", environ=environ)
+
+    def _end(self) -> None:
+        record = ProcessRecord.load(self._record)
+        if record is not None:
+            # Graceful, then fast.
+            end(record, [(signal.SIGTERM, 20), (signal.SIGQUIT, 10)])
+        self._record.unlink(missing_ok=True)
+
+    def _said(self) -> str:
+        said = []
+        for name in ("master.out", "MasterLog", "CollectorLog", "SchedLog", "StartLog"):
+            try:
+                lines = (self.log / name).read_text(encoding="utf-8", errors="replace").splitlines()
+            except OSError:
+                continue
+            said += [f"{name}: {line}" for line in lines[-4:]]
+        return "\n".join(said) or "(nothing)"

@@ -1,0 +1,164 @@
+"""A Debian suite's packages, fetched by apt without a trace in the system's own apt and dpkg."""
+
+__all__ = ["DebianSuite"]
+
+import os
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from apcampaign.common.errors import SandboxError
+from apcampaign.sandbox.servers.processes import run
+
+_MIRROR = "http://deb.debian.org/debian"
+_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+# What of the system's apt settings says how to download: proxies, retries, checks.
+_FOREIGN = re.compile(r"Acquire::(?!IndexTargets|Languages|CompressionTypes|Changelogs|cdrom|GzipIndexes)\S")
+
+_CONFIG = """\
+// The system's own settings may hold hooks that touch the system: not read.
+Dir::Etc::main "/dev/null";
+Dir::Etc::parts "/dev/null";
+Dir::Etc::sourcelist "{folder}/sources.list";
+Dir::Etc::sourceparts "/dev/null";
+Dir::Etc::preferences "/dev/null";
+Dir::Etc::preferencesparts "/dev/null";
+Dir::State "{folder}/state";
+// Nothing is installed.
+Dir::State::status "{folder}/status";
+Dir::Cache "{folder}/cache";
+Dir::Log "{folder}";
+APT::Architecture "{architecture}";
+APT::Architectures {{ "{architecture}"; }};
+// The folder belongs to whoever runs this.
+APT::Sandbox::User "root";
+Debug::NoLocking "1";
+Acquire::Languages "none";
+Acquire::Retries "3";
+Acquire::http::Timeout "30";
+"""
+
+
+class DebianSuite:
+    """The packages of a Debian suite for this machine's kind of processor.
+
+    Parameters
+    ----------
+    name
+        The suite, such as ``sid``.
+    folder
+        Scratch folder for apt's files; the caller removes it.
+
+    Raises
+    ------
+    SandboxError
+        If this machine has no apt and dpkg.
+    """
+
+    def __init__(self, name: str, folder: Path) -> None:
+        for program in ("apt-get", "apt-cache", "apt-config", "dpkg", "dpkg-deb"):
+            if shutil.which(program) is None:
+                raise SandboxError(f"the program {program} is not there; this needs Debian or a kin of it")
+        self.name = name
+        self.folder = folder
+        self.architecture = run(["dpkg", "--print-architecture"], seconds=30).strip()
+        self._environ = {**os.environ, "APT_CONFIG": str(folder / "apt.conf"), "LC_ALL": "C"}
+
+    def update(self) -> None:
+        """Fetch the suite's list of packages.
+
+        Raises
+        ------
+        SandboxError
+            If it cannot be fetched, or its signature cannot be checked.
+        """
+        for part in ("state/lists/partial", "cache/archives/partial", "debs"):
+            (self.folder / part).mkdir(parents=True)
+        (self.folder / "status").touch()
+        (self.folder / "sources.list").write_text(
+            f"deb [signed-by={self._keyring()}] {_mirror()} {self.name} main\n", encoding="utf-8"
+        )
+        settings = run(["apt-config", "--format", '%f "%v";%n', "dump", "Acquire"], seconds=30)
+        foreign = "".join(f"{line}\n" for line in settings.splitlines() if _FOREIGN.match(line))
+        config = _CONFIG.format(folder=self.folder, architecture=self.architecture)
+        (self.folder / "apt.conf").write_text(config + foreign, encoding="utf-8")
+        self._run("apt-get", "-qq", "update", "-o", "APT::Update::Error-Mode=any")
+
+    def version(self, package: str) -> str:
+        """Give the version of a package.
+
+        Raises
+        ------
+        SandboxError
+            If the suite does not have it.
+        """
+        found = re.search(r"Candidate: (?:\d+:)?(\d\S*)", self._run("apt-cache", "policy", package))
+        if found is None:
+            raise SandboxError(f"there is no package {package!r}")
+        return found.group(1)
+
+    def libraries_of(self, package: str) -> list[str]:
+        """List the shared libraries' packages that a package needs, with those that these need.
+
+        What only its scripts and services need (interpreters, daemons) is not followed.
+        """
+        kinds = ["recommends", "suggests", "conflicts", "breaks", "replaces", "enhances"]
+        words = ["depends", "--recurse", *(f"--no-{kind}" for kind in kinds), package]
+        needs: dict[str, list[str]] = {}
+        current: list[str] = []
+        for line in self._run("apt-cache", *words).splitlines():
+            if line and not line[0].isspace():
+                current = needs.setdefault(line.strip(), [])
+            elif match := re.match(r"[ |]*(?:Pre)?Depends: ([a-z0-9][a-z0-9+.-]*)", line):
+                current.append(match.group(1))
+        found: list[str] = []
+        for name in (queue := [package]):
+            for need in needs.get(name, []):
+                if _is_library(need) and need not in found:
+                    found.append(need)
+                    queue.append(need)
+        return found
+
+    def unpack(self, packages: Iterable[str], target: Path) -> None:
+        """Download packages and unpack them below a folder; none of their scripts is run.
+
+        Raises
+        ------
+        SandboxError
+            If one cannot be had.
+        """
+        debs = self.folder / "debs"
+        self._run("apt-get", "-qq", "download", *packages, cwd=debs)
+        for deb in sorted(debs.glob("*.deb")):
+            run(["dpkg-deb", "-x", str(deb), str(target)], seconds=120)
+
+    def _run(self, *command: str, cwd: Path | None = None) -> str:
+        return run(command, seconds=300, environ=self._environ, cwd=cwd)
+
+    def _keyring(self) -> Path:
+        if _KEYRING.exists():
+            return _KEYRING
+        # A kin of Debian: its own repository, which the system trusts, has Debian's keys as a package.
+        folder = self.folder / "keyring"
+        folder.mkdir()
+        try:
+            run(["apt-get", "-qq", "download", "debian-archive-keyring"], seconds=300, cwd=folder)
+            for deb in folder.glob("*.deb"):
+                run(["dpkg-deb", "-x", str(deb), str(folder)], seconds=60)
+            return next(folder.rglob("debian-archive-keyring.gpg"))
+        except (SandboxError, StopIteration) as exc:
+            raise SandboxError(
+                f"Debian's keys are not there ({_KEYRING}); apt-get install debian-archive-keyring"
+            ) from exc
+
+
+def _is_library(package: str) -> bool:
+    return re.match(r"zlib|lib(?!js-|python|perl)(?!.*-perl$)", package) is not None
+
+
+def _mirror() -> str:
+    # The one that the system uses, if it is a Debian: it may be the only one within reach.
+    words = ["--format", "$(REPO_URI)", "Created-By: Packages", "Label: Debian"]
+    listing = run(["apt-get", "indextargets", *words], seconds=30, check=False)
+    return next(iter(listing.split()), _MIRROR)
