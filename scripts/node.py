@@ -1,0 +1,79 @@
+"""``apcampaign node``: the nodes of a chain, called by HTCondor with the chain's folder."""
+
+__all__ = ["command"]
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .options import say
+
+if TYPE_CHECKING:
+    from ..bps import Campaign
+    from ..submit.paths import CampaignPaths, ChainPaths
+
+_chain = click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+_runs = click.option("--runs", type=click.Path(path_type=Path), required=True)
+
+
+def _load(folder: Path, runs: Path) -> tuple["Campaign", "CampaignPaths", "ChainPaths"]:
+    from ..bps import load_campaign
+    from ..submit.paths import CampaignPaths, ChainPaths
+
+    chain = ChainPaths(folder)
+    # Everything that overrode the campaign's file is in the chain's copy of it.
+    campaign = load_campaign(chain.campaign, environment={})
+    return campaign, CampaignPaths(runs, campaign.name), chain
+
+
+@click.group()
+def command() -> None:
+    """Run one node of a chain (called by HTCondor)."""
+
+
+@command.command()
+@_chain
+@_runs
+def gate(folder: Path, runs: Path) -> None:
+    """Check that the templates are there."""
+    from ..submit import operations
+
+    campaign, _, _ = _load(folder, runs)
+    operations.gate(campaign, operations.diffim_plan(campaign, folder.name, None), say)
+
+
+@command.command()
+@_chain
+@_runs
+def prepare_diffim(folder: Path, runs: Path) -> None:
+    """Build the graph of the diffim step against the new templates."""
+    from ..bps import load_site
+    from ..submit import operations
+    from ..submit.stages import prepare_run
+
+    campaign, paths, _ = _load(folder, runs)
+    run = operations.diffim_plan(campaign, folder.name, None)
+    apdb_config = operations.apdb_config_of(campaign, paths)
+    site = load_site(campaign.site)
+    record, _ = prepare_run(campaign, run, site, paths.run(run), apdb_config=apdb_config)
+    operations.tell_jobs(record, say)
+
+
+@command.command()
+@_chain
+@_runs
+def summary(folder: Path, runs: Path) -> None:
+    """Say what came of it."""
+    import yaml
+
+    from ..common.files import write_atomically
+    from ..submit.summary import summarise
+    from .summary import show
+
+    campaign, paths, chain = _load(folder, runs)
+    result = summarise(campaign, paths)
+    write_atomically(chain.summary, yaml.safe_dump(result.as_dict(), sort_keys=False))
+    show(result)
+    sys.exit(0 if result.good else 1)

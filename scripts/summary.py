@@ -1,0 +1,55 @@
+"""``apcampaign summary``: what came of a campaign."""
+
+__all__ = ["command", "show"]
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from .options import CampaignContext, campaign_options, echo_json
+
+if TYPE_CHECKING:
+    from ..submit.summary import Summary
+
+
+@click.command()
+@campaign_options
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(context: CampaignContext, as_json: bool) -> None:
+    """Say what came of a campaign: quanta, difference images, rows of the APDB.
+
+    Exits 1 if a step is missing or any quantum is not done.
+    """
+    from ..submit.summary import summarise
+
+    summary = summarise(context.campaign, context.paths)
+    if as_json:
+        echo_json(summary.as_dict())
+    else:
+        show(summary)
+    sys.exit(0 if summary.good else 1)
+
+
+def show(summary: "Summary") -> None:
+    """Print a summary for a person."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    for step in summary.steps:
+        table = Table(
+            "task", "quanta", "done", "failed", "blocked", "unknown", title=f"{step.step}: {step.output_run}"
+        )
+        for label, count in step.quanta.items():
+            numbers = (count.expected, count.successful, count.failed, count.blocked, count.unknown)
+            table.add_row(label, *map(str, numbers), style=None if count.good else "bold red")
+        console.print(table)
+        console.print(f"{step.products} {step.product}; submit directory {step.submit_dir}")
+        console.print(f"state of the run: {step.state or 'its workload manager cannot tell'}")
+    if summary.apdb_config:
+        table = Table("table", "rows", title=f"APDB: {summary.apdb_config}")
+        for name, rows in summary.apdb_rows.items():
+            table.add_row(name, str(rows))
+        console.print(table)
+    console.print(f"campaign {summary.campaign}: " + ("all quanta done" if summary.good else "NOT complete"))

@@ -1,0 +1,136 @@
+"""The chain: both steps of a campaign in one HTCondor DAG, which needs nobody to be logged in."""
+
+__all__ = ["NODES", "submit_chain", "write_chain"]
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from ..bps import Campaign, Plan, Step
+from ..common.errors import SubmissionError
+from ..common.files import write_atomically
+from .paths import CampaignPaths, ChainPaths
+from .surroundings import batch_environment
+
+#: The nodes between the runs, in the order of execution, and what each does.
+NODES = {
+    "gate": "check that the templates are there",
+    "prepare-diffim": "build the graph of the diffim step against the new templates",
+    "summary": "say what came of it",
+}
+
+
+def write_chain(campaign: Campaign, plan: Plan, paths: CampaignPaths) -> ChainPaths:
+    """Write the files of a chain: the campaign as it is now, a submit description a node, and the DAG.
+
+    Parameters
+    ----------
+    campaign
+        The campaign, with everything that overrode its file.
+    plan
+        Its runs: templates, then diffim. The first must be prepared already; the second is prepared by a
+        node of the chain.
+    paths
+        Where the campaign's files are.
+    """
+    by_step = {run.step: run for run in plan.runs}
+    templates, diffim = by_step[Step.TEMPLATES], by_step[Step.DIFFIM]
+    chain = paths.chain(diffim.timestamp)
+    frozen = campaign.model_dump(mode="json", by_alias=True, exclude_none=True)
+    write_atomically(chain.campaign, yaml.safe_dump(frozen, sort_keys=False))
+    for node in NODES:
+        command = ["node", node, str(chain.folder), "--runs", str(paths.runs.resolve())]
+        write_atomically(chain.node(node, "sub"), _submit_description(chain, node, command))
+    lines = [
+        f"# Campaign {campaign.name}: templates, then difference imaging against them.",
+        _subdag("templates", paths.run(templates).dag(templates.output_run)),
+        _job(chain, "gate"),
+        _job(chain, "prepare-diffim"),
+        _subdag("diffim", paths.run(diffim).dag(diffim.output_run)),
+        "PARENT templates CHILD gate",
+        "PARENT gate CHILD prepare-diffim",
+        "PARENT prepare-diffim CHILD diffim",
+        # FINAL: it also runs, and tells why, when something before it failed.
+        _job(chain, "summary", kind="FINAL"),
+        "",
+    ]
+    write_atomically(chain.dag, "\n".join(lines))
+    return chain
+
+
+def submit_chain(chain: ChainPaths, campaign: Campaign) -> str:
+    """Hand a chain to HTCondor.
+
+    Returns
+    -------
+    cluster
+        The id of the chain's DAGMan job.
+
+    Raises
+    ------
+    SubmissionError
+        If HTCondor does not take it.
+    """
+    with batch_environment():
+        try:
+            import htcondor2
+
+            # The whole environment, so that the nodes find what this process finds.
+            description = htcondor2.Submit.from_dag(
+                str(chain.dag), {"getenv": "TRUE", "batch-name": f"apcampaign+{campaign.name}", "force": 0}
+            )
+            description["initialdir"] = str(chain.folder)
+            result = htcondor2.Schedd().submit(description)
+        except Exception as error:
+            raise SubmissionError(
+                f"HTCondor did not take the chain {chain.dag}: {type(error).__name__}: {error}; "
+                "see whether `condor_q` works here"
+            ) from error
+    return str(result.cluster())
+
+
+def _submit_description(chain: ChainPaths, node: str, command: Sequence[str]) -> str:
+    """Describe a node's job: it runs on the submit host, in the environment of whoever submitted the chain."""
+    settings = {
+        "universe": "local",
+        "executable": sys.executable,
+        "arguments": _arguments(["-m", "apcampaign.scripts.cli", *command]),
+        "getenv": "True",
+        "initialdir": str(chain.folder),
+        "output": f"{node}.out",
+        "error": f"{node}.err",
+        "log": "nodes.log",
+        "+apcampaign_node": f'"{node}"',
+    }
+    return "\n".join([*(f"{key} = {value}" for key, value in settings.items()), "queue", ""])
+
+
+def _arguments(words: Sequence[str]) -> str:
+    """Quote the arguments of a job in HTCondor's way: spaces in single quotes, quotes doubled."""
+    quoted = []
+    for word in words:
+        word = word.replace('"', '""').replace("'", "''")
+        quoted.append(f"'{word}'" if any(c.isspace() or c == "'" for c in word) else word)
+    return f'"{" ".join(quoted)}"'
+
+
+def _job(chain: ChainPaths, node: str, kind: str = "JOB") -> str:
+    return f"{kind} {node} {_word(chain.node(node, 'sub'))}"
+
+
+def _subdag(name: str, dag: Path) -> str:
+    # BPS writes all paths in a run's DAG relative to its submit directory.
+    return f"SUBDAG EXTERNAL {name} {_word(dag)} DIR {_word(dag.parent)}"
+
+
+def _word(path: Path) -> str:
+    text = os.fspath(path)
+    if shlex.quote(text) != text:
+        raise SubmissionError(
+            f"{text!r} holds a space or a quote, which a DAG cannot carry; use another folder for the runs"
+        )
+    return text
