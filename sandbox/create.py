@@ -1,0 +1,159 @@
+"""Make a sandbox: the folder that holds a miniature DC2, and what one must know to use it."""
+
+__all__ = ["AP_PIPE_DIR", "CONFIG_DIR", "Sandbox", "create_sandbox"]
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+from apcampaign.common.errors import SandboxError
+from apcampaign.sandbox.survey import SandboxSize
+
+_PACKAGE = Path(str(files("apcampaign.sandbox"))).resolve()
+AP_PIPE_DIR = _PACKAGE / "ap_pipe"
+"""The stand-in for Rubin's package ap_pipe."""
+CONFIG_DIR = _PACKAGE / "config"
+"""The folder for ``DAF_BUTLER_CONFIG_PATH``."""
+
+_MARKER = "sandbox.json"
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A folder with a miniature DC2.
+
+    Parameters
+    ----------
+    folder
+        The absolute path.
+    size
+        The options that it was made with.
+    """
+
+    folder: Path
+    size: SandboxSize
+
+    @property
+    def butler(self) -> Path:
+        """The Butler repository."""
+        return self.folder / "repo"
+
+    @property
+    def ap_pipe_dir(self) -> Path:
+        """The stand-in for ``$AP_PIPE_DIR``."""
+        return AP_PIPE_DIR
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The variables that clients and batch jobs need.
+
+        ``DAF_BUTLER_CONFIG_PATH`` is there because Rubin's storage class names mean other Python types here.
+        """
+        return {"AP_PIPE_DIR": str(AP_PIPE_DIR), "DAF_BUTLER_CONFIG_PATH": str(CONFIG_DIR)}
+
+    def campaign(self) -> dict[str, Any]:
+        """Return the campaign of this sandbox, as a campaign file holds it (without ``apdb`` and ``site``)."""
+        return {
+            "name": "sandbox",
+            "butler": str(self.butler),
+            "instrument": "LSSTCam-imSim",
+            "skymap": "DC2",
+            "tracts": list(self.size.tracts),
+            "bands": list(self.size.bands),
+            "inCollection": "2.2i/defaults/test-med-1",
+        }
+
+
+def create_sandbox(folder: Path, size: SandboxSize | None = None) -> Sandbox:
+    """Make a miniature DC2, or find the one that is there.
+
+    Parameters
+    ----------
+    folder
+        Where; a folder that is missing, empty, or a sandbox of the same size. It appears whole or not at all.
+    size
+        How large; the demo's size by default.
+
+    Returns
+    -------
+    sandbox
+        The new one, or the one that was there.
+
+    Raises
+    ------
+    SandboxError
+        If the folder holds anything else.
+    """
+    size, folder = size or SandboxSize(), folder.resolve()
+    sandbox = Sandbox(folder, size)
+    if _exists(sandbox):
+        return sandbox
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        _fill(Sandbox(staging, size))
+        (staging / "campaign.yaml").write_text(yaml.safe_dump(sandbox.campaign(), sort_keys=False))
+        (staging / _MARKER).write_text(json.dumps(_marker(size)))
+        staging.chmod(0o755)
+        try:
+            staging.rename(folder)
+        except OSError as exc:
+            raise SandboxError(
+                f"cannot move the finished sandbox to {folder}: {exc.strerror}; "
+                "something else wrote there meanwhile: choose another folder"
+            ) from exc
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return sandbox
+
+
+def _fill(sandbox: Sandbox) -> None:
+    # Butler reads the variables once for each process, and this one may have used it already.
+    command = [sys.executable, "-m", "apcampaign.sandbox.repository", str(sandbox.butler)]
+    done = subprocess.run(
+        command,
+        env=os.environ | sandbox.environment,
+        input=json.dumps(sandbox.size.to_mapping()),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SandboxError(
+            f"the miniature DC2 cannot be made; the process said:\n{done.stderr.strip()[-2000:]}"
+        )
+
+
+def _marker(size: SandboxSize) -> dict[str, Any]:
+    return {"format": _FORMAT, "size": size.to_mapping()}
+
+
+def _exists(sandbox: Sandbox) -> bool:
+    folder = sandbox.folder
+    if not folder.exists():
+        return False
+    marker = folder / _MARKER
+    if marker.is_file():
+        found = json.loads(marker.read_text())
+        if found == _marker(sandbox.size):
+            return True
+        raise SandboxError(
+            f"{folder} holds a sandbox with other options ({found.get('size')}), "
+            f"not {sandbox.size.to_mapping()}: choose another folder, or remove it first"
+        )
+    if not folder.is_dir() or any(folder.iterdir()):
+        raise SandboxError(
+            f"{folder} is there and is no sandbox: expected a folder that is missing or empty; "
+            "choose another one"
+        )
+    return False

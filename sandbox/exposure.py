@@ -1,0 +1,120 @@
+"""The image of the miniature world: pixels with their variance, mask, projection and circumstances.
+
+It stands in for ``lsst.afw.image.Exposure``. In a file it is an ordinary FITS file, whose headers hold the
+projection, so that any FITS viewer shows it on the sky.
+"""
+
+__all__ = ["BAD", "Exposure", "VisitInfo"]
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from apcampaign.sandbox.geometry import Box, TangentWcs
+from numpy.typing import NDArray
+
+type Image = NDArray[np.float32]
+
+BAD = 1
+"""The mask bit of a pixel that holds no data."""
+
+
+@dataclass(frozen=True)
+class VisitInfo:
+    """When and how an exposure was taken.
+
+    Parameters
+    ----------
+    visit, detector
+        Which one.
+    band, physical_filter
+        In which light.
+    mjd
+        The middle of the exposure, TAI, days.
+    exposure_time
+        Seconds.
+    ra, dec
+        The boresight, ICRS degrees.
+    """
+
+    visit: int
+    detector: int
+    band: str
+    physical_filter: str
+    mjd: float
+    exposure_time: float
+    ra: float
+    dec: float
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """An image with what is needed to interpret it.
+
+    Parameters
+    ----------
+    image, variance
+        Pixels, [y, x], in counts before calibration and in nJy after it; and their variance.
+    mask
+        Bit mask, see `BAD`.
+    wcs
+        The projection, or `None` for a calibration frame.
+    visit_info
+        The circumstances, or `None` for what is not one exposure.
+    psf_sigma
+        Width (Gaussian sigma) of the point-spread function, pixels; NaN if unknown.
+    summary
+        Summary statistics by name.
+    inputs
+        What a coadd is made of: a mapping for each input (visit, weight).
+    """
+
+    image: Image
+    variance: Image
+    mask: NDArray[np.uint8]
+    wcs: TangentWcs | None = None
+    visit_info: VisitInfo | None = None
+    psf_sigma: float = float("nan")
+    summary: Mapping[str, float] = field(default_factory=dict)
+    inputs: tuple[Mapping[str, Any], ...] = ()
+
+    @classmethod
+    def blank(cls, width: int, height: int, **other: Any) -> "Exposure":
+        """Return an exposure without data: zero everywhere, infinite variance, masked."""
+        shape = (height, width)
+        return cls(
+            np.zeros(shape, np.float32),
+            np.full(shape, np.inf, np.float32),
+            np.full(shape, BAD, np.uint8),
+            **other,
+        )
+
+    @property
+    def box(self) -> Box:
+        """The size."""
+        height, width = self.image.shape
+        return Box(0, 0, width, height)
+
+    @property
+    def good(self) -> NDArray[np.bool_]:
+        """Where there are data."""
+        return np.asarray(self.mask == 0)
+
+    @property
+    def sky(self) -> TangentWcs:
+        """The projection of an image that must have one."""
+        if self.wcs is None:
+            raise ValueError("this exposure has no projection; expected an image of the sky")
+        return self.wcs
+
+    @property
+    def circumstances(self) -> VisitInfo:
+        """The circumstances of an image that must have them."""
+        if self.visit_info is None:
+            raise ValueError("this exposure has no visit information; expected an image of one visit")
+        return self.visit_info
+
+    def with_pixels(self, image: NDArray[Any], variance: NDArray[Any], **other: Any) -> "Exposure":
+        """Return a copy with other pixels."""
+        return replace(self, image=image.astype(np.float32), variance=variance.astype(np.float32), **other)

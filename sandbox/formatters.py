@@ -1,0 +1,115 @@
+"""How Butler reads and writes the images of the miniature world: as FITS files."""
+
+__all__ = ["ArrayFormatter", "ExposureFormatter"]
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from apcampaign.sandbox.exposure import Exposure, VisitInfo
+from apcampaign.sandbox.geometry import TangentWcs
+from astropy.io import fits
+from lsst.daf.butler import FormatterV2
+from lsst.resources import ResourcePath
+
+
+class ExposureFormatter(FormatterV2):
+    """Three image extensions; what is no number of the projection is JSON in the primary header's table."""
+
+    can_read_from_local_file = True
+    default_extension = ".fits"
+
+    def read_from_local_file(self, path: str, component: str | None = None, expected_size: int = -1) -> Any:
+        """Read an exposure, or one component such as ``wcs`` or ``bbox``."""
+        with fits.open(path, memmap=False) as hdus:
+            exposure = _from_hdus(hdus)
+        return exposure if component is None else _component(exposure, component)
+
+    def write_local_file(self, in_memory_dataset: Any, uri: ResourcePath) -> None:
+        """Write an exposure."""
+        _to_hdus(in_memory_dataset).writeto(uri.ospath, overwrite=True)
+
+
+class ArrayFormatter(FormatterV2):
+    """A plain array in the first extension."""
+
+    can_read_from_local_file = True
+    default_extension = ".fits"
+
+    def read_from_local_file(self, path: str, component: str | None = None, expected_size: int = -1) -> Any:
+        """Read an array; there are no components."""
+        with fits.open(path, memmap=False) as hdus:
+            return np.asarray(hdus[0].data)
+
+    def write_local_file(self, in_memory_dataset: Any, uri: ResourcePath) -> None:
+        """Write an array."""
+        fits.PrimaryHDU(in_memory_dataset).writeto(uri.ospath, overwrite=True)
+
+
+def _component(exposure: Exposure, name: str) -> Any:
+    components = {
+        "bbox": lambda: exposure.box,
+        "wcs": lambda: exposure.wcs,
+        "visitInfo": lambda: exposure.visit_info,
+        "summaryStats": lambda: dict(exposure.summary),
+        "coaddInputs": lambda: list(exposure.inputs),
+        "image": lambda: exposure.image,
+        "variance": lambda: exposure.variance,
+        "mask": lambda: exposure.mask,
+    }
+    if name not in components:
+        raise KeyError(f"the miniature exposure has no component {name!r}; it has {', '.join(components)}")
+    return components[name]()
+
+
+def _to_hdus(exposure: Exposure) -> fits.HDUList:
+    header: Any = fits.Header()  # type: ignore[no-untyped-call]
+    if exposure.wcs is not None:
+        wcs, degrees = exposure.wcs, exposure.wcs.scale / 3600
+        header.update(
+            {
+                "CTYPE1": "RA---TAN",
+                "CTYPE2": "DEC--TAN",
+                "CRVAL1": wcs.ra,
+                "CRVAL2": wcs.dec,
+                # FITS counts pixels from one.
+                "CRPIX1": wcs.x + 1,
+                "CRPIX2": wcs.y + 1,
+                "CD1_1": -degrees,
+                "CD2_2": degrees,
+                "CD1_2": 0.0,
+                "CD2_1": 0.0,
+            }
+        )
+    rest = {
+        "wcs": exposure.wcs and asdict(exposure.wcs),
+        "visit_info": exposure.visit_info and asdict(exposure.visit_info),
+        "psf_sigma": exposure.psf_sigma,
+        "summary": dict(exposure.summary),
+        "inputs": [dict(item) for item in exposure.inputs],
+    }
+    text = np.frombuffer(json.dumps(rest).encode(), np.uint8)
+    return fits.HDUList(
+        [
+            fits.PrimaryHDU(exposure.image, header=header),
+            fits.ImageHDU(exposure.variance, name="VARIANCE"),
+            fits.ImageHDU(exposure.mask, name="MASK"),
+            fits.ImageHDU(text, name="JSON"),
+        ]
+    )
+
+
+def _from_hdus(hdus: fits.HDUList) -> Exposure:
+    rest = json.loads(hdus["JSON"].data.tobytes())
+    return Exposure(
+        # FITS is big-endian; arithmetic is faster and libraries happier in the machine's own order.
+        image=hdus[0].data.astype(np.float32),
+        variance=hdus["VARIANCE"].data.astype(np.float32),
+        mask=hdus["MASK"].data.astype(np.uint8),
+        wcs=TangentWcs(**rest["wcs"]) if rest["wcs"] else None,
+        visit_info=VisitInfo(**rest["visit_info"]) if rest["visit_info"] else None,
+        psf_sigma=rest["psf_sigma"],
+        summary=rest["summary"],
+        inputs=tuple(rest["inputs"]),
+    )

@@ -1,0 +1,94 @@
+"""Where a pixel is on the sky: the tangent-plane projection, and polygons for Butler.
+
+Pixel coordinates are those of numpy: the centre of the first pixel is (0, 0), x runs along a row.
+"""
+
+__all__ = ["Box", "TangentWcs", "angular_separation", "offset", "sky_polygon"]
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from lsst.sphgeom import ConvexPolygon, LonLat, UnitVector3d
+from numpy.typing import ArrayLike, NDArray
+
+type Floats = NDArray[np.float64]
+
+ARCSEC = np.pi / 180 / 3600
+
+
+class Box(NamedTuple):
+    """The size of an image and the pixel coordinates of its first pixel."""
+
+    x0: int
+    y0: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class TangentWcs:
+    """A gnomonic (TAN) projection with square pixels; north is along +y and east along -x.
+
+    Parameters
+    ----------
+    ra, dec
+        The tangent point, ICRS degrees.
+    x, y
+        The pixel coordinates of the tangent point; it may lie outside the image.
+    scale
+        Arcseconds per pixel.
+    """
+
+    ra: float
+    dec: float
+    x: float
+    y: float
+    scale: float
+
+    def to_pixel(self, ra: ArrayLike, dec: ArrayLike) -> tuple[Floats, Floats]:
+        """Project sky positions (ICRS degrees); those on the far hemisphere become NaN."""
+        delta = np.radians(np.asarray(ra, float) - self.ra)
+        lat, lat0 = np.radians(np.asarray(dec, float)), np.radians(self.dec)
+        cosine = np.sin(lat0) * np.sin(lat) + np.cos(lat0) * np.cos(lat) * np.cos(delta)
+        cosine = np.where(cosine > 0, cosine, np.nan)
+        xi = np.cos(lat) * np.sin(delta) / cosine
+        eta = (np.cos(lat0) * np.sin(lat) - np.sin(lat0) * np.cos(lat) * np.cos(delta)) / cosine
+        unit = self.scale * ARCSEC
+        return self.x - xi / unit, self.y + eta / unit
+
+    def to_sky(self, x: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
+        """Deproject pixel positions to ICRS degrees, right ascension in [0, 360)."""
+        unit = self.scale * ARCSEC
+        xi, eta = (self.x - np.asarray(x, float)) * unit, (np.asarray(y, float) - self.y) * unit
+        lat0 = np.radians(self.dec)
+        down = np.cos(lat0) - eta * np.sin(lat0)
+        ra = self.ra + np.degrees(np.arctan2(xi, down))
+        dec = np.degrees(np.arctan2(np.sin(lat0) + eta * np.cos(lat0), np.hypot(xi, down)))
+        return ra % 360.0, dec
+
+    def moved(self, dx: float, dy: float) -> "TangentWcs":
+        """Return the projection of the same sky for an image whose first pixel is at (dx, dy) of this one."""
+        return TangentWcs(self.ra, self.dec, self.x - dx, self.y - dy, self.scale)
+
+
+def sky_polygon(wcs: TangentWcs, box: Box) -> ConvexPolygon:
+    """Return the sky that an image covers, out to the outer edges of its pixels."""
+    left, low = box.x0 - 0.5, box.y0 - 0.5
+    right, high = left + box.width, low + box.height
+    ras, decs = wcs.to_sky([left, right, right, left], [low, low, high, high])
+    return ConvexPolygon([UnitVector3d(LonLat.fromDegrees(*point)) for point in zip(ras, decs, strict=True)])
+
+
+def angular_separation(ra1: ArrayLike, dec1: ArrayLike, ra2: ArrayLike, dec2: ArrayLike) -> Floats:
+    """Return the separation of sky positions (degrees in, arcseconds out), exact for small angles."""
+    lon1, lat1, lon2, lat2 = (np.radians(np.asarray(angle, float)) for angle in (ra1, dec1, ra2, dec2))
+    squared = np.sin((lat2 - lat1) / 2) ** 2 + np.cos(lat1) * np.cos(lat2) * np.sin((lon2 - lon1) / 2) ** 2
+    result: Any = 2 * np.arcsin(np.sqrt(squared)) / ARCSEC
+    return np.asarray(result, float)
+
+
+def offset(ra: float, dec: float, east: float, north: float) -> tuple[float, float]:
+    """Return the position (degrees) that lies so many degrees east and north on the tangent plane."""
+    new_ra, new_dec = TangentWcs(ra, dec, 0.0, 0.0, 3600.0).to_sky(-east, north)
+    return float(new_ra), float(new_dec)

@@ -1,0 +1,270 @@
+"""The miniature DC2 as a Butler repository: dimension records, raws, calibrations, reference catalogue.
+
+The collections have the names of DC2's. `build_repository` fills an empty folder; that it
+appears whole or not at all is the care of `apcampaign.sandbox.create`.
+"""
+
+__all__ = ["DEFAULTS", "INSTRUMENT", "REFCAT", "SKYMAP", "TEST_MED_1", "build_repository"]
+
+import json
+import sqlite3
+import sys
+from importlib.resources import files
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from apcampaign.sandbox.focalplane import DETECTORS
+from apcampaign.sandbox.geometry import sky_polygon
+from apcampaign.sandbox.instrument import ONE_TO_ONE, LsstCamImSim
+from apcampaign.sandbox.sky import CalibrationFrames, Sky, take_raw
+from apcampaign.sandbox.survey import BANDS, SandboxSize, Survey, Visit, physical_filter
+from astropy.table import Table
+from astropy.time import Time
+from lsst.daf.butler import Butler, CollectionType, Config, DatasetRef, DatasetType, Timespan
+from lsst.sphgeom import ConvexPolygon, HtmPixelization, LonLat, UnitVector3d
+
+INSTRUMENT = "LSSTCam-imSim"
+SKYMAP = "DC2"
+REFCAT = "cal_ref_cat_2_2"
+DEFAULTS = "2.2i/defaults"
+TEST_MED_1 = "2.2i/defaults/test-med-1"
+
+_RAWS = "2.2i/raw/all"
+_CALIBS = "2.2i/calib"
+_CALIB_RUN = "2.2i/calib/gen"
+_CERTIFIED = "2.2i/calib/certified"
+_REFCATS = "refcats"
+_SKYMAPS = "skymaps"
+_MODELS = "pretrained_models"
+_HTM = HtmPixelization(7)
+
+# Name: dimensions, storage class, calibration or not.
+_DATASET_TYPES: dict[str, tuple[tuple[str, ...], str, bool]] = {
+    "raw": (("instrument", "exposure", "detector"), "Exposure", False),
+    "camera": (("instrument",), "Camera", True),
+    "bias": (("instrument", "detector"), "ExposureF", True),
+    "dark": (("instrument", "detector"), "ExposureF", True),
+    "flat": (("instrument", "physical_filter", "detector"), "ExposureF", True),
+    REFCAT: (("htm7",), "SimpleCatalog", False),
+    "skyMap": (("skymap",), "SkyMap", False),
+    "pretrainedModelPackage": ((), "NNModelPackagePayload", False),
+}
+
+
+def build_repository(root: Path, survey: Survey) -> None:
+    """Make and fill a repository in an empty or missing folder.
+
+    Parameters
+    ----------
+    root
+        The repository's folder; nothing in it depends on where it is, so it may be moved afterwards.
+    survey
+        What to simulate.
+    """
+    config = Config(str(files("apcampaign.sandbox").joinpath("config/butler.yaml")))
+    with Butler.from_config(Butler.makeRepo(str(root), config=config), writeable=True) as butler:
+        _register(butler, survey)
+        with butler.transaction():
+            _put_raws_and_calibrations(butler, survey)
+            _put_reference_catalogue(butler, survey)
+            butler.put(survey.skymap, "skyMap", skymap=SKYMAP, run=_SKYMAPS)
+            butler.put({"model": "brightness"}, "pretrainedModelPackage", run=_MODELS)
+        _chain(butler)
+    _analyze(root / "gen3.sqlite3")
+
+
+def _register(butler: Butler, survey: Survey) -> None:
+    registry = butler.registry
+    for name, (dimensions, storage_class, calibration) in _DATASET_TYPES.items():
+        registry.registerDatasetType(
+            DatasetType(
+                name,
+                dimensions,
+                storage_class,
+                universe=butler.dimensions,
+                isCalibration=calibration,
+            )
+        )
+    for run in (_RAWS, _CALIB_RUN, _REFCATS, _SKYMAPS, _MODELS):
+        butler.collections.register(run)
+    butler.collections.register(_CERTIFIED, CollectionType.CALIBRATION)
+    LsstCamImSim().register(registry)
+    _register_skymap(butler, survey)
+    _register_visits(butler, survey)
+
+
+def _register_skymap(butler: Butler, survey: Survey) -> None:
+    skymap = survey.skymap
+    insert = butler.registry.insertDimensionData
+    insert(
+        "skymap",
+        {
+            "name": SKYMAP,
+            "hash": skymap.sha1,
+            "tract_max": len(skymap),
+            "patch_nx_max": skymap.patches,
+            "patch_ny_max": skymap.patches,
+        },
+    )
+    for tract in map(skymap.tract, survey.size.tracts):
+        insert("tract", {"skymap": SKYMAP, "id": tract.id, "region": tract.region})
+        insert(
+            "patch",
+            *(
+                {
+                    "skymap": SKYMAP,
+                    "tract": tract.id,
+                    "id": patch.id,
+                    "cell_x": patch.column,
+                    "cell_y": patch.row,
+                    "region": patch.region,
+                }
+                for patch in tract.patches
+            ),
+        )
+
+
+def _register_visits(butler: Butler, survey: Survey) -> None:
+    system = {"instrument": INSTRUMENT, "visit_system": ONE_TO_ONE}
+    insert = butler.registry.insertDimensionData
+    insert("visit_system", {"instrument": INSTRUMENT, "id": ONE_TO_ONE, "name": "one-to-one"})
+    insert("day_obs", *(_on_night(day) for day in sorted({visit.day_obs for visit in survey.visits})))
+    for visit in survey.visits:
+        regions = {
+            detector: sky_polygon(survey.detector_wcs(visit, detector), survey.detector_box)
+            for detector in survey.size.detectors
+        }
+        corners = [corner for region in regions.values() for corner in region.getVertices()]
+        keys = {"instrument": INSTRUMENT, "visit": visit.id}
+        insert("group", {"instrument": INSTRUMENT, "name": str(visit.id)})
+        insert("exposure", _exposure_record(visit))
+        insert("visit", _visit_record(visit) | {"region": ConvexPolygon.convexHull(corners)})
+        insert("visit_definition", keys | {"exposure": visit.id})
+        insert("visit_system_membership", keys | system)
+        insert(
+            "visit_detector_region",
+            *(keys | {"detector": detector, "region": region} for detector, region in regions.items()),
+        )
+
+
+def _on_night(day: int) -> dict[str, Any]:
+    text = str(day)
+    noon = Time(f"{text[:4]}-{text[4:6]}-{text[6:]}T12:00:00", scale="tai")
+    return {
+        "instrument": INSTRUMENT,
+        "id": day,
+        "timespan": Timespan(noon, Time(noon.mjd + 1, format="mjd", scale="tai")),
+    }
+
+
+def _common_record(visit: Visit) -> dict[str, Any]:
+    begin, end = (
+        Time(visit.mjd + length / 86400, format="mjd", scale="tai") for length in (0, visit.exposure_time)
+    )
+    return {
+        "instrument": INSTRUMENT,
+        "id": visit.id,
+        "physical_filter": visit.physical_filter,
+        "day_obs": visit.day_obs,
+        "exposure_time": visit.exposure_time,
+        "observation_reason": "science",
+        "science_program": "DC2",
+        "target_name": f"tract {visit.tract}",
+        "seq_num": visit.seq_num,
+        "azimuth": 0.0,
+        "zenith_angle": 20.0,
+        "timespan": Timespan(begin, end),
+    }
+
+
+def _exposure_record(visit: Visit) -> dict[str, Any]:
+    return _common_record(visit) | {
+        "group": str(visit.id),
+        "obs_id": str(visit.id),
+        "dark_time": visit.exposure_time,
+        "observation_type": "science",
+        "seq_start": visit.seq_num,
+        "seq_end": visit.seq_num,
+        "tracking_ra": visit.ra,
+        "tracking_dec": visit.dec,
+        "sky_angle": 0.0,
+        "has_simulated": True,
+        "can_see_sky": True,
+    }
+
+
+def _visit_record(visit: Visit) -> dict[str, Any]:
+    return _common_record(visit) | {"name": str(visit.id)}
+
+
+def _put_raws_and_calibrations(butler: Butler, survey: Survey) -> None:
+    sky = Sky(survey)
+    frames = {detector: CalibrationFrames.of(survey, detector) for detector in survey.size.detectors}
+    for visit, (detector, frame) in product(survey.visits, frames.items()):
+        raw = take_raw(sky, visit, detector, frame)
+        butler.put(raw, "raw", instrument=INSTRUMENT, exposure=visit.id, detector=detector, run=_RAWS)
+
+    refs: list[DatasetRef] = []
+
+    def put(dataset: Any, name: str, **data_id: Any) -> None:
+        refs.append(butler.put(dataset, name, instrument=INSTRUMENT, run=_CALIB_RUN, **data_id))
+
+    put({"name": INSTRUMENT, "detectors": [detector.full_name for detector in DETECTORS]}, "camera")
+    for detector, frame in frames.items():
+        put(frame.bias, "bias", detector=detector)
+        put(frame.dark, "dark", detector=detector)
+        for band in survey.size.bands:
+            put(frame.flat, "flat", detector=detector, physical_filter=physical_filter(band))
+    butler.registry.certify(_CERTIFIED, refs, Timespan(None, None))
+
+
+def _put_reference_catalogue(butler: Butler, survey: Survey) -> None:
+    """Put the constant stars into shards; a shard of the surveyed sky without a star exists, too."""
+    sky = Sky(survey)
+    shards: set[int] = set()
+    for visit, detector in product(survey.visits, survey.size.detectors):
+        region = sky_polygon(survey.detector_wcs(visit, detector), survey.detector_box)
+        shards.update(pixel for first, last in _HTM.envelope(region) for pixel in range(first, last))
+    columns: dict[str, list[Any]] = {"ra": [], "dec": []} | {f"flux_{band}": [] for band in BANDS}
+    for tract in survey.size.tracts:
+        for band in BANDS:
+            stars = sky.stars(tract, band)
+            columns[f"flux_{band}"].extend(stars.flux)
+        columns["ra"].extend(stars.ra)
+        columns["dec"].extend(stars.dec)
+    table = Table(columns)
+    table["id"] = np.arange(len(table))
+    where = np.array([_htm_index(row["ra"], row["dec"]) for row in table])
+    for shard in sorted(shards | set(where.tolist())):
+        butler.put(table[where == shard], REFCAT, htm7=shard, run=_REFCATS)
+
+
+def _htm_index(ra: float, dec: float) -> int:
+    return int(_HTM.index(UnitVector3d(LonLat.fromDegrees(ra, dec))))
+
+
+def _chain(butler: Butler) -> None:
+    for name, children in {
+        _CALIBS: [_CERTIFIED, _CALIB_RUN],
+        DEFAULTS: [_RAWS, _CALIBS, _REFCATS, _SKYMAPS, _MODELS],
+        TEST_MED_1: [_RAWS, _CALIBS, _REFCATS, _SKYMAPS, _MODELS],
+    }.items():
+        butler.collections.register(name, CollectionType.CHAINED)
+        butler.collections.redefine_chain(name, children)
+
+
+def _analyze(database: Path) -> None:
+    # Without statistics SQLite joins the spatial tables in the wrong order: graph building takes thrice as long.
+    connection = sqlite3.connect(database)
+    try:
+        connection.execute("ANALYZE")
+        connection.commit()
+    finally:
+        connection.close()
+
+
+if __name__ == "__main__":
+    # The root is an argument, the options come as JSON on standard input.
+    build_repository(Path(sys.argv[1]), Survey(SandboxSize.from_mapping(json.load(sys.stdin))))

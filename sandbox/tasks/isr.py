@@ -1,0 +1,96 @@
+"""Instrument signature removal: stands in for ``lsst.ip.isr.IsrTask`` and ``lsst.ip.isr.IsrTaskLSST``."""
+
+__all__ = ["IsrTask", "IsrTaskLSST"]
+
+from typing import Any, ClassVar
+
+import lsst.pipe.base as pipe_base
+import numpy as np
+from apcampaign.sandbox.exposure import Exposure
+from lsst.pex.config import Field
+from lsst.pipe.base.connectionTypes import Input, Output, PrerequisiteInput
+
+
+def _calibration(name: str, storage_class: str, *dimensions: str, minimum: int = 1) -> Any:
+    return PrerequisiteInput(
+        name=name,
+        storageClass=storage_class,
+        dimensions=("instrument", *dimensions),
+        isCalibration=True,
+        minimum=minimum,
+    )
+
+
+class IsrConnections(pipe_base.PipelineTaskConnections, dimensions=("instrument", "exposure", "detector")):
+    """What imSim's configuration of the real task leaves of its many inputs."""
+
+    ccdExposure = Input(  # noqa: N815
+        name="raw", storageClass="Exposure", dimensions=("instrument", "exposure", "detector")
+    )
+    camera = _calibration("camera", "Camera")
+    crosstalk = _calibration("crosstalk", "CrosstalkCalib", "detector", minimum=0)
+    bias = _calibration("bias", "ExposureF", "detector")
+    dark = _calibration("dark", "ExposureF", "detector")
+    flat = _calibration("flat", "ExposureF", "physical_filter", "detector")
+    fringes = _calibration("fringe", "ExposureF", "physical_filter", "detector", minimum=0)
+    newBFKernel = _calibration("bfk", "BrighterFatterKernel", "detector")  # noqa: N815
+    outputExposure = Output(  # noqa: N815
+        name="postISRCCD", storageClass="Exposure", dimensions=("instrument", "exposure", "detector")
+    )
+
+    def __init__(self, *, config: Any = None) -> None:
+        if not config.doBrighterFatter:
+            del self.newBFKernel
+
+
+class IsrConfig(pipe_base.PipelineTaskConfig, pipelineConnections=IsrConnections):
+    """The options of the real task that the pipelines set."""
+
+    doBrighterFatter = Field[bool](doc="Need the brighter-fatter kernel?", default=True)  # noqa: N815
+    readNoise = Field[float](doc="Counts.", default=7.0)  # noqa: N815
+
+
+class IsrTask(pipe_base.PipelineTask):
+    """Subtract bias and dark current, divide by the flat field."""
+
+    ConfigClass = IsrConfig
+    _DefaultName: ClassVar[str] = "isr"
+
+    def run(
+        self,
+        ccdExposure: Exposure,  # noqa: N803
+        bias: Exposure,
+        dark: Exposure,
+        flat: Exposure,
+        **_unused: Any,
+    ) -> pipe_base.Struct:
+        """Return the exposure without the marks of the camera, in counts."""
+        seconds = ccdExposure.circumstances.exposure_time
+        counts = ccdExposure.image.astype(float) - bias.image - dark.image * seconds
+        dark_counts = np.maximum(dark.image * seconds, 0)
+        variance = np.maximum(counts, 0) + dark_counts + self.config.readNoise**2
+        image = counts / flat.image
+        level = float(np.median(image))
+        self.metadata["medianLevel"] = level
+        self.log.info("Median level after the removal of the instrument's signature: %.1f counts.", level)
+        return pipe_base.Struct(
+            outputExposure=ccdExposure.with_pixels(image, variance / flat.image.astype(float) ** 2)
+        )
+
+
+class IsrLSSTConnections(IsrConnections, dimensions=("instrument", "exposure", "detector")):
+    """The newer task wants calibrations that DC2 does not have."""
+
+    ptc = _calibration("ptc", "PhotonTransferCurveDataset", "detector")
+    linearizer = _calibration("linearizer", "Linearizer", "detector")
+    defects = _calibration("defects", "Defects", "detector")
+
+
+class IsrLSSTConfig(IsrConfig, pipelineConnections=IsrLSSTConnections):
+    """As for the other one."""
+
+
+class IsrTaskLSST(IsrTask):
+    """Fails where the real one does: DC2 has no photon transfer curves, linearizers and defects for it."""
+
+    ConfigClass = IsrLSSTConfig
