@@ -104,7 +104,8 @@ def test_it_advertises_what_was_asked_for(condor_pool: CondorPool) -> None:
 def test_the_python_bindings_see_the_same_queue(condor_pool: CondorPool, tmp_path: Path) -> None:
     # In a process of its own: the bindings read their configuration once.
     _write(tmp_path, job_sub=_JOB)
-    condor_pool.run(["condor_submit", "-append", "hold = true", str(tmp_path / "job.sub")], seconds=30)
+    held = ["-append", "hold = true", "-append", f"initialdir = {tmp_path}"]
+    condor_pool.run(["condor_submit", *held, str(tmp_path / "job.sub")], seconds=30)
     code = "import htcondor2; print([ad['Cmd'] for ad in htcondor2.Schedd().query('JobStatus == 5')])"
     assert "/bin/sh" in condor_pool.run([sys.executable, "-c", code], seconds=60)
     condor_pool.run(["condor_rm", "-constraint", "JobStatus == 5"], seconds=30)

@@ -117,7 +117,7 @@ class CondorPool:
             If HTCondor cannot be had, or the pool does not start; with what its log says.
         """
         software = CondorSoftware.install(self._prefix)
-        self.state.mkdir(parents=True, exist_ok=True)
+        self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         with locked(self.state / "lock.start", seconds=120, doing=f"starting the pool of {self.state}"):
             if self.is_running():
                 if not wait_until(self.is_ready, seconds=60, interval=0.2):
@@ -126,10 +126,14 @@ class CondorPool:
             identity = self._wanted_identity or Identity.choose()
             identity.require(software.sbin / "condor_master")
             self._prepare(software, identity)
-            record = self._launch(software, identity)
-            record.save(self._record)
-            wait_until(lambda: not record.is_alive() or self.is_ready(), seconds=60, interval=0.1)
-            if not self.is_ready():
+            self._launch(software, identity)
+            try:
+                wait_until(lambda: not self.is_running() or self.is_ready(), seconds=60, interval=0.1)
+                is_ready = self.is_ready()
+            except BaseException:
+                self._end()
+                raise
+            if not is_ready:
                 said = self._said()
                 self._end()
                 raise SandboxError(
@@ -229,7 +233,7 @@ class CondorPool:
         write_atomically(self._facts, json.dumps(facts) + "\n")
         identity.take(self.state)
 
-    def _launch(self, software: CondorSoftware, identity: Identity) -> ProcessRecord:
+    def _launch(self, software: CondorSoftware, identity: Identity) -> None:
         environ = {name: os.environ[name] for name in _KEPT if name in os.environ}
         environ |= {
             "CONDOR_CONFIG": str(self.config),
@@ -241,7 +245,7 @@ class CondorPool:
         words = [str(software.sbin / "condor_master"), "-f"]
         if self._time_to_live is not None:
             words += ["-r", str(self._time_to_live)]
-        return spawn(identity.command(words), log=self.log / "master.out", environ=environ)
+        spawn(identity.command(words), log=self.log / "master.out", environ=environ).save(self._record)
 
     def _end(self) -> None:
         record = ProcessRecord.load(self._record)

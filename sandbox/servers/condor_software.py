@@ -19,6 +19,7 @@ from pathlib import Path
 from apcampaign.common.errors import SandboxError
 from apcampaign.common.files import write_atomically
 from apcampaign.sandbox.servers.debian import DebianSuite
+from apcampaign.sandbox.servers.identity import Identity
 from apcampaign.sandbox.servers.processes import locked, run
 
 # The first has the release of the PyPI bindings, the second the last stable Debian's.
@@ -33,7 +34,10 @@ _CHAFF = ("share/doc", "share/man", "share/locale", "share/lintian", "share/bash
 
 
 def default_root() -> Path:
-    """Give the user's cache folder for HTCondor's releases, one folder each."""
+    """Give the cache folder for HTCondor's releases, one folder each: the user's own, as a rule."""
+    if Identity.choose().kind == "setuid":
+        # Another user than root must read it.
+        return Path("/var/cache/apcampaign/condor")
     cache = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
     return Path(cache) / "apcampaign" / "condor"
 

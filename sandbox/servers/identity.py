@@ -1,12 +1,12 @@
 """As whom a server runs: HTCondor and PostgreSQL both refuse to work for root.
 
-An ordinary user is himself. For root there are two ways:
+An ordinary user is himself. For root, and for a user number that has no name, there are two ways:
 
 ``namespace``
-    A user namespace in which root appears as an ordinary user. On disk and to the kernel all remains
-    root's, so software below ``/root`` works and root's own files can be written; nothing is chowned.
+    A user namespace in which the caller appears as an ordinary user. On disk and to the kernel all remains
+    his, so software below ``/root`` works and his own files can be written; nothing is chowned.
 ``setuid``
-    Where the kernel or a container forbids namespaces: really another user, who must be able to
+    For root where the kernel or a container forbids namespaces: really another user, who must be able to
     read the software and to write the server's folder.
 """
 
@@ -48,15 +48,15 @@ class Identity:
             If root has no ordinary user to turn into.
         """
         uid = os.geteuid()
-        if uid != 0:
-            try:
-                name = pwd.getpwuid(uid).pw_name
-            except KeyError:
-                name = str(uid)
+        name = _name_of(uid)
+        if uid != 0 and name is not None:
             return cls("self", name, uid, os.getegid())
         entry = _ordinary_user()
         if allow_namespace and _namespaces_work(entry.pw_uid, entry.pw_gid):
             return cls("namespace", entry.pw_name, entry.pw_uid, entry.pw_gid)
+        if uid != 0:
+            # Some container platforms give out numbers without names; servers may refuse them.
+            return cls("self", str(uid), uid, os.getegid())
         return cls("setuid", entry.pw_name, entry.pw_uid, entry.pw_gid)
 
     def command(self, command: Sequence[str]) -> list[str]:
@@ -101,16 +101,26 @@ class Identity:
             ) from exc
 
 
+def _name_of(uid: int) -> str | None:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return None
+
+
 def _ordinary_user() -> pwd.struct_passwd:
-    # The first login user by Debian's and Red Hat's habit; else those that every system has.
-    known = {entry.pw_uid: entry for entry in reversed(pwd.getpwall())}
-    names = {entry.pw_name: entry for entry in known.values()}
-    for entry in (known.get(1000), names.get("daemon"), names.get("nobody")):
-        if entry is not None and entry.pw_uid != 0:
+    # The first login user by Debian's and Red Hat's habit, else one that every system has. Not `nobody`:
+    # in a namespace every other user of the machine looks like him.
+    for name in (_name_of(1000), "daemon", "bin"):
+        try:
+            entry = pwd.getpwnam(name or "")
+        except KeyError:
+            continue
+        if entry.pw_uid != 0:
             return entry
     raise SandboxError(
-        "servers refuse to run as root, and this system has none of the users with uid 1000, 'daemon' and "
-        "'nobody'; run this as an ordinary user"
+        "servers refuse to run as root, and this system has neither a user with uid 1000 nor 'daemon' nor "
+        "'bin'; run this as an ordinary user"
     )
 
 

@@ -123,7 +123,7 @@ class PostgresServer:
         SandboxError
             If there is no PostgreSQL, or it does not start.
         """
-        self.data.mkdir(parents=True, exist_ok=True)
+        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         with locked(self.data / "lock", seconds=90, doing=f"starting the PostgreSQL of {self.data}"):
             if self.is_running():
                 return
@@ -278,7 +278,11 @@ class PostgresServer:
             limited(command, seconds=seconds, number=signal.SIGINT), log=self.log, environ=_environ()
         )
         record.save(self._record)
-        wait_until(lambda: not record.is_alive() or self._is_ready(), seconds=60)
+        try:
+            wait_until(lambda: not record.is_alive() or self._is_ready(), seconds=60)
+        except BaseException:
+            self._end()
+            raise
         if self.is_running():
             return True
         said = self._said()

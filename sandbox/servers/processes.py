@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from apcampaign.common.errors import SandboxError
 from apcampaign.common.files import write_atomically
@@ -37,7 +38,7 @@ class ProcessRecord:
     def of(cls, pid: int) -> "ProcessRecord | None":
         """Describe a living process; `None` if there is none with this number."""
         stat = _stat(pid)
-        return None if stat is None else cls(pid, f"{_boot_id()}:{stat[1]}")
+        return None if stat is None or stat.is_zombie else cls(pid, f"{_boot_id()}:{stat.ticks}")
 
     @classmethod
     def load(cls, path: Path) -> "ProcessRecord | None":
@@ -54,10 +55,16 @@ class ProcessRecord:
 
     def is_alive(self) -> bool:
         """Tell whether this very process still runs (a zombie does not)."""
-        # A child of ours stays a zombie until somebody asks for its exit code.
-        with contextlib.suppress(ChildProcessError, OSError):
-            os.waitpid(self.pid, os.WNOHANG)
-        return self.of(self.pid) == self
+        if self.of(self.pid) == self:
+            return True
+        if (stat := _stat(self.pid)) is not None and stat.is_zombie and self._is(stat):
+            # A child of ours stays a zombie until somebody asks for its exit code.
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(self.pid, os.WNOHANG)
+        return False
+
+    def _is(self, stat: "_Stat") -> bool:
+        return self.started == f"{_boot_id()}:{stat.ticks}"
 
     def tree(self) -> "list[ProcessRecord]":
         """List this process and everything below it, parents first; empty if it has ended."""
@@ -66,7 +73,7 @@ class ProcessRecord:
         children: dict[int, list[int]] = {}
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit() and (stat := _stat(int(entry.name))) is not None:
-                children.setdefault(stat[0], []).append(int(entry.name))
+                children.setdefault(stat.parent, []).append(int(entry.name))
         found = [self.pid]
         for pid in found:
             found.extend(children.get(pid, []))
@@ -79,16 +86,20 @@ class ProcessRecord:
                 os.kill(self.pid, number)
 
 
-def _stat(pid: int) -> tuple[int, int] | None:
-    # Parent and start time from /proc/PID/stat; the program's name in the second field may hold anything.
+class _Stat(NamedTuple):
+    parent: int
+    ticks: int
+    is_zombie: bool
+
+
+def _stat(pid: int) -> _Stat | None:
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
+    # The program's name in the second field may hold anything, brackets and spaces included.
     fields = text.rpartition(")")[2].split()
-    if len(fields) < 20 or fields[0] in ("Z", "X"):
-        return None
-    return int(fields[1]), int(fields[19])
+    return None if len(fields) < 20 else _Stat(int(fields[1]), int(fields[19]), fields[0] in ("Z", "X"))
 
 
 def _boot_id() -> str:
@@ -119,11 +130,15 @@ def spawn(command: Sequence[str], *, log: Path, environ: Mapping[str, str] | Non
     program = shutil.which(command[0])
     if program is None:
         raise SandboxError(f"the program {command[0]!r} is not there or cannot be run; is it installed?")
+    if not Path("/proc/self/stat").exists():
+        raise SandboxError("/proc is not mounted; servers cannot be found again without it")
     actions: list[tuple[int, int, str, int, int] | tuple[int, int, int]] = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
         (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
         (os.POSIX_SPAWN_DUP2, 1, 2),
     ]
+    # What a caller handed down, such as a pipe that somebody reads to its end, is not for a server to keep.
+    actions += [(os.POSIX_SPAWN_CLOSE, handle) for handle in _inherited()]  # type: ignore[misc]
     try:
         pid = os.posix_spawn(
             program,
@@ -138,6 +153,15 @@ def spawn(command: Sequence[str], *, log: Path, environ: Mapping[str, str] | Non
         raise SandboxError(f"{program} cannot be started: {exc}") from exc
     # A program that has already ended gets a record that equals no living process.
     return ProcessRecord.of(pid) or ProcessRecord(pid, "ended")
+
+
+def _inherited() -> list[int]:
+    found = []
+    for entry in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            if int(entry.name) > 2 and os.get_inheritable(int(entry.name)):
+                found.append(int(entry.name))
+    return found
 
 
 def run(
