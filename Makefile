@@ -1,7 +1,8 @@
 # The one entry: `make demo`, `make test`, and the words of an operator (`make help`).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help dev lint types format test test-fast demo wheel-test clean
+.PHONY: help dev demo configs apdb-init submit submit-templates submit-diffim summary \
+	lint types format test test-fast wheel-test clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -24,6 +25,42 @@ $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt scripts/find-python
 	for room in ../../*/__init__.py; do ln -s "$$(dirname $$room)" .; done
 	@touch $@
 
+# ---- campaigns ----------------------------------------------------------------------------------------
+# Variables of an operator: CAMPAIGN (file), TRACTS, BANDS, BUTLER, SITE, NAMESPACE, RUNS. They go through the
+# environment, so that nothing of them is read by the shell.
+export APCAMPAIGN_CAMPAIGN := $(CAMPAIGN)
+export APCAMPAIGN_TRACTS := $(TRACTS)
+export APCAMPAIGN_BANDS := $(BANDS)
+export APCAMPAIGN_BUTLER := $(BUTLER)
+export APCAMPAIGN_SITE := $(SITE)
+export APCAMPAIGN_NAMESPACE := $(NAMESPACE)
+export APCAMPAIGN_RUNS := $(RUNS)
+# The command of the environment that `make dev` makes; with lsst_distrib: make APCAMPAIGN=apcampaign …
+APCAMPAIGN ?= $(BIN)/apcampaign
+READY := $(if $(filter $(BIN)/apcampaign,$(APCAMPAIGN)),dev)
+
+demo: dev ## run a whole small campaign on this machine (about ten minutes)
+	$(BIN)/apcampaign demo $(if $(SITE),--site $(SITE))
+
+configs: $(READY) ## write the pair of BPS configs into configs/
+	$(APCAMPAIGN) generate
+
+apdb-init: export APCAMPAIGN_DB := $(DB)
+apdb-init: $(READY) ## make an empty APDB: make apdb-init DB=postgresql://user@host/database
+	$(APCAMPAIGN) apdb init
+
+submit: $(READY) ## submit both steps, chained inside HTCondor
+	$(APCAMPAIGN) submit
+
+submit-templates: $(READY) ## submit the first step: make submit-templates TRACTS="3828 3829"
+	$(APCAMPAIGN) submit templates
+
+submit-diffim: $(READY) ## submit the second step on the first one's templates
+	$(APCAMPAIGN) submit diffim
+
+summary: $(READY) ## say what came of it
+	$(APCAMPAIGN) summary
+
 # ---- checks -------------------------------------------------------------------------------------------
 lint: dev types ## ruff (style, docstrings, security) and mypy --strict
 	$(BIN)/ruff format --check .
@@ -41,6 +78,10 @@ test: lint ## lint, types and all tests, on a real HTCondor pool and a real Post
 
 test-fast: dev ## the tests that take no server and no ten seconds
 	$(BIN)/pytest -m "not slow and not htcondor and not postgres"
+
+wheel-test: dev ## build the wheel, install it alone, and use it far from the clone
+	rm -rf build dist/wheel-test && $(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+	scripts/wheel-test "$(PYTHON)" dist/apcampaign-*.whl
 
 clean: ## remove what make made, except runs/ and demo/
 	rm -rf $(VENV) .ns build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -9,6 +9,7 @@ from a reference (config file, ``label:NAME``, or URL and namespace), which `fin
 from .create import ApdbCreated, init_apdb
 from .opening import ApdbPlace, count_rows, find_apdb, open_apdb
 from .plan import ApdbOptions, InitPlan, plan_init
+from .ready import check_ready
 from .target import ApdbTarget, check_namespace, namespace_for
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "ApdbTarget",
     "InitPlan",
     "check_namespace",
+    "check_ready",
     "count_rows",
     "find_apdb",
     "init_apdb",
