@@ -28,13 +28,13 @@ $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt scripts/find-python
 # ---- campaigns ----------------------------------------------------------------------------------------
 # Variables of an operator: CAMPAIGN (file), TRACTS, BANDS, BUTLER, SITE, NAMESPACE, RUNS. They go through the
 # environment, so that nothing of them is read by the shell.
-export APCAMPAIGN_CAMPAIGN := $(CAMPAIGN)
-export APCAMPAIGN_TRACTS := $(TRACTS)
-export APCAMPAIGN_BANDS := $(BANDS)
-export APCAMPAIGN_BUTLER := $(BUTLER)
-export APCAMPAIGN_SITE := $(SITE)
-export APCAMPAIGN_NAMESPACE := $(NAMESPACE)
-export APCAMPAIGN_RUNS := $(RUNS)
+export APCAMPAIGN_CAMPAIGN := $(or $(CAMPAIGN),$(APCAMPAIGN_CAMPAIGN))
+export APCAMPAIGN_TRACTS := $(or $(TRACTS),$(APCAMPAIGN_TRACTS))
+export APCAMPAIGN_BANDS := $(or $(BANDS),$(APCAMPAIGN_BANDS))
+export APCAMPAIGN_BUTLER := $(or $(BUTLER),$(APCAMPAIGN_BUTLER))
+export APCAMPAIGN_SITE := $(or $(SITE),$(APCAMPAIGN_SITE))
+export APCAMPAIGN_NAMESPACE := $(or $(NAMESPACE),$(APCAMPAIGN_NAMESPACE))
+export APCAMPAIGN_RUNS := $(or $(RUNS),$(APCAMPAIGN_RUNS))
 # The command of the environment that `make dev` makes; with lsst_distrib: make APCAMPAIGN=apcampaign …
 APCAMPAIGN ?= $(BIN)/apcampaign
 READY := $(if $(filter $(BIN)/apcampaign,$(APCAMPAIGN)),dev)
@@ -45,7 +45,7 @@ demo: dev ## run a whole small campaign on this machine (about ten minutes)
 configs: $(READY) ## write the pair of BPS configs into configs/
 	$(APCAMPAIGN) generate
 
-apdb-init: export APCAMPAIGN_DB := $(DB)
+apdb-init: export APCAMPAIGN_DB := $(or $(DB),$(APCAMPAIGN_DB))
 apdb-init: $(READY) ## make an empty APDB: make apdb-init DB=postgresql://user@host/database
 	$(APCAMPAIGN) apdb init
 
