@@ -142,7 +142,7 @@ def _postgres(target: ApdbTarget, said: str) -> str | None:
     if "password authentication failed" in said or "no password supplied" in said:
         what = "no password was found" if "no password supplied" in said else "the password is wrong"
         return f"{where} does not let {user!r} in: {what}; passwords come from {_WHERE_LOOKED}"
-    if "no pg_hba.conf entry" in said:
+    if "pg_hba.conf" in said:
         return f"{where} does not let {user!r} in from this machine; ask its administrator (pg_hba.conf)"
     if re.search(
         "Connection refused|could not translate host|No route to host|timeout expired|timed out", said

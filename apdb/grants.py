@@ -89,7 +89,7 @@ def read_grants(connection: Connection, namespace: str | None) -> dict[str, list
         LEFT JOIN pg_catalog.pg_roles AS role ON role.oid = acl.grantee
         WHERE class.relkind IN ('r', 'p') AND acl.grantee <> class.relowner AND class.relnamespace =
             (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = coalesce(:namespace, current_schema()))
-        GROUP BY grantee ORDER BY grantee
+        GROUP BY 1 ORDER BY 1
         """
     )
     rows = connection.execute(query, {"namespace": namespace})

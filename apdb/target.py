@@ -152,8 +152,9 @@ def _parse(text: str) -> tuple[URL, SecretStr | None]:
     # libpq also takes a password among the URL's options.
     hidden = parsed.query.get("password")
     password = parsed.password or (hidden if isinstance(hidden, str) else None)
-    parsed = parsed.set(password=None).difference_update_query(["password"])
-    return parsed, None if password is None else SecretStr(password)
+    # URL.set() takes None for "leave it as it is".
+    bare = parsed._replace(password=None).difference_update_query(["password"])
+    return bare, None if password is None else SecretStr(password)
 
 
 def _postgres_url(parsed: URL) -> str:

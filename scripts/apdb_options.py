@@ -1,0 +1,97 @@
+"""What the ``apcampaign apdb`` commands have in common: which APDB, and of which campaign."""
+
+__all__ = ["campaign_of", "hide_passwords", "place_options", "reference_of"]
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..common.errors import CampaignError
+from ..common.secrets import redact
+
+if TYPE_CHECKING:
+    from .options import CampaignContext
+
+DEFAULT_CAMPAIGN = Path("campaign.yaml")
+
+_CAMPAIGN_OPTIONS = (
+    click.option(
+        "--campaign",
+        "campaign_file",
+        type=click.Path(path_type=Path),
+        envvar="APCAMPAIGN_CAMPAIGN",
+        help="The campaign file; campaign.yaml if it is there.",
+    ),
+    click.option(
+        "--runs",
+        type=click.Path(path_type=Path),
+        default="runs",
+        envvar="APCAMPAIGN_RUNS",
+        show_default=True,
+        help="The folder for the runs of all campaigns.",
+    ),
+    click.option(
+        "--namespace", envvar="APCAMPAIGN_NAMESPACE", help="The APDB's namespace (PostgreSQL schema)."
+    ),
+)
+
+
+def campaign_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that name a campaign, which need not be there."""
+    for option in reversed(_CAMPAIGN_OPTIONS):
+        function = option(function)
+    return function
+
+
+def place_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the argument and the options that name an APDB."""
+    return click.argument("reference", required=False, metavar="[APDB]")(campaign_options(function))
+
+
+def campaign_of(campaign_file: Path | None, runs: Path) -> "CampaignContext | None":
+    """Load the campaign, if there is one."""
+    from ..bps import load_campaign
+    from .options import CampaignContext
+
+    if campaign_file is None and not DEFAULT_CAMPAIGN.exists():
+        return None
+    # The URL may hold a password here, which a campaign refuses; the commands read it themselves.
+    environment = {key: value for key, value in os.environ.items() if key != "APCAMPAIGN_DB"}
+    campaign = load_campaign(campaign_file or DEFAULT_CAMPAIGN, environment=environment)
+    return CampaignContext(campaign=campaign, runs=runs)
+
+
+def reference_of(
+    reference: str | None, campaign_file: Path | None, runs: Path, namespace: str | None
+) -> tuple[str, str | None]:
+    """Name the APDB that is meant: the one given, else the campaign's."""
+    hide_passwords()
+    if reference is not None:
+        return reference, (namespace or None) if "://" in reference else None
+    context = campaign_of(campaign_file, runs)
+    if context is None:
+        raise CampaignError(
+            "which APDB? name its configuration file, label:NAME or a URL (and --namespace), or a campaign "
+            "with --campaign FILE"
+        )
+    return context.campaign.apdb.config or str(context.paths.apdb_config), None
+
+
+def hide_passwords() -> None:
+    """Take passwords off the command line that ``ps`` shows, as far as this process can."""
+    shown = [redact(word) for word in sys.argv]
+    if shown != sys.argv:
+        click.echo(
+            "apcampaign: a password on the command line can be seen by others on this machine; better give the "
+            "URL in the variable APCAMPAIGN_DB, or the password in ~/.pgpass",
+            err=True,
+        )
+        try:
+            from setproctitle import setproctitle
+        except ImportError:
+            return
+        setproctitle(" ".join(shown))
