@@ -79,10 +79,10 @@ def submit_chain(chain: ChainPaths, campaign: Campaign) -> str:
         try:
             import htcondor2
 
+            description = htcondor2.Submit.from_dag(str(chain.dag), {})
             # The whole environment, so that the nodes find what this process finds.
-            description = htcondor2.Submit.from_dag(
-                str(chain.dag), {"getenv": "TRUE", "batch-name": f"apcampaign+{campaign.name}", "force": 0}
-            )
+            description["getenv"] = "True"
+            description["batch_name"] = f"apcampaign+{campaign.name}"
             description["initialdir"] = str(chain.folder)
             result = htcondor2.Schedd().submit(description)
         except Exception as error:
