@@ -4,7 +4,7 @@ It stands in for ``lsst.afw.image.Exposure``. In a file it is an ordinary FITS f
 projection, so that any FITS viewer shows it on the sky.
 """
 
-__all__ = ["BAD", "Exposure", "VisitInfo"]
+__all__ = ["MASKED", "Exposure", "VisitInfo"]
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 type Image = NDArray[np.float32]
 
-BAD = 1
+MASKED = 1
 """The mask bit of a pixel that holds no data."""
 
 
@@ -57,7 +57,7 @@ class Exposure:
     image, variance
         Pixels, [y, x], in counts before calibration and in nJy after it; and their variance.
     mask
-        Bit mask, see `BAD`.
+        Bit mask, see `MASKED`.
     wcs
         The projection, or `None` for a calibration frame.
     visit_info
@@ -86,7 +86,7 @@ class Exposure:
         return cls(
             np.zeros(shape, np.float32),
             np.full(shape, np.inf, np.float32),
-            np.full(shape, BAD, np.uint8),
+            np.full(shape, MASKED, np.uint8),
             **other,
         )
 

@@ -15,7 +15,7 @@ __all__ = [
 from typing import Any
 
 import numpy as np
-from apcampaign.sandbox.exposure import BAD, Exposure
+from apcampaign.sandbox.exposure import MASKED, Exposure
 from apcampaign.sandbox.geometry import Box, TangentWcs, angular_separation
 from numpy.typing import NDArray
 
@@ -127,7 +127,7 @@ def psf_width(image: NDArray[Any], x: float, y: float, guess: float, rounds: int
 def resample(source: Exposure, wcs: TangentWcs, box: Box) -> Exposure:
     """Bring an exposure onto other pixels of the same scale, by cubic interpolation.
 
-    A pixel whose neighbourhood is not wholly good in the source becomes `BAD`.
+    A pixel whose neighbourhood is not wholly good in the source becomes `MASKED`.
     """
     ys, xs = np.mgrid[: box.height, : box.width]
     there_x, there_y = source.sky.to_pixel(*wcs.to_sky(xs, ys))
@@ -145,7 +145,7 @@ def resample(source: Exposure, wcs: TangentWcs, box: Box) -> Exposure:
             bad |= source.mask[place] != 0
     variance = source.variance[whole_y, whole_x].astype(float)
     variance[bad], image[bad] = np.inf, 0.0
-    return source.with_pixels(image, variance, mask=np.where(bad, BAD, 0).astype(np.uint8), wcs=wcs)
+    return source.with_pixels(image, variance, mask=np.where(bad, MASKED, 0).astype(np.uint8), wcs=wcs)
 
 
 def _cubic(part: Floats) -> list[Floats]:

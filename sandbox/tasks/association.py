@@ -1,0 +1,325 @@
+"""The alert production database: read the history, match, write.
+
+Stands in for ``LoadDiaCatalogsTask`` and ``DiaPipelineTask`` of ``lsst.ap.association``; the database behind it
+is a real one.
+"""
+
+__all__ = ["DiaPipelineTask", "LoadDiaCatalogsTask", "PostApdbUpdateError"]
+
+from typing import Any, ClassVar
+
+import lsst.pipe.base as pipe_base
+import numpy as np
+import pandas as pd
+from apcampaign.sandbox.exposure import Exposure
+from apcampaign.sandbox.geometry import sky_polygon
+from apcampaign.sandbox.survey import BANDS
+from apcampaign.sandbox.tasks import measure
+from apcampaign.sandbox.tasks.calibrate import IVD, IdGeneratorConfig, first_id
+from apcampaign.sandbox.tasks.regions import IGD
+from astropy.table import Table
+from astropy.time import Time
+from lsst.dax.apdb import Apdb
+from lsst.pex.config import Config, ConfigField, Field
+from lsst.pipe.base.connectionTypes import Input, Output
+from lsst.pipe.base.utils import RegionTimeInfo
+from lsst.sphgeom import Angle, Region
+
+# What the association needs of each table, so that an empty answer has the right columns and types.
+_OBJECTS = {"diaObjectId": "int64", "ra": "float64", "dec": "float64", "nDiaSources": "int64"}
+_SOURCES = {
+    "diaSourceId": "int64",
+    "diaObjectId": "int64",
+    "visit": "int64",
+    "detector": "int64",
+    "band": "str",
+    "midpointMjdTai": "float64",
+    "ra": "float64",
+    "dec": "float64",
+    "psfFlux": "float64",
+    "psfFluxErr": "float64",
+}
+_FORCED = {
+    "diaForcedSourceId": "int64",
+    "diaObjectId": "int64",
+    "visit": "int64",
+    "detector": "int64",
+    "psfFlux": "float64",
+}
+
+
+class PostApdbUpdateError(pipe_base.AlgorithmError):
+    """Something failed after the database had been written: the image cannot be retried."""
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Nothing to add."""
+        return {}
+
+
+def _padded(region: Region, arcseconds: float) -> Region:
+    return region.getBoundingCircle().dilatedBy(Angle.fromDegrees(arcseconds / 3600))
+
+
+def _trim(frame: Any, columns: dict[str, str]) -> pd.DataFrame:
+    if frame is None or frame.empty:
+        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
+    return frame[list(columns)].astype(columns).reset_index(drop=True)
+
+
+class LoadDiaCatalogsConnections(pipe_base.PipelineTaskConnections, dimensions=IGD):
+    """As the real task's."""
+
+    regionTime = Input(name="regionTimeInfo", storageClass="RegionTimeInfo", dimensions=IGD)  # noqa: N815
+    diaObjects = Output(name="preloaded_diaObjects", storageClass="ArrowAstropy", dimensions=IGD)  # noqa: N815
+    diaSources = Output(name="preloaded_diaSources", storageClass="ArrowAstropy", dimensions=IGD)  # noqa: N815
+    diaForcedSources = Output(  # noqa: N815
+        name="preloaded_diaForcedSources", storageClass="ArrowAstropy", dimensions=IGD
+    )
+
+
+class LoadDiaCatalogsConfig(pipe_base.PipelineTaskConfig, pipelineConnections=LoadDiaCatalogsConnections):
+    """The options of the real task that the pipelines set."""
+
+    apdb_config_url = Field[str](doc="The APDB's configuration: a URI or label:NAME.", optional=False)
+    angleMargin = Field[float](doc="How far beyond the detector to look, arcsec.", default=20.0)  # noqa: N815
+
+
+class LoadDiaCatalogsTask(pipe_base.PipelineTask):
+    """Read what the database knows of the sky of a detector."""
+
+    ConfigClass = LoadDiaCatalogsConfig
+    _DefaultName: ClassVar[str] = "loadDiaCatalogs"
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.apdb = Apdb.from_uri(self.config.apdb_config_url)
+
+    def run(self, regionTime: RegionTimeInfo) -> pipe_base.Struct:  # noqa: N803
+        """Return objects, sources and forced sources of the past."""
+        region = _padded(regionTime.region, self.config.angleMargin)
+        begin, end = regionTime.timespan.begin, regionTime.timespan.end
+        middle = begin + (end - begin) / 2
+        objects = _trim(self.apdb.getDiaObjects(region), _OBJECTS).drop_duplicates("diaObjectId")
+        ids = objects["diaObjectId"]
+        sources = _trim(self.apdb.getDiaSources(region, ids, middle), _SOURCES)
+        forced = _trim(self.apdb.getDiaForcedSources(region, ids, middle), _FORCED)
+        self.log.info("Loaded %d DiaObjects, %d DiaSources.", len(objects), len(sources))
+        return pipe_base.Struct(diaObjects=objects, diaSources=sources, diaForcedSources=forced)
+
+
+class DiaPipelineConnections(
+    pipe_base.PipelineTaskConnections,
+    dimensions=IVD,
+    defaultTemplates={"coaddName": "deep", "fakesType": ""},
+):
+    """As the real task's with its default options."""
+
+    diaSourceTable = Input(  # noqa: N815
+        name="{fakesType}{coaddName}Diff_diaSrcTable", storageClass="DataFrame", dimensions=IVD
+    )
+    solarSystemObjectTable = Input(  # noqa: N815
+        name="preloaded_SsObjects", storageClass="ArrowAstropy", dimensions=IGD, minimum=0
+    )
+    diffIm = Input(  # noqa: N815
+        name="{fakesType}{coaddName}Diff_differenceExp", storageClass="ExposureF", dimensions=IVD
+    )
+    exposure = Input(name="{fakesType}calexp", storageClass="ExposureF", dimensions=IVD)
+    template = Input(name="{fakesType}{coaddName}Diff_templateExp", storageClass="ExposureF", dimensions=IVD)
+    preloadedDiaObjects = Input(  # noqa: N815
+        name="preloaded_diaObjects", storageClass="DataFrame", dimensions=IGD
+    )
+    preloadedDiaSources = Input(  # noqa: N815
+        name="preloaded_diaSources", storageClass="DataFrame", dimensions=IGD
+    )
+    preloadedDiaForcedSources = Input(  # noqa: N815
+        name="preloaded_diaForcedSources", storageClass="DataFrame", dimensions=IGD
+    )
+    apdbMarker = Output(name="apdb_marker", storageClass="Config", dimensions=IVD)  # noqa: N815
+    associatedDiaSources = Output(  # noqa: N815
+        name="{fakesType}{coaddName}Diff_assocDiaSrc", storageClass="ArrowAstropy", dimensions=IVD
+    )
+    associatedSsSources = Output(  # noqa: N815
+        name="{fakesType}{coaddName}Diff_associatedSsSources", storageClass="ArrowAstropy", dimensions=IVD
+    )
+    unassociatedSsObjects = Output(  # noqa: N815
+        name="ssUnassociatedObjects", storageClass="ArrowAstropy", dimensions=IVD
+    )
+    diaForcedSources = Output(  # noqa: N815
+        name="{fakesType}{coaddName}Diff_diaForcedSrc", storageClass="ArrowAstropy", dimensions=IVD
+    )
+    diaObjects = Output(  # noqa: N815
+        name="{fakesType}{coaddName}Diff_diaObject", storageClass="ArrowAstropy", dimensions=IVD
+    )
+    newDiaSources = Output(  # noqa: N815
+        name="{fakesType}new_dia_source", storageClass="ArrowAstropy", dimensions=IVD
+    )
+    marginalDiaSources = Output(  # noqa: N815
+        name="{fakesType}marginal_new_dia_source", storageClass="ArrowAstropy", dimensions=IVD
+    )
+
+
+class DiaPipelineConfig(pipe_base.PipelineTaskConfig, pipelineConnections=DiaPipelineConnections):
+    """The options of the real task that the pipelines set."""
+
+    apdb_config_url = Field[str](doc="The APDB's configuration: a URI or label:NAME.", optional=False)
+    idGenerator = ConfigField[IdGeneratorConfig](dtype=IdGeneratorConfig, doc="Identifiers.")  # noqa: N815
+    maxNewDiaObjects = Field[float](doc="More are an error; 0: no limit.", default=0.0)  # noqa: N815
+    doReloadDiaObjects = Field[bool](doc="Read the objects again?", default=True)  # noqa: N815
+    doPackageAlerts = Field[bool](doc="Without effect here.", default=False)  # noqa: N815
+    maxDistArcSeconds = Field[float](doc="Farthest match.", default=1.0)  # noqa: N815
+    historyThreshold = Field[int](doc="Sources of an object with forced ones.", default=2)  # noqa: N815
+
+
+class DiaPipelineTask(pipe_base.PipelineTask):
+    """Match the sources of a detector with the known objects, and write both to the database."""
+
+    ConfigClass = DiaPipelineConfig
+    _DefaultName: ClassVar[str] = "diaPipe"
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.apdb = Apdb.from_uri(self.config.apdb_config_url)
+
+    def run(
+        self,
+        diaSourceTable: pd.DataFrame,  # noqa: N803
+        diffIm: Exposure,  # noqa: N803
+        exposure: Exposure,
+        preloadedDiaObjects: pd.DataFrame,  # noqa: N803
+        preloadedDiaSources: pd.DataFrame,  # noqa: N803
+        solarSystemObjectTable: Table | None = None,  # noqa: N803
+        **_unused: Any,
+    ) -> pipe_base.Struct:
+        """Associate and store.
+
+        Raises
+        ------
+        RuntimeError
+            If the database holds this visit and detector already, before anything is written.
+        """
+        info = exposure.circumstances
+        if self.apdb.containsVisitDetector(info.visit, info.detector):
+            raise RuntimeError(
+                f"Duplicate DiaSources: visit {info.visit}, detector {info.detector} is in the APDB already. "
+                "This is likely due to re-running data with an already populated APDB."
+            )
+        objects = preloadedDiaObjects
+        if self.config.doReloadDiaObjects:
+            region = _padded(sky_polygon(exposure.sky, exposure.box), 2.0)
+            objects = _trim(self.apdb.getDiaObjects(region), _OBJECTS).drop_duplicates("diaObjectId")
+        sources = diaSourceTable.reset_index(drop=True).copy()
+        new = self._associate(sources, objects)
+        # As in the real task, what counts is the history that was loaded, not what is there by now.
+        columns = list(_SOURCES)
+        history = pd.concat([preloadedDiaSources[columns], sources[columns]], ignore_index=True)
+        updated = _summarise(history[history["diaObjectId"].isin(sources["diaObjectId"])])
+        forced = self._forced(history, diffIm, exposure)
+        self.apdb.store(Time.now(), updated, sources, forced)
+        self.metadata["numNewDiaObjects"] = int(new.sum())
+        self.metadata["numUpdatedDiaObjects"] = int(len(updated) - new.sum())
+        self.metadata["numTotalSolarSystemObjects"] = len(solarSystemObjectTable or ())
+        self.log.info("%d DiaSources, %d new DiaObjects.", len(sources), int(new.sum()))
+        nothing = Table({"diaSourceId": np.zeros(0, np.int64), "ssObjectId": np.zeros(0, np.int64)})
+        return pipe_base.Struct(
+            apdbMarker=Config(),
+            associatedDiaSources=sources,
+            associatedSsSources=nothing,
+            unassociatedSsObjects=nothing,
+            diaForcedSources=forced,
+            diaObjects=updated,
+            newDiaSources=sources[new],
+            marginalDiaSources=sources[:0],
+        )
+
+    def _associate(self, sources: pd.DataFrame, objects: pd.DataFrame) -> Any:
+        """Fill in ``diaObjectId``; tell which sources are of a new object, which gets the source's number."""
+        nearest = measure.match(
+            sources["ra"].to_numpy(),
+            sources["dec"].to_numpy(),
+            objects["ra"].to_numpy(),
+            objects["dec"].to_numpy(),
+            self.config.maxDistArcSeconds,
+        )
+        new = nearest < 0
+        if self.config.maxNewDiaObjects and new.sum() > self.config.maxNewDiaObjects:
+            raise RuntimeError(
+                f"Aborting before writing to the APDB: {new.sum()} new DiaObjects are more than "
+                f"{self.config.maxNewDiaObjects:.0f}"
+            )
+        known = objects["diaObjectId"].to_numpy()
+        ids = sources["diaSourceId"].to_numpy(np.int64).copy()
+        ids[~new] = known[nearest[~new]]
+        sources["diaObjectId"] = ids
+        return new
+
+    def _forced(self, history: pd.DataFrame, difference: Exposure, science: Exposure) -> pd.DataFrame:
+        """Measure all objects with enough history that are on the image."""
+        info, rows = science.circumstances, []
+        start = first_id(self.config.idGenerator.release_id, info.visit, info.detector)
+        for object_id, group in history.groupby("diaObjectId"):
+            ra, dec = float(group["ra"].mean()), float(group["dec"].mean())
+            x, y = (float(value) for value in difference.sky.to_pixel(ra, dec))
+            inside = measure.footprint(difference.box.width, difference.box.height, x, y)
+            if len(group) < self.config.historyThreshold or not inside:
+                continue
+            flux, error = measure.psf_flux(difference.image, difference.variance, x, y, difference.psf_sigma)
+            total, total_error = measure.psf_flux(science.image, science.variance, x, y, science.psf_sigma)
+            rows.append(
+                {
+                    "diaForcedSourceId": start + len(rows),
+                    "diaObjectId": object_id,
+                    "ra": ra,
+                    "dec": dec,
+                    "visit": info.visit,
+                    "detector": info.detector,
+                    "psfFlux": flux,
+                    "psfFluxErr": error,
+                    "scienceFlux": total,
+                    "scienceFluxErr": total_error,
+                    "midpointMjdTai": info.mjd,
+                    "band": info.band,
+                    "timeProcessedMjdTai": Time.now().tai.mjd,
+                }
+            )
+        kinds = _FORCED | {
+            name: "float64"
+            for name in (
+                "ra",
+                "dec",
+                "psfFluxErr",
+                "scienceFlux",
+                "scienceFluxErr",
+                "midpointMjdTai",
+                "timeProcessedMjdTai",
+            )
+        }
+        return pd.DataFrame(rows, columns=[*kinds, "band"]).astype(kinds | {"band": "str"})
+
+
+def _summarise(history: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of ``DiaObject`` for the objects in a history of sources."""
+    rows = []
+    for object_id, group in history.groupby("diaObjectId"):
+        row: dict[str, Any] = {
+            "diaObjectId": object_id,
+            "ra": group["ra"].mean(),
+            "dec": group["dec"].mean(),
+            "nDiaSources": len(group),
+            "firstDiaSourceMjdTai": group["midpointMjdTai"].min(),
+            "lastDiaSourceMjdTai": group["midpointMjdTai"].max(),
+        }
+        for band in BANDS:
+            flux = group.loc[group["band"] == band, "psfFlux"]
+            row[f"{band}_psfFluxNdata"] = len(flux)
+            row[f"{band}_psfFluxMean"] = flux.mean()
+            row[f"{band}_psfFluxMin"] = flux.min()
+            row[f"{band}_psfFluxMax"] = flux.max()
+            row[f"{band}_psfFluxSigma"] = flux.std()
+        rows.append(row)
+    names = ["diaObjectId", "ra", "dec", "nDiaSources", "firstDiaSourceMjdTai", "lastDiaSourceMjdTai"]
+    for band in BANDS:
+        names += [f"{band}_psfFlux{what}" for what in ("Ndata", "Mean", "Min", "Max", "Sigma")]
+    counts = {"diaObjectId": "int64", "nDiaSources": "int32"}
+    counts |= {f"{band}_psfFluxNdata": "int32" for band in BANDS}
+    return pd.DataFrame(rows, columns=names).astype({name: "float64" for name in names} | counts)

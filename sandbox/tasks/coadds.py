@@ -1,0 +1,337 @@
+"""From calibrated exposures to templates.
+
+Stands in for ``lsst.pipe.tasks.selectImages.BestSeeingQuantileSelectVisitsTask`` and, of ``lsst.drp.tasks``,
+``MakeDirectWarpTask``, ``MakePsfMatchedWarpTask`` and ``CompareWarpAssembleCoaddTask``.
+"""
+
+__all__ = [
+    "BestSeeingQuantileSelectVisitsTask",
+    "CompareWarpAssembleCoaddTask",
+    "MakeDirectWarpTask",
+    "MakePsfMatchedWarpTask",
+]
+
+from typing import Any, ClassVar
+
+import lsst.pipe.base as pipe_base
+import numpy as np
+from apcampaign.sandbox.exposure import MASKED, Exposure
+from apcampaign.sandbox.geometry import Box, TangentWcs, sky_polygon
+from apcampaign.sandbox.skymap import Patch, RingsSkyMap
+from apcampaign.sandbox.tasks import measure
+from apcampaign.sandbox.tasks.calibrate import IdGeneratorConfig
+from lsst.pex.config import ConfigField, Field, ListField
+from lsst.pipe.base.connectionTypes import Input, Output
+
+PATCH = ("skymap", "tract", "patch")
+WARP = (*PATCH, "instrument", "visit")
+
+
+def _skymap() -> Any:
+    return Input(name="skyMap", storageClass="SkyMap", dimensions=("skymap",))
+
+
+def find_patch(skymap: RingsSkyMap, data_id: Any) -> Patch:
+    """Return the patch of a data ID."""
+    return skymap.tract(data_id["tract"]).patches[data_id["patch"]]
+
+
+class BestSeeingSelectVisitsConnections(
+    pipe_base.PipelineTaskConnections,
+    dimensions=(*PATCH, "band", "instrument"),
+    defaultTemplates={"coaddName": "goodSeeing", "calexpType": ""},
+):
+    """As the real task's."""
+
+    skyMap = _skymap()  # noqa: N815
+    visitSummaries = Input(  # noqa: N815
+        name="finalVisitSummary",
+        storageClass="ExposureCatalog",
+        dimensions=("instrument", "visit"),
+        multiple=True,
+        deferLoad=True,
+    )
+    goodVisits = Output(  # noqa: N815
+        name="{coaddName}Visits",
+        storageClass="StructuredDataDict",
+        dimensions=(*PATCH, "band", "instrument"),
+    )
+
+
+class BestSeeingQuantileSelectVisitsConfig(
+    pipe_base.PipelineTaskConfig, pipelineConnections=BestSeeingSelectVisitsConnections
+):
+    """The options of the real task."""
+
+    qMin = Field[float](doc="Lower end of the range of quantiles.", default=0.0)  # noqa: N815
+    qMax = Field[float](doc="Upper end of the range of quantiles.", default=0.33)  # noqa: N815
+    nVisitsMin = Field[int](doc="Select at least so many, if there are.", default=6)  # noqa: N815
+    maxPsfFwhm = Field[float](doc="Worst seeing, arcsec.", default=None, optional=True)  # noqa: N815
+    minMJD = Field[float](doc="Earliest visit.", default=None, optional=True)  # noqa: N815
+    maxMJD = Field[float](doc="Latest visit.", default=None, optional=True)  # noqa: N815
+    doConfirmOverlap = Field[bool](doc="Only visits that overlap the patch.", default=True)  # noqa: N815
+
+
+class BestSeeingQuantileSelectVisitsTask(pipe_base.PipelineTask):
+    """Choose the visits of best seeing that cover a patch."""
+
+    ConfigClass = BestSeeingQuantileSelectVisitsConfig
+    _DefaultName: ClassVar[str] = "bestSeeingQuantileSelectVisits"
+
+    def runQuantum(self, butlerQC: Any, inputRefs: Any, outputRefs: Any) -> None:  # noqa: N802, N803
+        """Read, run and write, with the patch of this quantum."""
+        inputs = butlerQC.get(inputRefs)
+        patch = find_patch(inputs["skyMap"], butlerQC.quantum.dataId)
+        butlerQC.put(self.run(inputs["visitSummaries"], patch), outputRefs)
+
+    def run(self, visitSummaries: list[Any], patch: Patch) -> pipe_base.Struct:  # noqa: N803
+        """Return a mapping whose keys are the chosen visits."""
+        seeing: dict[int, float] = {}
+        for handle in visitSummaries:
+            table = handle.get()
+            fwhm = float(np.nanmedian(table["psfSigma"] * table["pixelScale"]) * np.sqrt(8 * np.log(2)))
+            mjd, config = float(table["mjd"][0]), self.config
+            if config.doConfirmOverlap and not any(_row_region(row).overlaps(patch.region) for row in table):
+                continue
+            if config.maxPsfFwhm is not None and fwhm > config.maxPsfFwhm:
+                continue
+            if not (config.minMJD or -np.inf) <= mjd <= (config.maxMJD or np.inf):
+                continue
+            seeing[int(table["visit"][0])] = fwhm
+        ordered = sorted(seeing, key=lambda visit: (seeing[visit], visit))
+        number = len(ordered)
+        first = min(round(self.config.qMin * number), max(0, number - self.config.nVisitsMin))
+        last = max(round(self.config.qMax * number), self.config.nVisitsMin)
+        chosen = ordered[first:last]
+        if not chosen:
+            raise pipe_base.NoWorkFound("no visit is good enough")
+        self.log.info("Chose %d of %d visits.", len(chosen), len(visitSummaries))
+        return pipe_base.Struct(goodVisits=dict.fromkeys(chosen, True))
+
+
+def _row_region(row: Any) -> Any:
+    wcs = TangentWcs(*(float(row[f"wcs_{name}"]) for name in ("ra", "dec", "x", "y", "scale")))
+    return sky_polygon(wcs, Box(0, 0, int(row["width"]), int(row["height"])))
+
+
+class MakeDirectWarpConnections(
+    pipe_base.PipelineTaskConnections, dimensions=WARP, defaultTemplates={"coaddName": "deep"}
+):
+    """As the real task's."""
+
+    calexp_list = Input(
+        name="calexp",
+        storageClass="ExposureF",
+        dimensions=("instrument", "visit", "detector"),
+        multiple=True,
+        deferLoad=True,
+    )
+    visit_summary = Input(
+        name="finalVisitSummary", storageClass="ExposureCatalog", dimensions=("instrument", "visit")
+    )
+    sky_map = _skymap()
+    warp = Output(name="{coaddName}Coadd_directWarp", storageClass="ExposureF", dimensions=WARP)
+    masked_fraction_warp = Output(
+        name="{coaddName}Coadd_directWarp_maskedFraction", storageClass="ImageF", dimensions=WARP
+    )
+
+
+class MakeDirectWarpConfig(pipe_base.PipelineTaskConfig, pipelineConnections=MakeDirectWarpConnections):
+    """The options of the real task that the pipelines set."""
+
+    useVisitSummaryPsf = Field[bool](doc="Without effect here.", default=True)  # noqa: N815
+    idGenerator = ConfigField[IdGeneratorConfig](dtype=IdGeneratorConfig, doc="Identifiers.")  # noqa: N815
+
+
+class MakeDirectWarpTask(pipe_base.PipelineTask):
+    """Bring the detectors of a visit onto the pixels of a patch."""
+
+    ConfigClass = MakeDirectWarpConfig
+    _DefaultName: ClassVar[str] = "makeDirectWarp"
+
+    def runQuantum(self, butlerQC: Any, inputRefs: Any, outputRefs: Any) -> None:  # noqa: N802, N803
+        """Read, run and write, with the patch of this quantum."""
+        inputs = butlerQC.get(inputRefs)
+        patch = find_patch(inputs["sky_map"], butlerQC.quantum.dataId)
+        butlerQC.put(self.run(inputs["calexp_list"], patch), outputRefs)
+
+    def run(self, calexp_list: list[Any], patch: Patch) -> pipe_base.Struct:
+        """Return the warp; there is no work if no pixel of the patch is seen."""
+        warp: Exposure | None = None
+        for handle in calexp_list:
+            exposure = handle.get()
+            box, wcs = patch.coarse(exposure.sky.scale)
+            part = measure.resample(exposure, wcs, box)
+            if warp is None:
+                warp = part
+                continue
+            new = part.good & ~warp.good
+            warp = warp.with_pixels(
+                np.where(new, part.image, warp.image),
+                np.where(new, part.variance, warp.variance),
+                mask=np.where(new, part.mask, warp.mask),
+            )
+        if warp is None or not warp.good.any():
+            raise pipe_base.NoWorkFound("no detector of this visit has pixels on this patch")
+        return pipe_base.Struct(warp=warp, masked_fraction_warp=(warp.mask != 0).astype(np.float32))
+
+
+class MakePsfMatchedWarpConnections(
+    pipe_base.PipelineTaskConnections, dimensions=WARP, defaultTemplates={"coaddName": "deep"}
+):
+    """As the real task's."""
+
+    sky_map = _skymap()
+    direct_warp = Input(name="{coaddName}Coadd_directWarp", storageClass="ExposureF", dimensions=WARP)
+    psf_matched_warp = Output(
+        name="{coaddName}Coadd_psfMatchedWarp", storageClass="ExposureF", dimensions=WARP
+    )
+
+
+class MakePsfMatchedWarpConfig(
+    pipe_base.PipelineTaskConfig, pipelineConnections=MakePsfMatchedWarpConnections
+):
+    """The width that all warps are brought to."""
+
+    modelPsfSigma = Field[float](doc="Width of the common star, pixels.", default=2.4)  # noqa: N815
+
+
+class MakePsfMatchedWarpTask(pipe_base.PipelineTask):
+    """Blur a warp until its stars are as wide as everyone's."""
+
+    ConfigClass = MakePsfMatchedWarpConfig
+    _DefaultName: ClassVar[str] = "makePsfMatchedWarp"
+
+    def run(self, direct_warp: Exposure, **_unused: Any) -> pipe_base.Struct:
+        """Return the blurred warp; a warp that is wider already stays as it is."""
+        target = max(self.config.modelPsfSigma, direct_warp.psf_sigma)
+        blur = float(np.sqrt(target**2 - direct_warp.psf_sigma**2))
+        image = measure.smooth(direct_warp.image, blur)
+        return pipe_base.Struct(
+            psf_matched_warp=direct_warp.with_pixels(image, direct_warp.variance, psf_sigma=target)
+        )
+
+
+class CompareWarpAssembleCoaddConnections(
+    pipe_base.PipelineTaskConnections,
+    dimensions=(*PATCH, "band"),
+    defaultTemplates={
+        "inputCoaddName": "deep",
+        "outputCoaddName": "deep",
+        "warpType": "direct",
+        "warpTypeSuffix": "",
+    },
+):
+    """As the real task's with the options that the pipelines set."""
+
+    inputWarps = Input(  # noqa: N815
+        name="{inputCoaddName}Coadd_{warpType}Warp",
+        storageClass="ExposureF",
+        dimensions=WARP,
+        deferLoad=True,
+        multiple=True,
+    )
+    skyMap = _skymap()  # noqa: N815
+    selectedVisits = Input(  # noqa: N815
+        name="{outputCoaddName}Visits",
+        storageClass="StructuredDataDict",
+        dimensions=(*PATCH, "band", "instrument"),
+    )
+    psfMatchedWarps = Input(  # noqa: N815
+        name="{inputCoaddName}Coadd_psfMatchedWarp",
+        storageClass="ExposureF",
+        dimensions=(*PATCH, "visit"),
+        deferLoad=True,
+        multiple=True,
+    )
+    coaddExposure = Output(  # noqa: N815
+        name="{outputCoaddName}Coadd{warpTypeSuffix}", storageClass="ExposureF", dimensions=(*PATCH, "band")
+    )
+    nImage = Output(  # noqa: N815
+        name="{outputCoaddName}Coadd_nImage", storageClass="ImageU", dimensions=(*PATCH, "band")
+    )
+
+    def __init__(self, *, config: Any = None) -> None:
+        if not config.doNImage:
+            del self.nImage
+        if not config.doSelectVisits:
+            del self.selectedVisits
+
+
+class CompareWarpAssembleCoaddConfig(
+    pipe_base.PipelineTaskConfig, pipelineConnections=CompareWarpAssembleCoaddConnections
+):
+    """The options of the real task that the pipelines set."""
+
+    doSelectVisits = Field[bool](doc="Use the selection?", default=False)  # noqa: N815
+    doNImage = Field[bool](doc="Write the number of inputs of each pixel?", default=False)  # noqa: N815
+    doOnlineForMean = Field[bool](doc="Without effect here.", default=False)  # noqa: N815
+    maxFractionEpochsHigh = Field[float](doc="Without effect here.", default=0.03)  # noqa: N815
+    badMaskPlanes = ListField[str](doc="Without effect here.", default=["NO_DATA"])  # noqa: N815
+    prefilterArtifactsMaskPlanes = ListField[str](  # noqa: N815
+        doc="Without effect here.", default=["NO_DATA"]
+    )
+    clip = Field[float](doc="Leave out what is so many sigma from the median.", default=5.0)
+
+
+class CompareWarpAssembleCoaddTask(pipe_base.PipelineTask):
+    """Average the direct warps, without what differs from the static sky of the PSF-matched ones."""
+
+    ConfigClass = CompareWarpAssembleCoaddConfig
+    _DefaultName: ClassVar[str] = "compareWarpAssembleCoadd"
+
+    def run(
+        self,
+        inputWarps: list[Any],  # noqa: N803
+        psfMatchedWarps: list[Any],  # noqa: N803
+        selectedVisits: dict[Any, bool] | None = None,  # noqa: N803
+        **_unused: Any,
+    ) -> pipe_base.Struct:
+        """Return the coadd and the number of exposures in each of its pixels."""
+        chosen = None if selectedVisits is None else {int(visit) for visit in selectedVisits}
+        direct = _by_visit(inputWarps, chosen)
+        matched = _by_visit(psfMatchedWarps, set(direct))
+        if not direct or set(direct) != set(matched):
+            raise pipe_base.NoWorkFound("no warp of a chosen visit covers this patch")
+        visits = sorted(direct)
+        cube = np.array([np.where(matched[v].good, matched[v].image, np.nan) for v in visits])
+        noise = np.array([measure.background(layer)[1] for layer in cube])[:, None, None]
+        with np.errstate(all="ignore"):
+            static = np.nanmedian(np.where(np.isnan(cube).all(0), 0.0, cube), axis=0)
+        # Stars that are not quite equally wide must not be taken for artefacts.
+        artefact = np.abs(cube - static) > self.config.clip * noise + 0.1 * np.abs(static)
+        good = np.array([direct[v].good for v in visits])
+        # Where everything differs from the median there is no artefact, only few and unlike visits.
+        used = good & ~artefact
+        used = np.where(used.any(0), used, good)
+        variances = np.array([direct[v].variance for v in visits], float)
+        weights = np.array([1 / np.median(variances[i][good[i]]) for i in range(len(visits))])
+        weight = used * weights[:, None, None]
+        total = weight.sum(0)
+        images = np.array([direct[v].image for v in visits])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            image = np.where(total > 0, (weight * images).sum(0) / total, 0.0)
+            variance = np.where(
+                total > 0, (weight**2 * np.where(used, variances, 0)).sum(0) / total**2, np.inf
+            )
+        sigma = np.average([direct[v].psf_sigma for v in visits], weights=weights)
+        coadd = direct[visits[0]].with_pixels(
+            image,
+            variance,
+            mask=np.where(total > 0, 0, MASKED).astype(np.uint8),
+            visit_info=None,
+            psf_sigma=float(sigma),
+            summary={},
+            inputs=tuple({"visit": visit, "weight": float(weights[i])} for i, visit in enumerate(visits)),
+        )
+        self.metadata["nInputs"] = len(visits)
+        self.metadata["artefactFraction"] = float(artefact[good].mean())
+        return pipe_base.Struct(coaddExposure=coadd, nImage=used.sum(0).astype(np.int32))
+
+
+def _by_visit(handles: list[Any], chosen: set[int] | None) -> dict[int, Exposure]:
+    return {
+        handle.dataId["visit"]: handle.get()
+        for handle in handles
+        if chosen is None or handle.dataId["visit"] in chosen
+    }
