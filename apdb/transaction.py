@@ -24,6 +24,9 @@ from sqlalchemy.pool import StaticPool
 from .connection import DEFAULT_TIMEOUT, connect_arguments, reporting_errors
 from .target import ApdbTarget
 
+# Seconds to wait for somebody who is using a table that shall be changed.
+_LOCK_TIMEOUT = 5
+
 _PLUGIN = "apcampaign_held"
 _QUERY = "apcampaign_held_as"
 
@@ -56,14 +59,13 @@ def held_transaction(target: ApdbTarget, timeout: int = DEFAULT_TIMEOUT) -> Iter
     target
         Where. An SQLite file that does not exist is made, and removed again if the block raises.
     timeout
-        Seconds to wait for the server's answer, and for locks.
+        Seconds to wait for the server's answer, or for the lock of an SQLite file.
 
     Raises
     ------
     ApdbError
         If the database cannot be reached or refuses.
     """
-    made_here = target.is_sqlite and not target.sqlite_path.exists()
     with reporting_errors(target):
         raw = _open_sqlite(target, timeout) if target.is_sqlite else _open_postgres(target, timeout)
         name = secrets.token_hex(8)
@@ -73,13 +75,10 @@ def held_transaction(target: ApdbTarget, timeout: int = DEFAULT_TIMEOUT) -> Iter
             url = f"{scheme}?plugin={_PLUGIN}&{_QUERY}={name}"
             with sqlalchemy.create_engine(url).connect() as connection:
                 if not target.is_sqlite:
-                    connection.execute(sqlalchemy.text(f"SET LOCAL lock_timeout = '{timeout}s'"))
+                    connection.execute(sqlalchemy.text(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}s'"))
                 yield HeldTransaction(connection, url)
             raw.finish(commit=True)
         except BaseException:
-            if made_here:
-                # Before the lock is released: who waits for it then sees that the file is gone.
-                target.sqlite_path.unlink(missing_ok=True)
             raw.finish(commit=False)
             raise
         finally:
@@ -104,6 +103,9 @@ plugins.register(_PLUGIN, __name__, _HeldPlugin.__name__)
 class _HeldSqlite(sqlite3.Connection):
     """An SQLite connection whose transaction only `finish` ends."""
 
+    #: The file that this transaction has made, if it did.
+    made: Path | None = None
+
     def commit(self) -> None:
         """Do nothing."""
 
@@ -117,6 +119,9 @@ class _HeldSqlite(sqlite3.Connection):
         if commit:
             super().commit()
         else:
+            if self.made is not None:
+                # Before the lock is released: who waits for it then sees that the file is gone.
+                self.made.unlink(missing_ok=True)
             super().rollback()
         super().close()
 
@@ -124,6 +129,7 @@ class _HeldSqlite(sqlite3.Connection):
 def _open_sqlite(target: ApdbTarget, timeout: int) -> _HeldSqlite:
     path = target.sqlite_path
     while True:
+        made = not path.exists()
         raw = sqlite3.connect(
             path, timeout=timeout, isolation_level=None, check_same_thread=False, factory=_HeldSqlite
         )
@@ -133,6 +139,8 @@ def _open_sqlite(target: ApdbTarget, timeout: int) -> _HeldSqlite:
             opened = _inode(path)
             raw.execute("BEGIN IMMEDIATE")
             if _inode(path) == opened:
+                # Another process may have made it too, and put something into it before the lock was ours.
+                raw.made = path if made and path.stat().st_size == 0 else None
                 return raw
         except BaseException:
             raw.finish(commit=False)

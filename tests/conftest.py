@@ -2,7 +2,9 @@
 
 import itertools
 import os
-from collections.abc import Iterator
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,11 +18,17 @@ _SAFETY_NET = 120
 _numbers = itertools.count(1)
 
 
-def _unavailable(reason: SandboxError) -> NoReturn:
+def _unavailable(reason: object) -> NoReturn:
     """Skip on a laptop, fail in CI: there nobody would notice the skip."""
     if os.environ.get("CI", "").lower() not in ("", "0", "false"):
         pytest.fail(f"CI needs this server: {reason}")
     pytest.skip(str(reason))
+
+
+@pytest.fixture
+def unavailable() -> Callable[[object], NoReturn]:
+    """What a test calls, with the reason, when what it needs cannot be had: skips, and in CI fails."""
+    return _unavailable
 
 
 @pytest.fixture(scope="session")
@@ -65,3 +73,21 @@ def hostile_path(tmp_path: Path) -> Path:
     path = tmp_path / "it's a hostile  path"
     path.mkdir()
     return path
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a place for an APDB, once of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/apdb.db"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture
+def public_path() -> Iterator[Path]:
+    """A folder that every user of this machine can enter, unlike pytest's."""
+    path = Path(tempfile.mkdtemp(prefix="apcampaign-test-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
