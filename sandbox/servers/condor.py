@@ -123,6 +123,7 @@ class CondorPool:
                 if not wait_until(self.is_ready, seconds=60, interval=0.2):
                     raise SandboxError(f"the pool of {self.state} runs and does not answer; see {self.log}")
                 return
+            self._end()
             identity = self._wanted_identity or Identity.choose()
             identity.require(software.sbin / "condor_master")
             self._prepare(software, identity)
@@ -228,7 +229,8 @@ class CondorPool:
         for stale in ("log/.master_address", "log/.collector_address", "spool/.schedd_address"):
             (self.state / stale).unlink(missing_ok=True)
         (self.state / "lock" / "shared_port_ad").unlink(missing_ok=True)
-        write_atomically(self.config, pool_config(self._settings, software, self.state, identity))
+        home = os.environ.get("HOME", "")
+        write_atomically(self.config, pool_config(self._settings, software, self.state, identity, home))
         facts = {"prefix": str(software.prefix), "version": software.version, "identity": asdict(identity)}
         write_atomically(self._facts, json.dumps(facts) + "\n")
         identity.take(self.state)
@@ -252,6 +254,11 @@ class CondorPool:
         if record is not None:
             # Graceful, then fast.
             end(record, [(signal.SIGTERM, 20), (signal.SIGQUIT, 10)])
+        if self._facts.exists():
+            # Daemons whose master was killed go on for a minute; two schedds must not share a queue.
+            software, setting = self._software(), f"CONDOR_CONFIG={self.config}"
+            for orphan in ProcessRecord.all_with([software.sbin, software.libexec], setting):
+                end(orphan, [(signal.SIGQUIT, 5)])
         self._record.unlink(missing_ok=True)
 
     def _said(self) -> str:

@@ -5,7 +5,7 @@ __all__ = ["STATE_FOLDERS", "PoolSettings", "pool_config"]
 from dataclasses import dataclass
 from pathlib import Path
 
-from apcampaign.sandbox.servers.condor_software import CondorSoftware
+from apcampaign.sandbox.servers.condor_software import CondorSoftware, is_plain
 from apcampaign.sandbox.servers.identity import Identity
 
 # Folder below the pool's state → permission bits.
@@ -131,8 +131,16 @@ _OLD_RELEASE = """
 SEC_FS_ENFORCE_CHANNEL_BINDING = False
 """
 
+# The home of the user that root seems to be is another one's: jobs keep the home of the pool's starter.
+_HOME = """
+STARTER_SETS_HOME_ENV = False
+STARTER_JOB_ENVIRONMENT = "HOME={home}"
+"""
 
-def pool_config(settings: PoolSettings, software: CondorSoftware, state: Path, identity: Identity) -> str:
+
+def pool_config(
+    settings: PoolSettings, software: CondorSoftware, state: Path, identity: Identity, home: str = ""
+) -> str:
     """Write the configuration file of a pool.
 
     Parameters
@@ -145,6 +153,8 @@ def pool_config(settings: PoolSettings, software: CondorSoftware, state: Path, i
         Its folder for queue, logs and running jobs; an absolute path.
     identity
         As whom it runs.
+    home
+        Home folder of who starts the pool.
     """
     ids = f"{identity.uid}.{identity.gid}" if identity.kind == "setuid" else "0.0"
     text = _PLACE.format(
@@ -161,4 +171,6 @@ def pool_config(settings: PoolSettings, software: CondorSoftware, state: Path, i
         text += _TUNED
     if int(software.version.partition(".")[0]) < 25:
         text += _OLD_RELEASE
+    if identity.kind == "namespace" and is_plain(home):
+        text += _HOME.format(home=home)
     return text

@@ -6,7 +6,7 @@ system's mirror, proxies and keys, and unpacked into a prefix. Every program the
 no wrapper, no ``LD_LIBRARY_PATH``. Jobs are programs of the system and use the system's libraries.
 """
 
-__all__ = ["SUITES", "CondorSoftware", "default_root", "system_condor_works"]
+__all__ = ["SUITES", "CondorSoftware", "default_root", "is_plain", "system_condor_works"]
 
 import os
 import re
@@ -126,6 +126,8 @@ class CondorSoftware:
         prefix = None if prefix is None else check_path(prefix)
         if (software := cls.find(prefix)) is not None:
             return software
+        if prefix is not None:
+            _check_ours(prefix)
         root = check_path(default_root())
         lock = root / "lock" if prefix is None else prefix.with_name(f"{prefix.name}.lock")
         with locked(lock, seconds=600, doing="installing HTCondor"):
@@ -152,12 +154,17 @@ def check_path(path: Path) -> Path:
         If the path has characters that mean something there.
     """
     path = Path(path).absolute()
-    if not re.fullmatch(r"[\w./@+=~-]+", str(path)):
+    if not is_plain(str(path)):
         raise SandboxError(
             f"HTCondor cannot work in the folder {str(path)!r}: its configuration takes no spaces, quotes or "
             "other special characters in paths; choose another folder"
         )
     return path
+
+
+def is_plain(text: str) -> bool:
+    """Tell whether HTCondor's configuration takes a text as it is."""
+    return re.fullmatch(r"[\w./@+=~-]+", text) is not None
 
 
 def _marker(prefix: Path) -> Path:
@@ -183,7 +190,8 @@ def _install(suite: str, prefix: Path | None, root: Path) -> CondorSoftware:
             for part in _CHAFF:
                 shutil.rmtree(staging / "usr" / part, ignore_errors=True)
             _adapt(staging, prefix)
-            _clear(prefix)
+            _check_ours(prefix)
+            shutil.rmtree(prefix, ignore_errors=True)
             staging.replace(prefix)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
@@ -195,14 +203,11 @@ def _install(suite: str, prefix: Path | None, root: Path) -> CondorSoftware:
     return software
 
 
-def _clear(prefix: Path) -> None:
-    # Only what an earlier installation left is removed.
-    if prefix.exists() and any(prefix.iterdir()):
-        if not (prefix / "usr/sbin/condor_master").exists():
-            raise SandboxError(
-                f"the folder {prefix} holds other things; choose one that is empty or not there"
-            )
-        shutil.rmtree(prefix)
+def _check_ours(prefix: Path) -> None:
+    # Only what an earlier installation left may be removed.
+    is_ours = (prefix / "usr/sbin/condor_master").exists()
+    if prefix.exists() and not is_ours and (not prefix.is_dir() or any(prefix.iterdir())):
+        raise SandboxError(f"{prefix} holds other things; choose a folder that is empty or not there")
 
 
 def _libraries(prefix: Path) -> Path:

@@ -85,7 +85,7 @@ class PostgresServer:
         *,
         user: str = "apcampaign",
         passwords: Mapping[str, str] | None = None,
-        time_to_live: int | None = None,
+        time_to_live: float | None = None,
         binaries: PostgresBinaries | None = None,
         identity: Identity | None = None,
     ) -> None:
@@ -237,7 +237,7 @@ class PostgresServer:
     def _initialise(self, binaries: PostgresBinaries, identity: Identity) -> None:
         shutil.rmtree(self._cluster, ignore_errors=True)
         self._cluster.mkdir(mode=0o700)
-        identity.take(self._cluster)
+        identity.take(self.data)
         command = [str(binaries.folder / "initdb"), f"--pgdata={self._cluster}", f"--username={SUPERUSER}"]
         options = ["--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync", "--no-instructions"]
         try:

@@ -79,6 +79,28 @@ class ProcessRecord:
             found.extend(children.get(pid, []))
         return [record for pid in found if (record := self.of(pid)) is not None]
 
+    @classmethod
+    def all_with(cls, folders: Sequence[Path], setting: str) -> "list[ProcessRecord]":
+        """List the processes whose program lies in a folder and whose environment has a setting.
+
+        Parameters
+        ----------
+        folders
+            Where the program's file is, one of them.
+        setting
+            A variable and its value, such as ``"HOME=/root"``.
+        """
+        found = []
+        for entry in Path("/proc").iterdir():
+            # Other users' processes cannot be looked at, and some end meanwhile.
+            with contextlib.suppress(OSError):
+                if entry.name.isdigit() and (entry / "exe").readlink().parent in folders:
+                    record = cls.of(int(entry.name))
+                    settings = (entry / "environ").read_bytes().split(b"\0")
+                    if record is not None and os.fsencode(setting) in settings:
+                        found.append(record)
+        return found
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal, unless the process has ended."""
         if self.is_alive():
@@ -248,7 +270,7 @@ def end(record: ProcessRecord, signals: Sequence[tuple[signal.Signals, float]]) 
         raise SandboxError(f"these processes do not end, even when killed: {left}; look at them with ps")
 
 
-def limited(command: Sequence[str], *, seconds: int | None, number: signal.Signals) -> list[str]:
+def limited(command: Sequence[str], *, seconds: float | None, number: signal.Signals) -> list[str]:
     """Put a time to live before a command: after ``seconds`` it gets the signal, then is killed."""
     if seconds is None:
         return list(command)
@@ -257,7 +279,7 @@ def limited(command: Sequence[str], *, seconds: int | None, number: signal.Signa
         "--foreground",
         f"--signal={number.value}",
         f"--kill-after={LIFETIME_GRACE}",
-        str(seconds),
+        f"{seconds:.3f}",
         *command,
     ]
 
