@@ -116,7 +116,9 @@ class CondorPool:
         SandboxError
             If HTCondor cannot be had, or the pool does not start; with what its log says.
         """
-        software = CondorSoftware.install(self._prefix)
+        if not self.is_running():
+            # Before the lock is taken: it may take minutes, and has a lock of its own.
+            CondorSoftware.install(self._prefix)
         self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         with locked(self.state / "lock.start", seconds=120, doing=f"starting the pool of {self.state}"):
             if self.is_running():
@@ -124,6 +126,7 @@ class CondorPool:
                     raise SandboxError(f"the pool of {self.state} runs and does not answer; see {self.log}")
                 return
             self._end()
+            software = CondorSoftware.install(self._prefix)
             identity = self._wanted_identity or Identity.choose()
             identity.require(software.sbin / "condor_master")
             self._prepare(software, identity)
