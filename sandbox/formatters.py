@@ -3,6 +3,7 @@
 __all__ = ["ArrayFormatter", "ExposureFormatter"]
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -48,7 +49,7 @@ class ArrayFormatter(FormatterV2):
 
 
 def _component(exposure: Exposure, name: str) -> Any:
-    components = {
+    components: dict[str, Callable[[], Any]] = {
         "bbox": lambda: exposure.box,
         "wcs": lambda: exposure.wcs,
         "visitInfo": lambda: exposure.visit_info,
@@ -64,7 +65,7 @@ def _component(exposure: Exposure, name: str) -> Any:
 
 
 def _to_hdus(exposure: Exposure) -> fits.HDUList:
-    header: Any = fits.Header()  # type: ignore[no-untyped-call]
+    header: Any = fits.Header()
     if exposure.wcs is not None:
         wcs, degrees = exposure.wcs, exposure.wcs.scale / 3600
         header.update(

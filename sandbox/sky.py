@@ -22,7 +22,7 @@ NJY_PER_COUNT = 2.0
 _SKY_COUNTS = 800.0
 _READ_NOISE = 7.0
 # For each detector's worth of sky.
-_STARS, _VARIABLES, _FLASHES = 30, 9, 4
+_STARS, _VARIABLES, _FLASHES = 18, 7, 3
 _MARGIN = 1.15  # simulate a little more sky than the detectors see
 
 
@@ -63,9 +63,9 @@ class Sky:
         """Return the variable sources at the brightness that they have in a visit."""
         rng = self._rng(tract, 3)
         ra, dec = self._positions(tract, rng, _VARIABLES)
-        mean = 10 ** rng.uniform(4.6, 4.9, len(ra))
-        change = np.random.default_rng([self.survey.size.seed, 4, tract, visit.id])
-        return Sources(ra, dec, mean * np.exp(change.uniform(-1.8, 1.2, len(ra))))
+        mean = 10 ** rng.uniform(4.7, 5.0, len(ra))
+        period, phase = rng.uniform(5, 11, len(ra)), rng.uniform(0, 2 * np.pi, len(ra))
+        return Sources(ra, dec, mean * (1 + 0.9 * np.sin(2 * np.pi * visit.mjd / period + phase)))
 
     def flashes(self, tract: int, visit: Visit) -> Sources:
         """Return what shines in this visit only."""

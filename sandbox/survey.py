@@ -23,7 +23,7 @@ BANDS = "ugrizy"
 _FIRST_VISIT = 731_000
 _FIRST_NIGHT = 60_960  # MJD of 2025-10-12
 _NIGHTS_BETWEEN = 3
-_DITHER = 0.02  # degrees
+_DITHER = 0.01  # degrees
 
 
 def physical_filter(band: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import lsst.pipe.base as pipe_base
 import numpy as np
+from lsst.daf.butler import DeferredDatasetHandle as Handle
 from lsst.pex.config import DictField, ListField
 from lsst.pipe.base.connectionTypes import Input, Output
 
@@ -56,10 +57,7 @@ class AnalysisTask(pipe_base.PipelineTask):
         first: Any = None
         for name, value in inputs.items():
             handles = value if isinstance(value, list) else [value]
-            datasets = [
-                handle.get() if hasattr(handle, "get") and hasattr(handle, "ref") else handle
-                for handle in handles
-            ]
+            datasets = [handle.get() if isinstance(handle, Handle) else handle for handle in handles]
             counts[f"{name}_count"] = len(datasets)
             counts[f"{name}_size"] = float(sum(_size(dataset) for dataset in datasets))
             first = datasets[0] if first is None else first

@@ -64,7 +64,8 @@ def _padded(region: Region, arcseconds: float) -> Region:
 def _trim(frame: Any, columns: dict[str, str]) -> pd.DataFrame:
     if frame is None or frame.empty:
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
-    return frame[list(columns)].astype(columns).reset_index(drop=True)
+    trimmed: pd.DataFrame = frame[list(columns)].astype(columns).reset_index(drop=True)
+    return trimmed
 
 
 class LoadDiaCatalogsConnections(pipe_base.PipelineTaskConnections, dimensions=IGD):
@@ -166,7 +167,7 @@ class DiaPipelineConfig(pipe_base.PipelineTaskConfig, pipelineConnections=DiaPip
     idGenerator = ConfigField[IdGeneratorConfig](dtype=IdGeneratorConfig, doc="Identifiers.")  # noqa: N815
     maxNewDiaObjects = Field[float](doc="More are an error; 0: no limit.", default=0.0)  # noqa: N815
     doReloadDiaObjects = Field[bool](doc="Read the objects again?", default=True)  # noqa: N815
-    doPackageAlerts = Field[bool](doc="Without effect here.", default=False)  # noqa: N815
+    doPackageAlerts = Field[bool](doc="Count the alerts there would be?", default=False)  # noqa: N815
     maxDistArcSeconds = Field[float](doc="Farthest match.", default=1.0)  # noqa: N815
     historyThreshold = Field[int](doc="Sources of an object with forced ones.", default=2)  # noqa: N815
 
@@ -195,6 +196,8 @@ class DiaPipelineTask(pipe_base.PipelineTask):
 
         Raises
         ------
+        PostApdbUpdateError
+            If anything fails after the database was written.
         RuntimeError
             If the database holds this visit and detector already, before anything is written.
         """
@@ -216,6 +219,14 @@ class DiaPipelineTask(pipe_base.PipelineTask):
         updated = _summarise(history[history["diaObjectId"].isin(sources["diaObjectId"])])
         forced = self._forced(history, diffIm, exposure)
         self.apdb.store(Time.now(), updated, sources, forced)
+        if self.config.doPackageAlerts:
+            try:
+                self.metadata["total_alerts"] = len(_alerts(sources, history))
+            except Exception as exc:
+                raise PostApdbUpdateError(
+                    "Aborting processing after writing to the APDB. This image cannot be retried! "
+                    f"The original error was: {exc!r}"
+                ) from exc
         self.metadata["numNewDiaObjects"] = int(new.sum())
         self.metadata["numUpdatedDiaObjects"] = int(len(updated) - new.sum())
         self.metadata["numTotalSolarSystemObjects"] = len(solarSystemObjectTable or ())
@@ -255,7 +266,8 @@ class DiaPipelineTask(pipe_base.PipelineTask):
 
     def _forced(self, history: pd.DataFrame, difference: Exposure, science: Exposure) -> pd.DataFrame:
         """Measure all objects with enough history that are on the image."""
-        info, rows = science.circumstances, []
+        info = science.circumstances
+        rows: list[dict[str, Any]] = []
         start = first_id(self.config.idGenerator.release_id, info.visit, info.detector)
         for object_id, group in history.groupby("diaObjectId"):
             ra, dec = float(group["ra"].mean()), float(group["dec"].mean())
@@ -295,6 +307,13 @@ class DiaPipelineTask(pipe_base.PipelineTask):
             )
         }
         return pd.DataFrame(rows, columns=[*kinds, "band"]).astype(kinds | {"band": "str"})
+
+
+def _alerts(sources: pd.DataFrame, history: pd.DataFrame) -> list[tuple[int, list[int]]]:
+    """Return for each new source its number and those of the earlier sources of its object."""
+    members = history.groupby("diaObjectId")["diaSourceId"].apply(list)
+    pairs = zip(sources["diaSourceId"], sources["diaObjectId"], strict=True)
+    return [(new, [old for old in members[group] if old != new]) for new, group in pairs]
 
 
 def _summarise(history: pd.DataFrame) -> pd.DataFrame:

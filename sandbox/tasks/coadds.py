@@ -33,7 +33,8 @@ def _skymap() -> Any:
 
 def find_patch(skymap: RingsSkyMap, data_id: Any) -> Patch:
     """Return the patch of a data ID."""
-    return skymap.tract(data_id["tract"]).patches[data_id["patch"]]
+    tract, patch = int(data_id["tract"]), int(data_id["patch"])
+    return skymap.tract(tract).patches[patch]
 
 
 class BestSeeingSelectVisitsConnections(
@@ -266,7 +267,9 @@ class CompareWarpAssembleCoaddConfig(
     doSelectVisits = Field[bool](doc="Use the selection?", default=False)  # noqa: N815
     doNImage = Field[bool](doc="Write the number of inputs of each pixel?", default=False)  # noqa: N815
     doOnlineForMean = Field[bool](doc="Without effect here.", default=False)  # noqa: N815
-    maxFractionEpochsHigh = Field[float](doc="Without effect here.", default=0.03)  # noqa: N815
+    maxFractionEpochsHigh = Field[float](  # noqa: N815
+        doc="What differs from the static sky in more of the visits is no artefact.", default=0.03
+    )
     badMaskPlanes = ListField[str](doc="Without effect here.", default=["NO_DATA"])  # noqa: N815
     prefilterArtifactsMaskPlanes = ListField[str](  # noqa: N815
         doc="Without effect here.", default=["NO_DATA"]
@@ -300,8 +303,10 @@ class CompareWarpAssembleCoaddTask(pipe_base.PipelineTask):
             static = np.nanmedian(np.where(np.isnan(cube).all(0), 0.0, cube), axis=0)
         # Stars that are not quite equally wide must not be taken for artefacts.
         artefact = np.abs(cube - static) > self.config.clip * noise + 0.1 * np.abs(static)
+        # The whole of what flared up, not only its brightest pixels; and what differs in many visits varies.
+        artefact = np.array([measure.smooth(layer, 2.5) > 0.01 for layer in artefact])
+        artefact &= artefact.sum(0) <= max(1, round(self.config.maxFractionEpochsHigh * len(visits)))
         good = np.array([direct[v].good for v in visits])
-        # Where everything differs from the median there is no artefact, only few and unlike visits.
         used = good & ~artefact
         used = np.where(used.any(0), used, good)
         variances = np.array([direct[v].variance for v in visits], float)

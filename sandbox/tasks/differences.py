@@ -11,6 +11,7 @@ __all__ = [
     "SpatiallySampledMetricsTask",
 ]
 
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import lsst.pipe.base as pipe_base
@@ -144,17 +145,20 @@ class AlardLuptonSubtractTask(pipe_base.PipelineTask):
         """Return the difference, the template as it was subtracted and the matching kernel."""
         if template.good.mean() < self.config.requiredTemplateFraction:
             raise pipe_base.NoWorkFound(f"only {template.good.mean():.0%} of the template has data")
-        target = max(template.psf_sigma, science.psf_sigma)
-        blurs = {
-            name: float(np.sqrt(target**2 - image.psf_sigma**2))
-            for name, image in (("template", template), ("science", science))
+        widths = {
+            "template": self._width(template, sources),
+            "science": self._width(science, sources),
         }
+        target = max(widths.values())
+        blurs = {name: float(np.sqrt(target**2 - width**2)) for name, width in widths.items()}
         matched = measure.smooth(template.image, blurs["template"])
         image = measure.smooth(science.image, blurs["science"])
         scale, used = self._flux_scale(sources, image, matched, template, target)
         good = template.good & science.good
         # An imperfect match leaves a part of each star behind; it must not look significant.
-        variance = science.variance + template.variance * scale**2 + (0.03 * matched) ** 2
+        variance = (
+            science.variance + template.variance * scale**2 + (0.05 * measure.smooth(matched, 1.0)) ** 2
+        )
         common = {"mask": np.where(good, 0, science.mask | template.mask).astype(np.uint8)}
         difference = science.with_pixels(
             np.where(good, image - scale * matched, 0.0),
@@ -163,16 +167,22 @@ class AlardLuptonSubtractTask(pipe_base.PipelineTask):
             **common,
         )
         self.metadata["spatialKernelSum"] = scale
-        self.metadata["templatePsfSize"], self.metadata["sciencePsfSize"] = (
-            template.psf_sigma,
-            science.psf_sigma,
-        )
+        for name, width in widths.items():
+            self.metadata[f"{name}PsfSize"] = width
         return pipe_base.Struct(
             difference=difference,
             matchedTemplate=template.with_pixels(scale * matched, template.variance, psf_sigma=target),
             psfMatchingKernel={"sum": scale, **{f"blur_{name}": blur for name, blur in blurs.items()}},
             kernelSources=used,
         )
+
+    def _width(self, exposure: Exposure, sources: Table) -> float:
+        """Return the width of the brightest stars as they are on this image."""
+        brightest = sources[np.argsort(sources["flux"])[::-1][:20]]
+        guess = exposure.psf_sigma
+        places = [measure.centroid(exposure.image, star["x"], star["y"], guess) for star in brightest]
+        widths = [measure.psf_width(exposure.image, x, y, guess) for x, y in places]
+        return float(np.nanmedian(widths)) if np.isfinite(widths).any() else guess
 
     def _flux_scale(
         self, sources: Table, science: Any, matched: Any, template: Exposure, sigma: float
@@ -246,7 +256,11 @@ class DetectAndMeasureTask(pipe_base.PipelineTask):
         self.outputSchema = Table(names=names, dtype=types)
 
     def run(
-        self, science: Exposure, matchedTemplate: Exposure, difference: Exposure, **_unused: Any
+        self,
+        science: Exposure,
+        matchedTemplate: Exposure,  # noqa: N803
+        difference: Exposure,
+        **_unused: Any,
     ) -> pipe_base.Struct:
         """Return the catalogue, in the order of y, and the difference less its remaining background."""
         good = difference.good
@@ -256,13 +270,17 @@ class DetectAndMeasureTask(pipe_base.PipelineTask):
         variance = np.where(good, np.maximum(difference.variance, noise**2), np.inf)
         # Of a star of this width, the error of the flux is that of a pixel times its effective number.
         error = np.sqrt(variance * 4 * np.pi) * sigma
-        significance = measure.smooth(image, sigma) * 4 * np.pi * sigma**2 / error
+        smoothed = measure.smooth(image, sigma)
+        significance = smoothed * 4 * np.pi * sigma**2 / error
         significance[~good] = 0.0
         measured = difference.with_pixels(image, variance)
         places = [
             (x, y, sign)
             for sign in (1, -1)
-            for x, y in measure.peaks(sign * significance, self.config.threshold, round(2 * sigma))
+            # Of a star in the template, the rim may be more significant than the middle.
+            for x, y in measure.peaks(
+                np.where(sign * significance > self.config.threshold, sign * smoothed, 0.0), 0.0, 3
+            )
         ]
         rows = [self._measure(measured, science, matchedTemplate, *place) for place in places]
         if self.config.doSkySources:
@@ -370,8 +388,8 @@ class SpatiallySampledMetricsTask(pipe_base.PipelineTask):
         rows, box, cells = [], difference.box, self.config.cells
         x_edges = np.linspace(0, box.width, cells + 1).astype(int)
         y_edges = np.linspace(0, box.height, cells + 1).astype(int)
-        for low, high in zip(y_edges[:-1], y_edges[1:], strict=True):
-            for left, right in zip(x_edges[:-1], x_edges[1:], strict=True):
+        for low, high in pairwise(y_edges):
+            for left, right in pairwise(x_edges):
                 cell = slice(low, high), slice(left, right)
                 x, y = np.asarray(diaSources["x"]), np.asarray(diaSources["y"])
                 inside = (x >= left) & (x < right) & (y >= low) & (y < high)

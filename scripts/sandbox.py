@@ -1,0 +1,61 @@
+"""``apcampaign sandbox``: make a miniature DC2."""
+
+__all__ = ["command"]
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+class Words(click.ParamType):
+    """A list of words or numbers, separated by commas or spaces."""
+
+    name = "list"
+
+    def __init__(self, kind: type[int] | type[str]):
+        self.kind = kind
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[Any, ...]:
+        """Split and convert."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(self.kind(word) for word in str(value).replace(",", " ").split())
+        except ValueError:
+            self.fail(f"{value!r} is not a list of numbers such as 3828,3829", param, ctx)
+
+
+@click.group()
+def command() -> None:
+    """Make a miniature DC2, for machines without the Rubin stack."""
+
+
+@command.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--tracts", type=Words(int), default="3828", show_default=True, help="Tracts of the sky map DC2."
+)
+@click.option("--visits", type=int, default=4, show_default=True, help="Visits for each tract.")
+@click.option(
+    "--detectors", type=Words(int), default="90,91,93,94", show_default=True, help="Detectors, 0 to 188."
+)
+@click.option("--bands", type=Words(str), default="r", show_default=True, help="Some of u,g,r,i,z,y.")
+@click.option("--pixels", type=int, default=128, show_default=True, help="Pixels along a detector.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of all that is random.")
+def create(folder: Path, **options: Any) -> None:
+    """Make a miniature DC2 in FOLDER.
+
+    FOLDER then holds the Butler repository `repo` and a `campaign.yaml`. What is there already with the
+    same options is left as it is.
+    """
+    from ..sandbox.create import create_sandbox
+    from ..sandbox.survey import SandboxSize
+
+    sandbox = create_sandbox(folder, SandboxSize(**options))
+    click.echo(f"Butler repository: {sandbox.butler}")
+    click.echo(f"campaign: {sandbox.folder / 'campaign.yaml'}")
+    for name, value in sandbox.environment.items():
+        click.echo(f"export {name}={value}")
