@@ -71,7 +71,7 @@ def _run_campaign(servers: ExitStack, folder: Path, site: str) -> bool:
     from ..apdb import ApdbTarget, init_apdb, namespace_for, plan_init
     from ..bps import load_campaign, load_site, make_timestamp
     from ..common.files import write_atomically
-    from ..sandbox import create_sandbox
+    from ..sandbox.create import create_sandbox
     from ..sandbox.servers import PostgresServer
     from ..submit import CampaignPaths
     from ..submit.operations import run_chain, submit_both

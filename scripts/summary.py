@@ -36,7 +36,9 @@ def show(summary: "Summary") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = 120  # a log has no width of its own
     for step in summary.steps:
         table = Table(
             "task", "quanta", "done", "failed", "blocked", "unknown", title=f"{step.step}: {step.output_run}"

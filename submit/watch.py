@@ -83,8 +83,7 @@ def _count_jobs(record: RunRecord) -> str:
     reports, _ = retrieve_report(record.wms_service, run_id=record.submit_dir)
     counts: Counter[WmsStates] = Counter()
     for report in reports:
-        for by_state in (report.job_summary or {}).values():
-            counts.update(by_state)
+        counts.update(report.job_state_counts or {})
     total = sum(record.jobs.values())
     words = [
         f"{counts[state]} {state.name.lower()}"
