@@ -1,6 +1,14 @@
 """What the ``apcampaign apdb`` commands have in common: which APDB, and of which campaign."""
 
-__all__ = ["campaign_of", "hide_passwords", "place_options", "reference_of"]
+__all__ = [
+    "butler_options",
+    "campaign_of",
+    "campaign_options",
+    "expectation_of",
+    "hide_passwords",
+    "place_options",
+    "reference_of",
+]
 
 import os
 import sys
@@ -14,6 +22,7 @@ from ..common.errors import CampaignError
 from ..common.secrets import redact
 
 if TYPE_CHECKING:
+    from ..apdb import Expectation
     from .options import CampaignContext
 
 DEFAULT_CAMPAIGN = Path("campaign.yaml")
@@ -50,6 +59,38 @@ def campaign_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def place_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the argument and the options that name an APDB."""
     return click.argument("reference", required=False, metavar="[APDB]")(campaign_options(function))
+
+
+def butler_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say where associations were recorded."""
+    collection = click.option(
+        "--collection",
+        "collections",
+        multiple=True,
+        help="A collection with the associations' outputs; the campaign's difference imaging by default.",
+    )
+    repository = click.option(
+        "--butler", envvar="APCAMPAIGN_BUTLER", help="The Butler repository; the campaign's by default."
+    )
+    return repository(collection(function))
+
+
+def expectation_of(
+    butler: str | None, collections: tuple[str, ...], campaign_file: Path | None, runs: Path
+) -> "Expectation":
+    """Ask a repository what was associated: the one given, else the campaign's."""
+    from ..apdb import read_expectation
+
+    if not butler or not collections:
+        context = campaign_of(campaign_file, runs)
+        if context is None:
+            raise CampaignError(
+                "where were the associations recorded? name the repository and its collection (--butler, "
+                "--collection), or a campaign with --campaign FILE"
+            )
+        butler = butler or context.campaign.butler
+        collections = collections or (f"{context.campaign.root_collection}/diffim",)
+    return read_expectation(butler, collections)
 
 
 def campaign_of(campaign_file: Path | None, runs: Path) -> "CampaignContext | None":
