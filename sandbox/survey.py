@@ -3,7 +3,7 @@
 Pure: a `SandboxSize` in, `Visit` objects out. The schedule is the same for the same size.
 """
 
-__all__ = ["BANDS", "SandboxSize", "Survey", "Visit", "physical_filter"]
+__all__ = ["BANDS", "TWO_TRACTS", "SandboxSize", "Survey", "Visit", "physical_filter"]
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -92,6 +92,10 @@ class SandboxSize:
         return {
             name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()
         }
+
+
+TWO_TRACTS = SandboxSize(tracts=(3828, 3829), visits=3, detectors=(93, 94))
+"""Both tracts of DC2's ``test-med-1``, each in small."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Quality assessment: one task that stands in for all of ``lsst.analysis.tools``.
 
 Which datasets it reads and writes, the pipeline says. A connection is written as
-``dataset type, storage class, dimension dimension …`` and may end with ``, multiple``.
+``dataset type :: storage class :: dimension dimension …`` and may end with ``:: multiple``.
 """
 
 __all__ = ["AnalysisTask"]
@@ -16,7 +16,7 @@ from lsst.pipe.base.connectionTypes import Input, Output
 
 
 def _connection(kind: type, text: str, **options: Any) -> Any:
-    name, storage_class, dimensions, *multiple = (word.strip() for word in text.split(","))
+    name, storage_class, dimensions, *multiple = (word.strip() for word in text.split("::"))
     return kind(
         name=name,
         storageClass=storage_class,
@@ -32,7 +32,7 @@ class AnalysisConnections(pipe_base.PipelineTaskConnections, dimensions=()):
     def __init__(self, *, config: Any = None) -> None:
         self.dimensions = set(config.dimensions)
         for name, text in config.inputs.items():
-            setattr(self, name, _connection(Input, text, deferLoad="." not in text.split(",")[0]))
+            setattr(self, name, _connection(Input, text, deferLoad="." not in text.split("::")[0]))
         for name, text in config.outputs.items():
             setattr(self, name, _connection(Output, text))
 
@@ -63,7 +63,7 @@ class AnalysisTask(pipe_base.PipelineTask):
             first = datasets[0] if first is None else first
         results = {}
         for name, text in self.config.outputs.items():
-            storage_class = text.split(",")[1].strip()
+            storage_class = text.split("::")[1].strip()
             results[name] = _as(storage_class, counts, first)
         return pipe_base.Struct(**results)
 
