@@ -55,6 +55,8 @@ class ApdbPlace:
 
         config = self.config.model_copy(deep=True)
         config.connection_config.extra_parameters["creator"] = make_creator(self.target)
+        # An idle connection is in the way of an administrator, and of a copy of the database.
+        config.connection_config.connection_pool = False
         with reporting_errors(self.target):
             try:
                 return ApdbSql(config)

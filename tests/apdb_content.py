@@ -5,10 +5,16 @@ matched with the DiaObjects that the database knows, a new version of each objec
 objects with some history.
 """
 
+import re
+import shutil
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import sqlalchemy
+from apcampaign.apdb import ApdbOptions, ApdbTarget, init_apdb, open_apdb, plan_init
+from apcampaign.apdb.connection import make_engine
 from astropy.time import Time
 from lsst.dax.apdb import Apdb
 from lsst.sphgeom import ConvexPolygon, LonLat, UnitVector3d
@@ -104,7 +110,16 @@ class Survey:
         )
 
 
-def associate(apdb: Apdb, survey: Survey, visit: int, detector: int, now: float, *, shift: int = 0) -> int:
+def associate(
+    apdb: Apdb,
+    survey: Survey,
+    visit: int,
+    detector: int,
+    now: float,
+    *,
+    shift: int = 0,
+    forced_threshold: int = 2,
+) -> int:
     """Associate one image and write it.
 
     Parameters
@@ -117,6 +132,8 @@ def associate(apdb: Apdb, survey: Survey, visit: int, detector: int, now: float,
         The time at which this happens, MJD TAI.
     shift
         Added to the identifiers of sources, as a second processing has others.
+    forced_threshold
+        How many sources an object needs to get a DiaForcedSource.
 
     Returns
     -------
@@ -150,7 +167,7 @@ def associate(apdb: Apdb, survey: Survey, visit: int, detector: int, now: float,
             "r_psfFluxMean": groups["psfFlux"].mean(),
         }
     ).reset_index()
-    frequent = updated[updated["nDiaSources"] >= 2]
+    frequent = updated[updated["nDiaSources"] >= forced_threshold]
     updated = updated[updated["diaObjectId"].isin(ids)].reset_index(drop=True)
     for name in BANDS:
         updated[f"{name}_psfFluxNdata"] = 0
@@ -194,3 +211,70 @@ def _region(survey: Survey, visit: int, detector: int) -> ConvexPolygon:
     ra, dec = survey.box(visit, detector)
     corners = [(ra, dec), (ra + SIDE, dec), (ra + SIDE, dec + SIDE), (ra, dec + SIDE)]
     return ConvexPolygon([UnitVector3d(LonLat.fromDegrees(*corner)) for corner in corners])
+
+
+def dump(target: ApdbTarget) -> dict[str, list[tuple]]:
+    """Return all rows of all tables but the metadata, sorted; without what differs by design."""
+    engine = make_engine(target)
+    metadata = sqlalchemy.MetaData(schema=target.namespace)
+    metadata.reflect(engine, resolve_fks=False)
+    content = {}
+    with engine.connect() as connection:
+        for table in metadata.tables.values():
+            # Each store, and each rollback, gives a replica chunk another one.
+            columns = [column for column in table.columns if column.name != "unique_id"]
+            rows = connection.execute(sqlalchemy.select(*columns))
+            content[table.name] = sorted(map(tuple, rows), key=repr)
+    del content["metadata"]
+    return content
+
+
+def run_sql(target: ApdbTarget, *statements: str) -> None:
+    """Execute statements in which ``$`` stands before the name of a table."""
+    schema = f"{target.namespace}." if target.namespace else ""
+    with make_engine(target).begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(re.sub(r"\$(\w+)", rf'{schema}"\1"', statement))
+
+
+class Copies:
+    """An APDB that is filled once and copied for each test.
+
+    Parameters
+    ----------
+    url
+        Database to fill.
+    folder
+        For copies, and configurations.
+    options
+        What kind of APDB.
+    survey, visits
+        What is associated.
+    """
+
+    def __init__(
+        self, url: str, folder: Path, options: ApdbOptions, survey: Survey, visits: list[int]
+    ) -> None:
+        self.folder = folder
+        self.survey = survey
+        self.visits = visits
+        self.target = ApdbTarget.from_url(url, None if url.startswith("sqlite") else "camp")
+        plan = plan_init(self.target, instrument="X", config=folder / "apdb.yaml", options=options)
+        init_apdb(plan)
+        self.counts = run(open_apdb(self.target), survey, visits)
+        self._number = 0
+
+    def copy(self) -> ApdbTarget:
+        """Make a copy."""
+        self._number += 1
+        if self.target.is_sqlite:
+            path = self.folder / f"copy{self._number}.db"
+            shutil.copy(self.target.sqlite_path, path)
+            return ApdbTarget.from_url(f"sqlite:///{path}")
+        url = sqlalchemy.make_url(self.target.url)
+        name = f"{url.database}_{self._number}"
+        engine = sqlalchemy.create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f'CREATE DATABASE "{name}" TEMPLATE "{url.database}"')
+        engine.dispose()
+        return ApdbTarget.from_url(url.set(database=name).render_as_string(), self.target.namespace)
