@@ -2,6 +2,7 @@
 
 __all__ = ["command"]
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -47,4 +48,4 @@ def create(folder: Path, **options: Any) -> None:
     click.echo(f"Butler repository: {sandbox.butler}")
     click.echo(f"campaign: {sandbox.folder / 'campaign.yaml'}")
     for name, value in sandbox.environment.items():
-        click.echo(f"export {name}={value}")
+        click.echo(f"export {name}={shlex.quote(value)}")
