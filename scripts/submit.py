@@ -2,8 +2,6 @@
 
 __all__ = ["command"]
 
-from typing import Any
-
 import click
 
 from .options import CampaignContext, campaign_options, say
@@ -35,11 +33,11 @@ def both(context: CampaignContext, foreground: bool) -> None:
     from ..bps import make_timestamp
     from ..submit.operations import run_chain, submit_both
 
-    where: Any = (context.campaign, context.site, context.paths, make_timestamp())
+    campaign, site, paths, timestamp = context.campaign, context.site, context.paths, make_timestamp()
     if foreground:
-        run_chain(*where, say=say)
+        run_chain(campaign, site, paths, timestamp, say)
         return
-    chain, cluster = submit_both(*where, say=say)
+    chain, cluster = submit_both(campaign, site, paths, timestamp, say)
     say(f"submitted the chain {chain.dag} as {cluster}; watch it with `condor_q -dag {cluster}`")
     say("it needs nobody logged in; what comes of it: `apcampaign summary`")
 
