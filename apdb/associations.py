@@ -247,9 +247,12 @@ def assign_times(
     Notes
     -----
     An image with DiaForcedSources wrote at the first time after they were measured. The others are put in
-    order if the time of exposure and the time of processing agree about it.
+    order if the time of exposure and the time of processing agree about it. With more times than images
+    one was written twice, and nothing is certain.
     """
     left = sorted(times)
+    if len(rivals) < len(left):
+        return {}
     assigned: dict[VisitDetector, float] = {}
     measured = [(clocks.measured, key) for key, clocks in rivals.items() if clocks.measured is not None]
     for moment, key in sorted(measured, reverse=True):

@@ -4,6 +4,7 @@ __all__ = ["count_rows_of", "remove_association", "sweep_chunks"]
 
 import uuid
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy
@@ -73,7 +74,11 @@ def remove_association(
 
 
 def sweep_chunks(connection: Connection, tables: ApdbSqlTables, chunks: Iterable[int]) -> None:
-    """Delete replica chunks that have become empty, and mark the others as changed."""
+    """Delete replica chunks that have become empty, and mark the others as changed.
+
+    A chunk's time becomes that of the latest association that is left in it.
+    """
+    from astropy.time import Time
     from lsst.dax.apdb.sql import GUID
 
     if not tables.replica:
@@ -83,8 +88,10 @@ def sweep_chunks(connection: Connection, tables: ApdbSqlTables, chunks: Iterable
         sqlalchemy.column(_CHUNK),
         # Every store gives a chunk another one, by which replication sees that it has changed.
         sqlalchemy.column("unique_id", GUID()),
+        sqlalchemy.column("last_update_time", sqlalchemy.TIMESTAMP(timezone=True)),
         schema=tables.namespace,
     )
+    versions = tables.table("DiaObjectChunks", _CHUNK, tables.start.name)
     for chunk in sorted(chunks):
         used = [
             exists().where(tables.table(name, _CHUNK).c[_CHUNK] == chunk)
@@ -92,7 +99,14 @@ def sweep_chunks(connection: Connection, tables: ApdbSqlTables, chunks: Iterable
         ]
         this = parent.c[_CHUNK] == chunk
         if connection.execute(select(sqlalchemy.or_(*used))).scalar_one():
-            connection.execute(update(parent).where(this).values(unique_id=uuid.uuid4()))
+            changes: dict[str, Any] = {"unique_id": uuid.uuid4()}
+            latest = select(func.max(versions.c[tables.start.name])).where(versions.c[_CHUNK] == chunk)
+            mjd = connection.execute(latest).scalar_one()
+            if mjd is not None:
+                # Written by the APDB's code in the same way: TAI, under the name of UTC.
+                seconds = Time(mjd, format="mjd", scale="tai").unix_tai
+                changes["last_update_time"] = datetime.fromtimestamp(seconds, tz=UTC)
+            connection.execute(update(parent).where(this).values(changes))
         else:
             connection.execute(delete(parent).where(this))
 

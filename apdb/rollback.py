@@ -259,6 +259,20 @@ def _refuse_changed(
             mine, tables.reassociated.is_not(None)
         ),
     }
+    objects_of_it = select(sources.c.diaObjectId).where(mine, sources.c.diaObjectId != 0)
+    images = (
+        select(sources.c.diaObjectId, sources.c.visit, sources.c.detector)
+        .where(sources.c.diaObjectId.in_(objects_of_it))
+        .distinct()
+        .subquery()
+    )
+    number = select(func.count()).where(images.c.diaObjectId == objects.c.diaObjectId).correlate(objects)
+    changed["it was written more than once"] = exists(
+        select(objects.c.diaObjectId)
+        .where(objects.c.diaObjectId.in_(objects_of_it))
+        .group_by(objects.c.diaObjectId)
+        .having(func.count() > number.scalar_subquery())
+    )
     if time is not None:
         after = objects.alias()
         changed["DiaObjects of it have been closed by deduplication"] = exists().where(
@@ -267,7 +281,7 @@ def _refuse_changed(
             ~exists()
             .where(after.c.diaObjectId == objects.c.diaObjectId, after.c[tables.start.name] == tables.end)
             .correlate(objects),
-            objects.c.diaObjectId.in_(select(sources.c.diaObjectId).where(mine)),
+            objects.c.diaObjectId.in_(objects_of_it),
         )
     if tables.replica:
         chunks = tables.table("DiaSourceChunks", "diaSourceId")
