@@ -168,6 +168,8 @@ def _sqlite(target: ApdbTarget, said: str) -> str | None:
     path = target.sqlite_path
     if "locked" in said:
         return f"{path} is locked: another process is writing to it; try again when it is done"
+    if "unable to open" in said and path.parent.is_dir() and not path.exists():
+        return f"there is no file {path}; make an APDB there with apcampaign apdb init, or correct the name"
     if "unable to open" in said:
         return f"{path} cannot be opened; is the folder there, and may you write to it?"
     if "not a database" in said:

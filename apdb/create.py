@@ -159,10 +159,12 @@ def _create(held: HeldTransaction, plan: InitPlan) -> "ApdbSqlConfig":
 
 
 def _provenance(plan: InitPlan, schema_version: str | None) -> dict[str, str]:
+    import lsst.dax.apdb
+
     values = {
         "created_by": f"{getpass.getuser()}@{socket.gethostname()}",
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "created_with": f"apcampaign {version('apcampaign')}, lsst-dax-apdb {version('lsst-dax-apdb')}",
+        "created_with": f"apcampaign {version('apcampaign')}, lsst.dax.apdb {lsst.dax.apdb.__version__}",
         "schema_version": schema_version,
         "campaign": plan.campaign,
     }

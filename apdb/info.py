@@ -4,7 +4,6 @@ __all__ = ["ApdbInfo", "describe_apdb"]
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
@@ -164,6 +163,7 @@ def _owner(connection: Connection, namespace: str | None) -> str | None:
 
 
 def _installed(config: "ApdbSqlConfig") -> dict[str, str]:
+    import lsst.dax.apdb
     from lsst.dax.apdb import ApdbSql
     from lsst.dax.apdb.apdbSchema import ApdbSchema
 
@@ -171,7 +171,8 @@ def _installed(config: "ApdbSqlConfig") -> dict[str, str]:
     return {
         "schema": str(schema.schemaVersion()),
         "ApdbSql": str(ApdbSql.apdbImplementationVersion()),
-        "lsst-dax-apdb": version("lsst-dax-apdb"),
+        # Not asked of the package's metadata: with lsst_distrib there is none.
+        "lsst.dax.apdb": str(lsst.dax.apdb.__version__),
     }
 
 
