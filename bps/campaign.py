@@ -185,6 +185,8 @@ class Campaign(_Model):
         The two steps.
     apdb
         The database that the second step fills.
+    allow_missing_templates
+        How many percent of the (patch, band) that the science visits need may lack a template.
     site
         A file of ``bps/sites`` without its ending, or a path.
     bps
@@ -204,6 +206,7 @@ class Campaign(_Model):
     templates: StepSettings = StepSettings(pipeline="ApTemplate-DC2.yaml")
     diffim: StepSettings = StepSettings(pipeline="ApPipe-DC2.yaml")
     apdb: ApdbSettings = ApdbSettings()
+    allow_missing_templates: float = Field(default=0.0, ge=0, le=100, alias="allowMissingTemplates")
     site: str = Field(default="local", min_length=1)
     bps: dict[str, Any] = Field(default_factory=dict)
 

@@ -81,20 +81,23 @@ def build_config(
         "payload": payload,
     }
     step_data = read_mapping(Path(str(resources.files(__package__))) / "steps" / f"{run.step}.yaml")
+    options = ["--skip-existing-in", ",".join(run.skip_existing)] if run.skip_existing else []
     if run.step is Step.DIFFIM:
         if apdb_config is None:
             raise CampaignError(
                 "apdb: the diffim step needs an APDB; give its 'url' and make it with `apcampaign apdb init`, "
                 "or give the 'config' of a ready one"
             )
-        ours["extraQgraphOptions"] = shlex.join(
-            ["--skip-existing-in", run.inputs[0], "-c", f"parameters:apdb_config={apdb_config}"]
-        )
+        # When the templates have changed, the output collection still holds the old ones: --rebase puts the
+        # inputs that are given before those.
+        options += ["--rebase", "-c", f"parameters:apdb_config={apdb_config}"]
         if edges_added:
             _join_association(step_data)
         elif not site.uses_htcondor:
             # Parsl cannot run the empty nodes of which BPS makes an order.
             del step_data["ordering"]
+    if options:
+        ours["extraQgraphOptions"] = shlex.join(options)
     for name, text in (
         ("butler", campaign.butler),
         ("apdb", apdb_config or ""),

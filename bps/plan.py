@@ -31,12 +31,15 @@ class PlannedRun:
         Collections to search, in this order.
     output
         The CHAINED collection through which the step's runs are read.
+    skip_existing
+        Collections whose quanta are not run again.
     """
 
     step: Step
     timestamp: str
     inputs: tuple[str, ...]
     output: str
+    skip_existing: tuple[str, ...] = ()
 
     @property
     def output_run(self) -> str:
@@ -71,6 +74,7 @@ def plan_campaign(
     timestamp: str,
     steps: Collection[Step] = tuple(Step),
     templates: str | None = None,
+    again: Collection[Step] = (),
 ) -> Plan:
     """Name the runs of a campaign.
 
@@ -85,6 +89,8 @@ def plan_campaign(
     templates
         The collection with the templates for difference imaging; the output of the campaign's own first
         step by default.
+    again
+        The steps that have runs already, whose quanta that are done shall not be run again.
     """
     root = campaign.root_collection
     runs = []
@@ -93,8 +99,15 @@ def plan_campaign(
             continue
         settings = getattr(campaign, step)
         inputs = settings.input_collections or campaign.input_collections
+        output = f"{root}/{step}"
+        skip = [output] if step in again else []
         if step is Step.DIFFIM:
             inputs = (templates or f"{root}/{Step.TEMPLATES}", *inputs)
-        runs.append(PlannedRun(step=step, timestamp=timestamp, inputs=inputs, output=f"{root}/{step}"))
+            skip.append(inputs[0])  # what the first step has calibrated
+        runs.append(
+            PlannedRun(
+                step=step, timestamp=timestamp, inputs=inputs, output=output, skip_existing=tuple(skip)
+            )
+        )
     edges = frozenset({(0, 1)} if len(runs) == 2 else ())
     return Plan(runs=tuple(runs), edges=edges)

@@ -19,6 +19,7 @@ COMMANDS = {
     "generate": "Write the pair of BPS submit configs of a campaign.",
     "apdb": "Create and look after the alert production database.",
     "submit": "Submit a campaign, or one of its steps.",
+    "runs": "List a campaign's runs.",
     "summary": "Say what came of a campaign.",
 }
 HIDDEN = {"node": "Run one node of a chain (called by HTCondor)."}

@@ -74,7 +74,7 @@ def _run_campaign(servers: ExitStack, folder: Path, site: str) -> bool:
     from ..sandbox.create import create_sandbox
     from ..sandbox.servers import PostgresServer
     from ..submit import CampaignPaths
-    from ..submit.operations import run_chain, submit_both
+    from ..submit.both import run_in_foreground, submit_both
     from ..submit.summary import summarise
     from ..submit.watch import follow_chain
     from .summary import show
@@ -101,7 +101,7 @@ def _run_campaign(servers: ExitStack, folder: Path, site: str) -> bool:
     init_apdb(plan_init(target, config=paths.apdb_config, instrument=campaign.instrument))
     say(f"APDB: {target.place}, configuration {paths.apdb_config}")
     if site == "parsl-local":
-        run_chain(campaign, load_site(site), paths, timestamp, say)
+        run_in_foreground(campaign, load_site(site), paths, timestamp, say)
     else:
         chain, cluster = submit_both(campaign, load_site(site), paths, timestamp, say)
         say(f"submitted the chain as {cluster}")

@@ -38,10 +38,23 @@ def command() -> None:
 @_runs
 def gate(folder: Path, runs: Path) -> None:
     """Check that the templates are there."""
-    from ..submit import operations
+    from ..submit.steps import pass_gate, plan_diffim
 
     campaign, _, _ = _load(folder, runs)
-    operations.gate(campaign, operations.diffim_plan(campaign, folder.name, None), say)
+    pass_gate(campaign, plan_diffim(campaign, folder.name), say)
+
+
+@command.command()
+@_chain
+@_runs
+@click.argument("code", type=int)
+def accept_templates(folder: Path, runs: Path, code: int) -> None:
+    """Let failed templates pass if the gate allows what they lack; CODE is what their DAG ended with."""
+    from ..submit.steps import pass_gate, plan_diffim
+
+    if code:
+        campaign, _, _ = _load(folder, runs)
+        pass_gate(campaign, plan_diffim(campaign, folder.name), say)
 
 
 @command.command()
@@ -50,22 +63,22 @@ def gate(folder: Path, runs: Path) -> None:
 def prepare_diffim(folder: Path, runs: Path) -> None:
     """Build the graph of the diffim step against the new templates."""
     from ..bps import load_site
-    from ..submit import operations
     from ..submit.stages import prepare_run
+    from ..submit.steps import apdb_config_of, plan_diffim, tell_jobs
 
     campaign, paths, _ = _load(folder, runs)
-    run = operations.diffim_plan(campaign, folder.name, None)
-    apdb_config = operations.apdb_config_of(campaign, paths)
+    run = plan_diffim(campaign, folder.name)
+    apdb_config = apdb_config_of(campaign, paths)
     site = load_site(campaign.site)
     record, _ = prepare_run(campaign, run, site, paths.run(run), apdb_config=apdb_config)
-    operations.tell_jobs(record, say)
+    tell_jobs(record.jobs, record.quanta, say)
 
 
 @command.command()
 @_chain
 @_runs
 def summary(folder: Path, runs: Path) -> None:
-    """Say what came of it."""
+    """Verify the APDB and say what came of it."""
     import yaml
 
     from ..common.files import write_atomically

@@ -69,6 +69,12 @@ _OPTIONS = (
     click.option("--bands", help='Bands, such as "g r i".'),
     click.option("--site", help="Where jobs run: s3df, local, parsl-local, or the path of a site file."),
     click.option("--namespace", help="The APDB's namespace (PostgreSQL schema)."),
+    click.option(
+        "--allow-missing-templates",
+        type=click.FloatRange(0, 100),
+        metavar="PERCENT",
+        help="How many of the needed (patch, band) may lack a template.",
+    ),
 )
 
 
@@ -84,6 +90,7 @@ def campaign_options(function: Callable[..., Any]) -> Callable[..., Any]:
         bands: str | None,
         site: str | None,
         namespace: str | None,
+        allow_missing_templates: float | None,
         **rest: Any,
     ) -> Any:
         from ..bps import load_campaign
@@ -94,6 +101,7 @@ def campaign_options(function: Callable[..., Any]) -> Callable[..., Any]:
             ("bands",): bands,
             ("site",): site,
             ("apdb", "namespace"): namespace,
+            ("allowMissingTemplates",): allow_missing_templates,
         }
         campaign = load_campaign(campaign_file, flags=flags)
         return function(CampaignContext(campaign=campaign, runs=runs), **rest)

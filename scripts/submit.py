@@ -2,9 +2,16 @@
 
 __all__ = ["command"]
 
+from typing import TYPE_CHECKING
+
 import click
 
 from .options import CampaignContext, campaign_options, say
+
+if TYPE_CHECKING:
+    from ..bps import PlannedRun
+
+_dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 
 
 class _DefaultGroup(click.Group):
@@ -28,14 +35,19 @@ def command() -> None:
 @command.command()
 @campaign_options
 @click.option("--foreground", is_flag=True, help="Run one step after the other from here, without a chain.")
-def both(context: CampaignContext, foreground: bool) -> None:
+@_dry_run
+def both(context: CampaignContext, foreground: bool, dry_run: bool) -> None:
     """Submit both steps, the second chained on the first."""
-    from ..bps import make_timestamp
-    from ..submit.operations import run_chain, submit_both
+    from ..bps import make_timestamp, plan_campaign
+    from ..submit.both import run_in_foreground, submit_both
 
     campaign, site, paths, timestamp = context.campaign, context.site, context.paths, make_timestamp()
+    if dry_run:
+        for run in plan_campaign(campaign, timestamp=timestamp).runs:
+            _show_preview(context, run)
+        return
     if foreground:
-        run_chain(campaign, site, paths, timestamp, say)
+        run_in_foreground(campaign, site, paths, timestamp, say)
         return
     chain, cluster = submit_both(campaign, site, paths, timestamp, say)
     say(f"submitted the chain {chain.dag} as {cluster}; watch it with `condor_q -dag {cluster}`")
@@ -44,11 +56,16 @@ def both(context: CampaignContext, foreground: bool) -> None:
 
 @command.command()
 @campaign_options
-def templates(context: CampaignContext) -> None:
+@_dry_run
+def templates(context: CampaignContext, dry_run: bool) -> None:
     """Submit the templates step."""
-    from ..bps import make_timestamp
-    from ..submit.operations import submit_templates
+    from ..bps import Step, make_timestamp, plan_campaign
+    from ..submit.steps import submit_templates
 
+    if dry_run:
+        plan = plan_campaign(context.campaign, timestamp=make_timestamp(), steps=[Step.TEMPLATES])
+        _show_preview(context, plan.runs[0])
+        return
     record = submit_templates(context.campaign, context.site, context.paths, make_timestamp(), say)
     say(f"submit directory: {record.submit_dir}")
     say(f"output collection: {record.output}")
@@ -59,11 +76,15 @@ def templates(context: CampaignContext) -> None:
 @campaign_options
 @click.option("--templates", help="A collection with templates; the campaign's own by default.")
 @click.option("--wait", is_flag=True, help="Wait for the templates run to end first.")
-def diffim(context: CampaignContext, templates: str | None, wait: bool) -> None:
+@_dry_run
+def diffim(context: CampaignContext, templates: str | None, wait: bool, dry_run: bool) -> None:
     """Submit the difference imaging step on the templates."""
     from ..bps import make_timestamp
-    from ..submit.operations import submit_diffim
+    from ..submit.steps import plan_diffim, submit_diffim
 
+    if dry_run:
+        _show_preview(context, plan_diffim(context.campaign, make_timestamp(), templates))
+        return
     record = submit_diffim(
         context.campaign,
         context.site,
@@ -76,3 +97,24 @@ def diffim(context: CampaignContext, templates: str | None, wait: bool) -> None:
     say(f"submit directory: {record.submit_dir}")
     say(f"output collection: {record.output}")
     say("next: `apcampaign summary` when it has ended")
+
+
+def _show_preview(context: CampaignContext, run: "PlannedRun") -> None:
+    """Say what submitting a run would do."""
+    from ..bps import Step
+    from ..submit.gate import check_templates
+    from ..submit.steps import apdb_config_of, preview_run, tell_jobs
+
+    campaign, diffim = context.campaign, run.step is Step.DIFFIM
+    ready = True
+    if diffim:
+        gate = check_templates(campaign, run)
+        say(gate.explain())
+        ready = gate.missing_percent <= campaign.allow_missing_templates
+    apdb_config = apdb_config_of(campaign, context.paths) if diffim else None
+    preview = preview_run(campaign, run, context.site, context.paths, apdb_config, build_graph=ready)
+    say(f"would be submitted from {preview.folder}:\n\n{preview.config}")
+    if preview.jobs:
+        tell_jobs(preview.jobs, preview.quanta, say)
+    else:
+        say(f"the jobs of {run.output_run} cannot be counted before its templates are there")

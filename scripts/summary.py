@@ -54,4 +54,8 @@ def show(summary: "Summary") -> None:
         for name, rows in summary.apdb_rows.items():
             table.add_row(name, str(rows))
         console.print(table)
-    console.print(f"campaign {summary.campaign}: " + ("all quanta done" if summary.good else "NOT complete"))
+    if summary.verification:
+        from .apdb_verify import show as show_verification
+
+        show_verification(summary.verification)
+    console.print(f"campaign {summary.campaign}: " + ("complete" if summary.good else "NOT complete"))

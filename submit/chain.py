@@ -20,7 +20,7 @@ from .surroundings import batch_environment
 NODES = {
     "gate": "check that the templates are there",
     "prepare-diffim": "build the graph of the diffim step against the new templates",
-    "summary": "say what came of it",
+    "summary": "verify the APDB and say what came of it",
 }
 
 
@@ -32,26 +32,32 @@ def write_chain(campaign: Campaign, plan: Plan, paths: CampaignPaths) -> ChainPa
     campaign
         The campaign, with everything that overrode its file.
     plan
-        Its runs: templates, then diffim. The first must be prepared already; the second is prepared by a
-        node of the chain.
+        Its runs: templates, unless they are there, then diffim. The first must be prepared already; the
+        second is prepared by a node of the chain.
     paths
         Where the campaign's files are.
     """
     by_step = {run.step: run for run in plan.runs}
-    templates, diffim = by_step[Step.TEMPLATES], by_step[Step.DIFFIM]
+    diffim = by_step[Step.DIFFIM]
     chain = paths.chain(diffim.timestamp)
     frozen = campaign.model_dump(mode="json", by_alias=True, exclude_none=True)
     write_atomically(chain.campaign, yaml.safe_dump(frozen, sort_keys=False))
     for node in NODES:
-        command = ["node", node, str(chain.folder), "--runs", str(paths.runs.resolve())]
-        write_atomically(chain.node(node, "sub"), _submit_description(chain, node, command))
-    lines = [
-        f"# Campaign {campaign.name}: templates, then difference imaging against them.",
-        _subdag("templates", paths.run(templates).dag(templates.output_run)),
+        write_atomically(
+            chain.node(node, "sub"), _submit_description(chain, node, _command(chain, node, paths))
+        )
+    lines = [f"# Campaign {campaign.name}: templates, then difference imaging against them."]
+    if templates := by_step.get(Step.TEMPLATES):
+        lines.append(_subdag("templates", paths.run(templates).dag(templates.output_run)))
+        if campaign.allow_missing_templates:
+            # Without this, the first failed patch would end the chain whatever the gate allows.
+            script = [sys.executable, *_command(chain, "accept-templates", paths), "$RETURN"]
+            lines.append(f"SCRIPT POST templates {' '.join(script)}")
+        lines.append("PARENT templates CHILD gate")
+    lines += [
         _job(chain, "gate"),
         _job(chain, "prepare-diffim"),
         _subdag("diffim", paths.run(diffim).dag(diffim.output_run)),
-        "PARENT templates CHILD gate",
         "PARENT gate CHILD prepare-diffim",
         "PARENT prepare-diffim CHILD diffim",
         # FINAL: it also runs, and tells why, when something before it failed.
@@ -93,12 +99,18 @@ def submit_chain(chain: ChainPaths, campaign: Campaign) -> str:
     return str(result.cluster())
 
 
+def _command(chain: ChainPaths, node: str, paths: CampaignPaths) -> list[str]:
+    """The words after ``python`` that run a node."""
+    words = ["-m", "apcampaign.scripts.cli", "node", node, _word(chain.folder), "--runs"]
+    return [*words, _word(paths.runs.resolve())]
+
+
 def _submit_description(chain: ChainPaths, node: str, command: Sequence[str]) -> str:
     """Describe a node's job: it runs on the submit host, in the environment of whoever submitted the chain."""
     settings = {
         "universe": "local",
         "executable": sys.executable,
-        "arguments": _arguments(["-m", "apcampaign.scripts.cli", *command]),
+        "arguments": _arguments(command),
         "getenv": "True",
         "initialdir": str(chain.folder),
         "output": f"{node}.out",

@@ -27,6 +27,11 @@ class GateResult:
     missing: frozenset[tuple[int, int, str]]
     collection: str
 
+    @property
+    def missing_percent(self) -> float:
+        """How many percent are missing."""
+        return 100 * len(self.missing) / len(self.needed)
+
     def explain(self) -> str:
         """Say it in a sentence."""
         if not self.missing:

@@ -1,6 +1,15 @@
 """The ledger: which run is which. One file a run, written whole or not at all."""
 
-__all__ = ["RunRecord", "list_runs", "read_run", "write_run"]
+__all__ = [
+    "ChainRecord",
+    "RunRecord",
+    "list_chains",
+    "list_runs",
+    "read_chain_record",
+    "read_run",
+    "write_chain_record",
+    "write_run",
+]
 
 import platform
 import subprocess
@@ -14,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..bps import Step
 from ..common.errors import SubmissionError
 from ..common.files import write_atomically
-from .paths import CampaignPaths, RunPaths
+from .paths import CampaignPaths, ChainPaths, RunPaths
 
 _PACKAGES = (
     "apcampaign",
@@ -93,10 +102,27 @@ class RunRecord(BaseModel):
     versions: dict[str, str] = Field(default_factory=_versions)
 
 
+class ChainRecord(BaseModel):
+    """What the ledger remembers of a chain.
+
+    Parameters
+    ----------
+    campaign, timestamp
+        Which chain it is.
+    cluster
+        The id of its DAGMan job; the newest one after it was resumed.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    campaign: str
+    timestamp: str
+    cluster: str
+
+
 def write_run(paths: RunPaths, record: RunRecord) -> None:
     """Write a run's page, whole or not at all."""
-    content: dict[str, Any] = record.model_dump(mode="json")
-    write_atomically(paths.record, yaml.safe_dump(content, sort_keys=False))
+    _write(paths.record, record)
 
 
 def read_run(paths: RunPaths) -> RunRecord:
@@ -107,14 +133,46 @@ def read_run(paths: RunPaths) -> RunRecord:
     SubmissionError
         If there is none, or it is not one.
     """
-    try:
-        return RunRecord.model_validate(yaml.safe_load(paths.record.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise SubmissionError(f"{paths.folder} holds no run: there is no {paths.record.name}") from None
-    except (OSError, yaml.YAMLError, ValidationError) as error:
-        raise SubmissionError(f"{paths.record} cannot be read as a run's record: {error}") from error
+    return _read(paths.record, RunRecord)
+
+
+def write_chain_record(paths: ChainPaths, record: ChainRecord) -> None:
+    """Write a chain's page, whole or not at all."""
+    _write(paths.record, record)
+
+
+def read_chain_record(paths: ChainPaths) -> ChainRecord:
+    """Read a chain's page.
+
+    Raises
+    ------
+    SubmissionError
+        If there is none, or it is not one.
+    """
+    return _read(paths.record, ChainRecord)
+
+
+def list_chains(paths: CampaignPaths) -> list[ChainPaths]:
+    """List a campaign's submitted chains, the oldest first."""
+    return [ChainPaths(page.parent) for page in sorted(paths.chains.glob("*/chain.yaml"))]
 
 
 def list_runs(paths: CampaignPaths, step: Step) -> list[RunRecord]:
     """List a step's prepared runs, the oldest first."""
     return [read_run(RunPaths(page.parent)) for page in sorted(paths.step(step).glob("*/run.yaml"))]
+
+
+def _write(path: Path, record: BaseModel) -> None:
+    content: dict[str, Any] = record.model_dump(mode="json")
+    write_atomically(path, yaml.safe_dump(content, sort_keys=False))
+
+
+def _read[Record: BaseModel](path: Path, kind: type[Record]) -> Record:
+    try:
+        return kind.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise SubmissionError(
+            f"{path.parent} holds nothing that was submitted: there is no {path.name}"
+        ) from None
+    except (OSError, yaml.YAMLError, ValidationError) as error:
+        raise SubmissionError(f"{path} cannot be read as a page of the ledger: {error}") from error

@@ -62,6 +62,11 @@ class ChainPaths:
     folder: Path
 
     @property
+    def record(self) -> Path:
+        """The chain's page in the ledger."""
+        return self.folder / "chain.yaml"
+
+    @property
     def campaign(self) -> Path:
         """The campaign as it was when the chain was submitted, with everything that overrode its file."""
         return self.folder / "campaign.yaml"
@@ -114,9 +119,14 @@ class CampaignPaths:
         """The files of a run."""
         return RunPaths(self.step(run.step) / run.timestamp)
 
+    @property
+    def chains(self) -> Path:
+        """The folder of the campaign's chains."""
+        return self.folder / "chain"
+
     def chain(self, timestamp: str) -> ChainPaths:
         """The files of a chain."""
-        return ChainPaths(self.folder / "chain" / timestamp)
+        return ChainPaths(self.chains / timestamp)
 
 
 def _unique_name(output_run: str) -> str:

@@ -5,7 +5,7 @@ __all__ = ["StepSummary", "Summary", "summarise"]
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..apdb import count_rows
+from ..apdb import Verification, count_rows, read_expectation, verify_apdb
 from ..bps import Campaign, Step
 from ..common.errors import SubmissionError
 from .ledger import RunRecord, list_runs
@@ -61,26 +61,36 @@ class Summary:
         The APDB that the campaign fills.
     apdb_rows
         Rows by table.
+    verification
+        Whether it holds what Butler says was associated; `None` before anything was.
     """
 
     campaign: str
     steps: tuple[StepSummary, ...]
     apdb_config: str | None
     apdb_rows: dict[str, int]
+    verification: Verification | None
 
     @property
     def good(self) -> bool:
-        """Whether both steps ran and all their quanta were successful."""
-        return {step.step for step in self.steps} == set(Step) and all(step.good for step in self.steps)
+        """Whether both steps ran, all their quanta were successful, and the APDB holds just that."""
+        return (
+            {step.step for step in self.steps} == set(Step)
+            and all(step.good for step in self.steps)
+            and self.verification is not None
+            and self.verification.good
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Give it as plain values, for JSON and YAML."""
-        content = asdict(self)
-        content["good"] = self.good
-        content["steps"] = [
-            {**asdict(step), "step": str(step.step), "good": step.good} for step in self.steps
-        ]
-        return content
+        return {
+            "campaign": self.campaign,
+            "good": self.good,
+            "steps": [{**asdict(step), "step": str(step.step), "good": step.good} for step in self.steps],
+            "apdb_config": self.apdb_config,
+            "apdb_rows": self.apdb_rows,
+            "verification": self.verification.as_dict() if self.verification else None,
+        }
 
 
 def summarise(campaign: Campaign, paths: CampaignPaths) -> Summary:
@@ -96,12 +106,27 @@ def summarise(campaign: Campaign, paths: CampaignPaths) -> Summary:
     newest = [runs[-1] for step in Step if (runs := list_runs(paths, step))]
     if not newest:
         raise SubmissionError(f"campaign {campaign.name} has no runs in {paths.folder}; submit one first")
-    apdb_config = next((record.apdb_config for record in newest if record.apdb_config), None)
+    diffim = next((record for record in newest if record.apdb_config), None)
+    apdb_config = diffim.apdb_config if diffim else None
     return Summary(
         campaign=campaign.name,
         steps=tuple(_summarise_run(record) for record in newest),
         apdb_config=apdb_config,
         apdb_rows=dict(count_rows(apdb_config)) if apdb_config else {},
+        verification=_verify(diffim) if diffim else None,
+    )
+
+
+def _verify(record: RunRecord) -> Verification | None:
+    """Compare the APDB with what Butler says was associated by all runs of this output."""
+    from lsst.daf.butler import Butler
+
+    if record.apdb_config is None:
+        return None
+    with Butler.from_config(record.butler) as butler:
+        known = bool(butler.collections.query(record.output))
+    return (
+        verify_apdb(record.apdb_config, read_expectation(record.butler, [record.output])) if known else None
     )
 
 

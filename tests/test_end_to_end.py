@@ -161,7 +161,7 @@ def test_both_steps_chained_inside_htcondor(pool_operator, postgres_url, condor_
     assert f"PARENT association_{first}_93 CHILD " in dag.read_text()
     assert f" association_{second}_93" in dag.read_text()
     # Nothing is left in the queue.
-    assert condor_pool.run(["condor_q", "-allusers", "-totals", "-af", "ClusterId"], seconds=30).strip() == ""
+    assert condor_pool.run(["condor_q", "-allusers", "-af", "ClusterId"], seconds=30).strip() == ""
 
 
 @pytest.mark.htcondor

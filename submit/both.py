@@ -1,0 +1,75 @@
+"""Both steps of a campaign: chained inside HTCondor, or one after the other in the foreground."""
+
+__all__ = ["run_in_foreground", "submit_both"]
+
+from ..apdb import check_ready
+from ..bps import Campaign, Site, Step, plan_campaign
+from ..common.errors import SubmissionError
+from .chain import submit_chain, write_chain
+from .ledger import ChainRecord, write_chain_record
+from .lock import submission_lock
+from .paths import CampaignPaths, ChainPaths
+from .stages import prepare_run
+from .steps import (
+    Say,
+    apdb_config_of,
+    refuse_if_going_on,
+    submit_diffim,
+    submit_templates,
+    tell_jobs,
+    wait_for,
+)
+
+
+def submit_both(
+    campaign: Campaign, site: Site, paths: CampaignPaths, timestamp: str, say: Say = print
+) -> tuple[ChainPaths, str]:
+    """Submit both steps as one HTCondor DAG.
+
+    Returns
+    -------
+    chain, cluster
+        The chain's files, and the id of its DAGMan job.
+
+    Raises
+    ------
+    SubmissionError
+        If a run is going on, BPS or HTCondor fails, or the site has no HTCondor.
+    ApdbError
+        If the APDB is not there, not empty, or not of this instrument.
+    """
+    if not site.uses_htcondor:
+        raise SubmissionError(
+            f"site {site.name} runs its jobs with {site.wms_service}, which has no DAGs to chain steps with; "
+            "run both steps in the foreground with --foreground"
+        )
+    with submission_lock(paths.step(Step.TEMPLATES)), submission_lock(paths.step(Step.DIFFIM)):
+        for step in Step:
+            refuse_if_going_on(paths, step)
+        check_ready(apdb_config_of(campaign, paths), instrument=campaign.instrument)
+        plan = plan_campaign(campaign, timestamp=timestamp)
+        templates = plan.runs[0]
+        say(f"preparing {templates.output_run}")
+        record, _ = prepare_run(campaign, templates, site, paths.run(templates))
+        tell_jobs(record.jobs, record.quanta, say)
+        chain = write_chain(campaign, plan, paths)
+        cluster = submit_chain(chain, campaign)
+        write_chain_record(chain, ChainRecord(campaign=campaign.name, timestamp=timestamp, cluster=cluster))
+        return chain, cluster
+
+
+def run_in_foreground(
+    campaign: Campaign, site: Site, paths: CampaignPaths, timestamp: str, say: Say = print
+) -> None:
+    """Run both steps, one after the other, until the second has ended.
+
+    Raises
+    ------
+    SubmissionError
+        If a step fails; the second is then not begun.
+    ApdbError
+        If the APDB is not there, not empty, or not of this instrument.
+    """
+    check_ready(apdb_config_of(campaign, paths), instrument=campaign.instrument)
+    submit_templates(campaign, site, paths, timestamp, say)
+    wait_for(submit_diffim(campaign, site, paths, timestamp, wait=True, say=say), say)

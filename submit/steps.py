@@ -1,0 +1,273 @@
+"""One step at a time: look ahead at it, submit it, wait for it."""
+
+__all__ = [
+    "Preview",
+    "Say",
+    "apdb_config_of",
+    "pass_gate",
+    "plan_diffim",
+    "preview_run",
+    "refuse_if_going_on",
+    "submit_diffim",
+    "submit_templates",
+    "tell_jobs",
+    "wait_for",
+]
+
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..apdb import check_ready
+from ..bps import Campaign, PlannedRun, Site, Step, build_config, dump_config, plan_campaign
+from ..common.errors import ApdbError, SubmissionError
+from .gate import check_templates
+from .ledger import RunRecord, list_runs
+from .lock import submission_lock
+from .paths import CampaignPaths, RunPaths
+from .quanta import count_quanta
+from .stages import prepare_run, run_state, submit_run
+from .surroundings import environment_for_batch
+
+Say = Callable[[str], None]
+
+#: BPS's states of a run that has not ended.
+_GOING_ON = {"UNREADY", "READY", "PENDING", "RUNNING", "HELD"}
+_POLL = 5.0  # seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """What a submission would do.
+
+    Parameters
+    ----------
+    run
+        The run that would be.
+    folder
+        Where its files would go.
+    config
+        The YAML that BPS would get.
+    jobs, quanta
+        Their number by label; empty where the graph cannot be built yet.
+    """
+
+    run: PlannedRun
+    folder: Path
+    config: str
+    jobs: Mapping[str, int]
+    quanta: Mapping[str, int]
+
+
+def preview_run(
+    campaign: Campaign,
+    run: PlannedRun,
+    site: Site,
+    paths: CampaignPaths,
+    apdb_config: str | None = None,
+    *,
+    build_graph: bool = True,
+) -> Preview:
+    """Find out what submitting a run would do; everything it makes is thrown away.
+
+    Parameters
+    ----------
+    campaign, run, site, paths, apdb_config
+        As for `prepare_run`.
+    build_graph
+        Whether the inputs are there, so that jobs can be counted.
+
+    Raises
+    ------
+    SubmissionError
+        If BPS cannot prepare the run.
+    """
+    config = build_config(
+        campaign,
+        run,
+        site,
+        submit_path=paths.run(run).submit,
+        apdb_config=apdb_config,
+        environment=environment_for_batch(),
+        edges_added=True,
+    )
+    jobs: Mapping[str, int] = {}
+    quanta: Mapping[str, int] = {}
+    if build_graph:
+        with tempfile.TemporaryDirectory(prefix="apcampaign-") as folder:
+            record, _ = prepare_run(campaign, run, site, RunPaths(Path(folder)), apdb_config=apdb_config)
+            jobs, quanta = record.jobs, record.quanta
+    return Preview(
+        run=run, folder=paths.run(run).folder, config=dump_config(config), jobs=jobs, quanta=quanta
+    )
+
+
+def apdb_config_of(campaign: Campaign, paths: CampaignPaths) -> str:
+    """Find the configuration of the campaign's APDB.
+
+    Raises
+    ------
+    ApdbError
+        If the campaign's APDB has not been made.
+    """
+    if campaign.apdb.config:
+        return campaign.apdb.config
+    if not paths.apdb_config.exists():
+        raise ApdbError(
+            f"campaign {campaign.name} has no APDB yet: there is no {paths.apdb_config}; "
+            "make it with `make apdb-init DB=postgresql://user@host/database` (apcampaign apdb init)"
+        )
+    return str(paths.apdb_config)
+
+
+def submit_templates(
+    campaign: Campaign, site: Site, paths: CampaignPaths, timestamp: str, say: Say = print
+) -> RunRecord:
+    """Submit the templates step.
+
+    Returns
+    -------
+    record
+        The run's page in the ledger.
+
+    Raises
+    ------
+    SubmissionError
+        If a run of this step is going on, or BPS or the workload manager fails.
+    """
+    run = plan_campaign(campaign, timestamp=timestamp, steps=[Step.TEMPLATES]).runs[0]
+    with submission_lock(paths.step(run.step)):
+        refuse_if_going_on(paths, run.step)
+        return _prepare_and_submit(campaign, run, site, paths, None, say)
+
+
+def plan_diffim(campaign: Campaign, timestamp: str, templates: str | None = None) -> PlannedRun:
+    """Plan the diffim step alone."""
+    return plan_campaign(campaign, timestamp=timestamp, steps=[Step.DIFFIM], templates=templates).runs[0]
+
+
+def submit_diffim(
+    campaign: Campaign,
+    site: Site,
+    paths: CampaignPaths,
+    timestamp: str,
+    *,
+    templates: str | None = None,
+    wait: bool = False,
+    say: Say = print,
+) -> RunRecord:
+    """Submit the diffim step on the templates of the campaign's newest run.
+
+    Parameters
+    ----------
+    campaign, site, paths, timestamp
+        What to run, where, and when it was planned.
+    templates
+        Another collection with templates.
+    wait
+        Whether to wait for the templates run to end first.
+    say
+        Takes what there is to tell.
+
+    Raises
+    ------
+    SubmissionError
+        If there are no good templates, a run of this step is going on, or BPS or the workload manager fails.
+    ApdbError
+        If the APDB is not there, not empty, or not of this instrument.
+    """
+    apdb_config = apdb_config_of(campaign, paths)
+    with submission_lock(paths.step(Step.DIFFIM)):
+        refuse_if_going_on(paths, Step.DIFFIM)
+        check_ready(apdb_config, instrument=campaign.instrument)
+        if templates is None:
+            _require_templates_run(paths, wait=wait, say=say)
+        run = plan_diffim(campaign, timestamp, templates)
+        pass_gate(campaign, run, say)
+        return _prepare_and_submit(campaign, run, site, paths, apdb_config, say)
+
+
+def pass_gate(campaign: Campaign, run: PlannedRun, say: Say = print) -> None:
+    """Let a diffim run pass if its templates are there, but for those that the campaign lets be missing.
+
+    Raises
+    ------
+    SubmissionError
+        If too many are missing; it lists them.
+    """
+    result = check_templates(campaign, run)
+    if result.missing_percent > campaign.allow_missing_templates:
+        raise SubmissionError(
+            f"{result.explain()}; the campaign allows {campaign.allow_missing_templates:g} % "
+            "(allowMissingTemplates, --allow-missing-templates)"
+        )
+    say(result.explain())
+
+
+def wait_for(record: RunRecord, say: Say = print) -> None:
+    """Wait until a run has ended; return at once where the workload manager cannot tell."""
+    before = None
+    while (state := run_state(record)) in _GOING_ON:
+        if state != before:
+            say(f"{record.output_run}: {state}")
+            before = state
+        time.sleep(_POLL)
+
+
+def tell_jobs(jobs: Mapping[str, int], quanta: Mapping[str, int], say: Say = print) -> None:
+    """Say how many quanta and jobs there are, and the jobs by label."""
+    by_label = ", ".join(f"{count} {label}" for label, count in jobs.items())
+    say(f"{sum(quanta.values())} quanta in {sum(jobs.values())} jobs: {by_label}")
+
+
+def refuse_if_going_on(paths: CampaignPaths, step: Step) -> None:
+    """Refuse to begin a step whose newest run has not ended.
+
+    Raises
+    ------
+    SubmissionError
+        If it has not.
+    """
+    if (runs := list_runs(paths, step)) and (state := run_state(runs[-1])) in _GOING_ON:
+        raise SubmissionError(
+            f"the {step} run {runs[-1].output_run} has not ended: it is {state}; wait for it, or end it with "
+            "`apcampaign cancel`"
+        )
+
+
+def _prepare_and_submit(
+    campaign: Campaign, run: PlannedRun, site: Site, paths: CampaignPaths, apdb_config: str | None, say: Say
+) -> RunRecord:
+    say(f"preparing {run.output_run}")
+    record, prepared = prepare_run(campaign, run, site, paths.run(run), apdb_config=apdb_config)
+    tell_jobs(record.jobs, record.quanta, say)
+    record = submit_run(paths.run(run), record, prepared)
+    say(f"submitted {run.output_run}" + (f" as {record.wms_id}" if record.wms_id else ""))
+    return record
+
+
+def _require_templates_run(paths: CampaignPaths, *, wait: bool, say: Say) -> None:
+    """See that the campaign's newest templates run has ended; whether its templates do, the gate tells."""
+    runs = list_runs(paths, Step.TEMPLATES)
+    if not runs:
+        raise SubmissionError(
+            f"campaign {paths.campaign} has no templates run in {paths.folder}; run `make submit-templates` "
+            "first, or name a collection that holds templates with --templates"
+        )
+    newest = runs[-1]
+    if wait:
+        wait_for(newest, say)
+    state = run_state(newest)
+    if state in _GOING_ON:
+        raise SubmissionError(
+            f"the templates run {newest.output_run} has not ended: it is {state}; wait for it with --wait, "
+            f"or watch it with `bps report --id {newest.submit_dir}`"
+        )
+    bad = [label for label, count in count_quanta(newest).items() if not count.good]
+    if bad:
+        say(
+            f"the templates run {newest.output_run} ended with quanta of {', '.join(bad)} not done; "
+            f"`pipetask report {newest.butler} {newest.graph}` tells which"
+        )
