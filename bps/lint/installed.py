@@ -1,0 +1,205 @@
+"""Reading the installed BPS without importing it: its files, and the words in its code."""
+
+__all__ = ["CodeWords", "find_package", "has_class", "read_code"]
+
+import ast
+import functools
+import importlib.util
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_WORD = re.compile(r"[A-Za-z_]\w*")
+
+
+def find_package(name: str) -> Path | None:
+    """Find the folder of an installed package; its parents are imported, it is not."""
+    try:
+        spec = importlib.util.find_spec(name)
+    except ModuleNotFoundError:
+        return None
+    locations = list(spec.submodule_search_locations or ()) if spec else []
+    return Path(locations[0]) if locations else None
+
+
+def has_class(name: str) -> bool | None:
+    """Tell whether a class or function can be imported by its full name, as far as that needs no import.
+
+    Returns
+    -------
+    there
+        `None` if there is no such module.
+    """
+    module, _, word = name.rpartition(".")
+    package = find_package(module)
+    if package is not None:
+        texts = [path.read_text(encoding="utf-8") for path in sorted(package.glob("*.py"))]
+    else:
+        parent, _, file = module.rpartition(".")
+        folder = find_package(parent) if parent else None
+        if folder is None:
+            return None
+        path = folder / f"{file}.py"
+        if not path.is_file():
+            return None
+        texts = [path.read_text(encoding="utf-8")]
+    pattern = re.compile(rf"^(class|def|async def)\s+{re.escape(word)}\b", re.MULTILINE)
+    return any(pattern.search(text) for text in texts)
+
+
+@dataclass
+class CodeWords:
+    """The words of submit files that a code base reads.
+
+    Parameters
+    ----------
+    anywhere, in_site, in_cluster, in_ordering
+        Keys that it looks up, by the section in which it does.
+    patterns
+        Keys with a number or a name in them, such as ``command1``, as regular expressions.
+    filled_in
+        Variables that it fills in itself.
+    refused
+        Keys that it refuses, and what it says then.
+    types
+        What it expects of values, as names of Python types, by key.
+    strict_types
+        The same where it refuses a value of another type.
+    search_order
+        The sections in which it looks for a key, in this order.
+    """
+
+    anywhere: set[str] = field(default_factory=set)
+    in_site: set[str] = field(default_factory=set)
+    in_cluster: set[str] = field(default_factory=set)
+    in_ordering: set[str] = field(default_factory=set)
+    patterns: set[str] = field(default_factory=set)
+    filled_in: set[str] = field(default_factory=set)
+    refused: dict[str, str] = field(default_factory=dict)
+    types: dict[str, frozenset[str]] = field(default_factory=dict)
+    strict_types: dict[str, frozenset[str]] = field(default_factory=dict)
+    search_order: list[str] = field(default_factory=list)
+
+
+@functools.cache
+def read_code(package: Path) -> CodeWords:
+    """Collect the words of all modules under a folder, except those of tests."""
+    words = CodeWords()
+    for path in sorted(package.rglob("*.py")):
+        if "tests" in path.relative_to(package).parts:
+            continue
+        try:
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+        except (SyntaxError, UnicodeDecodeError):
+            continue
+        for node in ast.walk(tree):
+            _read_node(node, words)
+        for scope in ast.walk(tree):
+            if isinstance(scope, ast.FunctionDef):
+                _read_lookups_by_name(scope, words)
+    return words
+
+
+def _read_node(node: ast.AST, words: CodeWords) -> None:
+    match node:
+        case ast.Call(func=ast.Attribute(value=receiver, attr="search"), args=[key, *_]):
+            _add_key(words, key, ast.unparse(receiver), searched=True)
+        case ast.Call(func=ast.Attribute(value=receiver, attr="get"), args=[key, *_]):
+            _add_key(words, key, ast.unparse(receiver))
+        case ast.Call(func=ast.Name(id="get_bps_config_value"), args=[receiver, key, kind, *_]):
+            _add_key(words, key, ast.unparse(receiver), searched=True)
+            if isinstance(kind, ast.Name) and (found := list(_words(key))):
+                before = words.strict_types.get(found[-1], frozenset())
+                words.strict_types[found[-1]] = before | {kind.id}
+        case ast.Call(func=ast.Name(id="MWOptionDecorator"), args=[ast.Constant(value=str(option)), *_]):
+            words.anywhere.add(_camel(option.strip("-").replace("-", "_")))
+        case ast.Subscript(value=receiver, slice=key):
+            _add_key(words, key, ast.unparse(receiver))
+        case ast.Compare(left=word, ops=[ast.In() | ast.NotIn()], comparators=[receiver]):
+            _add_key(words, word, ast.unparse(receiver))
+        case ast.Dict(keys=keys, values=values):
+            # {"curvals": {"qgraphFile": …}} fills in a variable.
+            for name, value in zip(keys, values, strict=True):
+                if list(_words(name)) == ["curvals"] and isinstance(value, ast.Dict):
+                    words.filled_in.update(word for k in value.keys for word in _words(k))
+        case ast.Assign(targets=[ast.Name(id=name)], value=value):
+            if name == "BPS_SEARCH_ORDER" and isinstance(value, ast.List):
+                words.search_order = [word for element in value.elts for word in _words(element)]
+            elif name == "translation" and isinstance(value, ast.Dict):
+                words.anywhere.update(word for element in value.values for word in _words(element))
+            elif "key" in name:
+                words.anywhere.update(_words(value))
+        case ast.Assign(targets=[ast.Subscript(value=receiver, slice=key)]):
+            text = ast.unparse(receiver)
+            if "curvals" in text or "cmdvals" in text:
+                words.filled_in.update(_words(key))
+        case ast.ClassDef(name="GenericWorkflowJob", body=body):
+            for statement in body:
+                if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+                    word = _camel(statement.target.id)
+                    words.anywhere.add(word)
+                    words.types[word] = frozenset(_WORD.findall(ast.unparse(statement.annotation)))
+        case ast.If(
+            test=ast.Compare(left=ast.Constant(value=str(word)), ops=[ast.In()]),
+            body=[ast.Raise(exc=ast.Call(args=[ast.Constant(value=str(reason)), *_]))],
+        ):
+            words.refused[word] = reason
+
+
+def _read_lookups_by_name(scope: ast.FunctionDef, words: CodeWords) -> None:
+    """Take ``key = "x"`` or ``for key in ("x", "y")`` followed by ``config.search(key)``."""
+    values: dict[str, set[str]] = {}
+    for node in ast.walk(scope):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            values.setdefault(node.targets[0].id, set()).update(_words(node.value))
+        elif isinstance(node, ast.For) and isinstance(node.iter, ast.List | ast.Tuple | ast.Set):
+            found = {word for element in node.iter.elts for word in _words(element)}
+            values.setdefault(ast.unparse(node.target), set()).update(found)
+    for node in ast.walk(scope):
+        match node:
+            case ast.Call(func=ast.Attribute(attr="search"), args=[ast.Name(id=name), *_]):
+                words.anywhere.update(values.get(name, ()))
+
+
+def _add_key(words: CodeWords, key: ast.expr | None, receiver: str, *, searched: bool = False) -> None:
+    found = list(_words(key))
+    if isinstance(key, ast.JoinedStr) and searched:
+        head = key.values[0]
+        text = head.value if isinstance(head, ast.Constant) else None
+        if isinstance(text, str) and _WORD.fullmatch(text):
+            words.patterns.add(text + r"\w+")
+    if "group_" in receiver:
+        words.in_ordering.update(found)
+    elif "cluster_config" in receiver:
+        words.in_cluster.update(found)
+    elif "site" in receiver or "slot" in receiver:
+        words.in_site.update(found)
+    elif (searched and not _is_ad(receiver)) or "config" in receiver or "remote_build" in receiver:
+        words.anywhere.update(found)
+    elif "cached_val" in receiver:
+        words.in_site.update(found)
+
+
+def _is_ad(receiver: str) -> bool:
+    """Tell a lookup in something else than a config: a job's ad, a regular expression."""
+    return receiver in ("re", "os.environ") or receiver.endswith(("_ad", "_info", "job", "kwargs", "counts"))
+
+
+def _words(node: ast.expr | None) -> Iterator[str]:
+    """Take the words of a constant such as ``"computeSite"`` or ``".provisioning.queue"``."""
+    text = None
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        text = node.value
+    elif isinstance(node, ast.JoinedStr) and node.values and isinstance(node.values[0], ast.Constant):
+        text = str(node.values[0].value)
+        if not text.startswith("."):
+            return
+    for word in (text or "").split("."):
+        if _WORD.fullmatch(word):
+            yield word
+
+
+def _camel(name: str) -> str:
+    """Spell an attribute as BPS spells it in YAML."""
+    return re.sub(r"_(\S)", lambda match: match[1].upper(), name)

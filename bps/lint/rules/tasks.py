@@ -1,0 +1,191 @@
+"""Tasks: labels, clusters and the order of jobs."""
+
+__all__ = ["check_tasks"]
+
+from collections.abc import Iterator
+
+from ..findings import Finding, Severity
+from ..tree import Item, Section
+from ..view import View
+from ..vocabulary import close_words
+
+_DEFAULT_CLUSTERING = "single_quantum_clustering"
+_SPECIAL = ("pipetaskInit", "finalJob", "buildQuantumGraph", "preparePayloadWorkflow", "customJob")
+
+
+def check_tasks(view: View) -> Iterator[Finding]:
+    """Compare the sections ``pipetask``, ``cluster`` and ``ordering`` with each other and with the pipeline."""
+    clusters = view.root.section("cluster")
+    where: dict[str, Item] = {}
+    for cluster in clusters:
+        if isinstance(cluster.value, Section):
+            yield from _check_cluster(view, cluster, cluster.value, where)
+    algorithm = view.text("clusterAlgorithm")
+    if clusters.items and algorithm.endswith(_DEFAULT_CLUSTERING) and where:
+        yield next(iter(clusters)).finding(
+            Severity.WARNING if view.is_submission else Severity.INFO,
+            "cluster-unused",
+            f"'clusterAlgorithm' is {algorithm.rpartition('.')[2]}, which makes one job of every quantum",
+            "the section 'cluster' never applies",
+            "write clusterAlgorithm: lsst.ctrl.bps.quantum_clustering_funcs.dimension_clustering",
+        )
+    yield from _check_ordering(view, where if "dimension_clustering" in algorithm else {})
+    for item in view.root.section("pipetask"):
+        if item.key not in _SPECIAL:
+            yield from _check_label(view, item, item.key)
+
+
+def labels_of(item: Item | None) -> list[str]:
+    """Split a list of labels as BPS does."""
+    if item is None or not isinstance(item.value, str):
+        return []
+    return [word.strip() for word in item.value.split(",") if word.strip()]
+
+
+def _check_cluster(view: View, cluster: Item, settings: Section, where: dict[str, Item]) -> Iterator[Finding]:
+    tasks = settings.find("pipetasks")
+    if tasks is None:
+        # Another file may say which tasks it is; this one then only adds to it.
+        if view.whole and view.is_submission:
+            yield cluster.finding(
+                Severity.ERROR,
+                "cluster",
+                f"cluster {cluster.key!r} names no 'pipetasks'",
+                "BPS ends with a traceback after the graph is built",
+                "write pipetasks: with the labels of its tasks",
+            )
+        return
+    if isinstance(tasks.value, list):
+        yield tasks.finding(
+            Severity.ERROR,
+            "cluster",
+            "'pipetasks' is a list of YAML; expected labels in one text, with commas",
+            "BPS ends with a traceback after the graph is built",
+            f"write pipetasks: {','.join(map(str, tasks.value))}",
+        )
+        return
+    for label in labels_of(tasks):
+        yield from _check_label(view, tasks, label)
+        if label in where:
+            other = where[label].path[-2]
+            same = other == cluster.key
+            yield tasks.finding(
+                Severity.ERROR,
+                "cluster",
+                f"{label!r} is in cluster {cluster.key!r} " + ("twice" if same else f"and in {other!r}"),
+                "BPS aborts after the graph is built: a task may be in one cluster only",
+                "name it once",
+            )
+        where[label] = tasks
+    yield from _check_dimensions(view, settings)
+
+
+def _check_dimensions(view: View, settings: Section) -> Iterator[Finding]:
+    """Check what clusters and ordered groups say about dimensions."""
+    known = view.vocabulary.dimensions
+    if not known:
+        return
+    for key in ("dimensions", "partitionDimensions", "equalDimensions"):
+        item = settings.find(key)
+        for word in labels_of(item):
+            pair = word.split(":") if key == "equalDimensions" else [word]
+            if key == "equalDimensions" and len(pair) != 2 and item is not None:
+                yield item.finding(
+                    Severity.ERROR,
+                    "dimension",
+                    f"{word!r} in 'equalDimensions' is no pair",
+                    "BPS ends with a traceback after the graph is built",
+                    "write pairs such as visit:exposure",
+                )
+                continue
+            for name in pair:
+                if name.strip() in known or item is None:
+                    continue
+                near = close_words(name, known)
+                yield item.finding(
+                    Severity.ERROR,
+                    "dimension",
+                    f"{name!r} in {key!r} is no dimension",
+                    "BPS ends with a KeyError after the graph is built",
+                    f"write {near[0]!r}"
+                    if near
+                    else "name a dimension such as visit, detector, tract or patch",
+                )
+    method = settings.find("findDependencyMethod")
+    if method is not None and method.value not in ("source", "sink"):
+        yield method.finding(
+            Severity.ERROR,
+            "dimension",
+            f"'findDependencyMethod' is {method.value!r}",
+            "BPS aborts after the graph is built",
+            "write source or sink",
+        )
+
+
+def _check_ordering(view: View, clustered: dict[str, Item]) -> Iterator[Finding]:
+    clusters = view.root.section("cluster").items
+    seen: dict[str, str] = {}
+    for group in view.root.section("ordering"):
+        if not isinstance(group.value, Section):
+            continue
+        for key in ("labels", "dimensions"):
+            if key not in group.value and view.is_submission:
+                yield group.finding(
+                    Severity.ERROR,
+                    "ordering",
+                    f"the group {group.key!r} has no {key!r}",
+                    "BPS ends with a KeyError after the graph is built",
+                    f"write {key}:",
+                )
+        item = group.value.find("labels")
+        for label in labels_of(item):
+            if item is None:
+                continue
+            if label in seen:
+                yield item.finding(
+                    Severity.ERROR,
+                    "ordering",
+                    f"{label!r} is in the groups {seen[label]!r} and {group.key!r}",
+                    "BPS aborts after the graph is built",
+                    "name it in one group",
+                )
+            seen[label] = group.key
+            if label in clusters:
+                continue
+            if label in clustered:
+                cluster = clustered[label].path[-2]
+                yield item.finding(
+                    Severity.ERROR,
+                    "ordering",
+                    f"{label!r} shall run in order but is in the cluster {cluster!r}",
+                    "BPS orders jobs, and the job's name is that of its cluster: there is a warning and no order",
+                    f"take {label!r} out of the cluster, or order the cluster: labels: {cluster}",
+                )
+            else:
+                yield from _check_label(view, item, label)
+        choice = group.value.find("implementation")
+        if choice is not None and choice.value not in ("group", "noop"):
+            yield choice.finding(
+                Severity.ERROR,
+                "ordering",
+                f"'implementation' is {choice.value!r}",
+                "BPS aborts after the graph is built",
+                "write noop or group",
+            )
+        yield from _check_dimensions(view, group.value)
+
+
+def _check_label(view: View, item: Item, label: str) -> Iterator[Finding]:
+    """Compare a label with the pipeline, in the file at hand only: what is for all to include names more."""
+    labels = view.labels
+    if labels is None or label in labels.tasks or item.place.file != str(view.file):
+        return
+    near = close_words(label, labels.tasks)
+    section = item.path[0]
+    yield item.finding(
+        Severity.WARNING,
+        "no-label",
+        f"the pipeline {labels.file.name} has no task {label!r}",
+        f"what {section!r} says about it never applies; BPS does not tell",
+        f"write {near[0]!r}" if near else f"name one of {', '.join(sorted(labels.tasks))}",
+    )

@@ -1,0 +1,184 @@
+"""Values: of the wrong type, in the wrong unit, or in a place where they win over others."""
+
+__all__ = ["check_values"]
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ..findings import Finding, Severity
+from ..installed import has_class
+from ..tree import Item, Section
+from ..view import View
+from ..vocabulary import FREE_SECTIONS, close_words
+
+_UNIT = re.compile(r"\s*([\d.]+)\s*([KMGT])i?B?\s*", re.IGNORECASE)
+_MIB = {"K": 1 / 1024, "M": 1, "G": 1024, "T": 1024**2}
+_NUMBERS = {"int": int, "float": float}
+#: Below this many MiB no task runs: a number of GiB was meant.
+_LEAST_MEMORY = 128
+_CLASSES = ("wmsServiceClass", "clusterAlgorithm")
+
+
+def check_values(view: View) -> Iterator[Finding]:
+    """Compare every value with the type that the installed BPS expects."""
+    for item in view.root.walk():
+        if set(item.path[:-1]) & FREE_SECTIONS or item.key in view.vocabulary.removed:
+            continue
+        if item.key in _CLASSES:
+            yield from _check_class(view, item)
+        elif item.value is None:
+            yield from _check_empty(view, item)
+        else:
+            yield from _check_type(view, item)
+    yield from _check_payload(view)
+
+
+def _check_type(view: View, item: Item) -> Iterator[Finding]:
+    types = view.vocabulary.types_of(item.key)
+    if item.path[0] == "site" and ".parsl." in view.wms:
+        types = view.vocabulary.code.strict_types.get(item.key, types)
+        if isinstance(item.value, int) and types == {"str"}:
+            yield item.finding(
+                Severity.ERROR,
+                "wrong-type",
+                f"{item.key!r} is the number {item.value}; expected text",
+                "Parsl's plugin refuses it; without quotes YAML reads a time such as 10:00:00 as a number",
+                f'write it in quotes, such as {item.key}: "10:00:00"',
+            )
+            return
+    if isinstance(item.value, Section):
+        if types and not types & {"dict", "BpsConfig"} and not _holds_section(view, item.value):
+            yield _wrong(item, "a mapping", types)
+        return
+    if isinstance(item.value, str):
+        yield from _check_text(view, item, item.value, types)
+    elif isinstance(item.value, bool):
+        if types and "bool" not in types and types & _NUMBERS.keys():
+            yield _wrong(item, str(item.value), types)
+    elif isinstance(item.value, int | float):
+        if types == {"bool"} and item.value not in (0, 1):
+            yield _wrong(item, str(item.value), types)
+        yield from _check_number(item, item.value)
+
+
+def _holds_section(view: View, section: Section) -> bool:
+    """Tell whether it holds a section of the top: then that one is reported."""
+    return any(item.key in view.vocabulary.top_sections for item in section)
+
+
+def _check_text(view: View, item: Item, text: str, types: frozenset[str]) -> Iterator[Finding]:
+    if view.is_open(text) or "bpsEval" in text or not types:
+        return
+    if item.key.startswith(("requestMemory", "requestDisk", "memoryLimit")) and (
+        match := _UNIT.fullmatch(text)
+    ):
+        number = round(float(match[1]) * _MIB[match[2].upper()])
+        yield item.finding(
+            Severity.ERROR,
+            "wrong-unit",
+            f"{item.key!r} is {text!r}; expected a number of MiB",
+            "BPS does not check it: the job asks for something else, or preparing ends with a traceback",
+            f"write {item.key}: {number}",
+        )
+    elif types & _NUMBERS.keys() and "str" not in types:
+        yield _wrong(item, repr(text), types)
+    elif types == {"bool"}:
+        yield item.finding(
+            Severity.ERROR,
+            "wrong-type",
+            f"{item.key!r} is the text {text!r}; expected true or false",
+            "every text that is not empty counts as true, 'False' too",
+            f"write {item.key}: {'false' if text.casefold() in ('false', 'no', 'off', '0', '') else 'true'}",
+        )
+
+
+def _check_number(item: Item, value: float) -> Iterator[Finding]:
+    if item.key == "requestMemory" and 0 < value < _LEAST_MEMORY:
+        yield item.finding(
+            Severity.ERROR,
+            "wrong-unit",
+            f"'requestMemory' is {value}, which means {value} MiB",
+            "the jobs are killed as soon as Python has started",
+            f"write the number of MiB, such as requestMemory: {round(value * 1024)} for {value} GiB",
+        )
+    elif item.key in ("requestMemory", "requestCpus", "requestDisk") and value <= 0:
+        yield item.finding(
+            Severity.ERROR,
+            "wrong-unit",
+            f"{item.key!r} is {value}",
+            "no job can ask for that",
+            "write a number above zero",
+        )
+
+
+def _wrong(item: Item, found: str, types: frozenset[str]) -> Finding:
+    names = {
+        "int": "a whole number",
+        "float": "a number",
+        "bool": "true or false",
+        "str": "text",
+        "list": "a list",
+    }
+    expected = " or ".join(sorted(names.get(kind, kind) for kind in types))
+    return item.finding(
+        Severity.ERROR,
+        "wrong-type",
+        f"{item.key!r} is {found}; expected {expected}",
+        "BPS does not check types: preparing ends with a traceback, or the value never applies",
+        f"write {expected}, without quotes" if types <= {"int", "float", "bool"} else f"write {expected}",
+    )
+
+
+def _check_empty(view: View, item: Item) -> Iterator[Finding]:
+    """Report a key without a value, where BPS takes that for a value."""
+    if len(item.path) == 1 and item.key in view.vocabulary.label_sections:
+        return
+    if item.key == "computeSite" or item.key in view.defaults:
+        site = next(iter(view.root.section("site").items), None) if item.key == "computeSite" else None
+        lost = f", so nothing under 'site.{site}' applies" if site else ""
+        yield item.finding(
+            Severity.WARNING,
+            "empty-value",
+            f"{item.key!r} has no value",
+            f"BPS takes nothing for the value{lost}",
+            f"write {item.key}: {site}" if site else "give it a value, or remove the line",
+        )
+
+
+def _check_class(view: View, item: Item) -> Iterator[Finding]:
+    name = item.value
+    if not isinstance(name, str):
+        yield _wrong(item, repr(name), frozenset({"str"}))
+        return
+    if not name.startswith("lsst.ctrl.bps") or has_class(name):
+        return
+    plugins = [plugin.rpartition(".")[2] for plugin in view.vocabulary.plugin_defaults]
+    near = close_words(name.split(".")[-2], plugins)
+    if has_class(name) is None and item.key == "wmsServiceClass" and not near:
+        return  # a plugin that is not installed here
+    yield item.finding(
+        Severity.ERROR,
+        "unknown-class",
+        f"there is no {name}",
+        "BPS ends with a traceback when it imports it",
+        f"write lsst.ctrl.bps.{near[0]}.{name.rpartition('.')[2]}" if near else "correct the name",
+    )
+
+
+def _check_payload(view: View) -> Iterator[Finding]:
+    """Report settings of the payload that win over those of single tasks."""
+    for item in view.root.section("payload"):
+        if item.key not in view.vocabulary.code.types or isinstance(item.value, Section):
+            continue
+        for section in ("cluster", "pipetask"):
+            for label in view.root.section(section):
+                value: Any = label.value.items.get(item.key) if isinstance(label.value, Section) else None
+                if value is not None and value.value != item.value:
+                    yield value.finding(
+                        Severity.WARNING,
+                        "payload-wins",
+                        f"{value.key!r} of {label.key} never applies",
+                        f"'payload.{item.key}' ({item.value}) is looked at first and wins over that of every task",
+                        f"move {item.key!r} from 'payload' to the top of the file",
+                    )

@@ -1,0 +1,121 @@
+"""What the rules look at: one submit file, whole, beside the words that the installed BPS knows."""
+
+__all__ = ["Check", "View"]
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .findings import Finding
+from .includes import UNSET, expand
+from .labels import PipelineLabels
+from .tree import Item, Section
+from .vocabulary import Vocabulary, names_in
+
+#: What a submission needs, and the option of `bps submit` that gives it too.
+NEEDED = {"pipelineYaml": "-p", "butlerConfig": "-b", "inCollection": "-i", "dataQuery": "-d"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """A submit file, or a part of one for others to include.
+
+    Parameters
+    ----------
+    file
+        The file.
+    root
+        Its content, with everything that it includes.
+    whole
+        Whether everything that it includes could be read.
+    vocabulary
+        The words of the installed BPS.
+    environment
+        The variables of whoever submits.
+    labels
+        The tasks of its pipeline; `None` if they are not known.
+    """
+
+    file: Path
+    root: Section
+    whole: bool
+    vocabulary: Vocabulary
+    environment: Mapping[str, str]
+    labels: PipelineLabels | None = None
+
+    def top(self, key: str) -> Item | None:
+        """Find a setting where it holds for everything: in the payload or at the top."""
+        found = self.root.find("payload", key) or self.root.find(key)
+        return None if found is None or isinstance(found.value, Section) else found
+
+    def text(self, key: str) -> str:
+        """Give such a setting as text, variables of the environment expanded; empty if there is none."""
+        item = self.top(key)
+        value = self.defaults.get(key, "") if item is None else item.value
+        return "" if value is None else expand(str(value), self.environment)
+
+    @functools.cached_property
+    def wms(self) -> str:
+        """The WMS service class in force."""
+        item = self.root.find("wmsServiceClass")
+        if item is not None and isinstance(item.value, str):
+            return item.value
+        given = self.environment.get("BPS_WMS_SERVICE_CLASS")
+        return given or str(self.vocabulary.defaults.get("wmsServiceClass", ""))
+
+    @functools.cached_property
+    def defaults(self) -> Mapping[str, Any]:
+        """The defaults in force."""
+        return self.vocabulary.defaults_for(self.wms)
+
+    @functools.cached_property
+    def words_known(self) -> bool:
+        """Whether the words of the WMS plugin are known, so that others can be called unknown."""
+        return self.vocabulary.knows_plugin(self.wms)
+
+    @functools.cached_property
+    def missing(self) -> list[str]:
+        """What a submission needs and this file does not say."""
+        if self.top("qgraphFile"):
+            return []
+        return [key for key in NEEDED if not self.text(key)]
+
+    @functools.cached_property
+    def is_submission(self) -> bool:
+        """Whether it can be submitted as it is, rather than be included or completed on the command line."""
+        return not set(self.missing) - {"dataQuery"}
+
+    @functools.cached_property
+    def referenced(self) -> frozenset[str]:
+        """All variables that are used anywhere."""
+        names: set[str] = set()
+        for text in self.texts():
+            try:
+                names.update(names_in(text))
+            except ValueError:
+                continue
+        return frozenset(names) | self.vocabulary.template_names
+
+    @functools.cached_property
+    def defined(self) -> frozenset[str]:
+        """All settings that have a value, by the user or by default, wherever."""
+        own = frozenset(item.key for item in self.root.walk())
+        return own | self.vocabulary.default_keys - self.vocabulary.removed.keys()
+
+    def texts(self) -> Iterator[str]:
+        """Give all values that are text."""
+        for item in self.root.walk():
+            values = item.value if isinstance(item.value, list) else [item.value]
+            yield from (value for value in values if isinstance(value, str))
+
+    def is_open(self, text: str) -> bool:
+        """Whether a text holds a variable, of BPS or of the environment, that only the submission knows."""
+        try:
+            return bool(names_in(text)) or bool(UNSET.search(expand(text, self.environment)))
+        except ValueError:
+            return True
+
+
+Check = Callable[[View], Iterator[Finding]]

@@ -1,0 +1,214 @@
+"""The words that a submit file may hold: those that the installed BPS and its plugins know."""
+
+__all__ = ["Vocabulary", "close_words", "load_vocabulary", "names_in"]
+
+import difflib
+import functools
+import re
+import string
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ...common.errors import CampaignError
+from ..data import merge
+from .installed import CodeWords, find_package, read_code
+
+#: Words of former times, which today's BPS does not read, and what to write instead.
+_FORMER = {
+    "outCollection": "`output` for the chained collection, `outputRun` for the run's own",
+    "executionButler": "nothing: there is no execution Butler any more; what merges the outputs is `finalJob`",
+    "executionButlerDir": "nothing: there is no execution Butler any more",
+    "computingCloud": "`computeCloud`",
+    "pipelineOptions": "`extraQgraphOptions`",
+}
+#: Sections whose keys are free: names of environment variables, of DAGMan's settings, of HTCondor's commands.
+FREE_SECTIONS = frozenset({"environment", "profile", "attrs", "wmsConfig"})
+_ENVIRONMENT = re.compile(r"\$\{[^}]*\}")
+_WMS = re.compile(r"\{wms[^}]+\}")
+
+
+def names_in(text: str) -> list[str]:
+    """Find the variables ``{name}`` of a value, as BPS does.
+
+    Raises
+    ------
+    ValueError
+        If a brace is not closed, or closes nothing.
+    """
+    text = _WMS.sub("", _ENVIRONMENT.sub("", text))
+    return [name for _, name, _, _ in string.Formatter().parse(text) if name is not None]
+
+
+def close_words(word: str, words: Iterable[str]) -> list[str]:
+    """Find words that are spelt nearly as another one, the nearest first."""
+    folded = {other.casefold().replace("_", ""): other for other in sorted(words)}
+    near = difflib.get_close_matches(word.casefold().replace("_", ""), folded, n=3, cutoff=0.84)
+    # A word that goes on is another word, not a misspelt one.
+    return [folded[m] for m in near if folded[m] != word and abs(len(folded[m]) - len(word)) <= 3]
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What the installed BPS knows.
+
+    Parameters
+    ----------
+    code
+        The words that its code, and its plugins', look up.
+    defaults
+        Its own default settings.
+    plugin_defaults
+        Those of each plugin, by the name of its package.
+    user_words
+        Words that its defaults mention as the user's.
+    dimensions
+        Butler's dimensions, each with the fields of its records.
+    """
+
+    code: CodeWords
+    defaults: Mapping[str, Any]
+    plugin_defaults: Mapping[str, Mapping[str, Any]]
+    user_words: frozenset[str]
+    dimensions: Mapping[str, frozenset[str]]
+
+    def defaults_for(self, wms: str) -> Mapping[str, Any]:
+        """Give the defaults that are in force with a WMS service class."""
+        return merge(self.defaults, self.plugin_defaults.get(wms.rpartition(".")[0], {}))
+
+    def knows_plugin(self, wms: str) -> bool:
+        """Tell whether the package of a WMS service class is installed, so that its words are known."""
+        return wms.rpartition(".")[0] in self.plugin_defaults
+
+    @functools.cached_property
+    def default_keys(self) -> frozenset[str]:
+        """All keys of all defaults."""
+        every = [self.defaults, *self.plugin_defaults.values()]
+        return frozenset(key for defaults in every for key in _keys(defaults))
+
+    @functools.cached_property
+    def template_names(self) -> frozenset[str]:
+        """All variables in the values of all defaults."""
+        every = [self.defaults, *self.plugin_defaults.values()]
+        return frozenset(name for defaults in every for text in _texts(defaults) for name in names_in(text))
+
+    @functools.cached_property
+    def settings(self) -> frozenset[str]:
+        """Keys that may stand anywhere: at the top, in the payload, and for a label or a site."""
+        words = self.code.anywhere | self.default_keys | self.template_names | self.user_words
+        return frozenset(words - set(_FORMER) - self.code.refused.keys())
+
+    @functools.cached_property
+    def label_sections(self) -> frozenset[str]:
+        """Sections whose keys are names (of tasks, clusters, sites, groups) with settings of their own."""
+        return frozenset({"cluster", "pipetask", "site", "cloud", "ordering"})
+
+    @functools.cached_property
+    def top_sections(self) -> frozenset[str]:
+        """Sections that mean something at the top of a file only."""
+        defaults = {key for key, value in self.defaults.items() if isinstance(value, dict)}
+        words = {*self.code.search_order, *defaults, "ordering", "provisioning"} - FREE_SECTIONS
+        return frozenset(words - set(_FORMER))
+
+    @functools.cached_property
+    def removed(self) -> Mapping[str, str]:
+        """Keys that were understood once, and what to write instead."""
+        refused = {key: "what BPS says: " + text for key, text in self.code.refused.items()}
+        return {**refused, **_FORMER}
+
+    def known_in(self, section: str | None) -> frozenset[str]:
+        """Give the keys that may stand in a section: below a label of it, if it has labels."""
+        more = {
+            "site": self.code.in_site,
+            "cluster": self.code.in_cluster,
+            "ordering": self.code.in_ordering,
+        }.get(section or "", set())
+        return frozenset(more) if section == "ordering" else self.settings | more
+
+    def matches_pattern(self, key: str) -> bool:
+        """Tell whether a key is one of those with a number, such as ``command2``."""
+        return any(re.fullmatch(pattern, key) for pattern in self.code.patterns)
+
+    def types_of(self, key: str) -> frozenset[str]:
+        """Name the types that a value may have; empty if any."""
+        if found := self.code.types.get(key, frozenset()) - {"None", "Any"}:
+            return found
+        kinds = {type(value).__name__ for value in _values(self.defaults, key)}
+        for defaults in self.plugin_defaults.values():
+            kinds |= {type(value).__name__ for value in _values(defaults, key)}
+        return frozenset(kinds) if len(kinds) == 1 and "str" not in kinds else frozenset()
+
+
+@functools.cache
+def load_vocabulary() -> Vocabulary:
+    """Read the words of the installed BPS, from its files and without importing it.
+
+    Raises
+    ------
+    CampaignError
+        If BPS is not installed.
+    """
+    package = find_package("lsst.ctrl.bps")
+    if package is None:
+        raise CampaignError(
+            "lsst.ctrl.bps is not installed here, and the words of submit files are read from it; set up "
+            "lsst_distrib, or install apcampaign[stack]"
+        )
+    defaults: dict[str, Any] = {}
+    user_words: set[str] = set()
+    for path in sorted((package / "etc").glob("*.yaml")):
+        text = path.read_text(encoding="utf-8")
+        defaults = merge(defaults, yaml.safe_load(text) or {})
+        user_words |= set(re.findall(r"^\s*#\s?(?:USER|OPT)\s+(\w+):", text, flags=re.MULTILINE))
+    plugins = {}
+    for folder in sorted(package.iterdir()):
+        if (folder / "__init__.py").is_file() and folder.name not in ("cli", "tests"):
+            settings: dict[str, Any] = {}
+            for path in sorted((folder / "etc").glob("*.yaml")):
+                settings = merge(settings, yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+            plugins[f"lsst.ctrl.bps.{folder.name}"] = settings
+    return Vocabulary(read_code(package), defaults, plugins, frozenset(user_words), _dimensions())
+
+
+def _dimensions() -> dict[str, frozenset[str]]:
+    """Read the dimensions of the installed Butler, and the fields of their records."""
+    package = find_package("lsst.daf.butler")
+    path = None if package is None else package / "configs" / "dimensions.yaml"
+    if path is None or not Path(path).is_file():
+        return {}
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    found = {}
+    for name, element in content["elements"].items():
+        fields = [*element.get("keys", ()), *element.get("metadata", ())]
+        found[name] = frozenset(entry["name"] for entry in fields)
+    for system, settings in content.get("skypix", {}).items():
+        if isinstance(settings, dict):
+            levels = range(settings.get("max_level", 0) + 1)
+            found |= {f"{system}{level}": frozenset({"id"}) for level in levels}
+    return found
+
+
+def _keys(settings: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in settings.items():
+        yield str(key)
+        if isinstance(value, dict) and key not in FREE_SECTIONS:
+            yield from _keys(value)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _texts(inner)
+
+
+def _values(settings: Mapping[str, Any], key: str) -> Iterator[Any]:
+    for name, value in settings.items():
+        if name == key and not isinstance(value, dict):
+            yield value
+        if isinstance(value, dict):
+            yield from _values(value, key)
