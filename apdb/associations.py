@@ -4,19 +4,21 @@
 with one time, the time of the association: their ``validityStart``. No row says which (visit, detector) a
 version comes from. What tells is this:
 
-- a DiaObject with one version and one DiaSource was made by the association of that source;
-- all DiaObjects whose versions start at one time have a DiaSource of the one association that wrote them;
-- DiaForcedSources are measured by the association itself, a moment before it writes;
-- ``lastDiaSourceMjdTai`` of a version, where it is filled, is the newest image that it knows.
+- a DiaObject with one version and one DiaSource was made by the association of that source; nearly every
+  image has one;
+- all DiaObjects whose versions start at one time have a DiaSource of the one association that wrote them (not
+  the other way round: objects that end up off the image get no new version);
+- an image's DiaSources, and its DiaForcedSources, were processed before it was written: the former by any
+  amount, since a batch system subtracts many images before their turn comes; the latter by a moment, since
+  they are measured by the association itself;
+- each image was written once, and each time belongs to an image.
 
-``timeProcessed`` of DiaSources is earlier by any amount: a batch system calibrates and subtracts many images
-before their turn to be associated comes.
+What follows from these with certainty is told, and nothing else.
 """
 
-__all__ = ["Association", "AssociationTimes", "Clocks", "assign_times", "stored_associations"]
+__all__ = ["AssociationTimes", "stored_associations"]
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sqlalchemy import Executable, func, select, true
@@ -24,42 +26,8 @@ from sqlalchemy.engine import Connection, Result
 from sqlalchemy.sql.expression import ColumnElement, FromClause
 
 from .findings import StoredAssociation, VisitDetector
+from .matching import Association, match_times
 from .tables import ApdbSqlTables
-
-
-@dataclass(frozen=True)
-class Association:
-    """The write of one (visit, detector).
-
-    Parameters
-    ----------
-    time
-        When it was written, MJD TAI; `None` if it wrote no version of a DiaObject, or cannot be told.
-    ambiguous
-        Whether other associations could have been the ones that wrote at that time.
-    """
-
-    time: float | None
-    ambiguous: bool = False
-
-
-@dataclass(frozen=True)
-class Clocks:
-    """What the rows of an image say about time, MJD TAI.
-
-    Parameters
-    ----------
-    midpoint
-        Middle of the exposure.
-    processed
-        When its DiaSources were made.
-    measured
-        When the last of its DiaForcedSources was measured, if it has any.
-    """
-
-    midpoint: float
-    processed: float
-    measured: float | None
 
 
 class AssociationTimes:
@@ -77,22 +45,43 @@ class AssociationTimes:
         self._connection = connection
         self._tables = tables
         self._known: dict[VisitDetector, Association] = {}
+        # Which of the unknown ones have been looked at for lone objects, in vain.
+        self._crowded: set[VisitDetector] = set()
+        self._candidates: dict[VisitDetector, list[float]] = {}
 
     def read_all(self, keys: Iterable[VisitDetector]) -> dict[VisitDetector, Association]:
         """Return the times of many, most of them found with one pass over the tables."""
         self._known.update(self._by_lone_objects(None))
-        return {key: self._known.get(key) or self._by_exclusion(key) for key in keys}
+        keys = list(keys)
+        self._crowded.update(key for key in keys if key not in self._known)
+        return {key: self.of(key) for key in keys}
+
+    def of(self, key: VisitDetector) -> Association:
+        """Return the time of one."""
+        if not self._has_lone_objects(key):
+            self._known.update(self._by_exclusion(key))
+        return self._known[key]
+
+    def objects_of(self, key: VisitDetector) -> FromClause:
+        """Return the DiaObjects that an image has DiaSources of, as a subquery of their identifiers."""
+        sources = self._tables.dia_source
+        return (
+            select(sources.c.diaObjectId)
+            .where(sources.c.visit == key[0], sources.c.detector == key[1], sources.c.diaObjectId != 0)
+            .distinct()
+            .subquery()
+        )
 
     def _run(self, query: Executable) -> Result[*tuple[Any, ...]]:
         # Small answers, many of them: a cursor for each would cost more than it saves.
         return self._connection.execute(query, execution_options={"stream_results": False})
 
-    def of(self, key: VisitDetector) -> Association:
-        """Return the time of one."""
-        if key not in self._known:
-            lone = self._by_lone_objects(key)
-            self._known[key] = lone.get(key) or self._by_exclusion(key)
-        return self._known[key]
+    def _has_lone_objects(self, key: VisitDetector) -> bool:
+        """Tell whether the time is known, after looking for lone objects if that has not been done."""
+        if key not in self._known and key not in self._crowded:
+            self._known.update(self._by_lone_objects(key))
+            self._crowded.add(key)
+        return key in self._known
 
     def _by_lone_objects(self, key: VisitDetector | None) -> dict[VisitDetector, Association]:
         """Use the DiaObjects with one version and one DiaSource, of which nearly every image has some.
@@ -135,36 +124,48 @@ class AssociationTimes:
             .group_by(lone_sources.c.visit, lone_sources.c.detector)
         )
         return {
-            (visit, detector): Association(first, ambiguous=first != last)
+            (visit, detector): Association((first,) if first == last else (first, last))
             for visit, detector, first, last in self._run(query)
         }
 
-    def _by_exclusion(self, key: VisitDetector) -> Association:
-        """Exclude the times at which something was written that the image does not have."""
-        others = {each.time for other, each in self._known.items() if other != key and not each.ambiguous}
-        shared = {time: count for time, count in self._possible_times(key) if time not in others}
-        # Images whose objects are a part of this one's have fewer.
-        times = sorted(time for time, count in shared.items() if count == max(shared.values()))
-        if len(times) < 2:
-            return Association(times[0] if times else None)
-        newest = self._by_newest_image(key, times)
-        if newest is not None:
-            return Association(newest)
-        assigned = assign_times(self._rivals(key, times), times)
-        return Association(assigned.get(key, times[-1]), ambiguous=key not in assigned)
+    def _by_exclusion(self, key: VisitDetector) -> dict[VisitDetector, Association]:
+        """Find the times of an image and of all that hang together with it."""
+        possible = self._possible(key)
+        certain = match_times(possible)
+        return {
+            image: Association((certain[image],) if image in certain else _uncertain(times))
+            for image, times in possible.items()
+        }
 
-    def objects_of(self, key: VisitDetector) -> FromClause:
-        """Return the DiaObjects that an image has DiaSources of, as a subquery of their identifiers."""
-        sources = self._tables.dia_source
-        return (
-            select(sources.c.diaObjectId)
-            .where(sources.c.visit == key[0], sources.c.detector == key[1], sources.c.diaObjectId != 0)
-            .distinct()
-            .subquery()
-        )
+    def _possible(self, key: VisitDetector) -> dict[VisitDetector, tuple[float, ...]]:
+        """Return the times at which an image may have been written, the images that may have been, and so on."""
+        while True:
+            before = len(self._known)
+            possible: dict[VisitDetector, set[float]] = {key: set()}
+            seen: set[float] = set()
+            front = list(self._free_times(key))
+            while front:
+                time = front.pop()
+                if time in seen:
+                    continue
+                seen.add(time)
+                for image, processed in self._images_with(time).items():
+                    if not self._has_lone_objects(image) and processed <= time:
+                        possible.setdefault(image, set()).add(time)
+                        front += self._free_times(image)
+            if len(self._known) == before:
+                return {image: tuple(sorted(times)) for image, times in possible.items()}
+            # What was found out about others excludes more.
 
-    def _possible_times(self, key: VisitDetector) -> list[tuple[float, int]]:
-        """Return the times at which versions were written of objects of the image only, and of how many."""
+    def _free_times(self, key: VisitDetector) -> list[float]:
+        """Return the times at which objects of an image were written, and which are not known to be another's."""
+        if key not in self._candidates:
+            self._candidates[key] = self._possible_times(key)
+        taken = {each.time for other, each in self._known.items() if other != key and not each.ambiguous}
+        return [time for time in self._candidates[key] if time not in taken]
+
+    def _possible_times(self, key: VisitDetector) -> list[float]:
+        """Return the times at which versions were written of objects of an image, and of no others."""
         objects, start = self._tables.dia_object, self._tables.start
         mine = self.objects_of(key)
         query = (
@@ -176,96 +177,35 @@ class AssociationTimes:
         if not shared:
             return []
         query = select(start, func.count()).where(start.in_(list(shared))).group_by(start)
-        return [(time, count) for time, count in self._run(query) if count == shared[time]]
+        return [time for time, count in self._run(query) if count == shared[time]]
 
-    def _by_newest_image(self, key: VisitDetector, times: list[float]) -> float | None:
-        """Take the time whose versions say that this image is the newest they know."""
-        tables = self._tables
-        objects, sources, mine = tables.dia_object, tables.dia_source, self.objects_of(key)
-        middle = select(func.min(sources.c.midpointMjdTai)).where(
-            sources.c.visit == key[0], sources.c.detector == key[1]
-        )
-        query = (
-            select(tables.start)
-            .join_from(objects, mine, objects.c.diaObjectId == mine.c.diaObjectId)
-            .where(tables.start.in_(times), objects.c.lastDiaSourceMjdTai == middle.scalar_subquery())
-            .distinct()
-        )
-        found = list(self._run(query).scalars())
-        return found[0] if len(found) == 1 else None
-
-    def _rivals(self, key: VisitDetector, times: list[float]) -> dict[VisitDetector, Clocks]:
-        """Return the images that could have written at one of some times, this one among them."""
+    def _images_with(self, time: float) -> dict[VisitDetector, float]:
+        """Return the images that have all objects written at one time, and when they were last processed."""
         tables = self._tables
         objects, sources, forced = tables.dia_object, tables.dia_source, tables.dia_forced_source
-        written = select(objects.c.diaObjectId).where(tables.start == times[0]).subquery()
-        size = select(func.count()).select_from(written).scalar_subquery()
         measured = (
             select(func.max(tables.forced_processed))
             .where(forced.c.visit == sources.c.visit, forced.c.detector == sources.c.detector)
             .correlate(sources)
             .scalar_subquery()
         )
+        written = select(objects.c.diaObjectId).where(tables.start == time).subquery()
+        size = select(func.count()).select_from(written).scalar_subquery()
         query = (
-            select(
-                sources.c.visit,
-                sources.c.detector,
-                func.min(sources.c.midpointMjdTai),
-                func.min(tables.source_processed),
-                measured,
-            )
+            select(sources.c.visit, sources.c.detector, func.max(tables.source_processed), measured)
             .join_from(sources, written, sources.c.diaObjectId == written.c.diaObjectId)
             .group_by(sources.c.visit, sources.c.detector)
             .having(func.count(sources.c.diaObjectId.distinct()) == size)
         )
-        rivals = {(visit, detector): Clocks(*clocks) for visit, detector, *clocks in self._run(query)}
-        unknown = Association(times[0])
         return {
-            rival: clocks
-            for rival, clocks in rivals.items()
-            if rival == key or self._known.get(rival, unknown).time in times
+            (visit, detector): processed if last is None else max(processed, last)
+            for visit, detector, processed, last in self._run(query)
         }
 
 
-def assign_times(
-    rivals: Mapping[VisitDetector, Clocks], times: Iterable[float]
-) -> dict[VisitDetector, float]:
-    """Decide which of several images, that saw the same objects, was associated when.
-
-    Parameters
-    ----------
-    rivals
-        The images, each with what its rows say about time.
-    times
-        The times of their associations, MJD TAI.
-
-    Returns
-    -------
-    assigned
-        The time of each image for which it is certain.
-
-    Notes
-    -----
-    An image with DiaForcedSources wrote at the first time after they were measured. The others are put in
-    order if the time of exposure and the time of processing agree about it. With more times than images
-    one was written twice, and nothing is certain.
-    """
-    left = sorted(times)
-    if len(rivals) < len(left):
-        return {}
-    assigned: dict[VisitDetector, float] = {}
-    measured = [(clocks.measured, key) for key, clocks in rivals.items() if clocks.measured is not None]
-    for moment, key in sorted(measured, reverse=True):
-        after = [time for time in left if time >= moment]
-        if after:
-            assigned[key] = after[0]
-            left.remove(after[0])
-    rest = {key: clocks for key, clocks in rivals.items() if key not in assigned}
-    by_sky = sorted(rest, key=lambda key: (rest[key].midpoint, key))
-    by_processing = sorted(rest, key=lambda key: (rest[key].processed, rest[key].midpoint, key))
-    if len(rest) == len(left) and by_sky == by_processing:
-        assigned.update(zip(by_sky, left, strict=True))
-    return assigned
+def _uncertain(times: tuple[float, ...]) -> tuple[float, ...]:
+    """Two images may contend for one time, and then it is not certain for either."""
+    return times * 2 if len(times) == 1 else times
 
 
 def stored_associations(connection: Connection, tables: ApdbSqlTables) -> Iterator[StoredAssociation]:

@@ -214,7 +214,7 @@ def _with_later(
         if association.ambiguous:
             raise ApdbError(
                 f"it cannot be told which versions of DiaObjects {_name(key)} wrote: it was written twice, or "
-                "others saw the same objects and the clocks disagree about their order; make a new APDB"
+                "other images saw the same objects and nothing tells which came first; make a new APDB"
             )
         times[key] = association.time
         front += _built_on(connection, tables, clock, key, association.time)
@@ -228,14 +228,20 @@ def _built_on(
     key: VisitDetector,
     time: float | None,
 ) -> set[VisitDetector]:
-    """Return the later associations that used the DiaObjects of one."""
-    if time is None:
-        return set()
+    """Return the later associations that used the DiaObjects of one, or what may be such."""
     sources, forced = tables.dia_source, tables.dia_forced_source
+    if time is None:
+        # It was not written before it was processed, and more is not known.
+        processed = select(func.max(tables.source_processed)).where(
+            sources.c.visit == key[0], sources.c.detector == key[1]
+        )
+        time = connection.execute(processed).scalar_one()
+        if time is None:
+            return set()
     mine = clock.objects_of(key)
     matched = select(sources.c.visit, sources.c.detector).where(sources.c.diaObjectId.in_(select(mine)))
     rivals = {(visit, detector) for visit, detector in connection.execute(matched.distinct())} - {key}
-    later = {rival for rival in rivals if (clock.of(rival).time or time) > time}
+    later = {rival for rival in rivals if max(clock.of(rival).times, default=time) > time}
     measured = select(forced.c.visit, forced.c.detector).where(
         forced.c.diaObjectId.in_(select(mine)), tables.forced_processed > time
     )

@@ -119,6 +119,7 @@ def associate(
     *,
     shift: int = 0,
     forced_threshold: int = 2,
+    purged: int = 0,
 ) -> int:
     """Associate one image and write it.
 
@@ -134,6 +135,9 @@ def associate(
         Added to the identifiers of sources, as a second processing has others.
     forced_threshold
         How many sources an object needs to get a DiaForcedSource.
+    purged
+        How many of the known objects with a source get no new version: the real task drops those that its
+        mean position puts off the image.
 
     Returns
     -------
@@ -169,6 +173,8 @@ def associate(
     ).reset_index()
     frequent = updated[updated["nDiaSources"] >= forced_threshold]
     updated = updated[updated["diaObjectId"].isin(ids)].reset_index(drop=True)
+    old = updated["diaObjectId"][updated["diaObjectId"].isin(known["diaObjectId"])][:purged]
+    updated = updated[~updated["diaObjectId"].isin(old)].reset_index(drop=True)
     for name in BANDS:
         updated[f"{name}_psfFluxNdata"] = 0
     # Not filled by today's pipeline; DiaObjectLast asks for them.

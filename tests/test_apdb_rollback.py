@@ -1,20 +1,27 @@
 """Rollback: what one association wrote goes, all of it and nothing else, and can be written again."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from apcampaign.apdb import (
     ApdbOptions,
     ApdbTarget,
     Expectation,
+    find_apdb,
+    init_apdb,
     open_apdb,
+    plan_init,
     plan_rollback,
     roll_back,
     verify_apdb,
 )
+from apcampaign.apdb.associations import AssociationTimes
+from apcampaign.apdb.tables import open_tables, snapshot
 from apcampaign.common.errors import ApdbError
 from apcampaign.scripts.apdb import command
 from apdb_content import Copies, Survey, associate, dump, run_sql
@@ -196,6 +203,20 @@ def test_an_image_with_forced_sources_only_is_rolled_back(copies):
     assert dump(target) == before
 
 
+def test_an_image_that_updated_no_object_is_part_of_the_history_all_the_same(copies):
+    target = copies.copy()
+    before = dump(target)
+    apdb = open_apdb(target)
+    survey = Survey(artifacts=0)
+    associate(apdb, survey, 4, 0, START + 1, shift=50_000, purged=99, forced_threshold=99)
+    run_sql(target, 'UPDATE $DiaSource SET visit = 5 WHERE "diaSourceId" - "diaSourceId" / 100000 * 100000 >= 50000')
+    assert len(dump(target)["DiaObject"]) == len(before["DiaObject"])
+    associate(apdb, copies.survey, 6, 0, START + 2)
+    with pytest.raises(ApdbError, match=r"later associations built on \(5, 0\): .*\(6, 0\)"):
+        plan_rollback(target, [(5, 0)])
+    roll_back(plan_rollback(target, [(6, 0)]))
+
+
 def first_source(target: ApdbTarget, visit: int) -> DiaSourceId:
     rows = dump(target)["DiaSource"]
     identity = min(row[0] for row in rows if row[1] == visit and row[2] == 1)
@@ -324,3 +345,36 @@ def test_killed_halfway_it_has_changed_nothing(copies):
     roll_back(plan_rollback(target, [(4, 0), (4, 1)]))
     associate_again(target, copies.survey, [(4, 0), (4, 1)])
     assert dump(target) == before
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_is_told_is_true(tmp_path, seed):
+    """Few objects, seen again and again, in any order, some not updated: refusing is allowed, guessing is not."""
+    rng = np.random.default_rng(seed)
+    survey = Survey(detectors=1, objects=4, chance=0.8, artifacts=0, seed=seed)
+    target = ApdbTarget.from_url(f"sqlite:///{tmp_path}/apdb.db")
+    init_apdb(plan_init(target, instrument="X", config=tmp_path / "apdb.yaml"))
+    apdb = open_apdb(target)
+    states = [dump(target)]
+    keys = [(int(visit), 0) for visit in rng.permutation(np.arange(1, 6))]
+    truth = {key: START + i / 1440 for i, key in enumerate(keys)}
+    for key in keys:
+        more = {"purged": int(rng.integers(3)), "forced_threshold": int(rng.choice([2, 99]))}
+        associate(apdb, survey, *key, truth[key], **more)
+        states.append(dump(target))
+    place = find_apdb(target)
+    _, tables = open_tables(place)
+    with snapshot(place) as connection:
+        said = AssociationTimes(connection, tables).read_all(keys)
+    written = {row[1] for row in states[-1]["DiaObject"]}
+    for key, association in said.items():
+        assert association.time in (None, truth[key])
+        assert (truth[key] in association.times) == (truth[key] in written)
+    for count in (5, 4, 3):
+        try:
+            plan = plan_rollback(target, [keys[count - 1]])
+        except ApdbError as refusal:
+            assert re.search("it cannot be told|later associations|more than once", str(refusal))  # noqa: PT017
+            break
+        roll_back(plan)
+        assert dump(target) == states[count - 1]

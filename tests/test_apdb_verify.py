@@ -2,6 +2,7 @@
 
 # ruff: noqa: S608
 
+import itertools
 import json
 import re
 import shutil
@@ -20,14 +21,17 @@ from apcampaign.apdb import (
     read_expectation,
     verify_apdb,
 )
-from apcampaign.apdb.associations import AssociationTimes, Clocks, assign_times
+from apcampaign.apdb.associations import AssociationTimes
 from apcampaign.apdb.findings import StoredAssociation, compare
+from apcampaign.apdb.matching import match_times
 from apcampaign.apdb.opening import find_apdb
 from apcampaign.apdb.tables import open_tables, snapshot
 from apcampaign.common.errors import ApdbError
 from apcampaign.scripts.apdb import command
 from apdb_content import Copies, Survey, associate, run, run_sql
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
 VISITS = [1, 2, 3, 4]
 EVERYTHING = ApdbOptions(replica=True, dia_object_index="last_object_table")
@@ -245,19 +249,44 @@ def test_the_time_of_each_association_is_found(tmp_path, survey, order):
         assert len(certain) == sum(1 for count in counts.values() if count)
 
 
-def clocks(**values):
-    return {(visit, 0): Clocks(*three) for visit, three in enumerate(values.values())}
+@pytest.mark.parametrize(
+    ("possible", "certain"),
+    [
+        ([], []),
+        ([[1]], [1]),
+        ([[]], [None]),
+        # What is certain of one image helps with another.
+        ([[1, 2], [2, 3], [2]], [1, 3, 2]),
+        # Two can be exchanged, a third not.
+        ([[1, 2], [1, 2], [1, 2, 3]], [None, None, 3]),
+        # More times than images: one was written twice.
+        ([[1, 2]], [None]),
+        ([[1], [2, 3, 4], [3, 4]], [None, None, None]),
+        # More images than times: who wrote nothing?
+        ([[1], [1]], [None, None]),
+        ([[1, 2], [1], [1], [2]], [None, None, None, None]),
+        ([[1, 2], [1], [3]], [2, 1, 3]),
+    ],
+)
+def test_times_are_told_if_there_is_one_way_to_deal_them_out(possible, certain):
+    said = match_times({(i, 0): times for i, times in enumerate(possible)})
+    assert [said.get((i, 0)) for i in range(len(possible))] == certain
 
 
-def test_forced_sources_tell_whose_time_it_is():
-    rivals = clocks(a=(1, 50, None), b=(2, 40, 107.0), c=(3, 60, 103.0))
-    assert assign_times(rivals, [108, 104, 101]) == {(0, 0): 101, (1, 0): 108, (2, 0): 104}
-
-
-def test_without_forced_sources_two_clocks_must_agree():
-    assert assign_times(clocks(a=(1, 50, None), b=(2, 60, None)), [9, 8]) == {(0, 0): 8, (1, 0): 9}
-    assert assign_times(clocks(a=(1, 60, None), b=(2, 50, None)), [9, 8]) == {}
-    assert assign_times(clocks(a=(1, 60, None)), [9, 8]) == {}
+@given(st.lists(st.sets(st.integers(1, 4)), max_size=4))
+def test_matching_agrees_with_trying_all_ways(possible):
+    times = sorted(set().union(*possible))
+    ways = [
+        way
+        for way in itertools.product(*[[None, *each] for each in possible])
+        if sorted(time for time in way if time) == times
+    ]
+    expected = {
+        (i, 0): told.pop()
+        for i in range(len(possible))
+        if len(told := {way[i] for way in ways}) == 1 and None not in told
+    }
+    assert match_times({(i, 0): each for i, each in enumerate(possible)}) == expected
 
 
 def test_comparing_is_one_pass_over_two_sorted_streams():
