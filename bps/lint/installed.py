@@ -1,11 +1,11 @@
 """Reading the installed BPS without importing it: its files, and the words in its code."""
 
-__all__ = ["CodeWords", "find_package", "has_class", "read_code"]
+__all__ = ["CodeWords", "find_folders", "has_class", "read_code"]
 
 import ast
 import functools
-import importlib.util
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,18 +13,15 @@ from pathlib import Path
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
-def find_package(name: str) -> Path | None:
-    """Find the folder of an installed package; its parents are imported, it is not."""
-    try:
-        spec = importlib.util.find_spec(name)
-    except ModuleNotFoundError:
-        return None
-    locations = list(spec.submodule_search_locations or ()) if spec else []
-    return Path(locations[0]) if locations else None
+def find_folders(name: str) -> list[Path]:
+    """Find the folders of an installed package: several if it is spread, as Rubin's are in a stack."""
+    parts = name.split(".")
+    places = (Path(entry or ".").joinpath(*parts) for entry in sys.path)
+    return list(dict.fromkeys(place for place in places if place.is_dir()))
 
 
 def has_class(name: str) -> bool | None:
-    """Tell whether a class or function can be imported by its full name, as far as that needs no import.
+    """Tell whether a class or function is in the module or package that its full name says.
 
     Returns
     -------
@@ -32,20 +29,13 @@ def has_class(name: str) -> bool | None:
         `None` if there is no such module.
     """
     module, _, word = name.rpartition(".")
-    package = find_package(module)
-    if package is not None:
-        texts = [path.read_text(encoding="utf-8") for path in sorted(package.glob("*.py"))]
-    else:
-        parent, _, file = module.rpartition(".")
-        folder = find_package(parent) if parent else None
-        if folder is None:
-            return None
-        path = folder / f"{file}.py"
-        if not path.is_file():
-            return None
-        texts = [path.read_text(encoding="utf-8")]
+    parent, _, last = module.rpartition(".")
+    paths = [path for folder in find_folders(module) for path in sorted(folder.glob("*.py"))]
+    paths += [path for folder in find_folders(parent) if (path := folder / f"{last}.py").is_file()]
+    if not paths:
+        return None
     pattern = re.compile(rf"^(class|def|async def)\s+{re.escape(word)}\b", re.MULTILINE)
-    return any(pattern.search(text) for text in texts)
+    return any(pattern.search(path.read_text(encoding="utf-8")) for path in paths)
 
 
 @dataclass
@@ -83,22 +73,26 @@ class CodeWords:
 
 
 @functools.cache
-def read_code(package: Path) -> CodeWords:
-    """Collect the words of all modules under a folder, except those of tests."""
+def read_code(folders: tuple[Path, ...]) -> CodeWords:
+    """Collect the words of all modules under some folders, except those of tests."""
     words = CodeWords()
-    for path in sorted(package.rglob("*.py")):
-        if "tests" in path.relative_to(package).parts:
-            continue
-        try:
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-        except (SyntaxError, UnicodeDecodeError):
-            continue
-        for node in ast.walk(tree):
-            _read_node(node, words)
-        for scope in ast.walk(tree):
-            if isinstance(scope, ast.FunctionDef):
-                _read_lookups_by_name(scope, words)
+    for folder in folders:
+        for path in sorted(folder.rglob("*.py")):
+            if "tests" in path.relative_to(folder).parts:
+                continue
+            try:
+                tree = ast.parse(path.read_text(encoding="utf-8"))
+            except (SyntaxError, UnicodeDecodeError):
+                continue
+            _read_module(tree, words)
     return words
+
+
+def _read_module(tree: ast.Module, words: CodeWords) -> None:
+    for node in ast.walk(tree):
+        _read_node(node, words)
+        if isinstance(node, ast.FunctionDef):
+            _read_lookups_by_name(node, words)
 
 
 def _read_node(node: ast.AST, words: CodeWords) -> None:

@@ -15,7 +15,7 @@ import yaml
 
 from ...common.errors import CampaignError
 from ..data import merge
-from .installed import CodeWords, find_package, read_code
+from .installed import CodeWords, find_folders, read_code
 
 #: Words of former times, which today's BPS does not read, and what to write instead.
 _FORMER = {
@@ -151,33 +151,38 @@ def load_vocabulary() -> Vocabulary:
     CampaignError
         If BPS is not installed.
     """
-    package = find_package("lsst.ctrl.bps")
-    if package is None:
+    folders = find_folders("lsst.ctrl.bps")
+    if not folders:
         raise CampaignError(
             "lsst.ctrl.bps is not installed here, and the words of submit files are read from it; set up "
             "lsst_distrib, or install apcampaign[stack]"
         )
-    defaults: dict[str, Any] = {}
     user_words: set[str] = set()
-    for path in sorted((package / "etc").glob("*.yaml")):
-        text = path.read_text(encoding="utf-8")
-        defaults = merge(defaults, yaml.safe_load(text) or {})
-        user_words |= set(re.findall(r"^\s*#\s?(?:USER|OPT)\s+(\w+):", text, flags=re.MULTILINE))
     plugins = {}
-    for folder in sorted(package.iterdir()):
-        if (folder / "__init__.py").is_file() and folder.name not in ("cli", "tests"):
-            settings: dict[str, Any] = {}
-            for path in sorted((folder / "etc").glob("*.yaml")):
-                settings = merge(settings, yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-            plugins[f"lsst.ctrl.bps.{folder.name}"] = settings
-    return Vocabulary(read_code(package), defaults, plugins, frozenset(user_words), _dimensions())
+    for folder in folders:
+        for path in sorted((folder / "etc").glob("*.yaml")):
+            comments = path.read_text(encoding="utf-8")
+            user_words |= set(re.findall(r"^\s*#\s?(?:USER|OPT)\s+(\w+):", comments, flags=re.MULTILINE))
+        for plugin in sorted(folder.iterdir()):
+            if (plugin / "__init__.py").is_file() and plugin.name not in ("cli", "tests"):
+                plugins[f"lsst.ctrl.bps.{plugin.name}"] = _read_defaults([plugin])
+    code = read_code(tuple(folders))
+    return Vocabulary(code, _read_defaults(folders), plugins, frozenset(user_words), _dimensions())
+
+
+def _read_defaults(folders: Iterable[Path]) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    for folder in folders:
+        for path in sorted((folder / "etc").glob("*.yaml")):
+            settings = merge(settings, yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    return settings
 
 
 def _dimensions() -> dict[str, frozenset[str]]:
     """Read the dimensions of the installed Butler, and the fields of their records."""
-    package = find_package("lsst.daf.butler")
-    path = None if package is None else package / "configs" / "dimensions.yaml"
-    if path is None or not Path(path).is_file():
+    paths = [folder / "configs" / "dimensions.yaml" for folder in find_folders("lsst.daf.butler")]
+    path = next((path for path in paths if path.is_file()), None)
+    if path is None:
         return {}
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     found = {}

@@ -1,0 +1,45 @@
+"""``apcampaign lint``: the mistakes of BPS submit files."""
+
+__all__ = ["command"]
+
+import sys
+from pathlib import Path
+
+import click
+
+from .findings import finding_options, show_findings
+
+
+@click.command()
+@click.argument(
+    "files", nargs=-1, required=True, metavar="FILE…", type=click.Path(path_type=Path, dir_okay=False)
+)
+@click.option(
+    "--pipeline", help="The pipeline whose labels the files must use; the one that they name by default."
+)
+@click.option("--butler", is_flag=True, help="Also ask the repository that the files name (slower).")
+@finding_options
+def command(
+    files: tuple[Path, ...],
+    pipeline: str | None,
+    butler: bool,
+    form: str,
+    ignore: tuple[str, ...],
+    strict: bool,
+) -> None:
+    """Find the mistakes of BPS submit files, anybody's, without running anything.
+
+    A file may be one to submit or one for others to include. Exits 1 if there is an error.
+    """
+    from ..bps.lint import lint_file
+
+    findings = []
+    for file in files:
+        found = lint_file(file, pipeline=pipeline, ignore=ignore)
+        if butler:
+            from ..submit.preflight import check_file
+
+            found += [finding for finding in check_file(file) if finding.rule not in ignore]
+        findings += found
+    findings = list(dict.fromkeys(findings))
+    sys.exit(show_findings(findings, form, strict=strict))

@@ -1,0 +1,190 @@
+"""What is in a repository for a campaign: collections as a tree, visits and patches as tables."""
+
+__all__ = ["CollectionNode", "Coverage", "Inspection", "inspect_repository"]
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ...bps import Campaign
+from ...common.errors import CampaignError
+from .repository import open_repository
+
+
+@dataclass(frozen=True, kw_only=True)
+class CollectionNode:
+    """One collection.
+
+    Parameters
+    ----------
+    name, kind
+        Its name, and its type.
+    dataset_types
+        What it holds.
+    children
+        Of a chain, in the order in which they are searched.
+    """
+
+    name: str
+    kind: str
+    dataset_types: tuple[str, ...]
+    children: tuple["CollectionNode", ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coverage:
+    """How a tract is covered in one band.
+
+    Parameters
+    ----------
+    tract, band
+        Which.
+    visits, raws
+        How many visits touch it, and their (visit, detector)s with a raw.
+    patches
+        Patches that a raw touches.
+    depth
+        The least, the median and the largest number of visits on a touched patch.
+    templates, differences
+        How many templates, and how many difference images of visits, the campaign has made there already.
+    """
+
+    tract: int
+    band: str
+    visits: int
+    raws: int
+    patches: int
+    depth: tuple[int, int, int]
+    templates: int
+    differences: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspection:
+    """What there is for a campaign.
+
+    Parameters
+    ----------
+    butler
+        The repository.
+    instrument, skymap
+        Of the campaign.
+    instruments, skymaps
+        All that are registered.
+    collections
+        The campaign's inputs and outputs.
+    coverage
+        By tract and band.
+    """
+
+    butler: str
+    instrument: str
+    skymap: str
+    instruments: tuple[str, ...]
+    skymaps: tuple[str, ...]
+    collections: tuple[CollectionNode, ...]
+    coverage: tuple[Coverage, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as plain values, for JSON."""
+        return asdict(self)
+
+
+def inspect_repository(campaign: Campaign) -> Inspection:
+    """Look what is in a campaign's repository for it: of all tracts and bands, not only the campaign's.
+
+    Parameters
+    ----------
+    campaign
+        The campaign.
+
+    Raises
+    ------
+    CampaignError
+        If the repository cannot be opened.
+    """
+    butler, findings = open_repository(campaign.butler)
+    if butler is None:
+        raise CampaignError(f"{findings[0].what}; {findings[0].mend}")
+    with closing(butler):
+        names = set(butler.collections.query("*"))
+        outputs = [f"{campaign.root_collection}/{step}" for step in ("templates", "diffim")]
+        wanted = dict.fromkeys([*campaign.input_collections, *outputs])
+        inputs = [name for name in campaign.input_collections if name in names]
+        return Inspection(
+            butler=campaign.butler,
+            instrument=campaign.instrument,
+            skymap=campaign.skymap,
+            instruments=_records(butler, "instrument"),
+            skymaps=_records(butler, "skymap"),
+            collections=tuple(_node(butler, name) for name in wanted if name in names),
+            coverage=tuple(_coverage(butler, campaign, inputs, [name for name in outputs if name in names])),
+        )
+
+
+def _records(butler: Any, element: str) -> tuple[str, ...]:
+    records = butler.query_dimension_records(element, explain=False, limit=None)
+    return tuple(sorted(str(record.name) for record in records))
+
+
+def _node(butler: Any, name: str) -> CollectionNode:
+    info = butler.collections.get_info(name, include_summary=True)
+    children = tuple(_node(butler, child) for child in info.children or ())
+    return CollectionNode(
+        name=name,
+        kind=info.type.name,
+        dataset_types=() if children else tuple(sorted(info.dataset_types or ())),
+        children=children,
+    )
+
+
+def _coverage(
+    butler: Any, campaign: Campaign, inputs: Sequence[str], outputs: Sequence[str]
+) -> list[Coverage]:
+    if not inputs or campaign.instrument not in _records(butler, "instrument"):
+        return []
+    names = ("instrument", "exposure", "visit", "detector", "skymap", "tract", "patch")
+    raws: dict[tuple[int, str], set[tuple[int, int]]] = defaultdict(set)
+    visits: dict[tuple[int, str], dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
+    with butler.query() as query:
+        query = query.join_dataset_search("raw", list(inputs)).where(
+            instrument=campaign.instrument, skymap=campaign.skymap
+        )
+        for row in query.data_ids(names):
+            key = int(row["tract"]), str(row["band"])
+            raws[key].add((row["visit"], row["detector"]))
+            visits[key][row["patch"]].add(row["visit"])
+    templates = _made(butler, "template_coadd", outputs, ("tract", "band"))
+    differences = _made(butler, "difference_image", outputs, ("visit", "detector"))
+    found = []
+    for (tract, band), seen in sorted(raws.items()):
+        counts = sorted(len(there) for there in visits[tract, band].values())
+        found.append(
+            Coverage(
+                tract=tract,
+                band=band,
+                visits=len({visit for visit, _ in seen}),
+                raws=len(seen),
+                patches=len(counts),
+                depth=(counts[0], counts[len(counts) // 2], counts[-1]),
+                templates=templates[tract, band],
+                differences=sum(key in differences for key in seen),
+            )
+        )
+    return found
+
+
+def _made(
+    butler: Any, name: str, collections: Sequence[str], keys: Sequence[str]
+) -> Counter[tuple[Any, ...]]:
+    from lsst.daf.butler import ButlerUserError
+
+    if not collections:
+        return Counter()
+    try:
+        refs = butler.query_datasets(name, collections=list(collections), limit=None, explain=False)
+    except ButlerUserError:
+        return Counter()
+    return Counter(tuple(ref.dataId[key] for key in keys) for ref in refs)

@@ -1,0 +1,219 @@
+"""What a data query selects, and so how many quanta a run will have."""
+
+__all__ = ["Estimate", "Selection", "check_query", "estimate_quanta", "select"]
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...bps.lint import Finding, Severity
+from .subject import Subject, problem
+
+_STRING = re.compile(r"'[^']*'")
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_RAW = ("instrument", "exposure", "visit", "detector")
+_COUNTED = ("visit", "exposure", "detector", "physical_filter", "band", "tract", "patch")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """How many quanta a task will have.
+
+    Parameters
+    ----------
+    label
+        The task.
+    quanta
+        Data IDs of its dimensions under the selected raws; those that lack an input are counted too.
+    """
+
+    label: str
+    quanta: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """What a data query selects.
+
+    Parameters
+    ----------
+    names
+        Dimensions of the rows.
+    rows
+        Every combination of them that has a raw, with regions that overlap.
+    """
+
+    names: tuple[str, ...]
+    rows: Sequence[tuple[Any, ...]]
+
+    def project(self, names: Sequence[str]) -> set[tuple[Any, ...]]:
+        """Give the different combinations of some of the dimensions."""
+        places = [self.names.index(name) for name in names if name in self.names]
+        return {tuple(row[place] for place in places) for row in self.rows}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many there are of each; patches with their tract, raws as (exposure, detector)."""
+        counts = {
+            name: len(self.project(("tract", "patch") if name == "patch" else (name,)))
+            for name in _COUNTED
+            if name in self.names
+        }
+        return {"raw": len(self.project(("exposure", "detector"))), **counts}
+
+
+def check_query(butler: Any, subject: Subject, graph: Any) -> Iterator[Finding]:
+    """Report what the query should constrain and does not, and what it should not.
+
+    Parameters
+    ----------
+    butler
+        The repository.
+    subject
+        The run.
+    graph
+        Its pipeline graph.
+    """
+    names = {name.partition(".")[0] for name in _NAME.findall(_STRING.sub(" ", subject.query))}
+    used = set(graph.get_all_dimensions(prerequisites=False).names)
+    key = f"{subject.name}: where"
+    for governor in ("instrument", "skymap"):
+        if governor in used and governor not in names:
+            yield problem(
+                Severity.ERROR,
+                "query-open",
+                f"the data query does not say which {governor}",
+                "building the graph fails, or takes all that are registered",
+                f"add {governor}='…' to the query",
+                key=key,
+            )
+    limits = {"tract", "patch", "visit", "exposure", "day_obs", "group", "healpix"}
+    if not names & limits and not any("timespan" in name or "region" in name for name in names):
+        yield problem(
+            Severity.WARNING,
+            "query-open",
+            f"the data query limits neither sky nor time: {subject.query or 'it is empty'}",
+            "everything in the input collections is processed",
+            "add a condition such as tract IN (3828, 3829), or visit > …",
+            key=key,
+        )
+    universe = set(butler.dimensions.dimensions.names)
+    for name in sorted(names & universe - used - {"day_obs", "visit_system", "group", "healpix"}):
+        implied = {
+            element for dimension in used for element in butler.dimensions[dimension].minimal_group.names
+        }
+        if name not in implied and not (name in ("visit", "exposure") and {"visit", "exposure"} & used):
+            yield problem(
+                Severity.WARNING,
+                "query-needless",
+                f"the data query constrains {name!r}, which no task of the pipeline has",
+                "the graph takes longer to build, and the join may leave out what is wanted",
+                f"take {name!r} out of the query",
+                key=key,
+            )
+
+
+def select(butler: Any, subject: Subject, graph: Any) -> tuple[Selection | None, list[Finding]]:
+    """Run the data query on the raws.
+
+    Returns
+    -------
+    selection, findings
+        The selection, or `None` and why there is none. It is `None` without a finding for a pipeline that
+        reads no raws.
+    """
+    inputs = {name for name, _ in graph.iter_overall_inputs()}
+    if "raw" not in inputs:
+        return None, []
+    used = set(graph.get_all_dimensions(prerequisites=False).names)
+    wanted = (*_RAW, *(name for name in ("group", "skymap", "tract", "patch") if name in used))
+    collections = [name for name in subject.inputs if name not in subject.planned]
+    key = f"{subject.name}: where"
+    try:
+        rows = _rows(butler, collections, subject.query, wanted)
+    except Exception as error:
+        first = str(error).splitlines()[0] if str(error) else ""
+        return None, [
+            problem(
+                Severity.ERROR,
+                "data-query",
+                f"the data query cannot be run: {type(error).__name__}: {first}",
+                "building the quantum graph ends with a traceback",
+                f"correct it: {subject.query}",
+                key=key,
+            )
+        ]
+    if not rows:
+        return None, [_explain_empty(butler, collections, subject, wanted, key)]
+    return Selection(names=_columns(wanted), rows=rows), []
+
+
+def estimate_quanta(selection: Selection, graph: Any) -> list[Estimate]:
+    """Count the data IDs of each task's dimensions, in the pipeline's order."""
+    cache: dict[tuple[str, ...], int] = {}
+    estimates = []
+    graph.sort()
+    for label, task in graph.tasks.items():
+        names = tuple(task.dimensions.required)
+        if names not in cache:
+            cache[names] = len(selection.project(names))
+        estimates.append(Estimate(label=label, quanta=cache[names]))
+    return estimates
+
+
+def _rows(
+    butler: Any, collections: Sequence[str], where: str, wanted: Sequence[str], limit: int | None = None
+) -> list[tuple[Any, ...]]:
+    with butler.query() as query:
+        query = query.join_dataset_search("raw", list(collections)).join_dimensions(wanted)
+        if where:
+            query = query.where(where)
+        result = query.data_ids(wanted)
+        if limit is not None:
+            result = result.limit(limit)
+        return [tuple(row[name] for name in _columns(wanted)) for row in result]
+
+
+def _columns(wanted: Sequence[str]) -> tuple[str, ...]:
+    """Add what exposures and visits imply."""
+    return tuple(dict.fromkeys((*wanted, "physical_filter", "band")))
+
+
+def _explain_empty(
+    butler: Any, collections: Sequence[str], subject: Subject, wanted: Sequence[str], key: str
+) -> Finding:
+    """Find the condition without which something would be selected."""
+    terms = _terms(subject.query)
+    guilty = []
+    for place, term in enumerate(terms):
+        rest = " AND ".join(f"({other})" for n, other in enumerate(terms) if n != place)
+        try:
+            if _rows(butler, collections, rest, wanted, limit=1):
+                guilty.append(term)
+        except Exception:  # noqa: S112 - without its governor the rest may be no query
+            continue
+    without = " or ".join(repr(term) for term in guilty)
+    return problem(
+        Severity.ERROR,
+        "no-data",
+        f"the data query selects no raw image in {', '.join(collections) or 'no collection'}: {subject.query}",
+        "the quantum graph is empty, for which BPS gives no reason",
+        f"there would be some without {without}"
+        if guilty
+        else "see `apcampaign inspect` for what is there; the raws may be in another collection",
+        key=key,
+    )
+
+
+def _terms(query: str) -> list[str]:
+    """Split a query at the ANDs that are in no string and no parenthesis."""
+    terms, depth, start = [], 0, 0
+    blank = _STRING.sub(lambda match: " " * len(match[0]), query)
+    for match in re.finditer(r"[()]|\bAND\b", blank, flags=re.IGNORECASE):
+        if match[0] in "()":
+            depth += 1 if match[0] == "(" else -1
+        elif depth == 0:
+            terms.append(query[start : match.start()].strip())
+            start = match.end()
+    return [term for term in [*terms, query[start:].strip()] if term]

@@ -1,0 +1,160 @@
+"""The machine: variables, commands, disks, and versions that are known not to work together."""
+
+__all__ = ["check_disks", "check_environment", "check_versions"]
+
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+
+from ...bps.lint import Finding, Severity
+from ...bps.lint.installed import find_folders
+from ...common.zipfile_fix import is_affected, is_cured
+from ..surroundings import environment_for_batch
+from .subject import Subject, problem
+
+_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+_GIB = 2**30
+_LEAST_SPACE = 5 * _GIB
+#: Scripts that HTCondor's plugin calls for groups of ordered jobs.
+_GROUP_SCRIPTS = ("subdag_post.sh", "check_group_status.sh")
+_PACKAGES = ("lsst-daf-butler", "lsst-pipe-base", "lsst-ctrl-mpexec", "lsst-ctrl-bps")
+
+
+def check_environment(subjects: list[Subject], environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Report variables and commands that BPS or the pipelines need and do not find."""
+    needed: dict[str, str] = {}
+    for subject in subjects:
+        for text, source in _texts(subject):
+            for match in _VARIABLE.finditer(text):
+                needed.setdefault(match[1] or match[2], source)
+    for name, source in needed.items():
+        value = environment.get(name)
+        if not value:
+            yield problem(
+                Severity.ERROR,
+                "environment",
+                f"${name} is not set, and {source} needs it",
+                "the pipeline cannot be read, here or in the jobs",
+                f"set up the package that defines it, or export {name}=/path/to/it",
+            )
+        elif name.endswith("_DIR") and not Path(value).is_dir():
+            yield problem(
+                Severity.ERROR,
+                "environment",
+                f"${name} is {value}, and there is no such folder",
+                f"{source} cannot be read, here or in the jobs",
+                f"correct {name}",
+            )
+    path = environment_for_batch(environment).get("PATH")
+    for command in ("pipetask", "butler"):
+        if shutil.which(command, path=path) is None:
+            yield problem(
+                Severity.ERROR,
+                "environment",
+                f"the command {command!r} is not on PATH",
+                "BPS builds graphs and runs jobs with it",
+                "set up lsst_distrib, or activate the environment",
+            )
+    if environment.get("PGPASSWORD"):
+        yield problem(
+            Severity.WARNING,
+            "environment",
+            "$PGPASSWORD is set",
+            "batch jobs do not get it, since BPS would write it into every submit directory",
+            "put the password into ~/.pgpass (chmod 600), which the jobs read",
+        )
+
+
+def _texts(subject: Subject) -> Iterator[tuple[str, str]]:
+    """Give the texts in which variables are used before any job runs: the pipeline's location and imports."""
+    location = subject.pipeline.partition("#")[0]
+    yield location, f"the pipeline of {subject.name}"
+    try:
+        text = Path(os.path.expandvars(location)).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return
+    for line in text.splitlines():
+        if line.strip().lstrip("- ").startswith("location:"):
+            yield line, location
+
+
+def check_disks(folders: Mapping[str, Path]) -> Iterator[Finding]:
+    """Report disks that are nearly full.
+
+    Parameters
+    ----------
+    folders
+        What goes there → a folder, which need not exist yet.
+    """
+    told: set[int] = set()
+    for what, folder in folders.items():
+        folder = folder.absolute()
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        device = there.stat().st_dev
+        free = shutil.disk_usage(there).free
+        if not os.access(there, os.W_OK):
+            yield problem(
+                Severity.ERROR,
+                "disk",
+                f"{there} is not writable for you, and {what} go there",
+                "nothing can be submitted",
+                "choose another folder",
+            )
+        if free < _LEAST_SPACE and device not in told:
+            told.add(device)
+            yield problem(
+                Severity.WARNING if free > _GIB else Severity.ERROR,
+                "disk",
+                f"{free / _GIB:.1f} GiB are free on the disk of {there}, where {what} go",
+                "a run of 50 000 quanta has a submit directory of 240 MB, besides its graph and its images",
+                "make room, or choose another folder",
+            )
+
+
+def check_versions(subjects: list[Subject]) -> Iterator[Finding]:
+    """Report versions that are known not to work, alone or together."""
+    if is_affected() and not is_cured():
+        yield problem(
+            Severity.ERROR,
+            "versions",
+            "this Python cannot read quantum graphs of more than about a hundred quanta (CPython issue 127847)",
+            "nearly every job ends with an EOFError",
+            "use Python 3.12.9, 3.13.2 or later, or run `python -m apcampaign.common.zipfile_fix`",
+        )
+    weeklies = {}
+    for package in _PACKAGES:
+        try:
+            weeklies[package] = ".".join(metadata.version(package).split(".")[:3])
+        except metadata.PackageNotFoundError:
+            continue
+    if len({version[:10] for version in weeklies.values()}) > 1:
+        listed = ", ".join(f"{package} {version}" for package, version in weeklies.items())
+        yield problem(
+            Severity.WARNING,
+            "versions",
+            f"Rubin's packages are of different weeks: {listed}",
+            "they are only tested together with those of the same week",
+            "install all of one week",
+        )
+    yield from _check_groups(subjects)
+
+
+def _check_groups(subjects: list[Subject]) -> Iterator[Finding]:
+    folders = [f for f in find_folders("lsst.ctrl.bps.htcondor") if (f / "__init__.py").is_file()]
+    missing = [name for name in _GROUP_SCRIPTS if not any((folder / name).is_file() for folder in folders)]
+    if not missing or not folders:
+        return
+    for subject in subjects:
+        for name, group in (subject.config.get("ordering") or {}).items():
+            if isinstance(group, dict) and group.get("implementation", "group") == "group":
+                yield problem(
+                    Severity.ERROR,
+                    "versions",
+                    f"the installed HTCondor plugin lacks {', '.join(missing)}, which the ordering {name!r} needs",
+                    "the run stops after the first group: «Failed to execute POST»",
+                    "write implementation: noop, or install a plugin that has them",
+                    key=f"{subject.name}: ordering.{name}",
+                )
