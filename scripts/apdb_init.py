@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .apdb_options import campaign_of, campaign_options, hide_passwords
+from .apdb_options import campaign_options, hide_passwords, new_apdb
 from .options import echo_json, say
 
 INDICES = ("baseline", "pix_id_iov", "last_object_table")
@@ -44,7 +44,7 @@ def command(yes: bool, dry_run: bool, as_json: bool, **given: Any) -> None:
     from ..apdb import init_apdb, plan_init
 
     hide_passwords()
-    plan = plan_init(**_arguments(**given))
+    plan = plan_init(**new_apdb(**given))
     if dry_run or not as_json:
         echo_json(plan.as_dict()) if as_json else say("\n".join(plan.describe()))
     if dry_run:
@@ -56,50 +56,5 @@ def command(yes: bool, dry_run: bool, as_json: bool, **given: Any) -> None:
         echo_json(created.as_dict())
     else:
         say(f"made an empty APDB; pipelines reach it with -c parameters:apdb_config={created.config}")
-
-
-def _arguments(
-    *,
-    campaign_file: Path | None,
-    runs: Path,
-    namespace: str | None,
-    db: str | None,
-    config: Path | None,
-    instrument: str | None,
-    readers: tuple[str, ...],
-    writers: tuple[str, ...],
-    reset: bool,
-    replace_config: bool,
-    **options: Any,
-) -> dict[str, Any]:
-    """Fill in what the campaign says."""
-    from ..apdb import ApdbOptions, ApdbTarget, namespace_for
-    from ..common.errors import CampaignError
-
-    context = campaign_of(campaign_file, runs)
-    if context is not None:
-        settings = context.campaign.apdb
-        if settings.config and not db:
-            raise CampaignError(f"the campaign uses the ready APDB {settings.config}; there is none to make")
-        db = db or settings.url
-        instrument = instrument or context.campaign.instrument
-        config = config or context.paths.apdb_config
-        if not (db or "").startswith("sqlite"):
-            namespace = namespace or settings.namespace or namespace_for(context.campaign.name)
-    if not db or config is None:
-        raise CampaignError(
-            "an APDB needs a database (--db, make DB=…) and a place for its configuration (--config), or a "
-            "campaign that says so (--campaign)"
-        )
-    target = ApdbTarget.from_url(db, namespace or None)
-    return {
-        "target": target,
-        "instrument": instrument or "",
-        "config": config,
-        "options": ApdbOptions(**options),
-        "readers": readers,
-        "writers": writers,
-        "reset": reset,
-        "replace_config": replace_config,
-        "campaign": context.campaign.name if context else None,
-    }
+        if created.target.password is not None:
+            say("the password is written nowhere: put it into ~/.pgpass (chmod 600), where the jobs find it")

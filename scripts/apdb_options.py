@@ -6,11 +6,13 @@ __all__ = [
     "campaign_options",
     "expectation_of",
     "hide_passwords",
+    "new_apdb",
     "place_options",
     "reference_of",
 ]
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -124,7 +126,7 @@ def reference_of(
 
 def hide_passwords() -> None:
     """Take passwords off the command line that ``ps`` shows, as far as this process can."""
-    shown = [redact(word) for word in sys.argv]
+    shown = [re.sub(r"([?&]password=)[^&]*", r"\1***", redact(word)) for word in sys.argv]
     if shown != sys.argv:
         click.echo(
             "apcampaign: a password on the command line can be seen by others on this machine; better give the "
@@ -136,3 +138,55 @@ def hide_passwords() -> None:
         except ImportError:
             return
         setproctitle(" ".join(shown))
+
+
+def new_apdb(
+    *,
+    campaign_file: Path | None,
+    runs: Path,
+    namespace: str | None,
+    db: str | None,
+    config: Path | None,
+    instrument: str | None,
+    readers: tuple[str, ...],
+    writers: tuple[str, ...],
+    reset: bool,
+    replace_config: bool,
+    **options: Any,
+) -> dict[str, Any]:
+    """Say which APDB is to be made: what is given, and for the rest what the campaign says.
+
+    Returns
+    -------
+    arguments
+        For `apcampaign.apdb.plan_init`.
+    """
+    from ..apdb import ApdbOptions, ApdbTarget, namespace_for
+
+    context = campaign_of(campaign_file, runs)
+    if context is not None:
+        settings = context.campaign.apdb
+        if settings.config and not db:
+            raise CampaignError(f"the campaign uses the ready APDB {settings.config}; there is none to make")
+        db = db or settings.url
+        instrument = instrument or context.campaign.instrument
+        config = config or context.paths.apdb_config
+        if not (db or "").startswith("sqlite"):
+            namespace = namespace or settings.namespace or namespace_for(context.campaign.name)
+    if not db or config is None:
+        raise CampaignError(
+            "an APDB needs a database (--db, make DB=…) and a place for its configuration (--config), or a "
+            "campaign that says so (--campaign)"
+        )
+    target = ApdbTarget.from_url(db, namespace or None)
+    return {
+        "target": target,
+        "instrument": instrument or "",
+        "config": config,
+        "options": ApdbOptions(**options),
+        "readers": readers,
+        "writers": writers,
+        "reset": reset,
+        "replace_config": replace_config,
+        "campaign": context.campaign.name if context else None,
+    }

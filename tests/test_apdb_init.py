@@ -481,7 +481,13 @@ def test_a_password_on_the_command_line_is_taken_off_it(guarded, tmp_path):
         """
     )
     done = subprocess.run(
-        [sys.executable, "-c", script, "--db", url_of(guarded, "owner", SECRET)],
+        [
+            sys.executable,
+            "-c",
+            script,
+            url_of(guarded, "owner", SECRET),
+            "postgresql://u@h/d?password=s3cr3t",
+        ],
         capture_output=True,
         text=True,
         timeout=DEADLINE,

@@ -209,7 +209,10 @@ def test_an_image_that_updated_no_object_is_part_of_the_history_all_the_same(cop
     apdb = open_apdb(target)
     survey = Survey(artifacts=0)
     associate(apdb, survey, 4, 0, START + 1, shift=50_000, purged=99, forced_threshold=99)
-    run_sql(target, 'UPDATE $DiaSource SET visit = 5 WHERE "diaSourceId" - "diaSourceId" / 100000 * 100000 >= 50000')
+    run_sql(
+        target,
+        'UPDATE $DiaSource SET visit = 5 WHERE "diaSourceId" - "diaSourceId" / 100000 * 100000 >= 50000',
+    )
     assert len(dump(target)["DiaObject"]) == len(before["DiaObject"])
     associate(apdb, copies.survey, 6, 0, START + 2)
     with pytest.raises(ApdbError, match=r"later associations built on \(5, 0\): .*\(6, 0\)"):
