@@ -83,6 +83,13 @@ class Vocabulary:
         """Tell whether the package of a WMS service class is installed, so that its words are known."""
         return wms.rpartition(".")[0] in self.plugin_defaults
 
+    def near_plugin(self, wms: str) -> str | None:
+        """Find the installed plugin that a misspelt WMS service class means, by its full name."""
+        package, _, word = wms.rpartition(".")
+        plugins = {plugin.rpartition(".")[2]: plugin for plugin in self.plugin_defaults}
+        near = close_words(package.rpartition(".")[2], plugins)
+        return f"{plugins[near[0]]}.{word}" if near else None
+
     @functools.cached_property
     def default_keys(self) -> frozenset[str]:
         """All keys of all defaults."""

@@ -5,7 +5,6 @@ __all__ = ["check_keys"]
 from collections.abc import Iterator
 
 from ..findings import Finding, Severity
-from ..installed import has_class
 from ..tree import Item, Section, plain
 from ..view import View
 from ..vocabulary import FREE_SECTIONS, close_words
@@ -15,9 +14,10 @@ _IGNORED = "BPS ignores what it does not know, without a word"
 
 def check_keys(view: View) -> Iterator[Finding]:
     """Compare every key with those that the installed BPS knows where it stands."""
+    vocabulary = view.vocabulary
     if not view.words_known:
         item = view.root.find("wmsServiceClass")
-        if item is not None and isinstance(item.value, str) and has_class(item.value) is None:
+        if item is not None and isinstance(item.value, str) and not vocabulary.near_plugin(view.wms):
             yield item.finding(
                 Severity.INFO,
                 "plugin-unknown",

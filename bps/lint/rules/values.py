@@ -10,7 +10,7 @@ from ..findings import Finding, Severity
 from ..installed import has_class
 from ..tree import Item, Section
 from ..view import View
-from ..vocabulary import FREE_SECTIONS, close_words
+from ..vocabulary import FREE_SECTIONS
 
 _UNIT = re.compile(r"\s*([\d.]+)\s*([KMGT])i?B?\s*", re.IGNORECASE)
 _MIB = {"K": 1 / 1024, "M": 1, "G": 1024, "T": 1024**2}
@@ -153,8 +153,7 @@ def _check_class(view: View, item: Item) -> Iterator[Finding]:
         return
     if not name.startswith("lsst.ctrl.bps") or has_class(name):
         return
-    plugins = [plugin.rpartition(".")[2] for plugin in view.vocabulary.plugin_defaults]
-    near = close_words(name.split(".")[-2], plugins)
+    near = view.vocabulary.near_plugin(name)
     if has_class(name) is None and item.key == "wmsServiceClass" and not near:
         return  # a plugin that is not installed here
     yield item.finding(
@@ -162,7 +161,7 @@ def _check_class(view: View, item: Item) -> Iterator[Finding]:
         "unknown-class",
         f"there is no {name}",
         "BPS ends with a traceback when it imports it",
-        f"write lsst.ctrl.bps.{near[0]}.{name.rpartition('.')[2]}" if near else "correct the name",
+        f"write {near}" if near else "correct the name",
     )
 
 
