@@ -1,6 +1,6 @@
 """What is in a namespace: the tables of an APDB and their rows, and what belongs to somebody else."""
 
-__all__ = ["APDB_TABLES", "NamespaceContents", "inspect_namespace"]
+__all__ = ["APDB_TABLES", "NamespaceContents", "inspect_namespace", "read_metadata"]
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -91,7 +91,7 @@ def inspect_namespace(connection: Connection, namespace: str | None, prefix: str
     if set(found) <= _COMMON:
         found = []
     tables = {name: _count(connection, prefix + name, namespace) for name in found}
-    metadata = _read_metadata(connection, namespace, prefix) if "metadata" in found else {}
+    metadata = read_metadata(connection, namespace, prefix) if "metadata" in found else {}
     return NamespaceContents(
         exists=True,
         tables=MappingProxyType(tables),
@@ -121,7 +121,8 @@ def _count(connection: Connection, name: str, namespace: str | None) -> int:
     return connection.execute(sqlalchemy.select(sqlalchemy.func.count()).select_from(table)).scalar_one()
 
 
-def _read_metadata(connection: Connection, namespace: str | None, prefix: str) -> dict[str, str]:
+def read_metadata(connection: Connection, namespace: str | None, prefix: str) -> dict[str, str]:
+    """Read the metadata of an APDB, whatever its version."""
     table = sqlalchemy.table(
         f"{prefix}metadata", sqlalchemy.column("name"), sqlalchemy.column("value"), schema=namespace
     )

@@ -9,10 +9,11 @@ the earliest, and nothing else.
 __all__ = ["RollbackPlan", "plan_rollback", "roll_back"]
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.engine import Connection
@@ -20,13 +21,11 @@ from sqlalchemy.engine import Connection
 from ..common.errors import ApdbError
 from .associations import AssociationTimes
 from .connection import reporting_errors
+from .contents import read_metadata
 from .findings import VisitDetector
 from .opening import ApdbPlace, Reference, find_apdb
 from .removal import count_rows_of, remove_association, sweep_chunks
 from .tables import ApdbSqlTables, open_tables, snapshot
-
-if TYPE_CHECKING:
-    from lsst.dax.apdb import ApdbMetadata
 
 _SHOWN = 10
 
@@ -49,6 +48,8 @@ class RollbackPlan:
         How many rows of each table are deleted.
     reopened
         How many versions of DiaObjects become the latest again.
+    tables
+        The tables of the APDB.
     """
 
     place: ApdbPlace
@@ -57,6 +58,7 @@ class RollbackPlan:
     times: Mapping[VisitDetector, float | None]
     rows: Mapping[str, int]
     reopened: int
+    tables: ApdbSqlTables = field(repr=False, compare=False)
 
     def describe(self) -> list[str]:
         """Say in sentences what will be done."""
@@ -108,9 +110,9 @@ def plan_rollback(
         withdrawn, deduplicated or replicated.
     """
     place = find_apdb(reference, namespace)
-    apdb, tables = open_tables(place)
+    _, tables = open_tables(place)
     with snapshot(place) as connection:
-        return _plan(connection, place, tables, apdb.metadata, visit_detectors, with_later=with_later)
+        return _plan(connection, place, tables, visit_detectors, with_later=with_later)
 
 
 def roll_back(plan: RollbackPlan) -> RollbackPlan:
@@ -131,11 +133,9 @@ def roll_back(plan: RollbackPlan) -> RollbackPlan:
     ApdbError
         If the APDB has changed since the plan was made, or refuses; then nothing is changed.
     """
-    place = plan.place
-    apdb, tables = open_tables(place)
-    metadata = dict(apdb.metadata.items())
+    place, tables = plan.place, plan.tables
     with _writing(place, tables) as connection:
-        now = _plan(connection, place, tables, metadata, plan.requested, with_later=bool(plan.later))
+        now = _plan(connection, place, tables, plan.requested, with_later=bool(plan.later))
         if now != plan:
             raise ApdbError(
                 f"the APDB in {place.target.place} has changed since the rollback was planned; look at it again"
@@ -168,7 +168,6 @@ def _plan(
     connection: Connection,
     place: ApdbPlace,
     tables: ApdbSqlTables,
-    metadata: "ApdbMetadata | Mapping[str, str]",
     visit_detectors: Iterable[VisitDetector],
     *,
     with_later: bool,
@@ -189,12 +188,12 @@ def _plan(
         )
     for key, time in times.items():
         _refuse_changed(connection, tables, key, time)
-    _refuse_deduplicated(metadata, times)
-    rows: dict[str, int] = {}
+    _refuse_deduplicated(read_metadata(connection, tables.namespace, tables.prefix), times)
+    rows: Counter[str] = Counter()
     for key, time in times.items():
-        counts, _ = count_rows_of(connection, tables, key, time)
-        rows = {name: rows.get(name, 0) + count for name, count in counts.items()}
-    return RollbackPlan(place, requested, later, times, rows, _count_reopened(connection, tables, times))
+        rows.update(count_rows_of(connection, tables, key, time)[0])
+    reopened = _count_reopened(connection, tables, times)
+    return RollbackPlan(place, requested, later, times, dict(rows), reopened, tables)
 
 
 def _with_later(
@@ -299,9 +298,7 @@ def _refuse_changed(
             raise ApdbError(f"{_name(key)} cannot be rolled back: {reason}; make a new APDB")
 
 
-def _refuse_deduplicated(
-    metadata: "ApdbMetadata | Mapping[str, str]", times: Mapping[VisitDetector, float | None]
-) -> None:
+def _refuse_deduplicated(metadata: Mapping[str, str], times: Mapping[VisitDetector, float | None]) -> None:
     from astropy.time import Time
 
     state = metadata.get("status:deduplication.json")

@@ -289,6 +289,7 @@ for point, plan in plans.items():
 """
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_leaves_nothing(database, tmp_path):
     points = ["3", "40", "end"]
     places = {}
