@@ -4,6 +4,10 @@ Fills APDBs of growing size in a private PostgreSQL server with plain SQL, as an
 detectors that see the same sky again and again, a version of a DiaObject for each of its DiaSources, a third of
 the sources of objects that are seen once. Each verification runs in a process of its own, whose peak memory is
 that of the whole process.
+
+Measured on two cores that others were using too, PostgreSQL 15, as many DiaObject versions as DiaSources and
+two thirds as many DiaForcedSources: 99,000 DiaSources in 1.2 s, 999,000 in 9.7 s, 3,000,000 in 38 s (85,000, 103,000
+and 79,000 DiaSources a second), the process growing by less than 10 MB.
 """
 
 import json
@@ -120,7 +124,7 @@ def main() -> None:
             ratios = (f"{seconds / first[1]:.1f}", f"{sources / first[0]:.1f}")
             memory = (f"{peak:.0f}", f"{peak - before:.0f}")
             table.add_row(f"{sources:,}", f"{seconds:.1f}", f"{sources / seconds:,.0f}", *ratios, *memory)
-    Console().print(table)
+    Console(width=110).print(table)
 
 
 if __name__ == "__main__":
