@@ -6,8 +6,8 @@ the sources of objects that are seen once. Each verification runs in a process o
 that of the whole process.
 
 Measured on two cores that others were using too, PostgreSQL 15, as many DiaObject versions as DiaSources and
-two thirds as many DiaForcedSources: 99,000 DiaSources in 1.2 s, 999,000 in 9.7 s, 3,000,000 in 38 s (85,000, 103,000
-and 79,000 DiaSources a second), the process growing by less than 10 MB.
+two thirds as many DiaForcedSources: 99,000 DiaSources in 1.2 s, 999,000 in 9.7 s, 3,000,000 in 38 s (85,000,
+103,000 and 79,000 DiaSources a second), the process growing by less than 10 MB.
 """
 
 import json
