@@ -1,0 +1,162 @@
+"""The preflight: it finds every planted mistake, nothing in a correct campaign, and changes nothing."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from planted import CAMPAIGNS, CampaignMistake
+from planting import Ground, check_all, make_ground
+
+pytestmark = pytest.mark.slow
+COMMAND = str(Path(sys.executable).with_name("apcampaign"))
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
+    return make_ground(tmp_path_factory.mktemp("check"))
+
+
+@pytest.fixture(scope="module")
+def results(ground: Ground) -> dict[str, dict[str, Any]]:
+    """What is found, by mistake; without one under the empty name. All in one process, which imports once."""
+    mistakes = [None, *CAMPAIGNS]
+    found = check_all(ground, mistakes)
+    return {mistake.name if mistake else "": result for mistake, result in zip(mistakes, found, strict=True)}
+
+
+def test_nothing_is_found_in_a_correct_campaign(results: dict[str, dict[str, Any]]) -> None:
+    assert results[""]["findings"] == []
+    assert results[""]["good"]
+
+
+@pytest.mark.parametrize("mistake", CAMPAIGNS, ids=lambda mistake: mistake.name)
+def test_a_planted_mistake_is_found_and_told(
+    results: dict[str, dict[str, Any]], mistake: CampaignMistake
+) -> None:
+    findings = results[mistake.name]["findings"]
+    found = [finding for finding in findings if finding["rule"] == mistake.rule]
+    assert any(mistake.word in " ".join((f["what"], f["why"], f["mend"])) for f in found), findings
+    assert not [finding for finding in findings if finding["rule"] == "unchecked"]
+
+
+def test_quanta_are_counted_before_there_is_a_graph(results: dict[str, dict[str, Any]]) -> None:
+    selection, estimate = results[""]["selections"]["templates"], results[""]["estimates"]["templates"]
+    assert (selection["raw"], selection["visit"], selection["detector"], selection["tract"]) == (2, 2, 1, 1)
+    assert estimate["isr"] == estimate["calibrateImage"] == 2
+    assert estimate["assembleTemplateCoadd"] == selection["patch"]
+    assert estimate["makeDirectWarp"] > selection["patch"]
+    assert results[""]["estimates"]["diffim"]["associateApdb"] == 2
+
+
+def test_the_estimate_is_what_the_graph_has(ground: Ground, results: dict[str, dict[str, Any]]) -> None:
+    graph = ground.folder / "templates.qg"
+    pipetask = Path(sys.executable).with_name("pipetask")
+    pipeline = Path(__file__).parents[1] / "pipelines" / "ApTemplate-DC2.yaml"
+    query = "instrument='LSSTCam-imSim' AND skymap='DC2' AND tract=3828"
+    words = ["qgraph", "-b", str(ground.sandbox.butler), "-i", "2.2i/defaults/test-med-1", "-o", "u/x"]
+    words += ["-p", str(pipeline), "-d", query, "-q", str(graph)]
+    subprocess.run([pipetask, *words], env=ground.environment, check=True, timeout=300, capture_output=True)
+    from lsst.pipe.base.quantum_graph import PredictedQuantumGraph
+
+    with PredictedQuantumGraph.open(graph) as reader:
+        reader.read_thin_graph()
+        quanta = {label: len(found) for label, found in reader.finish().quanta_by_task.items()}
+    assert results[""]["estimates"]["templates"] == quanta
+
+
+def test_nothing_is_changed(ground: Ground, results: dict[str, dict[str, Any]]) -> None:
+    def state() -> dict[Path, tuple[int, int]]:
+        files = [path for path in ground.folder.rglob("*") if path.is_file() and path.name != "campaign.yaml"]
+        return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in files}
+
+    before = state()
+    check_all(ground, [None])
+    assert state() == before
+    assert not (ground.folder / "runs").exists()
+
+
+def call(ground: Ground, mistake: CampaignMistake | None, *words: str) -> subprocess.CompletedProcess[str]:
+    path = ground.folder / "of-a-command.yaml"
+    path.write_text(yaml.safe_dump(ground.campaign(mistake)))
+    options = ["--campaign", str(path), "--runs", str(ground.folder / "runs")]
+    return subprocess.run(
+        [COMMAND, *words, *options],
+        env=ground.environment | {"COLUMNS": "160"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_the_command_exits_by_the_worst_finding_and_tells_the_quanta(ground: Ground) -> None:
+    good = call(ground, None, "check")
+    assert (good.returncode, good.stderr) == (0, "")
+    assert "assembleTemplateCoadd" in good.stdout
+    bad = call(ground, CAMPAIGNS[1], "check", "--format", "text", "--step", "templates")
+    assert bad.returncode == 1
+    assert "[no-collection]" in bad.stdout
+
+
+def test_inspect_tells_collections_and_coverage(ground: Ground) -> None:
+    told = call(ground, None, "inspect", "--json")
+    content = yaml.safe_load(told.stdout)
+    (chain,) = content["collections"]
+    assert [child["name"] for child in chain["children"]][:2] == ["2.2i/raw/all", "2.2i/calib"]
+    (row,) = content["coverage"]
+    assert (row["tract"], row["band"], row["visits"], row["raws"], row["templates"]) == (3828, "r", 2, 2, 0)
+    assert row["depth"] == [1, 2, 2]
+    table = call(ground, None, "inspect")
+    assert table.returncode == 0
+    assert "2.2i/calib/certified (CALIBRATION)" in table.stdout
+
+
+def test_lint_asks_the_repository_of_a_file(ground: Ground) -> None:
+    from planted import TEMPLATES, fill_in
+
+    path = ground.folder / "file.yaml"
+    text = fill_in(TEMPLATES, folder=ground.folder, butler=ground.sandbox.butler)
+    for tract, rules in ((3828, []), (4431, ["no-data"])):
+        path.write_text(text.replace("tract=3828", f"tract={tract}"))
+        words = [COMMAND, "lint", "--butler", "--json", str(path)]
+        told = subprocess.run(
+            words, env=ground.environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        found = yaml.safe_load(told.stdout)
+        assert [finding["rule"] for finding in found] == rules
+        assert told.returncode == bool(rules)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_repository_that_is_not_writable_is_told(ground: Ground) -> None:
+    ground.sandbox.butler.chmod(0o555)
+    try:
+        (result,) = check_all(ground, [None])
+    finally:
+        ground.sandbox.butler.chmod(0o755)
+    assert "butler-write" in [finding["rule"] for finding in result["findings"]]
+
+
+@pytest.mark.htcondor
+def test_a_request_that_no_slot_fits_is_told(ground: Ground, condor_pool: Any) -> None:
+    mistake = CampaignMistake(
+        "a large last job", "slots", "", {"bps": {"finalJob": {"requestMemory": 9_000_000}}}
+    )
+    path = ground.folder / "slots.yaml"
+    path.write_text(yaml.safe_dump({**ground.campaign(mistake), "site": "local"}))
+    told = subprocess.run(
+        [COMMAND, "check", "--campaign", str(path), "--json", "--runs", str(ground.folder / "runs")],
+        env=ground.environment | dict(condor_pool.environ()),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    findings = yaml.safe_load(told.stdout)["findings"]
+    assert {finding["rule"] for finding in findings} == {"slots"}
+    assert all("finalJob" in finding["what"] for finding in findings)
+    assert len(findings) == 2
