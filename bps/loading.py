@@ -1,10 +1,10 @@
 """Reading a campaign: defaults < file < environment < flags, and sentences for what is wrong with it."""
 
-__all__ = ["DEFAULT_FILE", "ENVIRONMENT", "load_campaign"]
+__all__ = ["ENVIRONMENT", "change_campaign", "load_campaign"]
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from ..common.errors import CampaignError
 from .campaign import ApdbSettings, Campaign, StepSettings
-
-DEFAULT_FILE = "campaign.yaml"
+from .data import merge
 
 #: Environment variables that override the campaign file, and the key each one sets.
 ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
@@ -65,6 +64,38 @@ def load_campaign(
     except ValidationError as error:
         sentences = [_sentence(details, sources, str(path)) for details in error.errors(include_url=False)]
         raise CampaignError("\n".join(sentences)) from None
+
+
+def change_campaign(campaign: Campaign, changes: Iterable[str]) -> Campaign:
+    """Change BPS settings of a campaign's steps.
+
+    Parameters
+    ----------
+    campaign
+        The campaign.
+    changes
+        ``STEP.KEY=VALUE`` with dots between the sections of a key; the value is read as YAML.
+
+    Raises
+    ------
+    CampaignError
+        If a change does not name a step, a key and a value.
+    """
+    for change in changes:
+        key, equals, text = change.partition("=")
+        step, *keys = key.split(".")
+        if not (equals and keys and all(keys) and step in ("templates", "diffim")):
+            raise CampaignError(
+                f"--set {change!r} cannot be read; expected STEP.KEY=VALUE with templates or diffim as STEP, such "
+                "as templates.pipetask.makeDirectWarp.requestMemory=8192"
+            )
+        value: Any = yaml.safe_load(text)
+        for section in reversed(keys):
+            value = {section: value}
+        settings: StepSettings = getattr(campaign, step)
+        settings = settings.model_copy(update={"bps": merge(settings.bps, value)})
+        campaign = campaign.model_copy(update={step: settings})
+    return campaign
 
 
 def _read(path: Path) -> dict[str, Any]:

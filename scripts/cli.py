@@ -22,6 +22,8 @@ COMMANDS = {
     "inspect": "Say what is in the repository for a campaign.",
     "check": "Check a campaign before it is submitted.",
     "submit": "Submit a campaign, or one of its steps.",
+    "resume": "Continue a campaign after a failure.",
+    "cancel": "End what is going on.",
     "runs": "List a campaign's runs.",
     "summary": "Say what came of a campaign.",
 }

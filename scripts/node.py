@@ -2,6 +2,7 @@
 
 __all__ = ["command"]
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,14 +61,15 @@ def accept_templates(folder: Path, runs: Path, code: int) -> None:
 @command.command()
 @_chain
 @_runs
-def prepare_diffim(folder: Path, runs: Path) -> None:
+@click.option("--again", is_flag=True, help="Leave out what earlier runs have done.")
+def prepare_diffim(folder: Path, runs: Path, again: bool) -> None:
     """Build the graph of the diffim step against the new templates."""
     from ..bps import load_site
     from ..submit.stages import prepare_run
     from ..submit.steps import apdb_config_of, plan_diffim, tell_jobs
 
     campaign, paths, _ = _load(folder, runs)
-    run = plan_diffim(campaign, folder.name)
+    run = plan_diffim(campaign, folder.name, again=again)
     apdb_config = apdb_config_of(campaign, paths)
     site = load_site(campaign.site)
     record, _ = prepare_run(campaign, run, site, paths.run(run), apdb_config=apdb_config)
@@ -79,14 +81,12 @@ def prepare_diffim(folder: Path, runs: Path) -> None:
 @_runs
 def summary(folder: Path, runs: Path) -> None:
     """Verify the APDB and say what came of it."""
-    import yaml
-
     from ..common.files import write_atomically
     from ..submit.summary import summarise
     from .summary import show
 
     campaign, paths, chain = _load(folder, runs)
     result = summarise(campaign, paths)
-    write_atomically(chain.summary, yaml.safe_dump(result.as_dict(), sort_keys=False))
+    write_atomically(chain.summary, json.dumps(result.as_dict(), indent=2))
     show(result)
     sys.exit(0 if result.good else 1)

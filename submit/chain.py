@@ -1,12 +1,13 @@
 """The chain: both steps of a campaign in one HTCondor DAG, which needs nobody to be logged in."""
 
-__all__ = ["NODES", "submit_chain", "write_chain"]
+__all__ = ["NODES", "resubmit_chain", "submit_chain", "write_chain"]
 
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -53,11 +54,11 @@ def write_chain(campaign: Campaign, plan: Plan, paths: CampaignPaths) -> ChainPa
             # Without this, the first failed patch would end the chain whatever the gate allows.
             script = [sys.executable, *_command(chain, "accept-templates", paths), "$RETURN"]
             lines.append(f"SCRIPT POST templates {' '.join(script)}")
-        lines.append("PARENT templates CHILD gate")
     lines += [
         _job(chain, "gate"),
         _job(chain, "prepare-diffim"),
         _subdag("diffim", paths.run(diffim).dag(diffim.output_run)),
+        *(["PARENT templates CHILD gate"] if Step.TEMPLATES in by_step else []),
         "PARENT gate CHILD prepare-diffim",
         "PARENT prepare-diffim CHILD diffim",
         # FINAL: it also runs, and tells why, when something before it failed.
@@ -81,16 +82,39 @@ def submit_chain(chain: ChainPaths, campaign: Campaign) -> str:
     SubmissionError
         If HTCondor does not take it.
     """
+
+    def describe(htcondor2: Any) -> Any:
+        description = htcondor2.Submit.from_dag(str(chain.dag), {})
+        # The whole environment, so that the nodes find what this process finds.
+        description["getenv"] = "True"
+        description["batch_name"] = f"apcampaign+{campaign.name}"
+        description["initialdir"] = str(chain.folder)
+        write_atomically(chain.submission, str(description))
+        return description
+
+    return _submit(chain, describe)
+
+
+def resubmit_chain(chain: ChainPaths) -> str:
+    """Hand a chain that has ended to HTCondor again; DAGMan goes on from its newest rescue DAG.
+
+    Returns and raises as `submit_chain`.
+    """
+
+    def describe(htcondor2: Any) -> Any:
+        return htcondor2.Submit(chain.submission.read_text(encoding="utf-8"))
+
+    for leftover in (chain.metrics, chain.summary):
+        leftover.unlink(missing_ok=True)  # they would tell of the attempt before
+    return _submit(chain, describe)
+
+
+def _submit(chain: ChainPaths, describe: Callable[[Any], Any]) -> str:
     with batch_environment():
         try:
             import htcondor2
 
-            description = htcondor2.Submit.from_dag(str(chain.dag), {})
-            # The whole environment, so that the nodes find what this process finds.
-            description["getenv"] = "True"
-            description["batch_name"] = f"apcampaign+{campaign.name}"
-            description["initialdir"] = str(chain.folder)
-            result = htcondor2.Schedd().submit(description)
+            result = htcondor2.Schedd().submit(describe(htcondor2))
         except Exception as error:
             raise SubmissionError(
                 f"HTCondor did not take the chain {chain.dag}: {type(error).__name__}: {error}; "

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..common.errors import SubmissionError
 
-# Pixels of about 1.7 arcminutes: an eighth of a detector's side, so that neighbours wait for each other
+# Pixels of about 2.4 arcminutes: a sixth of a detector's side, so that neighbours wait for each other
 # without need only where they lie closer than that.
 _LEVEL = 11
 

@@ -77,9 +77,19 @@ class ChainPaths:
         return self.folder / "chain.dag"
 
     @property
+    def submission(self) -> Path:
+        """The submit description of the chain's DAGMan job."""
+        return self.folder / "chain.sub"
+
+    @property
+    def metrics(self) -> Path:
+        """What DAGMan leaves when it has ended: its exit code and numbers of nodes."""
+        return self.folder / "chain.dag.metrics"
+
+    @property
     def summary(self) -> Path:
         """What came of it."""
-        return self.folder / "summary.yaml"
+        return self.folder / "summary.json"
 
     def node(self, name: str, ending: str) -> Path:
         """A file of one node: its submit description or what it said."""

@@ -32,8 +32,16 @@ class QuantaCount:
         return self.successful == self.expected
 
 
-def count_quanta(record: RunRecord) -> dict[str, QuantaCount]:
+def count_quanta(record: RunRecord, *, from_files: bool = False) -> dict[str, QuantaCount]:
     """Read the outcomes of a run's quanta from its graph and the repository.
+
+    Parameters
+    ----------
+    record
+        The run.
+    from_files
+        Whether to look for the outputs' files rather than ask the repository, which knows of them only
+        when the run's final job has ended.
 
     Returns
     -------
@@ -51,7 +59,11 @@ def count_quanta(record: RunRecord) -> dict[str, QuantaCount]:
     try:
         with Butler.from_config(record.butler) as butler:
             graph = QuantumProvenanceGraph(
-                butler, [record.graph], collections=[record.output_run], use_qbb=False, read_caveats=None
+                butler,
+                [record.graph],
+                collections=None if from_files else [record.output_run],
+                use_qbb=from_files,
+                read_caveats=None,
             )
             summary = graph.to_summary(butler, do_store_logs=False)
     except Exception as error:

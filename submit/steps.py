@@ -143,9 +143,15 @@ def submit_templates(
         return _prepare_and_submit(campaign, run, site, paths, None, say)
 
 
-def plan_diffim(campaign: Campaign, timestamp: str, templates: str | None = None) -> PlannedRun:
-    """Plan the diffim step alone."""
-    return plan_campaign(campaign, timestamp=timestamp, steps=[Step.DIFFIM], templates=templates).runs[0]
+def plan_diffim(
+    campaign: Campaign, timestamp: str, templates: str | None = None, *, again: bool = False
+) -> PlannedRun:
+    """Plan the diffim step alone; ``again`` if what is done of it shall not be run again."""
+    steps = [Step.DIFFIM]
+    plan = plan_campaign(
+        campaign, timestamp=timestamp, steps=steps, templates=templates, again=steps if again else []
+    )
+    return plan.runs[0]
 
 
 def submit_diffim(

@@ -57,7 +57,7 @@ def follow_chain(
                 say(now)
                 before = now
             time.sleep(_POLL)
-    metrics = chain.dag.with_name(f"{chain.dag.name}.metrics")
+    metrics = chain.metrics
     if not metrics.exists():
         raise SubmissionError(
             f"the chain {cluster} left the queue without an end; see {chain.dag}.dagman.out"

@@ -10,7 +10,10 @@ from typing import NoReturn
 
 import pytest
 from apcampaign.common.errors import SandboxError
+from apcampaign.sandbox.create import Sandbox, create_sandbox
 from apcampaign.sandbox.servers import CondorPool, PostgresServer
+from apcampaign.sandbox.survey import SandboxSize
+from operators import Operator, write_campaign
 
 # Minutes after which a server ends itself, should the tests be killed.
 _SAFETY_NET = 120
@@ -91,3 +94,24 @@ def public_path() -> Iterator[Path]:
     path.chmod(0o755)
     yield path
     shutil.rmtree(path)
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
+    """Both tracts of 2.2i/defaults/test-med-1 in small: two visits each, two neighbouring detectors."""
+    size = SandboxSize(tracts=(3828, 3829), visits=2, detectors=(93, 94))
+    return create_sandbox(tmp_path_factory.mktemp("dc2") / "sandbox", size)
+
+
+@pytest.fixture
+def operator(tmp_path: Path, sandbox: Sandbox) -> Operator:
+    """Somebody with a campaign on the sandbox, and a password that must not get anywhere."""
+    write_campaign(tmp_path, sandbox)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("APCAMPAIGN_")}
+    return Operator(tmp_path, {**environment, **sandbox.environment, "PGPASSWORD": "hunter2-must-not-appear"})
+
+
+@pytest.fixture
+def pool_operator(operator: Operator, condor_pool: CondorPool) -> Operator:
+    """Somebody with an HTCondor pool as well."""
+    return Operator(operator.folder, {**operator.environment, **condor_pool.environ()})

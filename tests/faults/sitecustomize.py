@@ -1,0 +1,70 @@
+"""Faults for batch jobs: on a job's PYTHONPATH, this breaks what ``faults.json`` beside it asks for.
+
+Each fault is a mapping with ``kind`` and what that needs; a file beside it counts how often it has struck.
+
+- ``die-after-store``: the process is killed right after it has written to the APDB, for one ``visit`` and
+  ``detector``, the first time.
+- ``fail``: the process ends with exit code 3 when it begins a quantum of ``label``, the first ``times`` times,
+  for one ``detector`` or ``patch`` if given.
+"""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).resolve().parent
+
+
+def strikes(fault: dict[str, Any], limit: int) -> bool:
+    """Count, and tell whether the fault shall strike once more."""
+    for number in range(limit):
+        try:
+            (FOLDER / f"{fault['name']}.{number}").touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        return True
+    return False
+
+
+def install() -> None:
+    import wrapt
+
+    faults = json.loads((FOLDER / "faults.json").read_text())
+
+    @wrapt.when_imported("lsst.dax.apdb.sql.apdbSql")
+    def _(module: Any) -> None:
+        def store(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+            result = wrapped(*args, **kwargs)
+            sources = args[2] if len(args) > 2 else kwargs["sources"]
+            for fault in faults:
+                if fault["kind"] == "die-after-store" and len(sources):
+                    key = (int(sources["visit"].iloc[0]), int(sources["detector"].iloc[0]))
+                    if key == (fault["visit"], fault["detector"]) and strikes(fault, 1):
+                        os.kill(os.getpid(), signal.SIGKILL)
+            return result
+
+        wrapt.wrap_function_wrapper(module, "ApdbSql.store", store)
+
+    @wrapt.when_imported("lsst.pipe.base.single_quantum_executor")
+    def _(module: Any) -> None:
+        def execute(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+            task_node = args[0] if args else kwargs["task_node"]
+            quantum = args[1] if len(args) > 1 else kwargs["quantum"]
+            for fault in faults:
+                if fault["kind"] == "fail" and fault["label"] == task_node.label:
+                    wanted = {
+                        key: fault[key] for key in ("visit", "detector", "patch", "tract") if key in fault
+                    }
+                    meant = all(quantum.dataId.get(key) == value for key, value in wanted.items())
+                    if meant and strikes(fault, fault["times"]):
+                        os._exit(3)
+            return wrapped(*args, **kwargs)
+
+        wrapt.wrap_function_wrapper(module, "SingleQuantumExecutor.execute", execute)
+
+
+if "run-qbb" in sys.orig_argv:
+    install()

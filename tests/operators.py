@@ -1,0 +1,119 @@
+"""Somebody who runs a campaign from a shell, for the tests of whole campaigns."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy
+import yaml
+from apcampaign.sandbox.create import Sandbox
+
+ROOT = Path(__file__).resolve().parent.parent
+COMMAND = Path(sys.executable).parent / "apcampaign"
+RUN_DEADLINE = 900  # seconds for the jobs of a run, on two busy cores
+
+
+@dataclass(frozen=True)
+class Operator:
+    """Somebody who runs a campaign from a shell."""
+
+    folder: Path
+    environment: Mapping[str, str]
+
+    def run(self, *words: str, seconds: float = 120, good: bool = True) -> str:
+        done = subprocess.run(
+            list(words),
+            cwd=self.folder,
+            env=dict(self.environment),
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+        said = f"{done.stdout}\n{done.stderr}"
+        assert (done.returncode == 0) == good, f"{' '.join(words)} ended with {done.returncode}:\n{said}"
+        return said if not good else done.stdout
+
+    def apcampaign(self, *words: str, **arguments: Any) -> str:
+        return self.run(str(COMMAND), *words, **arguments)
+
+    def make(self, target: str, *variables: str, **arguments: Any) -> str:
+        campaign = [f"CAMPAIGN={self.folder / 'campaign.yaml'}", f"RUNS={self.folder / 'runs'}"]
+        words = ["make", "-C", str(ROOT), target, f"APCAMPAIGN={COMMAND}", *campaign, *variables]
+        return self.run(*words, **arguments)
+
+    def summary(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads(self.apcampaign("summary", "--json"))
+        return content
+
+    def wait_for_chain(self) -> int:
+        """Wait until the newest chain has ended, and give its exit code."""
+        chain = sorted(self.folder.glob("runs/*/chain/*"))[-1]
+        deadline = time.monotonic() + RUN_DEADLINE
+        while not (chain / "chain.dag.metrics").exists():
+            if time.monotonic() > deadline:
+                said = (chain / "chain.dag.dagman.out").read_text()[-3000:]
+                raise AssertionError(f"{chain} has not ended after {RUN_DEADLINE} s:\n{said}")
+            time.sleep(2)
+        code: int = json.loads((chain / "chain.dag.metrics").read_text())["exitcode"]
+        return code
+
+    def wait_for_state(self, step: str) -> int:
+        """Wait until a run has ended, and give what `bps status` exits with: 0 for SUCCEEDED."""
+        (submit,) = self.folder.glob(f"runs/*/{step}/*/submit")
+        deadline = time.monotonic() + RUN_DEADLINE
+        while time.monotonic() < deadline:
+            words = [str(COMMAND.with_name("bps")), "status", "--id", str(submit)]
+            code = subprocess.run(
+                words, env=dict(self.environment), capture_output=True, timeout=60, check=False
+            ).returncode
+            if code not in (10, 12, 13, 14, 15):  # not yet begun, or going on
+                return code
+            time.sleep(2)
+        raise AssertionError(f"{step} has not ended after {RUN_DEADLINE} s")
+
+
+def write_campaign(folder: Path, sandbox: Sandbox, **changes: object) -> None:
+    content = {**sandbox.campaign(), "site": "local", **changes}
+    (folder / "campaign.yaml").write_text(yaml.safe_dump(content))
+
+
+def assert_complete(operator: Operator, url: str) -> dict[str, int]:
+    """See that every quantum of both runs is done and that the APDB holds what Butler says."""
+    from lsst.daf.butler import Butler
+
+    summary = operator.summary()
+    assert summary["good"]
+    templates, diffim = summary["steps"]
+    assert templates["quanta"]["assembleTemplateCoadd"]["successful"] == templates["products"] > 0
+    assert diffim["quanta"]["associateApdb"]["successful"] == diffim["products"] > 0
+    # What the first run has calibrated is not calibrated again.
+    assert not {"isr", "calibrateImage"} & set(diffim["quanta"])
+    (config,) = operator.folder.glob("runs/*/apdb_config.yaml")
+    namespace = yaml.safe_load(config.read_text())["namespace"]
+    with sqlalchemy.create_engine(url.replace("postgresql:", "postgresql+psycopg2:")).connect() as connection:
+        rows = dict(
+            connection.execute(
+                sqlalchemy.text(f'SELECT visit, count(*) FROM "{namespace}"."DiaSource" GROUP BY visit')  # noqa: S608
+            ).all()
+        )
+    repo = yaml.safe_load((operator.folder / "campaign.yaml").read_text())["butler"]
+    expected: dict[int, int] = {}
+    with Butler.from_config(repo) as butler:
+        for ref in butler.query_datasets("dia_source_apdb", collections=diffim["output_run"]):
+            visit = int(ref.dataId["visit"])
+            expected[visit] = expected.get(visit, 0) + len(butler.get(ref))
+    assert {visit: count for visit, count in expected.items() if count} == rows
+    assert sum(rows.values()) > 0
+    assert not grep("hunter2", operator.folder)
+    return {label: count["expected"] for label, count in diffim["quanta"].items()}
+
+
+def grep(text: str, folder: Path) -> list[Path]:
+    found = subprocess.run(["grep", "-rl", text, str(folder)], capture_output=True, text=True, check=False)
+    return [Path(line) for line in found.stdout.splitlines()]
