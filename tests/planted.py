@@ -134,6 +134,7 @@ FILES = (
         "misplaced-key",
         "site",
     ),
+    FileMistake("a misspelt site", "computeSite: local", "computeSite: locl", "misspelt-site", "locl"),
     FileMistake(
         "computeSite without a value", "computeSite: local", "computeSite:", "empty-value", "computeSite"
     ),

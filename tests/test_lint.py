@@ -1,6 +1,8 @@
 """The linter: it finds every planted mistake, and nothing in a correct file."""
 
+import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -139,6 +141,21 @@ def test_known_words_come_from_the_installed_bps() -> None:
     assert vocabulary.known_in("ordering") >= {"labels", "implementation", "blocking", "ordering_type"}
     assert list(vocabulary.code.refused) == ["outCollection"]
     assert {"timestamp", "uniqProcName", "qgraphNodeId"} <= vocabulary.settings | vocabulary.code.filled_in
+
+
+def test_every_rule_is_documented() -> None:
+    used = set()
+    for folder in ("bps/lint", "submit/preflight"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if not isinstance(node, ast.Call):
+                    continue
+                name = ast.unparse(node.func).rpartition(".")[2]
+                rules = [keyword.value for keyword in node.keywords if keyword.arg == "rule"]
+                rules += node.args[1:2] if name in ("finding", "problem") else []
+                used |= {rule.value for rule in rules if isinstance(rule, ast.Constant)}
+    text = (ROOT / "docs" / "lint.md").read_text().split("## The rules", 1)[1].split("\n## ", 1)[0]
+    assert set(re.findall(r"^\| `([a-z-]+)`", text, flags=re.MULTILINE)) == used
 
 
 def test_linting_imports_neither_bps_nor_butler(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from .subject import Subject, problem
 _STRING = re.compile(r"'[^']*'")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _RAW = ("instrument", "exposure", "visit", "detector")
+#: More rows would take minutes.
+_MOST_ROWS = 1_000_000
 _COUNTED = ("visit", "exposure", "detector", "physical_filter", "band", "tract", "patch")
 
 
@@ -105,7 +107,7 @@ def check_query(butler: Any, subject: Subject, graph: Any) -> Iterator[Finding]:
         }
         if name not in implied and not (name in ("visit", "exposure") and {"visit", "exposure"} & used):
             yield problem(
-                Severity.WARNING,
+                Severity.INFO,
                 "query-needless",
                 f"the data query constrains {name!r}, which no task of the pipeline has",
                 "the graph takes longer to build, and the join may leave out what is wanted",
@@ -131,7 +133,7 @@ def select(butler: Any, subject: Subject, graph: Any) -> tuple[Selection | None,
     collections = [name for name in subject.inputs if name not in subject.planned]
     key = f"{subject.name}: where"
     try:
-        rows = _rows(butler, collections, subject.query, wanted)
+        rows = _rows(butler, collections, subject.query, wanted, limit=_MOST_ROWS + 1)
     except Exception as error:
         first = str(error).splitlines()[0] if str(error) else ""
         return None, [
@@ -144,9 +146,22 @@ def select(butler: Any, subject: Subject, graph: Any) -> tuple[Selection | None,
                 key=key,
             )
         ]
+    findings = []
+    if len(rows) > _MOST_ROWS:
+        findings.append(
+            problem(
+                Severity.INFO,
+                "large",
+                f"the data query selects more than {_MOST_ROWS:,} combinations of raws and patches",
+                "what is beyond them is not counted and not checked",
+                "check a part of the campaign too, such as one tract",
+                key=key,
+            )
+        )
+        del rows[_MOST_ROWS:]
     if not rows:
         return None, [_explain_empty(butler, collections, subject, wanted, key)]
-    return Selection(names=_columns(wanted), rows=rows), []
+    return Selection(names=_columns(wanted), rows=rows), findings
 
 
 def estimate_quanta(selection: Selection, graph: Any) -> list[Estimate]:

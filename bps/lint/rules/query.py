@@ -57,7 +57,7 @@ def check_query(view: View) -> Iterator[Finding]:
         if name.casefold() in _KEYWORDS or (not rest and (first in dimensions or first in fields)):
             continue
         if rest and first in dimensions:
-            if rest in dimensions[first] or rest.split(".")[0] in _TIMESPAN:
+            if rest in dimensions[first] or rest in dimensions or rest.split(".")[0] in _TIMESPAN:
                 continue
             near, known = close_words(rest, dimensions[first]), sorted(dimensions[first])
             near = [f"{first}.{word}" for word in near]

@@ -2,6 +2,7 @@
 
 __all__ = ["check_tasks"]
 
+import difflib
 from collections.abc import Iterator
 
 from ..findings import Finding, Severity
@@ -9,6 +10,7 @@ from ..tree import Item, Section
 from ..view import View
 from ..vocabulary import close_words
 
+_CLUSTERING = "dimension_clustering"
 _DEFAULT_CLUSTERING = "single_quantum_clustering"
 _SPECIAL = ("pipetaskInit", "finalJob", "buildQuantumGraph", "preparePayloadWorkflow", "customJob")
 
@@ -17,10 +19,11 @@ def check_tasks(view: View) -> Iterator[Finding]:
     """Compare the sections ``pipetask``, ``cluster`` and ``ordering`` with each other and with the pipeline."""
     clusters = view.root.section("cluster")
     where: dict[str, Item] = {}
-    for cluster in clusters:
+    algorithm = view.text("clusterAlgorithm")
+    ours = algorithm.endswith((_DEFAULT_CLUSTERING, _CLUSTERING))  # another one has keys of its own
+    for cluster in clusters if ours else ():
         if isinstance(cluster.value, Section):
             yield from _check_cluster(view, cluster, cluster.value, where)
-    algorithm = view.text("clusterAlgorithm")
     if clusters.items and algorithm.endswith(_DEFAULT_CLUSTERING) and where:
         yield next(iter(clusters)).finding(
             Severity.WARNING if view.is_submission else Severity.INFO,
@@ -29,7 +32,7 @@ def check_tasks(view: View) -> Iterator[Finding]:
             "the section 'cluster' never applies",
             "write clusterAlgorithm: lsst.ctrl.bps.quantum_clustering_funcs.dimension_clustering",
         )
-    yield from _check_ordering(view, where if "dimension_clustering" in algorithm else {})
+    yield from _check_ordering(view, where if algorithm.endswith(_CLUSTERING) else {})
     for item in view.root.section("pipetask"):
         if item.key not in _SPECIAL:
             yield from _check_label(view, item, item.key)
@@ -180,12 +183,12 @@ def _check_label(view: View, item: Item, label: str) -> Iterator[Finding]:
     labels = view.labels
     if labels is None or label in labels.tasks or item.place.file != str(view.file):
         return
-    near = close_words(label, labels.tasks)
+    near = difflib.get_close_matches(label, labels.tasks, n=3, cutoff=0.6)
     section = item.path[0]
     yield item.finding(
         Severity.WARNING,
         "no-label",
         f"the pipeline {labels.file.name} has no task {label!r}",
         f"what {section!r} says about it never applies; BPS does not tell",
-        f"write {near[0]!r}" if near else f"name one of {', '.join(sorted(labels.tasks))}",
+        f"write {' or '.join(map(repr, near))}" if near else f"see the labels in {labels.file}, or remove it",
     )

@@ -10,7 +10,7 @@ from ..findings import Finding, Severity
 from ..installed import has_class
 from ..tree import Item, Section
 from ..view import View
-from ..vocabulary import FREE_SECTIONS
+from ..vocabulary import FREE_SECTIONS, close_words
 
 _UNIT = re.compile(r"\s*([\d.]+)\s*([KMGT])i?B?\s*", re.IGNORECASE)
 _MIB = {"K": 1 / 1024, "M": 1, "G": 1024, "T": 1024**2}
@@ -32,6 +32,7 @@ def check_values(view: View) -> Iterator[Finding]:
         else:
             yield from _check_type(view, item)
     yield from _check_payload(view)
+    yield from _check_site(view)
 
 
 def _check_type(view: View, item: Item) -> Iterator[Finding]:
@@ -163,6 +164,22 @@ def _check_class(view: View, item: Item) -> Iterator[Finding]:
         "BPS ends with a traceback when it imports it",
         f"write {near}" if near else "correct the name",
     )
+
+
+def _check_site(view: View) -> Iterator[Finding]:
+    """Report a site whose name is spelt nearly as one that has settings."""
+    item = view.top("computeSite")
+    sites = view.root.section("site").items
+    if item is None or not isinstance(item.value, str) or item.value in sites or view.is_open(item.value):
+        return
+    if near := close_words(item.value, sites):
+        yield item.finding(
+            Severity.ERROR,
+            "misspelt-site",
+            f"'computeSite' is {item.value!r}, but the section 'site' has {near[0]!r}",
+            f"nothing under 'site.{near[0]}' applies",
+            f"write computeSite: {near[0]}",
+        )
 
 
 def _check_payload(view: View) -> Iterator[Finding]:
