@@ -113,7 +113,7 @@ def check_campaign(
     findings += check_environment(subjects, environment)
     findings += check_versions(subjects)
     folders = {"the runs": paths.folder}
-    if "://" not in campaign.butler:
+    if Path(campaign.butler).exists():  # else it is an alias, or elsewhere
         folders["the outputs"] = Path(campaign.butler)
     findings += check_disks(folders)
     if Step.DIFFIM in steps:

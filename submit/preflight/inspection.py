@@ -143,7 +143,8 @@ def _node(butler: Any, name: str) -> CollectionNode:
 def _coverage(
     butler: Any, campaign: Campaign, inputs: Sequence[str], outputs: Sequence[str]
 ) -> list[Coverage]:
-    if not inputs or campaign.instrument not in _records(butler, "instrument"):
+    known = {*_records(butler, "instrument"), *_records(butler, "skymap")}
+    if not inputs or not {campaign.instrument, campaign.skymap} <= known:
         return []
     names = ("instrument", "exposure", "visit", "detector", "skymap", "tract", "patch")
     raws: dict[tuple[int, str], set[tuple[int, int]]] = defaultdict(set)

@@ -145,7 +145,7 @@ def _unknown(view: View, item: Item, inside: str | None) -> Iterator[Finding]:
             Severity.WARNING,
             "unknown-key",
             f"there is no section {item.key!r}",
-            _IGNORED,
+            f"at most it holds for jobs with the label {item.key!r}, not for a task that is in a cluster",
             f"if {item.key!r} is a task, move it under 'pipetask'; else remove it",
         )
     else:
