@@ -18,7 +18,7 @@ What follows from these with certainty is told, and nothing else.
 
 __all__ = ["AssociationTimes", "stored_associations"]
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import Executable, func, select, true
@@ -45,13 +45,14 @@ class AssociationTimes:
         self._connection = connection
         self._tables = tables
         self._known: dict[VisitDetector, Association] = {}
+        self._owners: dict[float, VisitDetector] = {}
         # Which of the unknown ones have been looked at for lone objects, in vain.
         self._crowded: set[VisitDetector] = set()
         self._candidates: dict[VisitDetector, list[float]] = {}
 
     def read_all(self, keys: Iterable[VisitDetector]) -> dict[VisitDetector, Association]:
         """Return the times of many, most of them found with one pass over the tables."""
-        self._known.update(self._by_lone_objects(None))
+        self._learn(self._by_lone_objects(None))
         keys = list(keys)
         self._crowded.update(key for key in keys if key not in self._known)
         return {key: self.of(key) for key in keys}
@@ -59,7 +60,7 @@ class AssociationTimes:
     def of(self, key: VisitDetector) -> Association:
         """Return the time of one."""
         if not self._has_lone_objects(key):
-            self._known.update(self._by_exclusion(key))
+            self._learn(self._by_exclusion(key))
         return self._known[key]
 
     def objects_of(self, key: VisitDetector) -> FromClause:
@@ -72,6 +73,10 @@ class AssociationTimes:
             .subquery()
         )
 
+    def _learn(self, found: Mapping[VisitDetector, Association]) -> None:
+        self._known.update(found)
+        self._owners.update({each.time: key for key, each in found.items() if each.time is not None})
+
     def _run(self, query: Executable) -> Result[*tuple[Any, ...]]:
         # Small answers, many of them: a cursor for each would cost more than it saves.
         return self._connection.execute(query, execution_options={"stream_results": False})
@@ -79,7 +84,7 @@ class AssociationTimes:
     def _has_lone_objects(self, key: VisitDetector) -> bool:
         """Tell whether the time is known, after looking for lone objects if that has not been done."""
         if key not in self._known and key not in self._crowded:
-            self._known.update(self._by_lone_objects(key))
+            self._learn(self._by_lone_objects(key))
             self._crowded.add(key)
         return key in self._known
 
@@ -161,8 +166,7 @@ class AssociationTimes:
         """Return the times at which objects of an image were written, and which are not known to be another's."""
         if key not in self._candidates:
             self._candidates[key] = self._possible_times(key)
-        taken = {each.time for other, each in self._known.items() if other != key and not each.ambiguous}
-        return [time for time in self._candidates[key] if time not in taken]
+        return [time for time in self._candidates[key] if self._owners.get(time, key) == key]
 
     def _possible_times(self, key: VisitDetector) -> list[float]:
         """Return the times at which versions were written of objects of an image, and of no others."""
