@@ -11,6 +11,9 @@ import yaml
 
 from .includes import UNSET, expand
 
+#: The one in C is ten times as fast, where it is there.
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 
 @dataclass(frozen=True)
 class PipelineLabels:
@@ -52,7 +55,7 @@ def read_labels(path: Path, environment: Mapping[str, str], depth: int = 0) -> P
         `None` if a part cannot be read here, so that nothing can be said about what the pipeline lacks.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - it is a safe one
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return None
     if not isinstance(content, dict) or depth > 20:

@@ -73,7 +73,9 @@ class View:
     @functools.cached_property
     def words_known(self) -> bool:
         """Whether the words of the WMS plugin are known, so that others can be called unknown."""
-        return self.vocabulary.knows_plugin(self.wms)
+        # A part of a file that names no plugin may be for any.
+        named = "wmsServiceClass" in self.root or len(self.missing) <= 1
+        return named and self.vocabulary.knows_plugin(self.wms)
 
     @functools.cached_property
     def missing(self) -> list[str]:
