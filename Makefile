@@ -1,7 +1,7 @@
 # The one entry: `make demo`, `make test`, and the words of an operator (`make help`).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help dev demo configs apdb-init submit submit-templates submit-diffim summary \
+.PHONY: help dev demo configs check apdb-init submit submit-templates submit-diffim resume cancel runs summary \
 	lint types format test test-fast wheel-test clean
 
 VENV ?= .venv
@@ -45,6 +45,9 @@ demo: dev ## run a whole small campaign on this machine (about ten minutes)
 configs: $(READY) ## write the pair of BPS configs into configs/
 	$(APCAMPAIGN) generate
 
+check: $(READY) ## check the whole campaign, changing nothing
+	$(APCAMPAIGN) check
+
 apdb-init: export APCAMPAIGN_DB := $(or $(DB),$(APCAMPAIGN_DB))
 apdb-init: $(READY) ## make an empty APDB: make apdb-init DB=postgresql://user@host/database
 	$(APCAMPAIGN) apdb init
@@ -57,6 +60,15 @@ submit-templates: $(READY) ## submit the first step: make submit-templates TRACT
 
 submit-diffim: $(READY) ## submit the second step on the first one's templates
 	$(APCAMPAIGN) submit diffim
+
+resume: $(READY) ## continue after a failure
+	$(APCAMPAIGN) resume
+
+cancel: $(READY) ## end what is going on
+	$(APCAMPAIGN) cancel
+
+runs: $(READY) ## list the runs
+	$(APCAMPAIGN) runs
 
 summary: $(READY) ## say what came of it
 	$(APCAMPAIGN) summary

@@ -3,6 +3,7 @@
 __all__ = ["command"]
 
 import os
+import signal
 import sys
 import time
 from contextlib import ExitStack
@@ -38,6 +39,8 @@ def command(folder: Path, site: str | None, cpus: int, default_settings: bool) -
     """
     begin = time.monotonic()
     folder = folder.resolve()
+    # Asked to end, it leaves the block below, and so takes its servers with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with ExitStack() as servers:
         site = site or _start_htcondor(servers, folder, cpus, default_settings)
         good = _run_campaign(servers, folder, site)

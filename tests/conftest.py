@@ -13,7 +13,7 @@ from apcampaign.common.errors import SandboxError
 from apcampaign.sandbox.create import Sandbox, create_sandbox
 from apcampaign.sandbox.servers import CondorPool, PostgresServer
 from apcampaign.sandbox.survey import SandboxSize
-from operators import Operator, write_campaign
+from operators import Operator, make_operator
 
 # Minutes after which a server ends itself, should the tests be killed.
 _SAFETY_NET = 120
@@ -50,8 +50,8 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgr
 
 @pytest.fixture(scope="session")
 def condor_pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CondorPool]:
-    """A pool of 16 slots that turns around fast; its software stays in the user's cache for the next time."""
-    pool = CondorPool(tmp_path_factory.mktemp("condor") / "state", time_to_live=_SAFETY_NET)
+    """A pool that turns around fast; its software stays in the user's cache for the next time."""
+    pool = CondorPool(tmp_path_factory.mktemp("condor") / "state", cpus=4, time_to_live=_SAFETY_NET)
     try:
         pool.start()
     except SandboxError as reason:
@@ -106,12 +106,27 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
 @pytest.fixture
 def operator(tmp_path: Path, sandbox: Sandbox) -> Operator:
     """Somebody with a campaign on the sandbox, and a password that must not get anywhere."""
-    write_campaign(tmp_path, sandbox)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("APCAMPAIGN_")}
-    return Operator(tmp_path, {**environment, **sandbox.environment, "PGPASSWORD": "hunter2-must-not-appear"})
+    return make_operator(tmp_path, sandbox)
 
 
 @pytest.fixture
-def pool_operator(operator: Operator, condor_pool: CondorPool) -> Operator:
+def pool_operator(tmp_path: Path, sandbox: Sandbox, condor_pool: CondorPool) -> Operator:
     """Somebody with an HTCondor pool as well."""
-    return Operator(operator.folder, {**operator.environment, **condor_pool.environ()})
+    return make_operator(tmp_path, sandbox, condor_pool)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(
+    tmp_path_factory: pytest.TempPathFactory,
+    sandbox: Sandbox,
+    condor_pool: CondorPool,
+    postgres_server: PostgresServer,
+) -> tuple[Operator, str]:
+    """A campaign whose chain has run to its end without a fault, and the URL of its database."""
+    operator = make_operator(tmp_path_factory.mktemp("undisturbed"), sandbox, condor_pool)
+    postgres_server.create_database("undisturbed")
+    url = postgres_server.url("undisturbed")
+    operator.apcampaign("apdb", "init", "--db", url)
+    assert "submitted the chain" in operator.apcampaign("submit", "--tracts", "3828")
+    assert operator.wait_for_chain() == 0
+    return operator, url

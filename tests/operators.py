@@ -1,6 +1,8 @@
 """Somebody who runs a campaign from a shell, for the tests of whole campaigns."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 import time
@@ -12,9 +14,11 @@ from typing import Any
 import sqlalchemy
 import yaml
 from apcampaign.sandbox.create import Sandbox
+from apcampaign.sandbox.servers import CondorPool
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = Path(sys.executable).parent / "apcampaign"
+_WHEN = re.compile("validity|timeProcessed|timeWithdrawn|time_processed|time_withdrawn")
 RUN_DEADLINE = 900  # seconds for the jobs of a run, on two busy cores
 
 
@@ -78,6 +82,14 @@ class Operator:
         raise AssertionError(f"{step} has not ended after {RUN_DEADLINE} s")
 
 
+def make_operator(folder: Path, sandbox: Sandbox, pool: CondorPool | None = None) -> Operator:
+    """Give somebody a campaign, a shell, and a password that must not get anywhere."""
+    write_campaign(folder, sandbox)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("APCAMPAIGN_")}
+    environment |= {**sandbox.environment, "PGPASSWORD": "hunter2-must-not-appear"}
+    return Operator(folder, environment | (dict(pool.environ()) if pool else {}))
+
+
 def write_campaign(folder: Path, sandbox: Sandbox, **changes: object) -> None:
     content = {**sandbox.campaign(), "site": "local", **changes}
     (folder / "campaign.yaml").write_text(yaml.safe_dump(content))
@@ -117,3 +129,18 @@ def assert_complete(operator: Operator, url: str) -> dict[str, int]:
 def grep(text: str, folder: Path) -> list[Path]:
     found = subprocess.run(["grep", "-rl", text, str(folder)], capture_output=True, text=True, check=False)
     return [Path(line) for line in found.stdout.splitlines()]
+
+
+def read_apdb(operator: Operator, url: str) -> dict[str, list[str]]:
+    """Read all rows of a campaign's APDB, sorted, but for when each was written."""
+    (config,) = operator.folder.glob("runs/*/apdb_config.yaml")
+    metadata = sqlalchemy.MetaData(schema=yaml.safe_load(config.read_text())["namespace"])
+    engine = sqlalchemy.create_engine(url.replace("postgresql:", "postgresql+psycopg2:"))
+    metadata.reflect(engine, resolve_fks=False)
+    content = {}
+    with engine.connect() as connection:
+        for table in metadata.tables.values():
+            if table.name != "metadata":
+                columns = [column for column in table.columns if not _WHEN.search(column.name)]
+                content[table.name] = sorted(map(repr, connection.execute(sqlalchemy.select(*columns))))
+    return content

@@ -106,7 +106,7 @@ def test_it_advertises_what_was_asked_for(condor_pool: CondorPool) -> None:
         "-constraint",
         "PartitionableSlot",
     ]
-    assert condor_pool.run(question, seconds=30).split() == ["16", "65536"]
+    assert condor_pool.run(question, seconds=30).split() == ["4", "65536"]
 
 
 def test_the_python_bindings_see_the_same_queue(condor_pool: CondorPool, tmp_path: Path) -> None:

@@ -51,5 +51,7 @@ def test_make_targets_that_the_documents_name_exist():
 
 def test_commands_that_the_documents_name_exist():
     for document in DOCUMENTS:
-        for command in re.findall(r"(?:^|`)apcampaign ([a-z][a-z-]+)", document.read_text(), flags=re.MULTILINE):
+        for command in re.findall(
+            r"(?:^|`)apcampaign ([a-z][a-z-]+)", document.read_text(), flags=re.MULTILINE
+        ):
             assert command in COMMANDS, f"{document.name}: apcampaign {command}"

@@ -10,17 +10,13 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.htcondor
 @pytest.mark.postgres
-def test_both_steps_chained_inside_htcondor(pool_operator, postgres_url, condor_pool):
-    operator = pool_operator
-    operator.apcampaign("apdb", "init", "--db", postgres_url)
-    said = operator.apcampaign("submit", "--tracts", "3828")
-    assert "submitted the chain" in said
-    assert operator.wait_for_chain() == 0
+def test_both_steps_chained_inside_htcondor(undisturbed, condor_pool):
+    operator, url = undisturbed
     (chain,) = operator.folder.glob("runs/*/chain/*")
     assert json.loads((chain / "summary.json").read_text())["good"]
     assert "all 9 (patch, band)" in (chain / "gate.out").read_text()
     assert operator.wait_for_state("templates") == operator.wait_for_state("diffim") == 0
-    assert_complete(operator, postgres_url)
+    assert_complete(operator, url)
     # Associations of the two visits, whose sky overlaps, are ordered by plain edges.
     (dag,) = operator.folder.glob("runs/*/diffim/*/submit/*.dag")
     first, second = sorted(
