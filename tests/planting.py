@@ -94,7 +94,7 @@ def _run(ground: Ground, what: str, text: str = "") -> str:
 def _make_oddities(ground: Ground) -> None:
     from apcampaign.apdb import ApdbTarget, init_apdb, plan_init
     from astropy.time import Time
-    from lsst.daf.butler import Butler, CollectionType, Timespan
+    from lsst.daf.butler import Butler, CollectionType, DatasetType, Timespan
 
     with Butler.from_config(str(ground.sandbox.butler), writeable=True) as butler:
         collections = butler.collections
@@ -106,6 +106,16 @@ def _make_oddities(ground: Ground) -> None:
         collections.register("mistakes/refcat-elsewhere")
         shard = butler.query_datasets("cal_ref_cat_2_2", "refcats", limit=1)[0]
         butler.put(butler.get(shard), "cal_ref_cat_2_2", htm7=140_000, run="mistakes/refcat-elsewhere")
+        names = ("skymap", "tract", "patch", "band")
+        butler.registry.registerDatasetType(
+            DatasetType("template_coadd", names, "ExposureF", universe=butler.dimensions)
+        )
+        visit = butler.query_dimension_records("visit", instrument="LSSTCam-imSim")[0].id
+        overlaps = butler.query_data_ids(["patch"], instrument="LSSTCam-imSim", visit=visit, skymap="DC2")
+        collections.register("mistakes/one-template")
+        image = butler.get(butler.query_datasets("bias", "2.2i/calib/gen", limit=1)[0])
+        data_id = {**overlaps[0].required, "band": "r"}
+        butler.put(image, "template_coadd", data_id, run="mistakes/one-template")
         collections.register("mistakes/run/templates")
         collections.register("mistakes/stale/templates", CollectionType.CHAINED)
         collections.redefine_chain("mistakes/stale/templates", ["2.2i/raw/all", "refcats"])

@@ -102,6 +102,14 @@ def test_the_command_exits_by_the_worst_finding_and_tells_the_quanta(ground: Gro
     assert "[no-collection]" in bad.stdout
 
 
+def test_templates_that_are_missing_are_told_when_no_run_will_make_them(ground: Ground) -> None:
+    words = ["check", "--step", "diffim", "--templates", "mistakes/one-template", "--json"]
+    told = call(ground, None, *words)
+    (finding,) = yaml.safe_load(told.stdout)["findings"]
+    assert (finding["rule"], finding["severity"]) == ("no-templates", "error")
+    assert "8 of 9" in finding["what"]
+
+
 def test_inspect_tells_collections_and_coverage(ground: Ground) -> None:
     told = call(ground, None, "inspect", "--json")
     content = yaml.safe_load(told.stdout)

@@ -8,7 +8,8 @@ its slots). Each yields findings; nothing stops at the first one. `check_file` d
 submit file; `inspect_repository` tells what is there for a campaign.
 """
 
-from .check import Preflight, check_campaign, check_file
+from .check import Preflight, check_campaign
+from .files import check_file
 from .inspection import Inspection, inspect_repository
 from .selection import Estimate, Selection
 

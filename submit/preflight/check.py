@@ -1,27 +1,23 @@
 """The whole preflight: every subject in turn, all findings at once."""
 
-__all__ = ["Preflight", "check_campaign", "check_file"]
+__all__ = ["Preflight", "check_campaign"]
 
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ...bps import Campaign, PlannedRun, Site, Step, build_config, dump_config, make_timestamp, plan_campaign
 from ...bps.lint import Finding, Severity, lint_file
-from ...bps.lint.includes import expand, read_with_includes
-from ...bps.lint.tree import plain
 from ...common.errors import ApcampaignError
+from ..gate import check_templates
 from ..paths import CampaignPaths
+from .data import check_data, gather, worst_first
 from .database import check_database
-from .inputs import check_inputs
-from .pipelines import check_agreement, load_graph
-from .repository import check_collections, check_writable, open_repository
-from .selection import Estimate, Selection, check_query, estimate_quanta, select
+from .selection import Estimate
 from .subject import Subject, problem
 from .surroundings import check_disks, check_environment, check_versions
 from .workers import check_workers
@@ -119,70 +115,33 @@ def check_campaign(
     if Step.DIFFIM in steps:
         findings += check_database(campaign, paths)
     findings += check_workers(site, subjects)
-    selections, estimates, more = _check_data(subjects)
+    selections, estimates, more = check_data(subjects)
     findings += more
+    for run in plan.runs:
+        there = run.inputs[0] not in made and not any(finding.rule == "no-input" for finding in findings)
+        if run.step is Step.DIFFIM and str(run.step) in selections and there:
+            findings += gather(_check_templates, campaign, run)
     return Preflight(
-        findings=tuple(_worst_first(findings)),
+        findings=tuple(worst_first(findings)),
         selections=selections,
         estimates=estimates,
         seconds=time.monotonic() - begin,
     )
 
 
-def check_file(path: Path, environment: Mapping[str, str] = os.environ) -> list[Finding]:
-    """Check anybody's submit file against the repository and the pipeline that it names. Changes nothing.
-
-    Parameters
-    ----------
-    path
-        The file.
-    environment
-        The variables of whoever submits.
-    """
-    root, _, _ = read_with_includes(path, environment)
-    config = plain(root)
-    payload = config.get("payload") or {}
-    settings = {**config, **(payload if isinstance(payload, dict) else {})}
-
-    def text(key: str, default: str = "") -> str:
-        value = settings.get(key, default)
-        return expand(str(value), environment) if value is not None else ""
-
-    needed = ("butlerConfig", "inCollection", "pipelineYaml")
-    if missing := [key for key in needed if not text(key) or "{" in text(key)]:
-        return [
-            replace(
-                problem(
-                    Severity.INFO,
-                    "incomplete",
-                    f"the repository is not asked: the file has no plain {', '.join(missing)}",
-                    "what it would process is not known",
-                    "check the file that is submitted in the end",
-                ),
-                file=str(path),
-            )
-        ]
-    subject = Subject(
-        name=path.name,
-        butler=text("butlerConfig"),
-        inputs=tuple(word.strip(" '") for word in text("inCollection").split(",")),
-        output=text("output"),
-        output_run=text("outputRun"),
-        query=text("dataQuery"),
-        pipeline=text("pipelineYaml"),
-        parameters=_parameters(text("extraQgraphOptions")),
-        config=config,
-    )
-    findings = [*check_environment([subject], environment), *check_versions([subject])]
-    findings += _check_data([subject])[2]
-    return [replace(finding, file=str(path)) for finding in _worst_first(findings)]
-
-
-def _parameters(options: str) -> dict[str, str]:
-    """Find the parameters of the pipeline in options such as ``-c parameters:name=value``."""
-    words = options.replace("=", "=").split()
-    pairs = [word.removeprefix("parameters:") for word in words if word.startswith("parameters:")]
-    return dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+def _check_templates(campaign: Campaign, run: PlannedRun) -> Iterator[Finding]:
+    """Report templates that are missing where no run before makes them."""
+    result = check_templates(campaign, run)
+    if result.missing:
+        allowed = campaign.allow_missing_templates
+        yield problem(
+            Severity.ERROR if result.missing_percent > allowed else Severity.WARNING,
+            "no-templates",
+            result.explain(),
+            "there is no difference image where there is no template",
+            f"build them, or allow that some are missing (allowMissingTemplates, now {allowed:g} %)",
+            key=f"{run.step}: inCollection",
+        )
 
 
 def _subject_of(
@@ -222,69 +181,3 @@ def _lint(run: PlannedRun, config: Mapping[str, Any], environment: Mapping[str, 
         for finding in lint_file(path, environment=environment, ignore=_NOT_OURS):
             key = f"{run.step}: {finding.key}" if finding.key else str(run.step)
             yield replace(finding, file=None, line=None, column=None, key=key)
-
-
-def _check_data(
-    subjects: list[Subject],
-) -> tuple[dict[str, dict[str, int]], dict[str, tuple[Estimate, ...]], list[Finding]]:
-    """Check everything for which the repository must be asked."""
-    selections: dict[str, dict[str, int]] = {}
-    estimates: dict[str, tuple[Estimate, ...]] = {}
-    findings: list[Finding] = []
-    if not subjects:
-        return selections, estimates, findings
-    butler, more = open_repository(subjects[0].butler)
-    findings += more
-    graphs: dict[str, Any] = {}
-    for subject in subjects:
-        graph, more = load_graph(subject, butler)
-        findings += more
-        if graph is not None:
-            graphs[subject.name] = graph
-    if {Step.TEMPLATES, Step.DIFFIM} <= graphs.keys():
-        findings += _all_of(check_agreement, graphs[Step.TEMPLATES], graphs[Step.DIFFIM])
-    if butler is None:
-        return selections, estimates, findings
-    with closing(butler):
-        findings += check_writable(subjects[0])
-        made: set[str] = set()
-        for subject in subjects:
-            collections = _all_of(check_collections, butler, subject)
-            findings += collections
-            graph = graphs.get(subject.name)
-            if graph is None:
-                continue
-            findings += _all_of(check_query, butler, subject, graph)
-            selection: Selection | None = None
-            if not any(finding.rule == "no-collection" for finding in collections):
-                selection, more = select(butler, subject, graph)
-                findings += more
-                findings += _all_of(check_inputs, butler, subject, graph, selection, frozenset(made))
-            if selection is not None:
-                selections[subject.name] = selection.counts
-                estimates[subject.name] = tuple(estimate_quanta(selection, graph))
-            made |= {name for name in graph.dataset_types if graph.producer_of(name) is not None}
-    return selections, estimates, findings
-
-
-def _all_of(check: Callable[..., Iterator[Finding]], *arguments: Any) -> list[Finding]:
-    """Gather the findings of a check of data; one that fails is a finding too, and the others go on."""
-    try:
-        return list(check(*arguments))
-    except Exception as error:
-        first = str(error).splitlines()[0] if str(error) else ""
-        what = check.__name__.removeprefix("check_").replace("_", " ")
-        return [
-            problem(
-                Severity.WARNING,
-                "unchecked",
-                f"the check of {what} could not be done: {type(error).__name__}: {first}",
-                "mistakes of that kind are not found now",
-                "mend the other findings first, then check again",
-            )
-        ]
-
-
-def _worst_first(findings: Iterable[Finding]) -> list[Finding]:
-    rank = list(Severity)
-    return sorted(dict.fromkeys(findings), key=lambda finding: rank.index(finding.severity))
