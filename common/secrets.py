@@ -5,8 +5,9 @@ __all__ = ["redact", "split_password"]
 import re
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-# The user part may itself hold escaped characters, never a bare colon, slash or at sign.
-_CREDENTIALS = re.compile(r"(?P<head>[A-Za-z][A-Za-z0-9+.-]*://[^\s:/@]*):(?P<password>[^\s/]*)@")
+# The user part may itself hold escaped characters, never a bare colon, slash or at sign; a password, anything.
+_CREDENTIALS = re.compile(r"(?P<head>[A-Za-z][A-Za-z0-9+.-]*://[^\s:/@]*):(?P<password>[^\s]*)@")
+_PARAMETER = re.compile(r"(?P<head>\bpassword=)[^&\s]+", re.IGNORECASE)
 
 
 def split_password(url: str) -> tuple[str, str | None]:
@@ -43,5 +44,5 @@ def split_password(url: str) -> tuple[str, str | None]:
 
 
 def redact(text: str) -> str:
-    """Hide the passwords of all URLs in a text, such as a foreign error message."""
-    return _CREDENTIALS.sub(r"\g<head>:***@", text)
+    """Hide the passwords of all URLs and connection strings in a text, such as a foreign error message."""
+    return _PARAMETER.sub(r"\g<head>***", _CREDENTIALS.sub(r"\g<head>:***@", text))

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 # BPS writes its whole environment into each submit directory (*.env.info.yaml), and DAGMan takes it along.
-_SECRETS = ("PGPASSWORD",)
+# The last two may be the URL of a database, password and all (see `apcampaign apdb init`).
+_SECRETS = ("PGPASSWORD", "APCAMPAIGN_DB", "DB")
 
 
 def environment_for_batch(environment: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -87,6 +87,7 @@ def make_operator(folder: Path, sandbox: Sandbox, pool: CondorPool | None = None
     write_campaign(folder, sandbox)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("APCAMPAIGN_")}
     environment |= {**sandbox.environment, "PGPASSWORD": "hunter2-must-not-appear"}
+    environment["DB"] = "postgresql://me:hunter2-must-not-appear@127.0.0.1:9/nowhere"
     return Operator(folder, environment | (dict(pool.environ()) if pool else {}))
 
 
