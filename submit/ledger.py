@@ -13,6 +13,7 @@ __all__ = [
 
 import platform
 import subprocess
+import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -25,26 +26,28 @@ from ..common.errors import SubmissionError
 from ..common.files import write_atomically
 from .paths import CampaignPaths, ChainPaths, RunPaths
 
-_PACKAGES = (
-    "apcampaign",
-    "lsst-ctrl-bps",
-    "lsst-ctrl-bps-htcondor",
-    "lsst-ctrl-bps-parsl",
-    "lsst-daf-butler",
-    "lsst-dax-apdb",
-    "lsst-pipe-base",
-    "htcondor",
-)
+# Module and distribution: in lsst_distrib the modules know their version, from PyPI the distributions do.
+_PACKAGES = {
+    "apcampaign": "apcampaign",
+    "lsst.ctrl.bps": "lsst-ctrl-bps",
+    "lsst.ctrl.bps.htcondor": "lsst-ctrl-bps-htcondor",
+    "lsst.ctrl.bps.parsl": "lsst-ctrl-bps-parsl",
+    "lsst.daf.butler": "lsst-daf-butler",
+    "lsst.dax.apdb": "lsst-dax-apdb",
+    "lsst.pipe.base": "lsst-pipe-base",
+    "htcondor2": "htcondor",
+}
 
 
 def _versions() -> dict[str, str]:
     """Read the versions of what makes and runs the jobs, and our git revision where there is one."""
     versions = {"python": platform.python_version()}
-    for package in _PACKAGES:
+    for module, distribution in _PACKAGES.items():
         try:
-            versions[package] = metadata.version(package)
+            versions[distribution] = metadata.version(distribution)
         except metadata.PackageNotFoundError:
-            continue
+            if version := getattr(sys.modules.get(module), "__version__", None):
+                versions[distribution] = str(version)
     here = Path(__file__).resolve().parent
     described = subprocess.run(
         ["git", "-C", str(here), "describe", "--always", "--dirty"],
