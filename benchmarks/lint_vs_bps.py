@@ -64,7 +64,12 @@ def bps_prepare(
         warnings = [line for line in lines if not any(word in line for word in USUAL)]
         note = f" ({shorten(warnings[-1])})" if warnings else ""
         return SILENT + note, seconds
-    telling = [line for line in text.splitlines() if re.match(r"\s*[\w.]*(Error|Exception|Exit)\b.*", line)]
+    # A usage error of a subcommand is logged, not raised.
+    telling = [
+        line
+        for line in text.splitlines()
+        if re.match(r"\s*[\w.]*(Error|Exception|Exit)\b.*", line) or "INFO: Error: " in line
+    ]
     lines = telling or text.strip().splitlines() or ["no word"]
     return f"exit {code}: `{shorten(lines[-1])}`", seconds
 

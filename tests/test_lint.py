@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from apcampaign.bps import build_config, dump_config, load_campaign, load_site, plan_campaign
 from apcampaign.bps.lint import Severity, lint_file, load_vocabulary, write_findings
+from apcampaign.bps.lint.labels import read_labels
 from apcampaign.sandbox.create import AP_PIPE_DIR
 from apcampaign.scripts.cli import command
 from click.testing import CliRunner
@@ -102,6 +103,15 @@ def test_a_part_of_a_file_need_not_be_whole(tmp_path: Path) -> None:
         tmp_path, "payload:\n  butlerConfig: main\noutput: u/{whoever}\nsetupEnv: 'source {LSST_VERSION}'\n"
     )
     assert lint_file(path, environment=ENVIRONMENT) == []
+
+
+def test_a_subset_that_lost_a_task_by_an_import_is_gone(tmp_path: Path) -> None:
+    labels = read_labels(ROOT / "pipelines" / "ApTemplate-DC2.yaml", ENVIRONMENT)
+    assert labels
+    assert sorted(labels.subsets) == ["makeTemplate", "singleFrame"]
+    assert "isr" in labels.tasks
+    assert "associateApdb" not in labels.tasks
+    assert read_labels(ROOT / "pipelines" / "ApTemplate-DC2.yaml", {}) is None
 
 
 def test_the_users_own_variables_are_no_unknown_keys(tmp_path: Path) -> None:

@@ -74,7 +74,10 @@ def read_labels(path: Path, environment: Mapping[str, str], depth: int = 0) -> P
             return None
         chosen = _choose(part, entry)
         tasks |= {label: name for label, name in part.tasks.items() if label in chosen}
-        subsets |= part.subsets
+        edits = str(entry.get("labeledSubsetModifyMode", "DROP")).upper() == "EDIT"
+        for name, labels in part.subsets.items():
+            if edits or labels <= chosen:  # else a subset is dropped that has lost a task
+                subsets[name] = labels & chosen
         parameters |= part.parameters
     for label, task in _mapping(content.get("tasks")).items():
         name = task.get("class", "") if isinstance(task, dict) else task

@@ -89,7 +89,7 @@ def _misplaced(item: Item) -> Finding:
         Severity.ERROR,
         "misplaced-key",
         f"the section {item.key!r} stands under {'.'.join(item.path[:-1])!r}",
-        "BPS looks for it at the top of the file only, so nothing in it applies",
+        "BPS looks for it at the top of the file only: nothing in it applies, or there is a traceback",
         f"move {item.key!r} to the top: no indentation before it",
     )
 

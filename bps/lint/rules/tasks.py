@@ -109,7 +109,7 @@ def _check_dimensions(view: View, settings: Section) -> Iterator[Finding]:
                     Severity.ERROR,
                     "dimension",
                     f"{name!r} in {key!r} is no dimension",
-                    "BPS ends with a KeyError after the graph is built",
+                    "BPS aborts after the graph is built",
                     f"write {near[0]!r}"
                     if near
                     else "name a dimension such as visit, detector, tract or patch",
