@@ -30,6 +30,17 @@ def test_every_room_is_typed():
     assert all((ROOT / name.split(".")[1] / "py.typed").exists() for name in listed())
 
 
+def test_every_data_file_of_a_room_is_packaged():
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    patterns = [pattern.strip() for pattern in parser["options.package_data"]["*"].split(",")]
+    packages = [ROOT.joinpath(*name.split(".")[1:]) for name in listed()]
+    files = {file for package in packages for file in package.rglob("*.yaml")}
+    shipped = {file for package in packages for pattern in patterns for file in package.glob(pattern)}
+    assert files
+    assert files <= shipped
+
+
 def test_rooms_import_only_downwards():
     """The design's one direction: scripts, submit, then bps and apdb, then pipelines, then common."""
     may_know = {
