@@ -54,7 +54,7 @@ def test_the_steps_by_hand_with_make(pool_operator, postgres_url, sandbox):
     # The APDB is not empty any more: another run into it is refused before anything is submitted.
     said = operator.make("submit-diffim", good=False)
     assert "is not empty" in said
-    assert len(list(operator.folder.glob("runs/*/diffim/*"))) == 1
+    assert len(list(operator.folder.glob("runs/*/diffim/*/run.yaml"))) == 1
 
 
 @pytest.mark.postgres
