@@ -113,21 +113,26 @@ def summarise(campaign: Campaign, paths: CampaignPaths) -> Summary:
         steps=tuple(_summarise_run(record) for record in newest),
         apdb_config=apdb_config,
         apdb_rows=dict(count_rows(apdb_config)) if apdb_config else {},
-        verification=_verify(diffim) if diffim else None,
+        verification=_verify(list_runs(paths, Step.DIFFIM)) if diffim else None,
     )
 
 
-def _verify(record: RunRecord) -> Verification | None:
-    """Compare the APDB with what Butler says was associated by all runs of this output."""
+def _verify(runs: list[RunRecord]) -> Verification | None:
+    """Compare the APDB with what Butler says was associated by the runs that filled it.
+
+    The output collection would not do: it may hold runs that filled another APDB.
+    """
     from lsst.daf.butler import Butler
 
-    if record.apdb_config is None:
+    newest = runs[-1]
+    if newest.apdb_config is None:
         return None
-    with Butler.from_config(record.butler) as butler:
-        known = bool(butler.collections.query(record.output))
-    return (
-        verify_apdb(record.apdb_config, read_expectation(record.butler, [record.output])) if known else None
-    )
+    with Butler.from_config(newest.butler) as butler:
+        known = set(butler.collections.query("*"))
+    same = [
+        run.output_run for run in runs if run.apdb_config == newest.apdb_config and run.output_run in known
+    ]
+    return verify_apdb(newest.apdb_config, read_expectation(newest.butler, same)) if same else None
 
 
 def _summarise_run(record: RunRecord) -> StepSummary:

@@ -92,7 +92,8 @@ def make_operator(folder: Path, sandbox: Sandbox, pool: CondorPool | None = None
 
 
 def write_campaign(folder: Path, sandbox: Sandbox, **changes: object) -> None:
-    content = {**sandbox.campaign(), "site": "local", **changes}
+    # A name of its own, since all share one repository.
+    content = {**sandbox.campaign(), "name": folder.name, "site": "local", **changes}
     (folder / "campaign.yaml").write_text(yaml.safe_dump(content))
 
 
