@@ -1,7 +1,8 @@
 """What raw BPS says to each planted mistake, and what `apcampaign lint` and `apcampaign check` say.
 
-``python benchmarks/lint_vs_bps.py FOLDER`` makes a sandbox in FOLDER, plants every mistake of `tests/planted.py`,
-runs ``bps prepare`` on it, then ours, and prints two tables in Markdown. Takes about twenty minutes.
+``python benchmarks/lint_vs_bps.py FOLDER [files] [campaigns]`` makes a sandbox in FOLDER, plants each mistake of
+`tests/planted.py`, runs ``bps prepare`` on it, then ours, and prints two tables in Markdown. Takes about twenty
+minutes.
 """
 
 import os
@@ -27,8 +28,9 @@ from apcampaign.bps import (  # noqa: E402
     plan_campaign,
 )
 from apcampaign.common.errors import ApcampaignError  # noqa: E402
+from apcampaign.sandbox.create import create_sandbox  # noqa: E402
 from planted import CAMPAIGNS, DIFFIM, FILES, TEMPLATES, CampaignMistake, fill_in  # noqa: E402
-from planting import Ground, check_all, make_ground  # noqa: E402
+from planting import SIZE, Ground, check_all, make_ground  # noqa: E402
 
 BIN = Path(sys.executable).parent
 #: Warnings that every preparation gives.
@@ -76,24 +78,39 @@ def bps_prepare(
 
 def shorten(line: str) -> str:
     line = (
-        re.sub(r"^\S+ \S+ (WARNING|ERROR|CRITICAL) ", "", line.strip()).replace("|", "\\|").replace("`", "'")
+        re.sub(r"^(\S+ )?lsst\.\S+ (WARNING|ERROR|CRITICAL|INFO|\(\)\(\S+\) -):? ", "", line.strip())
+        .replace("|", "\\|")
+        .replace("`", "'")
     )
-    line = re.sub(r"/[^\s'\"]*/", "…/", line)
+    line = re.sub(r"(?<![\w.])/[^\s'\"]*/", "…/", line)
     return line if len(line) <= 120 else line[:117] + "…"
 
 
 def main() -> None:
     folder = Path(sys.argv[1]).resolve()
+    parts = sys.argv[2:] or ["files", "campaigns"]
     folder.mkdir(parents=True, exist_ok=True)
-    ground = make_ground(folder)
-    make_templates(ground)
+    ground = Ground(folder, create_sandbox(folder / "dc2", SIZE))
+    if not ground.apdb("ready").exists():
+        make_ground(folder)
+        make_templates(ground)
     print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores.\n")
+    if "files" in parts:
+        show_files(ground)
+    if "campaigns" in parts:
+        show_campaigns(ground)
+
+
+def show_files(ground: Ground) -> None:
     print("## Submit files: `bps prepare` and `apcampaign lint`\n")
     print("| mistake | `bps prepare` | s | `apcampaign lint` | rule | s |\n|---|---|---|---|---|---|")
     for text, name in ((TEMPLATES, "(none: templates)"), (DIFFIM, "(none: diffim)")):
         show_file(ground, name, text, None)
     for mistake in FILES:
         show_file(ground, mistake.name, mistake.text, mistake.rule)
+
+
+def show_campaigns(ground: Ground) -> None:
     print("\n## Campaigns: `bps prepare` of the configs, and `apcampaign check`\n")
     print("| mistake | `bps prepare` | s | `apcampaign check` | rule | s |\n|---|---|---|---|---|---|")
     results = check_all(ground, list(CAMPAIGNS))
