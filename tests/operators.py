@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -18,7 +17,6 @@ from apcampaign.sandbox.servers import CondorPool
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = Path(sys.executable).parent / "apcampaign"
-_WHEN = re.compile("validity|timeProcessed|timeWithdrawn|time_processed|time_withdrawn")
 RUN_DEADLINE = 900  # seconds for the jobs of a run, on two busy cores
 
 
@@ -131,18 +129,3 @@ def assert_complete(operator: Operator, url: str) -> dict[str, int]:
 def grep(text: str, folder: Path) -> list[Path]:
     found = subprocess.run(["grep", "-rl", text, str(folder)], capture_output=True, text=True, check=False)
     return [Path(line) for line in found.stdout.splitlines()]
-
-
-def read_apdb(operator: Operator, url: str) -> dict[str, list[str]]:
-    """Read all rows of a campaign's APDB, sorted, but for when each was written."""
-    (config,) = operator.folder.glob("runs/*/apdb_config.yaml")
-    metadata = sqlalchemy.MetaData(schema=yaml.safe_load(config.read_text())["namespace"])
-    engine = sqlalchemy.create_engine(url.replace("postgresql:", "postgresql+psycopg2:"))
-    metadata.reflect(engine, resolve_fks=False)
-    content = {}
-    with engine.connect() as connection:
-        for table in metadata.tables.values():
-            if table.name != "metadata":
-                columns = [column for column in table.columns if not _WHEN.search(column.name)]
-                content[table.name] = sorted(map(repr, connection.execute(sqlalchemy.select(*columns))))
-    return content
