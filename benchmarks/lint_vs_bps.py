@@ -1,7 +1,7 @@
 """What raw BPS says to each planted mistake, and what `apcampaign lint` and `apcampaign check` say.
 
-``python benchmarks/lint_vs_bps.py FOLDER [files] [campaigns]`` makes a sandbox in FOLDER, plants each mistake of
-`tests/planted.py`, runs ``bps prepare`` on it, then ours, and prints two tables in Markdown. Takes about twenty
+``python benchmarks/lint_vs_bps.py FOLDER [files] [campaigns]`` makes a sandbox in FOLDER, plants each mistake
+of `tests/planted.py`, runs ``bps prepare`` on it, then ours, and prints two tables in Markdown. Takes about twenty
 minutes.
 """
 

@@ -74,7 +74,8 @@ def check_agreement(templates: Any, diffim: Any) -> Iterator[Finding]:
         coadds = sorted(
             name
             for name in made
-            if (node := templates.dataset_types[name]) and set(node.dimensions.required) == _PATCH
+            if set(templates.dataset_types[name].dimensions.required) == _PATCH
+            and not name.endswith(("_log", "_metadata"))
         )
         yield problem(
             Severity.ERROR,

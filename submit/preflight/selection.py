@@ -82,10 +82,11 @@ def check_query(butler: Any, subject: Subject, graph: Any) -> Iterator[Finding]:
     key = f"{subject.name}: where"
     for governor in ("instrument", "skymap"):
         if governor in used and governor not in names:
+            known = sorted(str(record.name) for record in butler.query_dimension_records(governor))
             yield problem(
-                Severity.ERROR,
+                Severity.ERROR if len(known) > 1 else Severity.INFO,
                 "query-open",
-                f"the data query does not say which {governor}",
+                f"the data query does not say which {governor}; registered: {', '.join(known)}",
                 "building the graph fails, or takes all that are registered",
                 f"add {governor}='…' to the query",
                 key=key,
