@@ -11,7 +11,6 @@ from pathlib import Path
 from apcampaign.common.errors import SandboxError
 from apcampaign.sandbox.servers.processes import run
 
-_MIRROR = "http://deb.debian.org/debian"
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 # What of the system's apt settings says how to download: proxies, retries, checks.
 _FOREIGN = re.compile(r"Acquire::(?!IndexTargets|Languages|CompressionTypes|Changelogs|cdrom|GzipIndexes)\S")
@@ -161,4 +160,8 @@ def _mirror() -> str:
     # The one that the system uses, if it is a Debian: it may be the only one within reach.
     words = ["--format", "$(REPO_URI)", "Created-By: Packages", "Label: Debian"]
     listing = run(["apt-get", "indextargets", *words], seconds=30, check=False)
-    return next(iter(listing.split()), _MIRROR)
+    if not (mirrors := listing.split()):
+        raise SandboxError(
+            "apt knows no Debian repository here; run `apt-get update` once as root, then try again"
+        )
+    return mirrors[0]
