@@ -541,6 +541,18 @@ CAMPAIGNS = (
         {"outCollection": "mistakes/stale"},
     ),
     CampaignMistake(
+        "a cluster that leaves out what is between",
+        "cluster-cycle",
+        "through detectAndMeasureDiaSource",
+        {
+            "diffim": {
+                "pipeline": "ApPipe-DC2.yaml",
+                "bps": {"cluster": {"diffim": {"pipetasks": "buildTemplate,subtractImages,filterDiaSource"}}},
+            }
+        },
+        step="diffim",
+    ),
+    CampaignMistake(
         "no HTCondor",
         "wms",
         "does not answer",
