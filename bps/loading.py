@@ -1,6 +1,6 @@
 """Reading a campaign: defaults < file < environment < flags, and sentences for what is wrong with it."""
 
-__all__ = ["ENVIRONMENT", "change_campaign", "load_campaign"]
+__all__ = ["ENVIRONMENT", "change_campaign", "dump_campaign", "load_campaign"]
 
 import difflib
 import os
@@ -96,6 +96,12 @@ def change_campaign(campaign: Campaign, changes: Iterable[str]) -> Campaign:
         settings = settings.model_copy(update={"bps": merge(settings.bps, value)})
         campaign = campaign.model_copy(update={step: settings})
     return campaign
+
+
+def dump_campaign(campaign: Campaign) -> str:
+    """Write a campaign, with everything that overrode its file, as the text of a campaign file."""
+    content = campaign.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return yaml.safe_dump(content, sort_keys=False)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -65,14 +65,14 @@ def accept_templates(folder: Path, runs: Path, code: int) -> None:
 def prepare_diffim(folder: Path, runs: Path, again: bool) -> None:
     """Build the graph of the diffim step against the new templates."""
     from ..bps import load_site
-    from ..submit.stages import prepare_run
+    from ..submit.stages import prepare_again
     from ..submit.steps import apdb_config_of, plan_diffim, tell_jobs
 
     campaign, paths, _ = _load(folder, runs)
     run = plan_diffim(campaign, folder.name, again=again)
     apdb_config = apdb_config_of(campaign, paths)
     site = load_site(campaign.site)
-    record, _ = prepare_run(campaign, run, site, paths.run(run), apdb_config=apdb_config)
+    record = prepare_again(campaign, run, site, paths.run(run), apdb_config=apdb_config)
     tell_jobs(record.jobs, record.quanta, say)
 
 

@@ -76,8 +76,11 @@ def templates(context: CampaignContext, dry_run: bool) -> None:
 @campaign_options
 @click.option("--templates", help="A collection with templates; the campaign's own by default.")
 @click.option("--wait", is_flag=True, help="Wait for the templates run to end first.")
+@click.option("--continue", "continue_apdb", is_flag=True, help="Go on filling an APDB that holds rows.")
 @_dry_run
-def diffim(context: CampaignContext, templates: str | None, wait: bool, dry_run: bool) -> None:
+def diffim(
+    context: CampaignContext, templates: str | None, wait: bool, continue_apdb: bool, dry_run: bool
+) -> None:
     """Submit the difference imaging step on the templates."""
     from ..bps import make_timestamp
     from ..submit.steps import plan_diffim, submit_diffim
@@ -92,6 +95,7 @@ def diffim(context: CampaignContext, templates: str | None, wait: bool, dry_run:
         make_timestamp(),
         templates=templates,
         wait=wait,
+        continue_apdb=continue_apdb,
         say=say,
     )
     say(f"submit directory: {record.submit_dir}")

@@ -54,8 +54,12 @@ def show(summary: "Summary") -> None:
         for name, rows in summary.apdb_rows.items():
             table.add_row(name, str(rows))
         console.print(table)
+    if summary.apdb_unchecked:
+        console.print(f"{summary.apdb_unchecked}: its rows are neither counted nor verified")
     if summary.verification:
         from .apdb_verify import show as show_verification
 
         show_verification(summary.verification)
+    if summary.templates and summary.templates.missing:
+        console.print(f"{summary.templates.explain()}; the campaign allows {summary.allowed:g} %")
     console.print(f"campaign {summary.campaign}: " + ("complete" if summary.good else "NOT complete"))

@@ -2,7 +2,6 @@
 
 __all__ = ["run_in_foreground", "submit_both"]
 
-from ..apdb import check_ready
 from ..bps import Campaign, Site, Step, plan_campaign
 from ..common.errors import SubmissionError
 from .chain import submit_chain, write_chain
@@ -12,10 +11,11 @@ from .paths import CampaignPaths, ChainPaths
 from .stages import prepare_run
 from .steps import (
     Say,
-    apdb_config_of,
+    check_apdb,
     refuse_if_going_on,
     submit_diffim,
     submit_templates,
+    tell_existing,
     tell_jobs,
     wait_for,
 )
@@ -46,9 +46,10 @@ def submit_both(
     with submission_lock(paths.step(Step.TEMPLATES)), submission_lock(paths.step(Step.DIFFIM)):
         for step in Step:
             refuse_if_going_on(paths, step)
-        check_ready(apdb_config_of(campaign, paths), instrument=campaign.instrument)
+        check_apdb(campaign, paths, say)
         plan = plan_campaign(campaign, timestamp=timestamp)
         templates = plan.runs[0]
+        tell_existing(campaign, templates, say)
         say(f"preparing {templates.output_run}")
         record, _ = prepare_run(campaign, templates, site, paths.run(templates))
         tell_jobs(record.jobs, record.quanta, say)
@@ -70,6 +71,6 @@ def run_in_foreground(
     ApdbError
         If the APDB is not there, not empty, or not of this instrument.
     """
-    check_ready(apdb_config_of(campaign, paths), instrument=campaign.instrument)
+    check_apdb(campaign, paths, say)
     submit_templates(campaign, site, paths, timestamp, say)
     wait_for(submit_diffim(campaign, site, paths, timestamp, wait=True, say=say), say)

@@ -9,9 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ..bps import Campaign, Plan, Step
+from ..bps.loading import dump_campaign
 from ..common.errors import SubmissionError
 from ..common.files import write_atomically
 from .paths import CampaignPaths, ChainPaths
@@ -41,12 +40,11 @@ def write_chain(campaign: Campaign, plan: Plan, paths: CampaignPaths) -> ChainPa
     by_step = {run.step: run for run in plan.runs}
     diffim = by_step[Step.DIFFIM]
     chain = paths.chain(diffim.timestamp)
-    frozen = campaign.model_dump(mode="json", by_alias=True, exclude_none=True)
-    write_atomically(chain.campaign, yaml.safe_dump(frozen, sort_keys=False))
+    write_atomically(chain.campaign, dump_campaign(campaign))
+    again = ["--again"] if diffim.output in diffim.skip_existing else []
     for node in NODES:
-        write_atomically(
-            chain.node(node, "sub"), _submit_description(chain, node, _command(chain, node, paths))
-        )
+        words = _command(chain, node, paths) + (again if node == "prepare-diffim" else [])
+        write_atomically(chain.node(node, "sub"), _submit_description(chain, node, words))
     lines = [f"# Campaign {campaign.name}: templates, then difference imaging against them."]
     if templates := by_step.get(Step.TEMPLATES):
         lines.append(_subdag("templates", paths.run(templates).dag(templates.output_run)))

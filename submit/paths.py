@@ -31,6 +31,11 @@ class RunPaths:
         return self.folder / "bps.yaml"
 
     @property
+    def campaign(self) -> Path:
+        """The campaign as it was when the run was prepared, with everything that overrode its file."""
+        return self.folder / "campaign.yaml"
+
+    @property
     def prepare_log(self) -> Path:
         """What BPS said while it prepared the run."""
         return self.folder / "prepare.log"
@@ -85,6 +90,10 @@ class ChainPaths:
     def metrics(self) -> Path:
         """What DAGMan leaves when it has ended: its exit code and numbers of nodes."""
         return self.folder / "chain.dag.metrics"
+
+    def has_rescue(self) -> bool:
+        """Whether DAGMan left where it ended, to go on from there."""
+        return any(self.folder.glob(f"{self.dag.name}.rescue*"))
 
     @property
     def summary(self) -> Path:

@@ -1,20 +1,22 @@
 """BPS's own stages, one run at a time: prepare it, submit it, ask how it stands."""
 
-__all__ = ["prepare_run", "run_state", "submit_run"]
+__all__ = ["prepare_again", "prepare_run", "run_state", "submit_run", "uses_htcondor"]
 
 import contextlib
 import logging
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ..bps import Campaign, PlannedRun, Site, Step, build_config, dump_config
+from ..bps.loading import dump_campaign
 from ..common.errors import SubmissionError
 from ..common.files import write_atomically
 from .footprints import read_footprints
-from .ledger import RunRecord, write_run
+from .ledger import RunRecord, hash_config, read_run, write_run
 from .order import order_edges
 from .paths import RunPaths
 from .surroundings import batch_environment
@@ -60,6 +62,7 @@ def prepare_run(
             edges_added=True,
         )
         write_atomically(paths.config, dump_config(config))
+        write_atomically(paths.campaign, dump_campaign(campaign))
         with _bps_speaks_to(paths.prepare_log):
             from lsst.ctrl.bps.drivers import transform_driver
             from lsst.ctrl.bps.prepare import prepare
@@ -86,9 +89,25 @@ def prepare_run(
         apdb_config=apdb_config,
         jobs=dict(workflow.job_counts),
         quanta=dict(workflow.quanta_counts),
+        config_hash=hash_config(config),
     )
     write_run(paths, record)
     return record, (bps_config, wms_workflow)
+
+
+def prepare_again(
+    campaign: Campaign, run: PlannedRun, site: Site, paths: RunPaths, *, apdb_config: str | None = None
+) -> RunRecord:
+    """Prepare a run, unless it is prepared, and whatever is left of an attempt that was cut off.
+
+    HTCondor begins a job again that was running when its host went down. Parameters and errors as `prepare_run`.
+    """
+    if paths.record.exists():
+        return read_run(paths)
+    if paths.submit.exists():
+        shutil.rmtree(paths.submit)
+    record, _ = prepare_run(campaign, run, site, paths, apdb_config=apdb_config)
+    return record
 
 
 def submit_run(paths: RunPaths, record: RunRecord, prepared: Any) -> RunRecord:
@@ -114,6 +133,11 @@ def submit_run(paths: RunPaths, record: RunRecord, prepared: Any) -> RunRecord:
     record = record.model_copy(update={"wms_id": None if wms_id is None else str(wms_id)})
     write_run(paths, record)
     return record
+
+
+def uses_htcondor(record: RunRecord) -> bool:
+    """Tell whether a run's jobs go to HTCondor."""
+    return ".htcondor." in record.wms_service
 
 
 def run_state(record: RunRecord) -> str | None:
