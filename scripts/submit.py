@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ..bps import PlannedRun
 
 _dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+_check = click.option("--check/--no-check", default=True, help="Whether to begin with a preflight.")
 
 
 class _DefaultGroup(click.Group):
@@ -35,8 +36,9 @@ def command() -> None:
 @command.command()
 @campaign_options
 @click.option("--foreground", is_flag=True, help="Run one step after the other from here, without a chain.")
+@_check
 @_dry_run
-def both(context: CampaignContext, foreground: bool, dry_run: bool) -> None:
+def both(context: CampaignContext, foreground: bool, check: bool, dry_run: bool) -> None:
     """Submit both steps, the second chained on the first."""
     from ..bps import make_timestamp, plan_campaign
     from ..submit.both import run_in_foreground, submit_both
@@ -47,17 +49,20 @@ def both(context: CampaignContext, foreground: bool, dry_run: bool) -> None:
             _show_preview(context, run)
         return
     if foreground:
-        run_in_foreground(campaign, site, paths, timestamp, say)
+        run_in_foreground(campaign, site, paths, timestamp, say, check=check)
         return
-    chain, cluster = submit_both(campaign, site, paths, timestamp, say)
+    chain, cluster = submit_both(campaign, site, paths, timestamp, say, check=check)
     say(f"submitted the chain {chain.dag} as {cluster}; watch it with `condor_q -dag {cluster}`")
+    for run in plan_campaign(campaign, timestamp=timestamp).runs:
+        say(f"{run.step}: output collection {run.output}, submit directory {paths.run(run).submit}")
     say("it needs nobody logged in; what comes of it: `apcampaign summary`")
 
 
 @command.command()
 @campaign_options
+@_check
 @_dry_run
-def templates(context: CampaignContext, dry_run: bool) -> None:
+def templates(context: CampaignContext, check: bool, dry_run: bool) -> None:
     """Submit the templates step."""
     from ..bps import Step, make_timestamp, plan_campaign
     from ..submit.steps import submit_templates
@@ -66,7 +71,8 @@ def templates(context: CampaignContext, dry_run: bool) -> None:
         plan = plan_campaign(context.campaign, timestamp=make_timestamp(), steps=[Step.TEMPLATES])
         _show_preview(context, plan.runs[0])
         return
-    record = submit_templates(context.campaign, context.site, context.paths, make_timestamp(), say)
+    campaign, timestamp = context.campaign, make_timestamp()
+    record = submit_templates(campaign, context.site, context.paths, timestamp, say, check=check)
     say(f"submit directory: {record.submit_dir}")
     say(f"output collection: {record.output}")
     say("next: `make submit-diffim` when it has ended (apcampaign submit diffim --wait waits for it)")
@@ -77,9 +83,15 @@ def templates(context: CampaignContext, dry_run: bool) -> None:
 @click.option("--templates", help="A collection with templates; the campaign's own by default.")
 @click.option("--wait", is_flag=True, help="Wait for the templates run to end first.")
 @click.option("--continue", "continue_apdb", is_flag=True, help="Go on filling an APDB that holds rows.")
+@_check
 @_dry_run
 def diffim(
-    context: CampaignContext, templates: str | None, wait: bool, continue_apdb: bool, dry_run: bool
+    context: CampaignContext,
+    templates: str | None,
+    wait: bool,
+    continue_apdb: bool,
+    check: bool,
+    dry_run: bool,
 ) -> None:
     """Submit the difference imaging step on the templates."""
     from ..bps import make_timestamp
@@ -96,6 +108,7 @@ def diffim(
         templates=templates,
         wait=wait,
         continue_apdb=continue_apdb,
+        check=check,
         say=say,
     )
     say(f"submit directory: {record.submit_dir}")

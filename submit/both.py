@@ -5,6 +5,7 @@ __all__ = ["run_in_foreground", "submit_both"]
 from ..bps import Campaign, Site, Step, plan_campaign
 from ..common.errors import SubmissionError
 from .chain import submit_chain, write_chain
+from .fitness import refuse_if_unfit
 from .ledger import ChainRecord, write_chain_record
 from .lock import submission_lock
 from .paths import CampaignPaths, ChainPaths
@@ -22,9 +23,15 @@ from .steps import (
 
 
 def submit_both(
-    campaign: Campaign, site: Site, paths: CampaignPaths, timestamp: str, say: Say = print
+    campaign: Campaign,
+    site: Site,
+    paths: CampaignPaths,
+    timestamp: str,
+    say: Say = print,
+    *,
+    check: bool = True,
 ) -> tuple[ChainPaths, str]:
-    """Submit both steps as one HTCondor DAG.
+    """Submit both steps as one HTCondor DAG, after a preflight unless ``check`` is false.
 
     Returns
     -------
@@ -34,7 +41,7 @@ def submit_both(
     Raises
     ------
     SubmissionError
-        If a run is going on, BPS or HTCondor fails, or the site has no HTCondor.
+        If a run is going on, the preflight finds errors, BPS or HTCondor fails, or the site has no HTCondor.
     ApdbError
         If the APDB is not there, not empty, or not of this instrument.
     """
@@ -47,6 +54,8 @@ def submit_both(
         for step in Step:
             refuse_if_going_on(paths, step)
         check_apdb(campaign, paths, say)
+        if check:
+            refuse_if_unfit(campaign, site, paths, Step, say=say)
         plan = plan_campaign(campaign, timestamp=timestamp)
         templates = plan.runs[0]
         tell_existing(campaign, templates, say)
@@ -60,9 +69,15 @@ def submit_both(
 
 
 def run_in_foreground(
-    campaign: Campaign, site: Site, paths: CampaignPaths, timestamp: str, say: Say = print
+    campaign: Campaign,
+    site: Site,
+    paths: CampaignPaths,
+    timestamp: str,
+    say: Say = print,
+    *,
+    check: bool = True,
 ) -> None:
-    """Run both steps, one after the other, until the second has ended.
+    """Run both steps, one after the other, until the second has ended; ``check`` as for `submit_both`.
 
     Raises
     ------
@@ -72,5 +87,7 @@ def run_in_foreground(
         If the APDB is not there, not empty, or not of this instrument.
     """
     check_apdb(campaign, paths, say)
-    submit_templates(campaign, site, paths, timestamp, say)
-    wait_for(submit_diffim(campaign, site, paths, timestamp, wait=True, say=say), say)
+    if check:
+        refuse_if_unfit(campaign, site, paths, Step, say=say)
+    submit_templates(campaign, site, paths, timestamp, say, check=False)
+    wait_for(submit_diffim(campaign, site, paths, timestamp, wait=True, check=False, say=say), say)

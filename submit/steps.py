@@ -27,6 +27,7 @@ from ..apdb import check_ready
 from ..bps import Campaign, PlannedRun, Site, Step, build_config, dump_config, plan_campaign
 from ..common.errors import ApcampaignError, ApdbError, SubmissionError
 from .doubles import refuse_doubles
+from .fitness import refuse_if_unfit
 from .gate import check_templates
 from .ledger import RunRecord, list_runs
 from .lock import submission_lock
@@ -157,9 +158,15 @@ def check_apdb(campaign: Campaign, paths: CampaignPaths, say: Say = print, *, fi
 
 
 def submit_templates(
-    campaign: Campaign, site: Site, paths: CampaignPaths, timestamp: str, say: Say = print
+    campaign: Campaign,
+    site: Site,
+    paths: CampaignPaths,
+    timestamp: str,
+    say: Say = print,
+    *,
+    check: bool = True,
 ) -> RunRecord:
-    """Submit the templates step.
+    """Submit the templates step, after a preflight unless ``check`` is false.
 
     Returns
     -------
@@ -169,11 +176,13 @@ def submit_templates(
     Raises
     ------
     SubmissionError
-        If a run of this step is going on, or BPS or the workload manager fails.
+        If a run of this step is going on, the preflight finds errors, or BPS or the workload manager fails.
     """
     run = plan_campaign(campaign, timestamp=timestamp, steps=[Step.TEMPLATES]).runs[0]
     with submission_lock(paths.step(run.step)):
         refuse_if_going_on(paths, run.step)
+        if check:
+            refuse_if_unfit(campaign, site, paths, [run.step], say=say)
         tell_existing(campaign, run, say)
         return _prepare_and_submit(campaign, run, site, paths, None, say)
 
@@ -198,6 +207,7 @@ def submit_diffim(
     templates: str | None = None,
     wait: bool = False,
     continue_apdb: bool = False,
+    check: bool = True,
     say: Say = print,
 ) -> RunRecord:
     """Submit the diffim step on the templates of the campaign's newest run.
@@ -213,13 +223,16 @@ def submit_diffim(
     continue_apdb
         Whether to go on filling an APDB that holds rows: what the campaign has associated is left out, and
         what it has associated badly is taken back first.
+    check
+        Whether to begin with a preflight.
     say
         Takes what there is to tell.
 
     Raises
     ------
     SubmissionError
-        If there are no good templates, a run of this step is going on, or BPS or the workload manager fails.
+        If there are no good templates, a run of this step is going on, the preflight finds errors, or BPS or the
+        workload manager fails.
     ApdbError
         If the APDB is not there, not empty, or not of this instrument.
     """
@@ -231,6 +244,8 @@ def submit_diffim(
         again = continue_apdb and bool(list_runs(paths, Step.DIFFIM))
         run = plan_diffim(campaign, timestamp, templates, again=again)
         pass_gate(campaign, run, say)
+        if check:
+            refuse_if_unfit(campaign, site, paths, [run.step], templates=run.inputs[0], say=say)
         if again:
             publish(paths, Step.DIFFIM, say)
             repair_apdb(paths, say)

@@ -6,6 +6,8 @@ Each fault is a mapping with ``kind`` and what that needs; a file beside it coun
   ``detector``, the first time.
 - ``fail``: the process ends with exit code 3 when it begins a quantum of ``label``, the first ``times`` times,
   for one ``detector`` or ``patch`` if given.
+- ``hungry``: the process is killed, as the kernel does when memory runs out, when it begins a quantum of ``label``
+  in a slot with less than ``needs`` MiB.
 """
 
 import json
@@ -27,6 +29,15 @@ def strikes(fault: dict[str, Any], limit: int) -> bool:
             continue
         return True
     return False
+
+
+def slot_memory() -> int:
+    """Read how many MiB of memory HTCondor has given to this job."""
+    for line in Path(os.environ["_CONDOR_MACHINE_AD"]).read_text().splitlines():
+        key, _, value = line.partition(" = ")
+        if key == "Memory":
+            return int(value)
+    raise RuntimeError("the slot does not say how much memory it has")
 
 
 def install() -> None:
@@ -54,7 +65,12 @@ def install() -> None:
             task_node = args[0] if args else kwargs["task_node"]
             quantum = args[1] if len(args) > 1 else kwargs["quantum"]
             for fault in faults:
-                if fault["kind"] == "fail" and fault["label"] == task_node.label:
+                if fault.get("label") != task_node.label:
+                    continue
+                if fault["kind"] == "hungry" and slot_memory() < fault["needs"]:
+                    strikes(fault, 100)
+                    os.kill(os.getpid(), signal.SIGKILL)
+                if fault["kind"] == "fail":
                     wanted = {
                         key: fault[key] for key in ("visit", "detector", "patch", "tract") if key in fault
                     }
