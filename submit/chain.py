@@ -23,6 +23,9 @@ NODES = {
     "summary": "verify the APDB and say what came of it",
 }
 
+# By default DAGMan looks every five seconds whether a node has ended; whole seconds, and 0 stops it.
+_DAGMAN_CONFIG = "DAGMAN_USER_LOG_SCAN_INTERVAL = 1\n"
+
 
 def write_chain(campaign: Campaign, plan: Plan, paths: CampaignPaths) -> ChainPaths:
     """Write the files of a chain: the campaign as it is now, a submit description a node, and the DAG.
@@ -45,7 +48,11 @@ def write_chain(campaign: Campaign, plan: Plan, paths: CampaignPaths) -> ChainPa
     for node in NODES:
         words = _command(chain, node, paths) + (again if node == "prepare-diffim" else [])
         write_atomically(chain.node(node, "sub"), _submit_description(chain, node, words))
-    lines = [f"# Campaign {campaign.name}: templates, then difference imaging against them."]
+    write_atomically(chain.dagman_config, _DAGMAN_CONFIG)
+    lines = [
+        f"# Campaign {campaign.name}: templates, then difference imaging against them.",
+        f"CONFIG {_word(chain.dagman_config)}",
+    ]
     if templates := by_step.get(Step.TEMPLATES):
         lines.append(_subdag("templates", paths.run(templates).dag(templates.output_run)))
         if campaign.allow_missing_templates:

@@ -82,6 +82,11 @@ class ChainPaths:
         return self.folder / "chain.dag"
 
     @property
+    def dagman_config(self) -> Path:
+        """HTCondor's settings for the chain's DAGMan."""
+        return self.folder / "dagman.conf"
+
+    @property
     def submission(self) -> Path:
         """The submit description of the chain's DAGMan job."""
         return self.folder / "chain.sub"
