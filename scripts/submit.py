@@ -42,11 +42,15 @@ def both(context: CampaignContext, foreground: bool, check: bool, dry_run: bool)
     """Submit both steps, the second chained on the first."""
     from ..bps import make_timestamp, plan_campaign
     from ..submit.both import run_in_foreground, submit_both
+    from ..submit.chain import NODES
 
     campaign, site, paths, timestamp = context.campaign, context.site, context.paths, make_timestamp()
     if dry_run:
         for run in plan_campaign(campaign, timestamp=timestamp).runs:
             _show_preview(context, run)
+        if not foreground:
+            nodes = " → ".join(["templates", *list(NODES)[:2], "diffim", *list(NODES)[2:]])
+            say(f"would be chained in {paths.chain(timestamp).dag}: {nodes}")
         return
     if foreground:
         run_in_foreground(campaign, site, paths, timestamp, say, check=check)

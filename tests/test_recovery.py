@@ -148,6 +148,9 @@ def test_a_chain_without_enough_memory_is_cancelled_and_goes_on_with_more(
     assert yaml.safe_load(config.read_text())["pipetask"]["subtractImages"]["requestMemory"] == 8192
     assert_complete(operator, postgres_url)
     assert_same((operator, postgres_url), undisturbed)
+    # The gate tells that the templates come from two runs.
+    gate = sorted(folder.glob("runs/*/chain/*/gate.out"))[-1].read_text()
+    assert "are there (those that are there: 1 from u/" in gate
 
 
 @pytest.mark.htcondor
