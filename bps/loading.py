@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from ..common.errors import CampaignError
-from .campaign import ApdbSettings, Campaign, StepSettings
+from .campaign import ApdbSettings, Campaign, DiffimSettings, StepSettings
 from .data import merge
 
 #: Environment variables that override the campaign file, and the key each one sets.
@@ -159,8 +159,10 @@ def _sentence(details: Any, sources: Mapping[str, str], path: str) -> str:
 
 def _valid_keys(location: list[str]) -> list[str]:
     model: type[BaseModel] = Campaign
-    if location and location[0] in ("templates", "diffim"):
+    if location and location[0] == "templates":
         model = StepSettings
+    elif location and location[0] == "diffim":
+        model = DiffimSettings
     elif location and location[0] == "apdb":
         model = ApdbSettings
     return [field.alias or name for name, field in model.model_fields.items()]

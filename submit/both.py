@@ -19,6 +19,7 @@ from .steps import (
     tell_existing,
     tell_jobs,
     wait_for,
+    warn_if_unordered,
 )
 
 
@@ -50,6 +51,7 @@ def submit_both(
             f"site {site.name} runs its jobs with {site.wms_service}, which has no DAGs to chain steps with; "
             "run both steps in the foreground with --foreground"
         )
+    warn_if_unordered(campaign, say)
     with submission_lock(paths.step(Step.TEMPLATES)), submission_lock(paths.step(Step.DIFFIM)):
         for step in Step:
             refuse_if_going_on(paths, step)

@@ -7,26 +7,28 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..bps import Campaign, PlannedRun, Site, Step, build_config, dump_config
+from ..bps import Campaign, PlannedRun, Site, build_config, dump_config
 from ..bps.loading import dump_campaign
-from ..common.errors import SubmissionError
+from ..common.errors import ApcampaignError, SubmissionError
 from ..common.files import write_atomically
-from .footprints import read_footprints
 from .ledger import RunRecord, hash_config, read_run, write_run
-from .order import order_edges
+from .ordering import add_order
 from .paths import RunPaths
 from .surroundings import batch_environment
 
-#: The cluster of jobs that read and write the APDB (see `apcampaign.bps.build_config`).
-ASSOCIATION = "association"
-
 
 def prepare_run(
-    campaign: Campaign, run: PlannedRun, site: Site, paths: RunPaths, *, apdb_config: str | None = None
+    campaign: Campaign,
+    run: PlannedRun,
+    site: Site,
+    paths: RunPaths,
+    *,
+    apdb_config: str | None = None,
+    late: Mapping[tuple[int, int], int] | None = None,
 ) -> tuple[RunRecord, Any]:
     """Let BPS build a run's graph and workflow, and put the order of visits into it.
 
@@ -38,6 +40,8 @@ def prepare_run(
         Where its files go; the folder must not hold a run yet.
     apdb_config
         The APDB that a diffim run fills.
+    late
+        (visit, detector)s that others shall not wait for (see `apcampaign.submit.ordering.add_order`).
 
     Returns
     -------
@@ -47,7 +51,9 @@ def prepare_run(
     Raises
     ------
     SubmissionError
-        If BPS fails; its message is the telling part of what BPS said.
+        If BPS fails; its message is the telling part of what BPS said. If the order of visits cannot be made.
+    ApdbError
+        If the APDB cannot be read.
     """
     if paths.record.exists():
         raise SubmissionError(f"{paths.folder} already holds a run; wait a second and try again")
@@ -69,9 +75,11 @@ def prepare_run(
 
             try:
                 bps_config, workflow = transform_driver(str(paths.config), runWmsSubmissionChecks=True)
-                if run.step is Step.DIFFIM:
-                    _add_order(workflow, campaign)
+                if apdb_config is not None:
+                    add_order(workflow, campaign, apdb_config, late)
                 wms_workflow = prepare(bps_config, workflow, str(paths.submit))
+            except ApcampaignError:
+                raise
             except Exception as error:
                 raise SubmissionError(_explain(error, paths)) from error
     record = RunRecord(
@@ -96,7 +104,13 @@ def prepare_run(
 
 
 def prepare_again(
-    campaign: Campaign, run: PlannedRun, site: Site, paths: RunPaths, *, apdb_config: str | None = None
+    campaign: Campaign,
+    run: PlannedRun,
+    site: Site,
+    paths: RunPaths,
+    *,
+    apdb_config: str | None = None,
+    late: Mapping[tuple[int, int], int] | None = None,
 ) -> RunRecord:
     """Prepare a run, unless it is prepared, and whatever is left of an attempt that was cut off.
 
@@ -106,7 +120,7 @@ def prepare_again(
         return read_run(paths)
     if paths.submit.exists():
         shutil.rmtree(paths.submit)
-    record, _ = prepare_run(campaign, run, site, paths, apdb_config=apdb_config)
+    record, _ = prepare_run(campaign, run, site, paths, apdb_config=apdb_config, late=late)
     return record
 
 
@@ -157,21 +171,6 @@ def run_state(record: RunRecord) -> str | None:
         except NotImplementedError:
             return None
     return str(state.name)
-
-
-def _add_order(workflow: Any, campaign: Campaign) -> None:
-    """Make the association of each (visit, detector) wait for earlier ones on the same sky."""
-    from lsst.daf.butler import Butler
-
-    jobs = {
-        (int(job.tags["visit"]), int(job.tags["detector"])): job.name
-        for job in workflow.get_jobs_by_label(ASSOCIATION)
-    }
-    keys = sorted(jobs)
-    with Butler.from_config(campaign.butler) as butler:
-        footprints, ranks = read_footprints(butler, campaign.instrument, keys)
-    for parent, child in order_edges(footprints, ranks):
-        workflow.add_job_relationships(jobs[keys[parent]], jobs[keys[child]])
 
 
 @contextlib.contextmanager

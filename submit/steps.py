@@ -14,6 +14,7 @@ __all__ = [
     "tell_existing",
     "tell_jobs",
     "wait_for",
+    "warn_if_unordered",
 ]
 
 import shutil
@@ -24,7 +25,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..apdb import check_ready
-from ..bps import Campaign, PlannedRun, Site, Step, build_config, dump_config, plan_campaign
+from ..bps import (
+    UNORDERED,
+    Campaign,
+    Ordering,
+    PlannedRun,
+    Site,
+    Step,
+    build_config,
+    dump_config,
+    plan_campaign,
+)
 from ..common.errors import ApcampaignError, ApdbError, SubmissionError
 from .doubles import refuse_doubles
 from .fitness import refuse_if_unfit
@@ -236,6 +247,7 @@ def submit_diffim(
     ApdbError
         If the APDB is not there, not empty, or not of this instrument.
     """
+    warn_if_unordered(campaign, say)
     with submission_lock(paths.step(Step.DIFFIM)):
         refuse_if_going_on(paths, Step.DIFFIM)
         apdb_config = check_apdb(campaign, paths, say, filled=continue_apdb)
@@ -294,6 +306,12 @@ def tell_existing(campaign: Campaign, run: PlannedRun, say: Say = print) -> None
             f"{run.output} holds {count} {PRODUCTS[run.step]} already; this run makes all of its own again "
             "(`apcampaign resume` makes only what is not there)"
         )
+
+
+def warn_if_unordered(campaign: Campaign, say: Say = print) -> None:
+    """Warn of a campaign whose associations do not wait for each other."""
+    if campaign.diffim.ordering is Ordering.NONE:
+        say(UNORDERED)
 
 
 def refuse_if_going_on(paths: CampaignPaths, step: Step) -> None:

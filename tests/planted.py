@@ -430,6 +430,12 @@ CAMPAIGNS = (
         "a repository that is not there", "butler", "cannot be opened", {"butler": "/nowhere/repo"}
     ),
     CampaignMistake(
+        "associations in any order",
+        "apdb-order",
+        "history goes missing",
+        {"diffim": {"pipeline": "ApPipe-DC2.yaml", "ordering": "none"}},
+    ),
+    CampaignMistake(
         "a misspelt collection",
         "no-collection",
         "2.2i/defaults/test-med-1",
