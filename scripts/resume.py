@@ -20,12 +20,24 @@ from .options import CampaignContext, campaign_options, say
 @click.option(
     "--step", type=click.Choice(["templates", "diffim"]), help="Continue the newest run of this step only."
 )
-def command(context: CampaignContext, changes: tuple[str, ...], new_graph: bool, step: str | None) -> None:
+@click.option(
+    "--past-failures",
+    is_flag=True,
+    help="Associate later visits without waiting for failed earlier ones, which are tried again after them.",
+)
+def command(
+    context: CampaignContext,
+    changes: tuple[str, ...],
+    new_graph: bool,
+    step: str | None,
+    past_failures: bool,
+) -> None:
     """Continue from what is done: the chain, or the run of a single step, that was submitted last.
 
     Says what will run again and why. What was written to the APDB by an association that did not end well is
     taken back first. With the same settings and software HTCondor goes on where it ended; else new graphs are
-    built that leave out what is done.
+    built that leave out what is done. Where an association failed, later visits of the same sky wait for
+    it, until it is done or until --past-failures.
     """
     from ..bps import Step, make_timestamp
     from ..submit.rerun import resume_newest
@@ -36,6 +48,7 @@ def command(context: CampaignContext, changes: tuple[str, ...], new_graph: bool,
         step=Step(step) if step else None,
         changes=changes,
         new_graph=new_graph,
+        past_failures=past_failures,
         say=say,
     )
     if wms_id:

@@ -27,7 +27,9 @@ NODES = {
 _DAGMAN_CONFIG = "DAGMAN_USER_LOG_SCAN_INTERVAL = 1\n"
 
 
-def write_chain(campaign: Campaign, plan: Plan, paths: CampaignPaths) -> ChainPaths:
+def write_chain(
+    campaign: Campaign, plan: Plan, paths: CampaignPaths, *, past_failures: bool = False
+) -> ChainPaths:
     """Write the files of a chain: the campaign as it is now, a submit description a node, and the DAG.
 
     Parameters
@@ -39,12 +41,15 @@ def write_chain(campaign: Campaign, plan: Plan, paths: CampaignPaths) -> ChainPa
         second is prepared by a node of the chain.
     paths
         Where the campaign's files are.
+    past_failures
+        Whether associations that failed in the newest diffim run shall not hold up later ones.
     """
     by_step = {run.step: run for run in plan.runs}
     diffim = by_step[Step.DIFFIM]
     chain = paths.chain(diffim.timestamp)
     write_atomically(chain.campaign, dump_campaign(campaign))
     again = ["--again"] if diffim.output in diffim.skip_existing else []
+    again += ["--past-failures"] if past_failures else []
     for node in NODES:
         words = _command(chain, node, paths) + (again if node == "prepare-diffim" else [])
         write_atomically(chain.node(node, "sub"), _submit_description(chain, node, words))

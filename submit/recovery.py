@@ -38,6 +38,7 @@ def resume(
     *,
     changes: Collection[str] = (),
     new_graph: bool = False,
+    past_failures: bool = False,
     say: Say = print,
 ) -> str:
     """Continue a campaign's newest chain from what is done.
@@ -53,6 +54,9 @@ def resume(
     new_graph
         Whether to build new graphs, which leave out what is done, although no setting has changed. If
         nothing has, HTCondor's rescue DAG goes on with the old ones.
+    past_failures
+        Whether later visits shall be associated without waiting for earlier ones of the same sky that failed;
+        those are tried again after them. Takes new graphs.
     say
         Takes what there is to tell: what will run again, and why.
 
@@ -90,7 +94,9 @@ def resume(
             raise SubmissionError(f"all quanta of campaign {paths.campaign} are done; nothing to resume")
         repair_apdb(paths, say)
         newest = [runs[-1] for step in Step if (runs := list_runs(paths, step))]
-        why = why_anew(newest, changes, new_graph) or ("" if chain.has_rescue() else "there is no rescue DAG")
+        why = why_anew(newest, changes, new_graph or past_failures) or (
+            "" if chain.has_rescue() else "there is no rescue DAG"
+        )
         if not why:
             cluster = resubmit_chain(chain)
             write_chain_record(chain, record.model_copy(update={"cluster": cluster}))
@@ -98,7 +104,7 @@ def resume(
             return cluster
         say(f"{why}: building new graphs, which leave out what is done")
         campaign = change_campaign(load_campaign(chain.campaign, environment={}), changes)
-        return _begin_anew(campaign, paths, timestamp, undone, say)
+        return _begin_anew(campaign, paths, timestamp, undone, say, past_failures=past_failures)
 
 
 def why_anew(records: Iterable[RunRecord], changes: Collection[str], new_graph: bool) -> str:
@@ -125,6 +131,8 @@ def _begin_anew(
     timestamp: str,
     undone: dict[Step, bool],
     say: Say,
+    *,
+    past_failures: bool,
 ) -> str:
     """Submit a new chain of what is not done, with new graphs that leave out what is."""
     again = [step for step in Step if publish(paths, step, say)]
@@ -135,7 +143,7 @@ def _begin_anew(
             say(f"preparing {run.output_run}")
             prepared, _ = prepare_run(campaign, run, load_site(campaign.site), paths.run(run))
             tell_jobs(prepared.jobs, prepared.quanta, say)
-    chain: ChainPaths = write_chain(campaign, plan, paths)
+    chain: ChainPaths = write_chain(campaign, plan, paths, past_failures=past_failures)
     cluster = submit_chain(chain, campaign)
     write_chain_record(chain, ChainRecord(campaign=campaign.name, timestamp=timestamp, cluster=cluster))
     say(f"submitted the new chain {chain.dag} as {cluster}")

@@ -9,6 +9,7 @@ from ..bps.loading import change_campaign
 from ..common.errors import SubmissionError
 from .ledger import RunRecord, list_chains, list_runs, write_run
 from .lock import submission_lock
+from .overtaken import pass_failures
 from .paths import CampaignPaths, RunPaths
 from .recovery import resume, undone_quanta, why_anew
 from .repair import publish, repair_apdb
@@ -24,6 +25,7 @@ def resume_newest(
     step: Step | None = None,
     changes: Collection[str] = (),
     new_graph: bool = False,
+    past_failures: bool = False,
     say: Say = print,
 ) -> str | None:
     """Continue what was submitted last: a chain, or the run of a step that was submitted by itself.
@@ -36,7 +38,7 @@ def resume_newest(
         When this was asked for.
     step
         Continue the newest run of this step, whatever was submitted last.
-    changes, new_graph, say
+    changes, new_graph, past_failures, say
         As for `apcampaign.submit.recovery.resume`.
 
     Returns
@@ -55,14 +57,24 @@ def resume_newest(
     by_itself = [run for each in Step for run in list_runs(paths, each) if run.timestamp not in chains]
     newest = max(by_itself, key=lambda run: run.timestamp, default=None)
     if step is None and (newest is None or newest.timestamp < max(chains, default="")):
-        return resume(paths, timestamp, changes=changes, new_graph=new_graph, say=say)
+        return resume(
+            paths, timestamp, changes=changes, new_graph=new_graph, past_failures=past_failures, say=say
+        )
     # The step that was submitted last; if that is done, the other one.
     steps = [step] if step else sorted(Step, key=lambda each: newest is None or each is not newest.step)
     for each in steps:
         if list_runs(paths, each):
             refuse_if_going_on(paths, each)
             if undone_quanta(paths, each, say):
-                return resume_run(paths, each, timestamp, changes=changes, new_graph=new_graph, say=say)
+                return resume_run(
+                    paths,
+                    each,
+                    timestamp,
+                    changes=changes,
+                    new_graph=new_graph,
+                    past_failures=past_failures,
+                    say=say,
+                )
     raise SubmissionError(
         f"all quanta of campaign {paths.campaign} that were submitted are done; nothing to resume"
     )
@@ -75,6 +87,7 @@ def resume_run(
     *,
     changes: Collection[str] = (),
     new_graph: bool = False,
+    past_failures: bool = False,
     say: Say = print,
 ) -> str | None:
     """Continue the newest run of a step, which has ended; parameters and errors as `resume_newest`."""
@@ -83,7 +96,7 @@ def resume_run(
         record = list_runs(paths, step)[-1]
         if step is Step.DIFFIM:
             repair_apdb(paths, say)
-        why = why_anew([record], changes, new_graph)
+        why = why_anew([record], changes, new_graph or past_failures)
         if not why and not uses_htcondor(record):
             why = f"{record.wms_service.rpartition('.')[2]} cannot go on with a run that has ended"
         if not why:
@@ -96,7 +109,7 @@ def resume_run(
                 say(f"resubmitted {record.output_run} as {wms_id}: HTCondor goes on where it ended")
                 return wms_id
         say(f"{why}: building a new graph, which leaves out what is done")
-        return _run_anew(paths, record, timestamp, changes, say).wms_id
+        return _run_anew(paths, record, timestamp, changes, say, past_failures=past_failures).wms_id
 
 
 def _restart(record: RunRecord) -> tuple[str | None, str]:
@@ -113,7 +126,13 @@ def _restart(record: RunRecord) -> tuple[str | None, str]:
 
 
 def _run_anew(
-    paths: CampaignPaths, record: RunRecord, timestamp: str, changes: Collection[str], say: Say
+    paths: CampaignPaths,
+    record: RunRecord,
+    timestamp: str,
+    changes: Collection[str],
+    say: Say,
+    *,
+    past_failures: bool,
 ) -> RunRecord:
     """Submit a new run of what an earlier one has not done."""
     frozen = RunPaths(paths.step(record.step) / record.timestamp).campaign
@@ -133,7 +152,12 @@ def _run_anew(
     say(f"preparing {run.output_run}")
     folder = paths.run(run)
     new, prepared = prepare_run(
-        campaign, run, load_site(campaign.site), folder, apdb_config=record.apdb_config
+        campaign,
+        run,
+        load_site(campaign.site),
+        folder,
+        apdb_config=record.apdb_config,
+        late=pass_failures(campaign, paths, say) if diffim and past_failures else None,
     )
     tell_jobs(new.jobs, new.quanta, say)
     new = submit_run(folder, new, prepared)

@@ -2,7 +2,7 @@
 
 __all__ = ["StepSummary", "Summary", "summarise"]
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..apdb import Verification, count_rows, find_apdb, read_expectation, verify_apdb
@@ -10,6 +10,7 @@ from ..bps import Campaign, Step, plan_campaign
 from ..common.errors import ForeignApdbError, SubmissionError
 from .gate import GateResult, check_templates
 from .ledger import RunRecord, list_runs
+from .overtaken import Gaps, find_gaps
 from .paths import CampaignPaths
 from .products import PRODUCTS, count_products
 from .quanta import QuantaCount, count_quanta
@@ -68,6 +69,8 @@ class Summary:
         Which templates the science visits need, and which are missing; `None` before the second step.
     allowed
         How many percent may be missing.
+    gaps
+        The associations that wait for failed ones, and those that others did not wait for.
     """
 
     campaign: str
@@ -78,6 +81,7 @@ class Summary:
     apdb_unchecked: str | None = None
     templates: GateResult | None = None
     allowed: float = 0.0
+    gaps: Gaps = field(default_factory=Gaps)
 
     @property
     def tolerated(self) -> bool:
@@ -110,6 +114,7 @@ class Summary:
             "apdb_config": self.apdb_config,
             "apdb_rows": self.apdb_rows,
             "verification": self.verification.as_dict() if self.verification else None,
+            "gaps": asdict(self.gaps),
             "apdb_unchecked": self.apdb_unchecked,
             "missing_templates": sorted(self.templates.missing) if self.templates else None,
         }
@@ -137,15 +142,18 @@ def summarise(campaign: Campaign, paths: CampaignPaths) -> Summary:
         except ForeignApdbError as reason:
             unchecked = str(reason)
     look = apdb_config is not None and unchecked is None
+    steps = tuple(_summarise_run(record) for record in newest)
+    ended_badly = not all(step.good for step in steps if step.step is Step.DIFFIM)
     return Summary(
         campaign=campaign.name,
-        steps=tuple(_summarise_run(record) for record in newest),
+        steps=steps,
         apdb_config=apdb_config,
         apdb_rows=dict(count_rows(apdb_config)) if apdb_config and look else {},
         verification=_verify(list_runs(paths, Step.DIFFIM)) if look else None,
         apdb_unchecked=unchecked,
         templates=_check_templates(campaign, diffim) if diffim else None,
         allowed=campaign.allow_missing_templates,
+        gaps=find_gaps(diffim, campaign.instrument) if diffim and look and ended_badly else Gaps(),
     )
 
 
