@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -103,6 +104,16 @@ def make_operator(folder: Path, sandbox: Sandbox, pool: CondorPool | None = None
     environment |= {**sandbox.environment, "PGPASSWORD": "hunter2-must-not-appear"}
     environment["DB"] = "postgresql://me:hunter2-must-not-appear@127.0.0.1:9/nowhere"
     return Operator(folder, environment | (dict(pool.environ()) if pool else {}))
+
+
+def plant(operator: Operator, *faults: dict[str, Any]) -> Operator:
+    """Give the jobs of an operator faults (see faults/sitecustomize.py)."""
+    folder = operator.folder / "faults"
+    folder.mkdir(exist_ok=True)
+    shutil.copy(Path(__file__).parent / "faults" / "sitecustomize.py", folder)
+    named = [{"name": f"fault{number}", **fault} for number, fault in enumerate(faults)]
+    (folder / "faults.json").write_text(json.dumps(named))
+    return Operator(operator.folder, {**operator.environment, "PYTHONPATH": str(folder)})
 
 
 def write_campaign(folder: Path, sandbox: Sandbox, **changes: object) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import time
 from pathlib import Path
@@ -13,9 +12,9 @@ import yaml
 from operators import (
     COARSE,
     RUN_DEADLINE,
-    Operator,
     assert_complete,
     assert_same,
+    plant,
     write_campaign,
 )
 
@@ -25,16 +24,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 WHERE = "detector = 94"
 KILLED = {"kind": "die-after-store", "visit": 731000, "detector": 94}
 TAKEN_BACK = "visit 731000, detector 94 is in the APDB, but its association did not end well: taking it back"
-
-
-def plant(operator: Operator, *faults: dict[str, Any]) -> Operator:
-    """Give the jobs of an operator faults (see faults/sitecustomize.py)."""
-    folder = operator.folder / "faults"
-    folder.mkdir(exist_ok=True)
-    shutil.copy(Path(__file__).parent / "faults" / "sitecustomize.py", folder)
-    named = [{"name": f"fault{number}", **fault} for number, fault in enumerate(faults)]
-    (folder / "faults.json").write_text(json.dumps(named))
-    return Operator(operator.folder, {**operator.environment, "PYTHONPATH": str(folder)})
 
 
 def wait_for(condition: Any, what: str) -> None:

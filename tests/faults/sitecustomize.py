@@ -5,7 +5,9 @@ Each fault is a mapping with ``kind`` and what that needs; a file beside it coun
 - ``die-after-store``: the process is killed right after it has written to the APDB, for one ``visit`` and
   ``detector``, the first time.
 - ``fail``: the process ends with exit code 3 when it begins a quantum of ``label``, the first ``times`` times,
-  for one ``detector`` or ``patch`` if given.
+  for one ``detector``, ``group`` or ``patch`` if given.
+- ``overtaken``: the process waits, at most five minutes, when it begins a quantum of ``label`` until ``by``
+  (``visit.detector``) has been written to the APDB.
 - ``hungry``: the process is killed, as the kernel does when memory runs out, when it begins a quantum of ``label``
   in a slot with less than ``needs`` MiB.
 """
@@ -14,10 +16,12 @@ import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).resolve().parent
+_KEYS = ("visit", "group", "detector", "patch", "tract")
 
 
 def strikes(fault: dict[str, Any], limit: int) -> bool:
@@ -50,11 +54,14 @@ def install() -> None:
         def store(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
             result = wrapped(*args, **kwargs)
             sources = args[2] if len(args) > 2 else kwargs["sources"]
+            if not len(sources):
+                return result
+            key = (int(sources["visit"].iloc[0]), int(sources["detector"].iloc[0]))
+            (FOLDER / f"stored.{key[0]}.{key[1]}").touch()
             for fault in faults:
-                if fault["kind"] == "die-after-store" and len(sources):
-                    key = (int(sources["visit"].iloc[0]), int(sources["detector"].iloc[0]))
-                    if key == (fault["visit"], fault["detector"]) and strikes(fault, 1):
-                        os.kill(os.getpid(), signal.SIGKILL)
+                meant = fault["kind"] == "die-after-store" and key == (fault["visit"], fault["detector"])
+                if meant and strikes(fault, 1):
+                    os.kill(os.getpid(), signal.SIGKILL)
             return result
 
         wrapt.wrap_function_wrapper(module, "ApdbSql.store", store)
@@ -65,18 +72,19 @@ def install() -> None:
             task_node = args[0] if args else kwargs["task_node"]
             quantum = args[1] if len(args) > 1 else kwargs["quantum"]
             for fault in faults:
-                if fault.get("label") != task_node.label:
+                wanted = {key: fault[key] for key in _KEYS if key in fault}
+                meant = all(quantum.dataId.get(key) == value for key, value in wanted.items())
+                if fault.get("label") != task_node.label or not meant:
                     continue
+                if fault["kind"] == "overtaken":
+                    deadline = time.monotonic() + 300
+                    while not (FOLDER / f"stored.{fault['by']}").exists() and time.monotonic() < deadline:
+                        time.sleep(0.5)
                 if fault["kind"] == "hungry" and slot_memory() < fault["needs"]:
                     strikes(fault, 100)
                     os.kill(os.getpid(), signal.SIGKILL)
-                if fault["kind"] == "fail":
-                    wanted = {
-                        key: fault[key] for key in ("visit", "detector", "patch", "tract") if key in fault
-                    }
-                    meant = all(quantum.dataId.get(key) == value for key, value in wanted.items())
-                    if meant and strikes(fault, fault["times"]):
-                        os._exit(3)
+                if fault["kind"] == "fail" and strikes(fault, fault["times"]):
+                    os._exit(3)
             return wrapped(*args, **kwargs)
 
         wrapt.wrap_function_wrapper(module, "SingleQuantumExecutor.execute", execute)
