@@ -194,9 +194,14 @@ def undone_quanta(paths: CampaignPaths, step: Step, say: Say) -> bool:
         return True
     counts = count_quanta(runs[-1], from_files=True)
     bad = {label: count for label, count in counts.items() if not count.good}
-    for label, count in bad.items():
+    if bad:
+        failed, blocked, unknown = (
+            sum(getattr(count, outcome) for count in bad.values())
+            for outcome in ("failed", "blocked", "unknown")
+        )
         say(
-            f"{step}: {count.expected - count.successful} of {count.expected} {label} to run again: "
-            f"{count.failed} failed, {count.blocked} waited for those, {count.unknown} had not run"
+            f"{step}: {failed + blocked + unknown} of {sum(count.expected for count in counts.values())} quanta "
+            f"to run again: {failed} failed, {blocked} waited for those, {unknown} left no trace: "
+            + ", ".join(f"{c.expected - c.successful} of {c.expected} {label}" for label, c in bad.items())
         )
     return bool(bad)

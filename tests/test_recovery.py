@@ -51,7 +51,7 @@ def test_a_chain_survives_failures_kills_and_a_restart_of_the_pool(
     pool_operator, postgres_url, sandbox, condor_pool, undisturbed
 ):
     folder = pool_operator.folder
-    write_campaign(folder, sandbox, where=WHERE, bps=COARSE)
+    write_campaign(folder, sandbox, where=WHERE, templates=COARSE)
     operator = plant(pool_operator, KILLED, {"kind": "fail", "label": "makeDirectWarp", "times": 2})
     operator.apcampaign("apdb", "init", "--db", postgres_url)
     operator.apcampaign("submit", "--tracts", "3828", "--no-check")
@@ -77,7 +77,8 @@ def test_a_chain_survives_failures_kills_and_a_restart_of_the_pool(
     assert diffim["quanta"]["associateApdb"]["successful"] == 0
     said = operator.apcampaign("resume")
     assert TAKEN_BACK in said
-    assert "2 of 2 associateApdb to run again" in said
+    assert " quanta to run again: " in said
+    assert "2 of 2 associateApdb" in said
     assert "HTCondor goes on where it ended" in said
     assert operator.wait_for_chain() == 0
     quanta = assert_complete(operator, postgres_url)
@@ -91,24 +92,32 @@ def test_a_chain_without_enough_memory_is_cancelled_and_goes_on_with_more(
     pool_operator, postgres_url, sandbox, condor_pool, undisturbed
 ):
     folder = pool_operator.folder
-    hungry = {"requestMemory": 2048, "memoryMultiplier": 1}  # with BPS's default, 2, it would help itself
-    bps = {
-        "cluster": {"makeWarp": COARSE["cluster"]["makeWarp"]},  # one patch can fail alone
-        "pipetask": {
-            "makeDirectWarp": {"requestMemory": 2048},
-            "makePsfMatchedWarp": {"requestMemory": 2048},
-            "selectTemplateCoaddVisits": {"numberOfRetries": 0},
-            "assembleTemplateCoadd": {"numberOfRetries": 0},
-            "subtractImages": hungry,
+    write_campaign(
+        folder,
+        sandbox,
+        where=WHERE,
+        allowMissingTemplates=20,
+        templates={
+            "pipeline": "ApTemplate-DC2.yaml",
+            "bps": {
+                "cluster": {"makeWarp": {"dimensions": "tract,visit"}},  # but one patch can fail alone
+                "pipetask": {
+                    "makeDirectWarp": {"requestMemory": 4096},
+                    "makePsfMatchedWarp": {"requestMemory": 4096},
+                    "selectTemplateCoaddVisits": {"numberOfRetries": 0},
+                    "assembleTemplateCoadd": {"numberOfRetries": 0},
+                },
+            },
         },
-    }
-    write_campaign(folder, sandbox, where=WHERE, bps=bps, allowMissingTemplates=20)
+        # With BPS's default, 2, the jobs would help themselves here too.
+        diffim={"pipeline": "ApPipe-DC2.yaml", "bps": {"memoryMultiplier": 1}},
+    )
     operator = plant(
         pool_operator,
         # Helps itself: the second time it gets twice as much.
-        {"kind": "hungry", "label": "makePsfMatchedWarp", "needs": 4000},
+        {"kind": "hungry", "label": "makePsfMatchedWarp", "needs": 8000},
         {"kind": "fail", "label": "assembleTemplateCoadd", "times": 1},
-        {"kind": "hungry", "label": "subtractImages", "needs": 8000},
+        {"kind": "hungry", "label": "subtractImages", "needs": 16000},
     )
     operator.apcampaign("apdb", "init", "--db", postgres_url)
     operator.apcampaign("submit", "--tracts", "3828", "--no-check")
@@ -121,6 +130,7 @@ def test_a_chain_without_enough_memory_is_cancelled_and_goes_on_with_more(
         )
 
     wait_for(is_held, "the hold")
+    assert (folder / "faults" / "fault0.0").exists()
     # One failed template was within the tolerance.
     (chain,) = folder.glob("runs/*/chain/*")
     assert "1 of 6 (patch, band) that the science visits need are missing" in (chain / "gate.out").read_text()
@@ -130,11 +140,12 @@ def test_a_chain_without_enough_memory_is_cancelled_and_goes_on_with_more(
     operator.apcampaign("cancel", seconds=240)
     assert condor_pool.run(["condor_q", "-allusers", "-af", "ClusterId"], seconds=30).strip() == ""
     assert "nothing of campaign" in operator.apcampaign("cancel", good=False)
-    said = operator.apcampaign("resume", "--set", "diffim.pipetask.subtractImages.requestMemory=8192")
-    assert "templates: 1 of 6 assembleTemplateCoadd to run again: 1 failed" in said
+    said = operator.apcampaign("resume", "--set", "diffim.pipetask.subtractImages.requestMemory=16384")
+    assert "1 of 6 assembleTemplateCoadd" in said
+    assert "settings have changed: building new graphs" in said
     assert operator.wait_for_chain() == 0
     config = sorted(folder.glob("runs/*/diffim/*/bps.yaml"))[-1]
-    assert yaml.safe_load(config.read_text())["pipetask"]["subtractImages"]["requestMemory"] == 8192
+    assert yaml.safe_load(config.read_text())["pipetask"]["subtractImages"]["requestMemory"] == 16384
     assert_complete(operator, postgres_url)
     assert_same((operator, postgres_url), undisturbed)
     # The gate tells that the templates come from two runs.
@@ -145,7 +156,7 @@ def test_a_chain_without_enough_memory_is_cancelled_and_goes_on_with_more(
 @pytest.mark.htcondor
 def test_the_steps_by_hand_with_make(pool_operator, postgres_url, sandbox):
     folder = pool_operator.folder
-    write_campaign(folder, sandbox, where=WHERE, bps={**COARSE, "numberOfRetries": 0})
+    write_campaign(folder, sandbox, where=WHERE, templates=COARSE, bps={"numberOfRetries": 0})
     operator = plant(pool_operator, KILLED, {"kind": "fail", "label": "assembleTemplateCoadd", "times": 1})
     assert "make apdb-init" in operator.make("submit-diffim", good=False)
     operator.make("apdb-init", f"DB={postgres_url}")
@@ -176,7 +187,7 @@ def test_the_steps_by_hand_with_make(pool_operator, postgres_url, sandbox):
 
 
 def test_both_steps_in_the_foreground_with_parsl(operator, postgres_url, sandbox, undisturbed):
-    write_campaign(operator.folder, sandbox, where=WHERE, bps=COARSE, site="parsl-local")
+    write_campaign(operator.folder, sandbox, where=WHERE, templates=COARSE, site="parsl-local")
     operator.apcampaign("apdb", "init", "--db", postgres_url)
     assert "--foreground" in operator.apcampaign("submit", good=False)
     broken = plant(operator, KILLED)
