@@ -6,6 +6,7 @@ Each fault is a mapping with ``kind`` and what that needs; a file beside it coun
   ``detector``, the first time.
 - ``fail``: the process ends with exit code 3 when it begins a quantum of ``label``, the first ``times`` times,
   for one ``detector``, ``group`` or ``patch`` if given.
+- ``raise``: a quantum of ``label`` raises an exception, the first ``times`` times; what shares its job goes on.
 - ``overtaken``: the process waits, at most five minutes, when it begins a quantum of ``label`` until ``by``
   (``visit.detector``) has been written to the APDB.
 - ``hungry``: the process is killed, as the kernel does when memory runs out, when it begins a quantum of ``label``
@@ -85,6 +86,8 @@ def install() -> None:
                     os.kill(os.getpid(), signal.SIGKILL)
                 if fault["kind"] == "fail" and strikes(fault, fault["times"]):
                     os._exit(3)
+                if fault["kind"] == "raise" and strikes(fault, fault["times"]):
+                    raise RuntimeError("planted")
             return wrapped(*args, **kwargs)
 
         wrapt.wrap_function_wrapper(module, "SingleQuantumExecutor.execute", execute)
