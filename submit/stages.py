@@ -15,6 +15,7 @@ from ..common.errors import SubmissionError
 from ..common.files import write_atomically
 from .footprints import read_footprints
 from .ledger import RunRecord, write_run
+from .monitor.workflow import write_workflow
 from .order import order_edges
 from .paths import RunPaths
 from .surroundings import batch_environment
@@ -68,6 +69,7 @@ def prepare_run(
                 bps_config, workflow = transform_driver(str(paths.config), runWmsSubmissionChecks=True)
                 if run.step is Step.DIFFIM:
                     _add_order(workflow, campaign)
+                write_workflow(paths, workflow)
                 wms_workflow = prepare(bps_config, workflow, str(paths.submit))
             except Exception as error:
                 raise SubmissionError(_explain(error, paths)) from error

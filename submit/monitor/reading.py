@@ -1,0 +1,148 @@
+"""Reading the jobs of a run, once or again and again while it goes on."""
+
+__all__ = ["RunReader", "read_jobs"]
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from ...bps import Step
+from ..ledger import read_run
+from ..paths import RunPaths
+from .events import EventLog, History
+from .jobs import Attempt, Job, JobState
+from .workflow import Node, Workflow, read_dag, read_rescue, read_workflow
+
+_WAITING = {JobState.UNREADY, JobState.PRUNED}
+
+
+class RunReader:
+    """Reads the jobs of one DAG from its files; each time only what was appended to them.
+
+    Parameters
+    ----------
+    dag
+        HTCondor's DAG.
+    workflow
+        Its jobs.
+    step
+        Of the campaign.
+    """
+
+    def __init__(self, dag: Path, workflow: Workflow, step: Step | None = None):
+        self._dag = dag
+        self._workflow = workflow
+        self._step = step
+        self._log = EventLog(dag.with_name(f"{dag.name}.nodes.log"))
+        self._older: dict[str, list[History]] = {}
+        self._rescued: frozenset[str] | None = None
+        self._jobs: dict[str, Job] = {}
+
+    @classmethod
+    def of_run(cls, paths: RunPaths) -> "RunReader":
+        """Read a run.
+
+        Raises
+        ------
+        SubmissionError
+            If its page of the ledger or its workflow cannot be read.
+        """
+        record = read_run(paths)
+        workflow = read_workflow(paths, record.output_run)
+        return cls(paths.dag(record.output_run), workflow, record.step)
+
+    @classmethod
+    def of_dag(cls, dag: Path) -> "RunReader":
+        """Read a DAG without a page in the ledger, such as a chain's."""
+        return cls(dag, read_dag(dag))
+
+    def read(self) -> list[Job]:
+        """Read the jobs as they stand, in the workflow's order."""
+        changed = self._log.read()
+        rescued = read_rescue(self._dag)
+        if rescued is not None and (rescued != self._rescued or not self._jobs):
+            self._rescued = rescued
+            self._older = self._read_older()
+            self._jobs.clear()
+        by_name: dict[str, list[History]] = {}
+        for history in self._log.histories.values():
+            by_name.setdefault(history.node, []).append(history)
+        names = {self._log.histories[cluster].node for cluster in changed if cluster in self._log.histories}
+        if not self._jobs or len(names) < len(changed):
+            names = set(self._workflow.nodes)
+        states = {name: job.state for name, job in self._jobs.items()}
+        for name in names & set(self._workflow.nodes):
+            states[name] = self._state(name, by_name.get(name, ()))
+        failed = {name for name, state in states.items() if state is JobState.FAILED}
+        waiting = {name for name, state in states.items() if state in _WAITING}
+        pruned = self._workflow.prune(failed, waiting) if failed else set()
+        for name in waiting:
+            states[name] = JobState.PRUNED if name in pruned else JobState.UNREADY
+        for name, node in self._workflow.nodes.items():
+            known = self._jobs.get(name)
+            if known is None or name in names or known.state is not states[name]:
+                histories = [*self._older.get(name, ()), *by_name.get(name, ())]
+                self._jobs[name] = _job(node, self._step, states[name], histories)
+        return list(self._jobs.values())
+
+    def _state(self, name: str, histories: list[History] | tuple[()]) -> JobState:
+        if histories:
+            return histories[-1].state
+        return JobState.DONE if self._rescued and name in self._rescued else JobState.UNREADY
+
+    def _read_older(self) -> dict[str, list[History]]:
+        """Read what happened before the DAG was resumed, when its own log began anew, from the jobs' logs."""
+        older: dict[str, list[History]] = {}
+        for path in _logs(self._workflow.nodes):
+            log = EventLog(path)
+            log.read()
+            for cluster, history in log.histories.items():
+                if cluster not in self._log.histories:
+                    older.setdefault(history.node, []).append(history)
+        for histories in older.values():
+            histories.sort(key=lambda history: history.cluster)
+        return older
+
+
+def read_jobs(paths: RunPaths) -> list[Job]:
+    """Read the jobs of a run from its files, which needs no HTCondor and works anywhere.
+
+    Parameters
+    ----------
+    paths
+        The run's files.
+
+    Returns
+    -------
+    jobs
+        In the workflow's order.
+
+    Raises
+    ------
+    SubmissionError
+        If the run's page of the ledger or its workflow cannot be read.
+    """
+    return RunReader.of_run(paths).read()
+
+
+def _job(node: Node, step: Step | None, state: JobState, histories: list[History]) -> Job:
+    attempts: tuple[Attempt, ...] = ()
+    for history in histories:
+        attempts += history.attempts()
+    return Job(
+        name=node.name,
+        label=node.label,
+        step=step,
+        state=state,
+        tags=node.tags,
+        quanta=node.quanta,
+        parents=node.parents,
+        request_memory=node.request_memory,
+        request_cpus=node.request_cpus,
+        attempts=attempts,
+        folder=node.folder,
+    )
+
+
+def _logs(nodes: Mapping[str, Node]) -> Iterator[Path]:
+    for folder in sorted({node.folder for node in nodes.values()}):
+        yield from sorted(folder.glob("*.log"))
