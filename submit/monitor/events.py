@@ -83,7 +83,7 @@ class EventLog:
     """
 
     def __init__(self, path: Path):
-        self._path = path
+        self.path = path
         self._offset = 0
         self._beginning = b""
         self._times: dict[bytes, float] = {}
@@ -100,7 +100,7 @@ class EventLog:
         """
         changed: set[int] = set()
         try:
-            with self._path.open("rb") as stream:
+            with self.path.open("rb") as stream:
                 beginning = stream.read(len(self._beginning) or 256)
                 if self._beginning and beginning != self._beginning:
                     # DAGMan begins its log anew when it is resumed.

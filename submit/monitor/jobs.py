@@ -2,6 +2,7 @@
 
 __all__ = ["Attempt", "Ending", "Job", "JobState"]
 
+import glob
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -132,7 +133,12 @@ class Job:
         """Why it is held."""
         return self.last.reason if self.last and self.state is JobState.HELD else None
 
-    @property
-    def log(self) -> Path | None:
-        """What its newest attempt said, on standard output and error; `None` before there was one."""
-        return self.folder / f"{self.name}.{self.last.cluster}.out" if self.last else None
+    def find_logs(self) -> list[Path]:
+        """Find what its attempts said on standard output and error, the newest last.
+
+        A later attempt under the same id overwrites what an earlier one said, unless BPS's setting
+        ``overwriteJobFiles`` is false.
+        """
+        name = glob.escape(self.name)
+        found = [*self.folder.glob(f"{name}.*out"), *self.folder.glob(f"{name}.stderr")]
+        return sorted(found, key=lambda path: path.stat().st_mtime)

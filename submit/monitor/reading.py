@@ -1,18 +1,35 @@
 """Reading the jobs of a run, once or again and again while it goes on."""
 
-__all__ = ["RunReader", "read_jobs"]
+__all__ = ["JobReader", "RunReader", "open_run", "read_jobs"]
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Protocol
 
 from ...bps import Step
 from ..ledger import read_run
 from ..paths import RunPaths
 from .events import EventLog, History
 from .jobs import Attempt, Job, JobState
-from .workflow import Node, Workflow, read_dag, read_rescue, read_workflow
+from .parsl import ParslReader
+from .workflow import Node, Workflow, read_dag, read_exit, read_rescue, read_workflow
 
 _WAITING = {JobState.UNREADY, JobState.PRUNED}
+
+
+class JobReader(Protocol):
+    """Reads the jobs of a run again and again while it goes on."""
+
+    @property
+    def nodes_log(self) -> Path | None:
+        """HTCondor's log of what happens to the jobs, if HTCondor runs them."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether all was over when it was last read."""
+
+    def read(self) -> list[Job]:
+        """Read the jobs as they stand, in the workflow's order."""
 
 
 class RunReader:
@@ -36,27 +53,26 @@ class RunReader:
         self._older: dict[str, list[History]] = {}
         self._rescued: frozenset[str] | None = None
         self._jobs: dict[str, Job] = {}
-
-    @classmethod
-    def of_run(cls, paths: RunPaths) -> "RunReader":
-        """Read a run.
-
-        Raises
-        ------
-        SubmissionError
-            If its page of the ledger or its workflow cannot be read.
-        """
-        record = read_run(paths)
-        workflow = read_workflow(paths, record.output_run)
-        return cls(paths.dag(record.output_run), workflow, record.step)
+        self._ended = False
 
     @classmethod
     def of_dag(cls, dag: Path) -> "RunReader":
         """Read a DAG without a page in the ledger, such as a chain's."""
         return cls(dag, read_dag(dag))
 
+    @property
+    def nodes_log(self) -> Path:
+        """The log of what happens to the jobs."""
+        return self._log.path
+
+    @property
+    def ended(self) -> bool:
+        """Whether DAGMan had ended when the jobs were last read."""
+        return self._ended
+
     def read(self) -> list[Job]:
         """Read the jobs as they stand, in the workflow's order."""
+        self._ended = read_exit(self._dag) is not None
         changed = self._log.read()
         rescued = read_rescue(self._dag)
         if rescued is not None and (rescued != self._rescued or not self._jobs):
@@ -103,6 +119,21 @@ class RunReader:
         return older
 
 
+def open_run(paths: RunPaths) -> JobReader:
+    """Open the files of a run.
+
+    Raises
+    ------
+    SubmissionError
+        If its page of the ledger or its workflow cannot be read.
+    """
+    record = read_run(paths)
+    workflow = read_workflow(paths, record.output_run)
+    if ".parsl." in record.wms_service:
+        return ParslReader(paths, workflow, record.step)
+    return RunReader(paths.dag(record.output_run), workflow, record.step)
+
+
 def read_jobs(paths: RunPaths) -> list[Job]:
     """Read the jobs of a run from its files, which needs no HTCondor and works anywhere.
 
@@ -121,7 +152,7 @@ def read_jobs(paths: RunPaths) -> list[Job]:
     SubmissionError
         If the run's page of the ledger or its workflow cannot be read.
     """
-    return RunReader.of_run(paths).read()
+    return open_run(paths).read()
 
 
 def _job(node: Node, step: Step | None, state: JobState, histories: list[History]) -> Job:

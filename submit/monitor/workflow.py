@@ -1,8 +1,9 @@
 """The jobs that a run consists of: written when it is prepared, or read from its DAG."""
 
-__all__ = ["Node", "Workflow", "read_dag", "read_rescue", "read_workflow", "write_workflow"]
+__all__ = ["Node", "Workflow", "read_dag", "read_exit", "read_rescue", "read_workflow", "write_workflow"]
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -179,6 +180,18 @@ def read_dag(path: Path) -> Workflow:
             for name, (label, folder, final) in heads.items()
         }
     )
+
+
+def read_exit(dag: Path) -> int | None:
+    """Read what the DAGMan of a DAG ended with; `None` while it goes on, or before."""
+    try:
+        with dag.with_name(f"{dag.name}.dagman.out").open("rb") as stream:
+            stream.seek(max(0, stream.seek(0, os.SEEK_END) - 500))
+            last = stream.read().splitlines()[-1:]
+    except FileNotFoundError:
+        return None
+    found = re.search(rb"EXITING WITH STATUS (\d+)", last[0]) if last else None
+    return int(found[1]) if found else None
 
 
 def read_rescue(dag: Path) -> frozenset[str] | None:

@@ -5,13 +5,18 @@ Each fault is a mapping with ``kind`` and what that needs; a file beside it coun
 - ``die-after-store``: the process is killed right after it has written to the APDB, for one ``visit`` and
   ``detector``, the first time.
 - ``fail``: the process ends with exit code 3 when it begins a quantum of ``label``, the first ``times`` times,
-  for one ``detector`` or ``patch`` if given.
+  for one ``detector`` or ``patch`` if given. In the same way:
+- ``kill``: it is killed, after it has filled ``megabytes`` of memory, if given.
+- ``raise``: the task raises a `ValueError`, from a `KeyError`.
+- ``lose-input``: the files of the quantum's inputs are gone of which the dataset type ends with ``dataset_type``.
+- ``hang``: it sleeps for five minutes.
 """
 
 import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -48,22 +53,51 @@ def install() -> None:
 
         wrapt.wrap_function_wrapper(module, "ApdbSql.store", store)
 
+    def strike(fault: dict[str, Any], executor: Any, quantum: Any) -> None:
+        if fault["kind"] == "fail":
+            os._exit(3)
+        if fault["kind"] == "kill":
+            filled = bytearray(b"x") * (fault.get("megabytes", 0) << 20)
+            time.sleep(8 if filled else 0)  # until HTCondor has seen it
+            os.kill(os.getpid(), signal.SIGKILL)
+        if fault["kind"] == "hang":
+            time.sleep(300)
+        if fault["kind"] == "lose-input":
+            butler = executor._limited_butler_factory(quantum)
+            for dataset_type, refs in quantum.inputs.items():
+                for ref in refs if dataset_type.name.endswith(fault["dataset_type"]) else ():
+                    Path(butler._datastore.getURI(ref).ospath).unlink()
+
     @wrapt.when_imported("lsst.pipe.base.single_quantum_executor")
     def _(module: Any) -> None:
+        def meant(fault: dict[str, Any], label: str, quantum: Any) -> bool:
+            wanted = {key: fault[key] for key in ("visit", "detector", "patch", "tract") if key in fault}
+            return fault.get("label") == label and all(
+                quantum.dataId.get(key) == value for key, value in wanted.items()
+            )
+
         def execute(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
             task_node = args[0] if args else kwargs["task_node"]
             quantum = args[1] if len(args) > 1 else kwargs["quantum"]
             for fault in faults:
-                if fault["kind"] == "fail" and fault["label"] == task_node.label:
-                    wanted = {
-                        key: fault[key] for key in ("visit", "detector", "patch", "tract") if key in fault
-                    }
-                    meant = all(quantum.dataId.get(key) == value for key, value in wanted.items())
-                    if meant and strikes(fault, fault["times"]):
-                        os._exit(3)
+                if fault["kind"] != "raise" and meant(fault, task_node.label, quantum):
+                    if strikes(fault, fault["times"]):
+                        strike(fault, instance, quantum)
+            return wrapped(*args, **kwargs)
+
+        def run_quantum(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+            _, quantum, task_node = args[:3]
+            for fault in faults:
+                if fault["kind"] == "raise" and meant(fault, task_node.label, quantum):
+                    if strikes(fault, fault["times"]):
+                        try:
+                            {}["psf"]  # noqa: B018
+                        except KeyError as error:
+                            raise ValueError(f"no PSF for patch {quantum.dataId['patch']}") from error
             return wrapped(*args, **kwargs)
 
         wrapt.wrap_function_wrapper(module, "SingleQuantumExecutor.execute", execute)
+        wrapt.wrap_function_wrapper(module, "SingleQuantumExecutor._run_quantum", run_quantum)
 
 
 if "run-qbb" in sys.orig_argv:

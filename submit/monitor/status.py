@@ -1,0 +1,310 @@
+"""One screen for a whole campaign: where its chain is, how its runs stand, and what they wait for."""
+
+__all__ = ["CampaignReader", "CampaignStatus", "ChainNode", "StepStatus"]
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...bps import Step
+from ...common.errors import SubmissionError
+from ..ledger import RunRecord, list_chains, list_runs, read_chain_record
+from ..paths import CampaignPaths, ChainPaths, RunPaths
+from .jobs import Job, JobState
+from .progress import Estimate, LabelProgress, count_labels, estimate_end
+from .queue import Queue, ask_queue
+from .reading import JobReader, RunReader, open_run
+from .waiting import explain_waiting
+
+_ACTIVE = {JobState.IDLE, JobState.RUNNING, JobState.HELD}
+_SETTLED = 60.0  # seconds after which log and queue must agree
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChainNode:
+    """A node of the chain.
+
+    Parameters
+    ----------
+    name
+        Its name in the chain's DAG.
+    state
+        How it stands.
+    since
+        When it began to stand so, in seconds since 1970 (UTC), where that is known.
+    """
+
+    name: str
+    state: JobState
+    since: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepStatus:
+    """The newest run of a step.
+
+    Parameters
+    ----------
+    step
+        Of the campaign.
+    output_run, folder
+        The run's collection and its folder.
+    state
+        How the run stands.
+    labels
+        Its jobs by label.
+    estimate
+        When it is expected to end.
+    began, ended
+        When its first job began and its last one ended, in seconds since 1970 (UTC).
+    earlier_runs
+        How many runs of this step there were before.
+    """
+
+    step: Step
+    output_run: str
+    folder: Path
+    state: JobState
+    labels: tuple[LabelProgress, ...]
+    estimate: Estimate | None
+    began: float | None
+    ended: float | None
+    earlier_runs: int
+
+    def count(self, state: JobState) -> int:
+        """Count its jobs in a state."""
+        return sum(label.counts.get(state, 0) for label in self.labels)
+
+    @property
+    def troubled(self) -> bool:
+        """Whether any job failed or is held."""
+        return bool(self.count(JobState.FAILED) or self.count(JobState.HELD))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignStatus:
+    """How a campaign stands.
+
+    Parameters
+    ----------
+    campaign
+        Its name.
+    time
+        When it was looked at, in seconds since 1970 (UTC).
+    chain
+        The nodes of its newest chain; empty if its newest runs are not part of one.
+    steps
+        The steps that have a run.
+    waiting
+        What the queue waits for.
+    unknown
+        What could not be found out, and why.
+    """
+
+    campaign: str
+    time: float
+    chain: tuple[ChainNode, ...]
+    steps: tuple[StepStatus, ...]
+    waiting: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+    @property
+    def going_on(self) -> bool:
+        """Whether anything is still to come by itself."""
+        # The last node comes whatever was before it.
+        states = [self.chain[-1].state] if self.chain else [step.state for step in self.steps]
+        return any(state in _ACTIVE | {JobState.UNREADY} for state in states)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as plain values, for JSON."""
+        return {
+            "campaign": self.campaign,
+            "time": self.time,
+            "going_on": self.going_on,
+            "chain": [{"name": n.name, "state": str(n.state), "since": n.since} for n in self.chain],
+            "steps": [_step_as_dict(step) for step in self.steps],
+            "waiting": list(self.waiting),
+            "unknown": list(self.unknown),
+        }
+
+
+def _step_as_dict(step: StepStatus) -> dict[str, Any]:
+    estimate = step.estimate
+    return {
+        "step": str(step.step),
+        "output_run": step.output_run,
+        "folder": str(step.folder),
+        "state": str(step.state),
+        "jobs": {str(state): step.count(state) for state in JobState},
+        "labels": {
+            label.label: {
+                **{str(state): label.counts.get(state, 0) for state in JobState},
+                "retried": label.retried,
+                "seconds": label.seconds,
+            }
+            for label in step.labels
+        },
+        "expected": None
+        if estimate is None
+        else {
+            "jobs_per_hour": estimate.jobs_per_hour,
+            "concurrency": estimate.concurrency,
+            "seconds": estimate.seconds,
+            "uncertainty": estimate.uncertainty,
+        },
+        "began": step.began,
+        "ended": step.ended,
+        "earlier_runs": step.earlier_runs,
+    }
+
+
+class CampaignReader:
+    """Looks at a campaign again and again; what was read once is not read again.
+
+    Parameters
+    ----------
+    paths
+        The campaign's files.
+    """
+
+    def __init__(self, paths: CampaignPaths):
+        self._paths = paths
+        self._readers: dict[Path, JobReader] = {}
+
+    def read_jobs(self) -> dict[Step, list[Job]]:
+        """Read the jobs of the newest run of each step.
+
+        Raises
+        ------
+        SubmissionError
+            If the campaign has no runs, or they cannot be read.
+        """
+        return {step: self._reader_of_run(record).read() for step, (record, _) in self._newest().items()}
+
+    def read(self) -> CampaignStatus:
+        """Look at the campaign.
+
+        Raises
+        ------
+        SubmissionError
+            If it has no runs, or they cannot be read.
+        """
+        newest = self._newest()
+        chain = self._chain(max(record.timestamp for record, _ in newest.values()))
+        readers = {step: self._reader_of_run(record) for step, (record, _) in newest.items()}
+        jobs = {step: reader.read() for step, reader in readers.items()}
+        nodes: list[Job] = []
+        followed = list(readers.values())
+        if chain:
+            reader = self._readers.setdefault(chain.dag, RunReader.of_dag(chain.dag))
+            followed.append(reader)
+            nodes = reader.read()
+        going_on = [reader for reader in followed if not reader.ended]
+        logs = [reader.nodes_log for reader in going_on if reader.nodes_log]
+        queue = ask_queue(logs, _managers(chain, nodes, newest)) if logs else None
+        now = time.time()
+        return CampaignStatus(
+            campaign=self._paths.campaign,
+            time=now,
+            chain=tuple(_chain_node(node) for node in nodes),
+            steps=tuple(
+                _step_status(record, jobs[step], readers[step].ended, earlier, now)
+                for step, (record, earlier) in newest.items()
+            ),
+            waiting=explain_waiting(jobs, queue or Queue(answered=True)),
+            unknown=() if queue is None else _explain_unknown(queue, jobs, logs, now),
+        )
+
+    def _newest(self) -> dict[Step, tuple[RunRecord, int]]:
+        """Find the newest run of each step, and how many there were before."""
+        newest = {step: (runs[-1], len(runs) - 1) for step in Step if (runs := list_runs(self._paths, step))}
+        if not newest:
+            raise SubmissionError(
+                f"campaign {self._paths.campaign} has no runs in {self._paths.folder}; submit one first"
+            )
+        return newest
+
+    def _chain(self, timestamp: str) -> ChainPaths | None:
+        """Find the chain that the newest runs are part of."""
+        chains = list_chains(self._paths)
+        return chains[-1] if chains and chains[-1].folder.name >= timestamp else None
+
+    def _reader_of_run(self, record: RunRecord) -> "JobReader":
+        paths = RunPaths(self._paths.step(record.step) / record.timestamp)
+        if paths.folder not in self._readers:
+            self._readers[paths.folder] = open_run(paths)
+        return self._readers[paths.folder]
+
+
+def _managers(
+    chain: ChainPaths | None, nodes: Sequence[Job], newest: Mapping[Step, tuple[RunRecord, int]]
+) -> set[int]:
+    """Collect the ids of the DAGMan jobs."""
+    clusters = {node.last.cluster for node in nodes if node.name in set(Step) and node.last}
+    if chain:
+        clusters.add(int(read_chain_record(chain).cluster))
+    return clusters | {int(float(record.wms_id)) for record, _ in newest.values() if record.wms_id}
+
+
+def _chain_node(node: Job) -> ChainNode:
+    last = node.last
+    since = None
+    if last:
+        since = last.ended or last.started or last.queued
+    return ChainNode(name=node.name, state=node.state, since=since)
+
+
+def _step_status(record: RunRecord, jobs: Sequence[Job], ended: bool, earlier: int, now: float) -> StepStatus:
+    states = {job.state for job in jobs}
+    if ended:
+        state = JobState.DONE if states <= {JobState.DONE} else JobState.FAILED
+    else:
+        order = (JobState.RUNNING, JobState.IDLE, JobState.HELD)
+        state = next((state for state in order if state in states), JobState.UNREADY)
+    starts = [a.started for job in jobs for a in job.attempts if a.started is not None]
+    ends = [a.ended for job in jobs for a in job.attempts if a.ended is not None]
+    return StepStatus(
+        step=record.step,
+        output_run=record.output_run,
+        folder=Path(record.submit_dir).parent,
+        state=state,
+        labels=count_labels(jobs),
+        estimate=None if ended else estimate_end(jobs, now),
+        began=min(starts, default=None),
+        ended=max(ends, default=None) if ended else None,
+        earlier_runs=earlier,
+    )
+
+
+def _explain_unknown(
+    queue: Queue, jobs: Mapping[Step, Sequence[Job]], logs: Sequence[Path], now: float
+) -> tuple[str, ...]:
+    """Say what the files cannot tell."""
+    written = max((log.stat().st_mtime for log in logs if log.exists()), default=None)
+    when = "before anything was written" if written is None else f"of {_age(now - written)} ago"
+    if not queue.answered:
+        return (
+            f"{queue.problem}. What is shown is what the runs' files say, the newest {when}; what idle jobs wait "
+            "for, and whether they are still in the queue, cannot be known",
+        )
+    if not queue.managers:
+        return (
+            "HTCondor's queue on this host does not know of these runs: they were submitted on another host, or "
+            f"left the queue without an end. What is shown is what their files say, the newest {when}",
+        )
+    in_queue = {job.name for job in queue.jobs}
+    lost = [
+        job.name
+        for of_step in jobs.values()
+        for job in of_step
+        if job.state in _ACTIVE and job.name not in in_queue
+    ]
+    if lost and written is not None and now - written > _SETTLED:
+        return (f"{len(lost)} jobs that the files call active are not in the queue, such as {lost[0]}",)
+    return ()
+
+
+def _age(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
