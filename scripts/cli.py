@@ -25,7 +25,7 @@ COMMANDS = {
     "resume": "Continue a campaign after a failure.",
     "cancel": "End what is going on.",
     "status": "Say how far a campaign is.",
-    
+    "failures": "Say what went wrong, by root cause.",
     "runs": "List a campaign's runs.",
     "summary": "Say what came of a campaign.",
     "completion": "Print what makes a shell complete this command.",

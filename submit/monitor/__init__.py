@@ -7,6 +7,7 @@ its `Attempt`, again and again (`read_jobs`: once). `CampaignReader` looks at a 
 its root cause.
 """
 
+from .failures import Failures, find_failures
 from .jobs import Attempt, Ending, Job, JobState
 from .reading import JobReader, open_run, read_jobs
 from .status import CampaignReader, CampaignStatus
@@ -16,9 +17,11 @@ __all__ = [
     "CampaignReader",
     "CampaignStatus",
     "Ending",
+    "Failures",
     "Job",
     "JobReader",
     "JobState",
+    "find_failures",
     "open_run",
     "read_jobs",
 ]

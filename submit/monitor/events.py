@@ -25,6 +25,8 @@ _HOST = re.compile(rb"host: <?([^>?\s]+)[^\n]*?(?:alias=([^&>]+))?[&>]")
 _GRANTED = re.compile(rb"\tMemory = (\d+)")
 _HOLD = re.compile(rb"\tCode (\d+) Subcode (\d+)")
 
+_AT_ONCE = 2.0  # seconds
+
 
 @dataclass(slots=True)
 class _Attempt:
@@ -181,11 +183,22 @@ def _lost(history: History, time: float, event: bytes) -> None:
 
 
 def _held(history: History, time: float, event: bytes) -> None:
+    _undo_eviction(history, time)
     attempt = _close(history, time, event)
     attempt.ending, attempt.reason = Ending.HELD, _reason(event)
     if codes := _HOLD.search(event):
         attempt.hold_code, attempt.hold_subcode = int(codes[1]), int(codes[2])
     history.state = JobState.HELD
+
+
+def _undo_eviction(history: History, time: float) -> None:
+    """Take back an eviction that was the first half of a hold or a removal."""
+    attempts = history._attempts
+    if len(attempts) > 1 and attempts[-1].started is None and attempts[-1].ending is None:
+        before = attempts[-2]
+        if before.ending is Ending.EVICTED and before.ended is not None and time - before.ended <= _AT_ONCE:
+            attempts.pop()
+            before.ending = before.ended = before.reason = None
 
 
 def _released(history: History, time: float, event: bytes) -> None:
@@ -195,15 +208,16 @@ def _released(history: History, time: float, event: bytes) -> None:
 
 def _aborted(history: History, time: float, event: bytes) -> None:
     if history.state is not JobState.HELD:
+        _undo_eviction(history, time)
         attempt = _close(history, time, event)
         attempt.ending, attempt.reason = Ending.REMOVED, _reason(event)
     history.state = JobState.FAILED
 
 
 def _post_script(history: History, time: float, event: bytes) -> None:
-    # DAGMan goes by the script, whatever the job said.
-    good = (found := _EXIT.search(event)) and found[1] == b"0"
-    history.state = JobState.DONE if good else JobState.FAILED
+    # The script of BPS's last job repeats how the DAG ended, which is no failure of the job.
+    if history.state is JobState.FAILED and (found := _EXIT.search(event)) and found[1] == b"0":
+        history.state = JobState.DONE
 
 
 def _image_size(history: History, time: float, event: bytes) -> None:

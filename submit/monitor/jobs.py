@@ -2,7 +2,6 @@
 
 __all__ = ["Attempt", "Ending", "Job", "JobState"]
 
-import glob
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -133,12 +132,16 @@ class Job:
         """Why it is held."""
         return self.last.reason if self.last and self.state is JobState.HELD else None
 
-    def find_logs(self) -> list[Path]:
-        """Find what its attempts said on standard output and error, the newest last.
+    def find_log(self, attempt: Attempt) -> Path | None:
+        """Find what an attempt said on standard output and error.
 
         A later attempt under the same id overwrites what an earlier one said, unless BPS's setting
         ``overwriteJobFiles`` is false.
         """
-        name = glob.escape(self.name)
-        found = [*self.folder.glob(f"{name}.*out"), *self.folder.glob(f"{name}.stderr")]
-        return sorted(found, key=lambda path: path.stat().st_mtime)
+        same = [other for other in self.attempts if other.cluster == attempt.cluster and other.started]
+        if attempt not in same:
+            return None
+        candidates = [f"{self.name}.{attempt.cluster}.{same.index(attempt)}.out"]
+        if attempt == same[-1]:
+            candidates += [f"{self.name}.{attempt.cluster}.out", f"{self.name}.stderr"]
+        return next((path for name in candidates if (path := self.folder / name).exists()), None)

@@ -54,7 +54,7 @@ class ParslReader:
         Of the campaign.
     """
 
-    nodes_log = None
+    dag = None
 
     def __init__(self, paths: RunPaths, workflow: Workflow, step: Step | None = None):
         self._paths = paths

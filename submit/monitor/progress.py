@@ -95,9 +95,11 @@ def estimate_end(jobs: Sequence[Job], now: float) -> Estimate | None:
     Returns
     -------
     estimate
-        `None` if nothing is left, or nothing has been done yet. Jobs that are held are not counted on.
+        `None` if nothing is left that can go on by itself, or nothing has been done yet. Jobs that are held, and
+        those that wait for them, are not counted on.
     """
-    left = [job for job in jobs if job.state in _TO_COME]
+    blocked = _behind_held(jobs)
+    left = [job for job in jobs if job.state in _TO_COME and job.name not in blocked]
     taken: dict[str, list[float]] = {}
     for job in jobs:
         if job.state is JobState.DONE:
@@ -136,6 +138,22 @@ def estimate_end(jobs: Sequence[Job], now: float) -> Estimate | None:
         seconds=seconds,
         uncertainty=seconds * relative,
     )
+
+
+def _behind_held(jobs: Sequence[Job]) -> set[str]:
+    """Find the jobs that wait for one that is held: what comes after it, and what comes last of all."""
+    behind = {job.name for job in jobs if job.state is JobState.HELD}
+    if not behind:
+        return behind
+    waiting = [job for job in jobs if job.state is JobState.UNREADY]
+    grown = True
+    while grown:
+        grown = False
+        for job in waiting:
+            if job.name not in behind and (not job.parents or not behind.isdisjoint(job.parents)):
+                behind.add(job.name)
+                grown = True
+    return behind
 
 
 def _runtimes(jobs: Sequence[Job]) -> list[float]:

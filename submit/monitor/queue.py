@@ -2,6 +2,7 @@
 
 __all__ = ["Queue", "QueuedJob", "Slot", "ask_queue"]
 
+import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ _ATTRIBUTES = (
     "HoldReason",
     "RequestMemory",
     "RequestCpus",
-    "LastRejMatchReason",
+    "UserLog",
 )
 
 
@@ -31,27 +32,21 @@ class QueuedJob:
     ----------
     cluster, name
         Its id, and the DAG's name for it.
-    nodes_log
-        The log of the DAG that it belongs to, which tells the runs apart.
     idle, held
         How it stands; it runs if neither.
     hold_reason
         HTCondor's words, if it is held.
     memory, cpus
         What it asks for now, in MiB and cores; memory is `None` where that cannot be worked out.
-    rejected
-        HTCondor's words for why no machine took it, if it says.
     """
 
     cluster: int
     name: str
-    nodes_log: str
     idle: bool
     held: bool
     hold_reason: str | None
     memory: float | None
     cpus: int
-    rejected: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,15 +88,15 @@ class Queue:
     slots: tuple[Slot, ...] | None = None
 
 
-def ask_queue(nodes_logs: Collection[Path], managers: Collection[int]) -> Queue:
+def ask_queue(dags: Collection[Path], managers: Collection[int]) -> Queue:
     """Ask for the jobs of some DAGs.
 
     Parameters
     ----------
-    nodes_logs
-        The logs of the DAGs: unlike ids, they are the same for no other scheduler's jobs.
+    dags
+        The DAGs; unlike ids, the names of their logs are the same for no other scheduler's jobs.
     managers
-        The ids of DAGMan jobs.
+        The ids of their DAGMan jobs.
 
     Returns
     -------
@@ -112,36 +107,33 @@ def ask_queue(nodes_logs: Collection[Path], managers: Collection[int]) -> Queue:
         with batch_environment():
             import htcondor2
 
-            return _ask(htcondor2, [str(path) for path in nodes_logs], managers)
+            return _ask(htcondor2, {os.path.normpath(path) for path in dags}, managers)
     except ImportError as error:
         return Queue(answered=False, problem=f"HTCondor's Python package is not here: {error}")
     except Exception as error:
         said = str(error).strip().splitlines() or [type(error).__name__]
-        return Queue(answered=False, problem=f"HTCondor does not answer here: {said[0]}")
+        return Queue(answered=False, problem=f"HTCondor does not answer here: {said[0].rstrip('.')}")
 
 
-def _ask(htcondor2: Any, nodes_logs: list[str], managers: Collection[int]) -> Queue:
-    terms = [f"DAGManNodesLog =?= {_quote(path)}" for path in nodes_logs]
-    terms += [f"ClusterId == {int(cluster)}" for cluster in managers]
+def _ask(htcondor2: Any, dags: Collection[str], managers: Collection[int]) -> Queue:
+    terms = [f"ClusterId == {id_} || DAGManJobId =?= {id_}" for id_ in map(int, managers)]
     ads = htcondor2.Schedd().query(" || ".join(terms) or "False", projection=list(_ATTRIBUTES))
     jobs, found = [], {}
     for ad in ads:
         status = int(ad["JobStatus"])
         reason = str(ad["HoldReason"]) if status == _HELD and ad.get("HoldReason") else None
-        if int(ad["ClusterId"]) in managers:
+        if _dag(ad, "UserLog", ".dagman.log") in dags:
             found[int(ad["ClusterId"])] = reason
-        if ad.get("DAGManNodesLog") and status in (_IDLE, _RUNNING, _HELD):
+        if _dag(ad, "DAGManNodesLog", ".nodes.log") in dags and status in (_IDLE, _RUNNING, _HELD):
             jobs.append(
                 QueuedJob(
                     cluster=int(ad["ClusterId"]),
                     name=str(ad.get("DAGNodeName", "")),
-                    nodes_log=str(ad["DAGManNodesLog"]),
                     idle=status == _IDLE,
                     held=status == _HELD,
                     hold_reason=reason,
                     memory=_number(ad, "RequestMemory"),
                     cpus=int(_number(ad, "RequestCpus") or 1),
-                    rejected=str(ad["LastRejMatchReason"]) if ad.get("LastRejMatchReason") else None,
                 )
             )
     slots = _ask_slots(htcondor2) if any(job.idle for job in jobs) else None
@@ -177,6 +169,6 @@ def _number(ad: Any, name: str) -> float | None:
         return None
 
 
-def _quote(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+def _dag(ad: Any, name: str, ending: str) -> str:
+    """Find the DAG that a log belongs to."""
+    return os.path.normpath(str(ad.get(name, ""))).removesuffix(ending)

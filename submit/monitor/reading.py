@@ -21,8 +21,8 @@ class JobReader(Protocol):
     """Reads the jobs of a run again and again while it goes on."""
 
     @property
-    def nodes_log(self) -> Path | None:
-        """HTCondor's log of what happens to the jobs, if HTCondor runs them."""
+    def dag(self) -> Path | None:
+        """HTCondor's DAG, if HTCondor runs the jobs."""
 
     @property
     def ended(self) -> bool:
@@ -46,7 +46,7 @@ class RunReader:
     """
 
     def __init__(self, dag: Path, workflow: Workflow, step: Step | None = None):
-        self._dag = dag
+        self.dag = dag
         self._workflow = workflow
         self._step = step
         self._log = EventLog(dag.with_name(f"{dag.name}.nodes.log"))
@@ -61,20 +61,15 @@ class RunReader:
         return cls(dag, read_dag(dag))
 
     @property
-    def nodes_log(self) -> Path:
-        """The log of what happens to the jobs."""
-        return self._log.path
-
-    @property
     def ended(self) -> bool:
         """Whether DAGMan had ended when the jobs were last read."""
         return self._ended
 
     def read(self) -> list[Job]:
         """Read the jobs as they stand, in the workflow's order."""
-        self._ended = read_exit(self._dag) is not None
+        self._ended = read_exit(self.dag) is not None
         changed = self._log.read()
-        rescued = read_rescue(self._dag)
+        rescued = read_rescue(self.dag)
         if rescued is not None and (rescued != self._rescued or not self._jobs):
             self._rescued = rescued
             self._older = self._read_older()

@@ -202,8 +202,8 @@ class CampaignReader:
             followed.append(reader)
             nodes = reader.read()
         going_on = [reader for reader in followed if not reader.ended]
-        logs = [reader.nodes_log for reader in going_on if reader.nodes_log]
-        queue = ask_queue(logs, _managers(chain, nodes, newest)) if logs else None
+        dags = [reader.dag for reader in going_on if reader.dag]
+        queue = ask_queue(dags, _managers(chain, nodes, newest)) if dags else None
         now = time.time()
         return CampaignStatus(
             campaign=self._paths.campaign,
@@ -214,7 +214,7 @@ class CampaignReader:
                 for step, (record, earlier) in newest.items()
             ),
             waiting=explain_waiting(jobs, queue or Queue(answered=True)),
-            unknown=() if queue is None else _explain_unknown(queue, jobs, logs, now),
+            unknown=() if queue is None else _explain_unknown(queue, jobs, dags, now),
         )
 
     def _newest(self) -> dict[Step, tuple[RunRecord, int]]:
@@ -279,9 +279,10 @@ def _step_status(record: RunRecord, jobs: Sequence[Job], ended: bool, earlier: i
 
 
 def _explain_unknown(
-    queue: Queue, jobs: Mapping[Step, Sequence[Job]], logs: Sequence[Path], now: float
+    queue: Queue, jobs: Mapping[Step, Sequence[Job]], dags: Sequence[Path], now: float
 ) -> tuple[str, ...]:
     """Say what the files cannot tell."""
+    logs = [dag.with_name(f"{dag.name}.nodes.log") for dag in dags]
     written = max((log.stat().st_mtime for log in logs if log.exists()), default=None)
     when = "before anything was written" if written is None else f"of {_age(now - written)} ago"
     if not queue.answered:

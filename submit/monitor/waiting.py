@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from ...bps import Step
+from .causes import shorten_reason
 from .jobs import Job, JobState
 from .queue import Queue, QueuedJob, Slot
 
@@ -51,7 +52,7 @@ def explain_waiting(jobs: Mapping[Step, Sequence[Job]], queue: Queue) -> tuple[s
 
 def _explain_held(jobs: Mapping[Step, Sequence[Job]]) -> list[str]:
     reasons = Counter(
-        (step, job.label, job.hold_reason or "HTCondor gives no reason")
+        (step, job.label, shorten_reason(job.hold_reason or "HTCondor gives no reason"))
         for step, of_step in jobs.items()
         for job in of_step
         if job.state is JobState.HELD

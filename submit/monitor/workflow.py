@@ -16,6 +16,8 @@ from ..paths import RunPaths
 
 _NODE = re.compile(r'(JOB|FINAL|SUBDAG EXTERNAL)\s+(\S+)\s+"?([^"\s]+)"?(?:\s+DIR\s+"?([^"\s]+)"?)?')
 
+_NO_DIMENSIONS = {"label", "node_number"}  # what else BPS puts among the tags of a job
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
@@ -90,7 +92,9 @@ def write_workflow(paths: RunPaths, workflow: Any) -> None:
             {
                 "name": name,
                 "label": job.label,
-                "tags": {key: value for key, value in getattr(job, "tags", {}).items() if value is not None},
+                "tags": {
+                    key: value for key, value in getattr(job, "tags", {}).items() if key not in _NO_DIMENSIONS
+                },
                 "quanta": dict(getattr(job, "quanta_counts", {})),
                 "memory": getattr(job, "request_memory", None),
                 "cpus": getattr(job, "request_cpus", None) or 1,

@@ -17,10 +17,13 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).resolve().parent
+#: Kinds that strike when the task has its inputs, not when the quantum begins.
+LATE = {"raise", "lose-input"}
 
 
 def strikes(fault: dict[str, Any], limit: int) -> bool:
@@ -53,7 +56,7 @@ def install() -> None:
 
         wrapt.wrap_function_wrapper(module, "ApdbSql.store", store)
 
-    def strike(fault: dict[str, Any], executor: Any, quantum: Any) -> None:
+    def strike(fault: dict[str, Any]) -> None:
         if fault["kind"] == "fail":
             os._exit(3)
         if fault["kind"] == "kill":
@@ -62,38 +65,42 @@ def install() -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         if fault["kind"] == "hang":
             time.sleep(300)
-        if fault["kind"] == "lose-input":
-            butler = executor._limited_butler_factory(quantum)
-            for dataset_type, refs in quantum.inputs.items():
-                for ref in refs if dataset_type.name.endswith(fault["dataset_type"]) else ():
-                    Path(butler._datastore.getURI(ref).ospath).unlink()
+
+    def strike_late(fault: dict[str, Any], quantum: Any, butler: Any) -> Any:
+        if fault["kind"] == "raise":
+            try:
+                return {}["psf"]
+            except KeyError as error:
+                raise ValueError(f"no PSF for patch {quantum.dataId['patch']}") from error
+        for dataset_type, refs in quantum.inputs.items():
+            for ref in refs if dataset_type.name.endswith(fault["dataset_type"]) else ():
+                Path(butler._datastore.getURI(ref).ospath).unlink()
+        return None
 
     @wrapt.when_imported("lsst.pipe.base.single_quantum_executor")
     def _(module: Any) -> None:
-        def meant(fault: dict[str, Any], label: str, quantum: Any) -> bool:
-            wanted = {key: fault[key] for key in ("visit", "detector", "patch", "tract") if key in fault}
-            return fault.get("label") == label and all(
-                quantum.dataId.get(key) == value for key, value in wanted.items()
-            )
+        def struck(label: str, quantum: Any, *, late: bool) -> Iterator[dict[str, Any]]:
+            for fault in faults:
+                keys = {"visit", "detector", "patch", "tract"} & set(fault)
+                if (
+                    fault.get("label") == label
+                    and (fault["kind"] in LATE) == late
+                    and all(quantum.dataId.get(key) == fault[key] for key in keys)
+                    and strikes(fault, fault["times"])
+                ):
+                    yield fault
 
         def execute(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
             task_node = args[0] if args else kwargs["task_node"]
             quantum = args[1] if len(args) > 1 else kwargs["quantum"]
-            for fault in faults:
-                if fault["kind"] != "raise" and meant(fault, task_node.label, quantum):
-                    if strikes(fault, fault["times"]):
-                        strike(fault, instance, quantum)
+            for fault in struck(task_node.label, quantum, late=False):
+                strike(fault)
             return wrapped(*args, **kwargs)
 
         def run_quantum(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-            _, quantum, task_node = args[:3]
-            for fault in faults:
-                if fault["kind"] == "raise" and meant(fault, task_node.label, quantum):
-                    if strikes(fault, fault["times"]):
-                        try:
-                            {}["psf"]  # noqa: B018
-                        except KeyError as error:
-                            raise ValueError(f"no PSF for patch {quantum.dataId['patch']}") from error
+            _, quantum, task_node, butler = args[:4]
+            for fault in struck(task_node.label, quantum, late=True):
+                strike_late(fault, quantum, butler)
             return wrapped(*args, **kwargs)
 
         wrapt.wrap_function_wrapper(module, "SingleQuantumExecutor.execute", execute)
