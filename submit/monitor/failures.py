@@ -5,12 +5,14 @@ __all__ = ["Failures", "Group", "find_failures"]
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from os import SEEK_END
 from pathlib import Path
 from typing import Any
 
 from ...bps import Step
+from ..ledger import RunRecord
+from ..quanta import QuantaTrouble, find_troubled_quanta
 from .advice import advise
 from .causes import Cause, Kind, find_cause
 from .events import EventLog
@@ -114,11 +116,21 @@ class Failures:
         Attempts that went wrong of jobs that have passed since, or are tried again.
     pruned
         How many jobs will not run in consequence, by step.
+    quanta
+        Quanta that did not make what they should, by step, where they were looked at.
     """
 
     groups: tuple[Group, ...]
     retried: tuple[Group, ...]
     pruned: Mapping[Step, int]
+    quanta: Mapping[Step, tuple[QuantaTrouble, ...]] = field(default_factory=dict)
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing has failed or is held."""
+        return not self.groups and not any(
+            found.failed for of_step in self.quanta.values() for found in of_step
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Give it as plain values, for JSON."""
@@ -126,6 +138,10 @@ class Failures:
             "groups": [group.as_dict() for group in self.groups],
             "retried": [group.as_dict() for group in self.retried],
             "pruned": {str(step): count for step, count in self.pruned.items()},
+            "quanta": {
+                str(step): {found.label: asdict(found) for found in of_step}
+                for step, of_step in self.quanta.items()
+            },
         }
 
 
@@ -139,13 +155,22 @@ class _Case:
     cause: Cause
 
 
-def find_failures(jobs: Mapping[Step, Sequence[Job]]) -> Failures:
+def find_failures(
+    jobs: Mapping[Step, Sequence[Job]], quanta_of: Mapping[Step, RunRecord] | None = None
+) -> Failures:
     """Find what went wrong in the runs of a campaign and group it.
 
     Parameters
     ----------
     jobs
         Of the runs.
+    quanta_of
+        The runs of which the quanta shall be looked at too, which takes longer.
+
+    Raises
+    ------
+    SubmissionError
+        If the outcomes of the quanta cannot be read.
     """
     groups: list[Group] = []
     retried: list[Group] = []
@@ -169,6 +194,11 @@ def find_failures(jobs: Mapping[Step, Sequence[Job]]) -> Failures:
             step: count
             for step, of_step in jobs.items()
             if (count := sum(job.state is JobState.PRUNED for job in of_step))
+        },
+        quanta={
+            # The repository knows of a run's outputs only when its last job has ended.
+            step: find_troubled_quanta(record, from_files=True)
+            for step, record in (quanta_of or {}).items()
         },
     )
 

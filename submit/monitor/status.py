@@ -183,6 +183,10 @@ class CampaignReader:
         """
         return {step: self._reader_of_run(record).read() for step, (record, _) in self._newest().items()}
 
+    def read_records(self) -> dict[Step, RunRecord]:
+        """Read the pages of the newest run of each step; raises as `read_jobs`."""
+        return {step: record for step, (record, _) in self._newest().items()}
+
     def read(self) -> CampaignStatus:
         """Look at the campaign.
 
