@@ -3,6 +3,7 @@
 __all__ = ["command"]
 
 import sys
+
 import click
 
 from .options import CampaignContext, campaign_options, echo_json

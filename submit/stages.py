@@ -69,10 +69,10 @@ def prepare_run(
                 bps_config, workflow = transform_driver(str(paths.config), runWmsSubmissionChecks=True)
                 if run.step is Step.DIFFIM:
                     _add_order(workflow, campaign)
-                write_workflow(paths, workflow)
                 wms_workflow = prepare(bps_config, workflow, str(paths.submit))
             except Exception as error:
                 raise SubmissionError(_explain(error, paths)) from error
+    write_workflow(paths, workflow, run.output_run)
     record = RunRecord(
         campaign=campaign.name,
         step=run.step,

@@ -7,10 +7,12 @@ its `Attempt`, again and again (`read_jobs`: once). `CampaignReader` looks at a 
 its root cause.
 """
 
-from .failures import Failures, find_failures
+from .campaign import CampaignReader
+from .failures import Failures
+from .finding import find_failures
 from .jobs import Attempt, Ending, Job, JobState
 from .reading import JobReader, open_run, read_jobs
-from .status import CampaignReader, CampaignStatus
+from .status import CampaignStatus
 
 __all__ = [
     "Attempt",

@@ -2,7 +2,9 @@
 
 __all__ = ["JobReader", "RunReader", "open_run", "read_jobs"]
 
+import gc
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -10,9 +12,9 @@ from ...bps import Step
 from ..ledger import read_run
 from ..paths import RunPaths
 from .events import EventLog, History
-from .jobs import Attempt, Job, JobState
+from .jobs import Attempt, Ending, Job, JobState
 from .parsl import ParslReader
-from .workflow import Node, Workflow, read_dag, read_exit, read_rescue, read_workflow
+from .workflow import Node, Workflow, read_dag, read_errors, read_exit, read_rescue, read_workflow
 
 _WAITING = {JobState.UNREADY, JobState.PRUNED}
 
@@ -54,6 +56,7 @@ class RunReader:
         self._rescued: frozenset[str] | None = None
         self._jobs: dict[str, Job] = {}
         self._ended = False
+        self._refused: dict[str, str] | None = None
 
     @classmethod
     def of_dag(cls, dag: Path) -> "RunReader":
@@ -67,8 +70,15 @@ class RunReader:
 
     def read(self) -> list[Job]:
         """Read the jobs as they stand, in the workflow's order."""
+        with _without_collector():
+            return self._read()
+
+    def _read(self) -> list[Job]:
         self._ended = read_exit(self.dag) is not None
         changed = self._log.read()
+        if self._ended != (self._refused is not None):
+            self._refused = self._read_refused() if self._ended else None
+            self._jobs.clear()
         rescued = read_rescue(self.dag)
         if rescued is not None and (rescued != self._rescued or not self._jobs):
             self._rescued = rescued
@@ -92,13 +102,20 @@ class RunReader:
             known = self._jobs.get(name)
             if known is None or name in names or known.state is not states[name]:
                 histories = [*self._older.get(name, ()), *by_name.get(name, ())]
-                self._jobs[name] = _job(node, self._step, states[name], histories)
+                self._jobs[name] = _job(node, self._step, states[name], histories, self._refused)
         return list(self._jobs.values())
 
     def _state(self, name: str, histories: list[History] | tuple[()]) -> JobState:
         if histories:
             return histories[-1].state
+        if self._refused and name in self._refused:
+            return JobState.FAILED
         return JobState.DONE if self._rescued and name in self._rescued else JobState.UNREADY
+
+    def _read_refused(self) -> dict[str, str]:
+        """Read which jobs HTCondor did not take, of which its log knows nothing."""
+        known = {history.node for history in self._log.histories.values()}
+        return {name: why for name, why in read_errors(self.dag).items() if name not in known}
 
     def _read_older(self) -> dict[str, list[History]]:
         """Read what happened before the DAG was resumed, when its own log began anew, from the jobs' logs."""
@@ -123,7 +140,8 @@ def open_run(paths: RunPaths) -> JobReader:
         If its page of the ledger or its workflow cannot be read.
     """
     record = read_run(paths)
-    workflow = read_workflow(paths, record.output_run)
+    with _without_collector():
+        workflow = read_workflow(paths, record.output_run)
     if ".parsl." in record.wms_service:
         return ParslReader(paths, workflow, record.step)
     return RunReader(paths.dag(record.output_run), workflow, record.step)
@@ -150,10 +168,30 @@ def read_jobs(paths: RunPaths) -> list[Job]:
     return open_run(paths).read()
 
 
-def _job(node: Node, step: Step | None, state: JobState, histories: list[History]) -> Job:
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Keep Python from looking for garbage: among millions of new objects that takes as long as making them."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _job(
+    node: Node,
+    step: Step | None,
+    state: JobState,
+    histories: list[History],
+    refused: Mapping[str, str] | None,
+) -> Job:
     attempts: tuple[Attempt, ...] = ()
     for history in histories:
         attempts += history.attempts()
+    if refused and node.name in refused:
+        attempts += (Attempt(cluster=0, ending=Ending.FAILED, reason=refused[node.name]),)
     return Job(
         name=node.name,
         label=node.label,

@@ -1,6 +1,15 @@
 """The jobs that a run consists of: written when it is prepared, or read from its DAG."""
 
-__all__ = ["Node", "Workflow", "read_dag", "read_exit", "read_rescue", "read_workflow", "write_workflow"]
+__all__ = [
+    "Node",
+    "Workflow",
+    "read_dag",
+    "read_errors",
+    "read_exit",
+    "read_rescue",
+    "read_workflow",
+    "write_workflow",
+]
 
 import json
 import os
@@ -16,6 +25,7 @@ from ..paths import RunPaths
 
 _NODE = re.compile(r'(JOB|FINAL|SUBDAG EXTERNAL)\s+(\S+)\s+"?([^"\s]+)"?(?:\s+DIR\s+"?([^"\s]+)"?)?')
 
+_ERROR = re.compile(rb'Node = "([^"]+)";\s+NodeStatus = 6;[^\n]*\s+StatusDetails = "([^"]*)"')
 _NO_DIMENSIONS = {"label", "node_number"}  # what else BPS puts among the tags of a job
 
 
@@ -70,7 +80,7 @@ class Workflow:
         return pruned
 
 
-def write_workflow(paths: RunPaths, workflow: Any) -> None:
+def write_workflow(paths: RunPaths, workflow: Any, output_run: str) -> None:
     """Write down the jobs of a run.
 
     Parameters
@@ -78,8 +88,12 @@ def write_workflow(paths: RunPaths, workflow: Any) -> None:
     paths
         The run's files.
     workflow
-        BPS's generic workflow.
+        BPS's generic workflow, prepared.
+    output_run
+        Its RUN collection.
     """
+    dag = paths.dag(output_run)
+    placed = read_dag(dag).nodes if dag.exists() else {}
     names = list(workflow)
     if final := workflow.get_final():
         names.append(final.name)
@@ -99,6 +113,7 @@ def write_workflow(paths: RunPaths, workflow: Any) -> None:
                 "memory": getattr(job, "request_memory", None),
                 "cpus": getattr(job, "request_cpus", None) or 1,
                 "parents": [numbers[parent] for parent in parents],
+                "folder": str(placed[name].folder.relative_to(paths.submit)) if name in placed else ".",
                 **({"final": True} if final and name == final.name else {}),
             }
         )
@@ -107,7 +122,7 @@ def write_workflow(paths: RunPaths, workflow: Any) -> None:
 
 
 def read_workflow(paths: RunPaths, output_run: str) -> Workflow:
-    """Read the jobs of a run: the page that was written, with what the DAG adds to it.
+    """Read the jobs of a run, from the page that was written or else from its DAG, which tells less.
 
     Parameters
     ----------
@@ -121,34 +136,32 @@ def read_workflow(paths: RunPaths, output_run: str) -> Workflow:
     SubmissionError
         If neither can be read.
     """
-    dag_path = paths.dag(output_run)
-    dag = read_dag(dag_path).nodes if dag_path.exists() else {}
     try:
-        page = json.loads(paths.jobs.read_bytes())
+        return Workflow(nodes=_read_page(paths))
     except FileNotFoundError:
-        if dag:
-            return Workflow(nodes=dag)
-        raise SubmissionError(
-            f"{paths.folder} does not tell the jobs of its run: there is neither {paths.jobs} nor {dag_path}"
-        ) from None
-    except ValueError as error:
-        raise SubmissionError(f"{paths.jobs} cannot be read: {error}") from error
-    nodes = {}
+        return read_dag(paths.dag(output_run))
+    except (ValueError, LookupError, TypeError) as error:
+        raise SubmissionError(f"{paths.jobs} cannot be read: {type(error).__name__}: {error}") from error
+
+
+def _read_page(paths: RunPaths) -> dict[str, Node]:
+    page = json.loads(paths.jobs.read_bytes())
     names = [job["name"] for job in page]
-    for job in page:
-        name = job["name"]
-        nodes[name] = Node(
-            name=name,
+    folders = {folder: paths.submit / folder for folder in {job["folder"] for job in page}}
+    return {
+        job["name"]: Node(
+            name=job["name"],
             label=job["label"],
-            folder=dag[name].folder if name in dag else paths.submit,
+            folder=folders[job["folder"]],
             tags=job["tags"],
             quanta=job["quanta"],
-            parents=tuple(names[number] for number in job["parents"]),
+            parents=tuple([names[number] for number in job["parents"]]),
             request_memory=job["memory"],
             request_cpus=job["cpus"],
             final=job.get("final", False),
         )
-    return Workflow(nodes=nodes)
+        for job in page
+    }
 
 
 def read_dag(path: Path) -> Workflow:
@@ -196,6 +209,15 @@ def read_exit(dag: Path) -> int | None:
         return None
     found = re.search(rb"EXITING WITH STATUS (\d+)", last[0]) if last else None
     return int(found[1]) if found else None
+
+
+def read_errors(dag: Path) -> dict[str, str]:
+    """Read which nodes DAGMan calls failed, and what it says of them."""
+    try:
+        text = dag.with_suffix(".node_status").read_bytes()
+    except FileNotFoundError:
+        return {}
+    return {found[1].decode(): found[2].decode() for found in _ERROR.finditer(text)}
 
 
 def read_rescue(dag: Path) -> frozenset[str] | None:
