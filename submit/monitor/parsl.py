@@ -60,11 +60,15 @@ class ParslReader:
         self._paths = paths
         self._workflow = workflow
         self._step = step
+        self._logs = paths.submit / "logs"
+        self._cleaned_up = False
         self.ended = False
 
     def read(self) -> list[Job]:
         """Read the jobs as they stand, in the workflow's order."""
         tasks = {task.name: task for task in self._read_log().values()}
+        last = [name for name, node in self._workflow.nodes.items() if node.final]
+        self.ended = self._cleaned_up and all(self._stderr(name).exists() for name in last)
         return [self._job(name, tasks.get(name)) for name in self._workflow.nodes]
 
     def _job(self, name: str, task: _Task | None) -> Job:
@@ -73,39 +77,43 @@ class ParslReader:
             name=name,
             label=node.label,
             step=self._step,
-            state=task.state if task else self._state_of_local(name, node.final),
+            state=task.state if task else self._state_of_local(name),
             tags=node.tags,
             quanta=node.quanta,
             parents=node.parents,
             request_memory=node.request_memory,
             request_cpus=node.request_cpus,
             attempts=tuple(task.attempts) if task else (),
-            folder=(task and task.folder) or self._paths.submit / "logs" / node.label,
+            folder=(task and task.folder) or self._logs / node.label,
         )
 
-    def _state_of_local(self, name: str, final: bool) -> JobState:
-        """Tell of a job that runs where Parsl does, which its log does not mention: the first or the last."""
-        said = self._paths.submit / "logs" / name / f"{name}.stderr"
-        if not said.exists():
-            return JobState.UNREADY
-        return JobState.RUNNING if final and not self.ended else JobState.DONE
+    def _state_of_local(self, name: str) -> JobState:
+        """Tell of a job that runs where Parsl does, which its log does not mention: the first or the last.
+
+        Nothing tells when the last one ends; it takes seconds, and is called done when it has begun.
+        """
+        return JobState.DONE if self._stderr(name).exists() else JobState.UNREADY
+
+    def _stderr(self, name: str) -> Path:
+        return self._logs / name / f"{name}.stderr"
 
     def _read_log(self) -> dict[str, _Task]:
         tasks: dict[str, _Task] = {}
-        self.ended = False
         # A folder for each time that it was started.
         for log in sorted(self._paths.folder.glob("runinfo/[0-9]*/parsl.log")):
-            self.ended = False
+            self._cleaned_up = False
             with log.open(encoding="utf-8", errors="replace") as stream:
                 for line in stream:
                     if found := _OUTPUT.search(line):
                         task = tasks.setdefault(f"{log.parent.name}.{found[1]}", _Task())
-                        task.name, task.folder = Path(found[2]).name, Path(found[2]).parent
+                        # Its folder as it is here, not as it was where it ran.
+                        said = self._logs / found[2].rpartition("/submit/logs/")[2]
+                        task.name, task.folder = said.name, said.parent
                     elif found := _LINE.match(line):
                         task = tasks.setdefault(f"{log.parent.name}.{found[2]}", _Task())
                         _note(task, float(found[1]), found[3])
                     elif "Unregistered default DFK" in line:
-                        self.ended = True
+                        self._cleaned_up = True
         return tasks
 
 
