@@ -183,9 +183,11 @@ def _classify_words(
             return Kind.MISSING_INPUT, what, raised.lines
         return Kind.EXCEPTION, what, raised.lines
     if exit_code in (126, 127):
-        found = _NO_COMMAND.findall(text)
-        said = found[-1].strip() if found else f"exit code {exit_code}"
+        refused = _NO_COMMAND.findall(text)
+        said = refused[-1].strip() if refused else f"exit code {exit_code}"
         return Kind.MISSING_EXECUTABLE, said, tuple(text.splitlines()[-2:])
+    if found := _NO_MEMORY.search("\n".join(text.splitlines()[-5:])):
+        return Kind.OUT_OF_MEMORY, f"{found[0]}; {_tell_memory(job, attempt)}", tuple(text.splitlines()[-2:])
     errors = _ERROR.findall(text)
     lines = tuple(errors[-1:]) or tuple(text.splitlines()[-3:])
     what = f"exit code {exit_code}" if exit_code is not None else "it ended without success"

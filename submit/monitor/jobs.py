@@ -138,7 +138,9 @@ class Job:
         A later attempt under the same id overwrites what an earlier one said, unless BPS's setting
         ``overwriteJobFiles`` is false.
         """
-        same = [other for other in self.attempts if other.cluster == attempt.cluster and other.started]
+        same = [
+            other for other in self.attempts if other.cluster == attempt.cluster and other.started is not None
+        ]
         if attempt not in same:
             return None
         candidates = [f"{self.name}.{attempt.cluster}.{same.index(attempt)}.out"]
