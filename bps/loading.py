@@ -1,6 +1,6 @@
 """Reading a campaign: defaults < file < environment < flags, and sentences for what is wrong with it."""
 
-__all__ = ["ENVIRONMENT", "change_campaign", "load_campaign"]
+__all__ = ["ENVIRONMENT", "change_campaign", "dump_campaign", "load_campaign"]
 
 import difflib
 import os
@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from ..common.errors import CampaignError
-from .campaign import ApdbSettings, Campaign, StepSettings
+from .campaign import ApdbSettings, Campaign, DiffimSettings, StepSettings
 from .data import merge
 
 #: Environment variables that override the campaign file, and the key each one sets.
@@ -98,6 +98,12 @@ def change_campaign(campaign: Campaign, changes: Iterable[str]) -> Campaign:
     return campaign
 
 
+def dump_campaign(campaign: Campaign) -> str:
+    """Write a campaign, with everything that overrode its file, as the text of a campaign file."""
+    content = campaign.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return yaml.safe_dump(content, sort_keys=False)
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -153,8 +159,10 @@ def _sentence(details: Any, sources: Mapping[str, str], path: str) -> str:
 
 def _valid_keys(location: list[str]) -> list[str]:
     model: type[BaseModel] = Campaign
-    if location and location[0] in ("templates", "diffim"):
+    if location and location[0] == "templates":
         model = StepSettings
+    elif location and location[0] == "diffim":
+        model = DiffimSettings
     elif location and location[0] == "apdb":
         model = ApdbSettings
     return [field.alias or name for name, field in model.model_fields.items()]
