@@ -45,7 +45,7 @@ def draw_status(status: "CampaignStatus") -> "Group":
         parts += [Text(), *(Text(f"waits: {line}", style="yellow") for line in status.waiting)]
     if status.unknown:
         parts += [Text(), *(Text(f"note: {line}", style="magenta") for line in status.unknown)]
-    if any(step.troubled for step in status.steps):
+    if status.troubled:
         parts += [Text(), Text("`apcampaign failures` tells what went wrong", style="bold")]
     return Group(*parts)
 
