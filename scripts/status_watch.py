@@ -43,7 +43,7 @@ def watch_status(reader: "CampaignReader", *, as_json: bool) -> None:
                 took = time.monotonic() - begun
                 now = json.dumps([step["jobs"] for step in status.as_dict()["steps"]])
                 if isinstance(live, Live):
-                    live.update(draw_status(status), refresh=True)
+                    live.update(draw_status(status, console.height), refresh=True)
                 elif as_json:
                     click.echo(json.dumps(status.as_dict()))
                 elif now != before:
