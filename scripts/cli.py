@@ -24,8 +24,11 @@ COMMANDS = {
     "submit": "Submit a campaign, or one of its steps.",
     "resume": "Continue a campaign after a failure.",
     "cancel": "End what is going on.",
+    "status": "Say how far a campaign is.",
+    "failures": "Say what went wrong, by root cause.",
     "runs": "List a campaign's runs.",
     "summary": "Say what came of a campaign.",
+    "completion": "Print what makes a shell complete this command.",
 }
 HIDDEN = {"node": "Run one node of a chain (called by HTCondor)."}
 

@@ -41,6 +41,11 @@ class RunPaths:
         return self.folder / "prepare.log"
 
     @property
+    def jobs(self) -> Path:
+        """The jobs that the run consists of."""
+        return self.folder / "jobs.json"
+
+    @property
     def submit(self) -> Path:
         """BPS's submit directory."""
         return self.folder / "submit"

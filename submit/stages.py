@@ -17,6 +17,7 @@ from ..common.errors import ApcampaignError, SubmissionError
 from ..common.files import write_atomically
 from .collections import renew_output
 from .ledger import RunRecord, hash_config, read_run, write_run
+from .monitor.workflow import write_workflow
 from .ordering import add_order
 from .paths import RunPaths
 from .surroundings import batch_environment
@@ -84,6 +85,7 @@ def prepare_run(
                 raise
             except Exception as error:
                 raise SubmissionError(_explain(error, paths)) from error
+    write_workflow(paths, workflow, run.output_run)
     record = RunRecord(
         campaign=campaign.name,
         step=run.step,
