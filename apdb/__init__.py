@@ -8,10 +8,12 @@ from a reference (config file, ``label:NAME``, or URL and namespace), which `fin
 
 After a run `read_expectation` asks Butler what was associated and `verify_apdb` compares: each once, whole, in
 time order. What was written but not recorded, or is wanted again, `plan_rollback` and `roll_back` take out,
-so that the database is as if it had never been written.
+so that the database is as if it had never been written. `count_by_pixel`, `count_by_visit` and
+`read_most_detected` show what it holds.
 """
 
 from .create import ApdbCreated, init_apdb
+from .explore import Measurement, PixelCounts, count_by_pixel, count_by_visit, read_most_detected
 from .findings import Expectation, Finding, Kind
 from .info import ApdbInfo, describe_apdb
 from .opening import ApdbPlace, count_rows, find_apdb, open_apdb
@@ -32,10 +34,14 @@ __all__ = [
     "Finding",
     "InitPlan",
     "Kind",
+    "Measurement",
+    "PixelCounts",
     "RollbackPlan",
     "Verification",
     "check_namespace",
     "check_ready",
+    "count_by_pixel",
+    "count_by_visit",
     "count_rows",
     "describe_apdb",
     "find_apdb",
@@ -45,6 +51,7 @@ __all__ = [
     "plan_init",
     "plan_rollback",
     "read_expectation",
+    "read_most_detected",
     "roll_back",
     "verify_apdb",
 ]

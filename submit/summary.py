@@ -1,6 +1,6 @@
 """What came of a campaign: quanta, difference images, rows of the APDB."""
 
-__all__ = ["StepSummary", "Summary", "summarise"]
+__all__ = ["StepSummary", "Summary", "summarise", "verify_runs"]
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -113,11 +113,11 @@ def summarise(campaign: Campaign, paths: CampaignPaths) -> Summary:
         steps=tuple(_summarise_run(record) for record in newest),
         apdb_config=apdb_config,
         apdb_rows=dict(count_rows(apdb_config)) if apdb_config else {},
-        verification=_verify(list_runs(paths, Step.DIFFIM)) if diffim else None,
+        verification=verify_runs(list_runs(paths, Step.DIFFIM)) if diffim else None,
     )
 
 
-def _verify(runs: list[RunRecord]) -> Verification | None:
+def verify_runs(runs: list[RunRecord]) -> Verification | None:
     """Compare the APDB with what Butler says was associated by the runs that filled it.
 
     The output collection would not do: it may hold runs that filled another APDB.

@@ -1,0 +1,12 @@
+"""The report: one HTML page of what a campaign does and what came of it.
+
+The flow: `gather_report` asks the ledger, the runs' files, the repository and the APDB, and gives a `ReportData`,
+with notes of what could not be had; `render_report` draws it, which needs none of them; `write_report` does both,
+and `watch_report` again and again until the campaign has ended.
+"""
+
+from .gather import gather_report
+from .model import ReportData
+from .render import render_report
+
+__all__ = ["ReportData", "gather_report", "render_report"]
