@@ -13,7 +13,6 @@ from sqlalchemy.sql.expression import TableClause
 from .opening import Reference, find_apdb
 from .tables import ApdbSqlTables, Column, open_tables, snapshot
 
-
 #: With fewer rows a pixel tells more of chance than of the sky.
 _TELLING = 12
 

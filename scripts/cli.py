@@ -28,6 +28,7 @@ COMMANDS = {
     "failures": "Say what went wrong, by root cause.",
     "runs": "List a campaign's runs.",
     "summary": "Say what came of a campaign.",
+    "report": "Write one HTML page of what a campaign does and what came of it.",
     "completion": "Print what makes a shell complete this command.",
 }
 HIDDEN = {"node": "Run one node of a chain (called by HTCondor)."}

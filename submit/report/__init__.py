@@ -6,7 +6,18 @@ and `watch_report` again and again until the campaign has ended.
 """
 
 from .gather import gather_report
+from .headline import campaign_state, headline
 from .model import ReportData
 from .render import render_report
+from .write import default_report, watch_report, write_report
 
-__all__ = ["ReportData", "gather_report", "render_report"]
+__all__ = [
+    "ReportData",
+    "campaign_state",
+    "default_report",
+    "gather_report",
+    "headline",
+    "render_report",
+    "watch_report",
+    "write_report",
+]

@@ -68,6 +68,8 @@ class Panel:
         Plotly's layout, beside what all have.
     height
         In pixels.
+    heights
+        Other heights, by view.
     title
         A heading of its own, where a figure has several panels.
     """
@@ -77,6 +79,7 @@ class Panel:
     traces: Sequence[Mapping[str, Any]]
     layout: Mapping[str, Any] = field(default_factory=dict)
     height: int = 360
+    heights: Mapping[str, int] = field(default_factory=dict)
     title: str = ""
 
 

@@ -2,7 +2,8 @@
 
 __all__ = ["MOST_BARS", "core_hours_figure", "memory_figure", "runtime_figure", "timeline_figure"]
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -29,7 +30,7 @@ def colour(place: int) -> str:
 def timeline_figure(data: ReportData) -> Figure:
     """Draw when the jobs of each label ran."""
     spans = spans_of(data.jobs, data.made)
-    labels = list(dict.fromkeys(job.label for job in data.jobs))
+    labels = list(dict.fromkeys(span.label for span in spans))
     by_label = {label: [span for span in spans if span.label == label] for label in labels}
     by_label = {label: group for label, group in by_label.items() if group}
     if len(spans) <= MOST_BARS:
@@ -142,7 +143,7 @@ def _counts(by_label: dict[str, list[Span]], spans: Sequence[Span]) -> Figure:
         "hovermode": "x unified",
     }
     seconds = (edges[1] - edges[0]).item()
-    rows = [
+    rows: list[tuple[str | float, ...]] = [
         (moment(float(middle)), *(float(values[place]) for values in counts.values()))
         for place, middle in enumerate(middles)
     ]
@@ -155,8 +156,15 @@ def _counts(by_label: dict[str, list[Span]], spans: Sequence[Span]) -> Figure:
     return Figure("timeline", "Timeline", caption, (panel,), Table(columns, rows))
 
 
-def _name(usage: LabelUsage) -> str:
-    return f"{usage.label} ({usage.step})" if usage.step else usage.label
+def _names(labels: Sequence[tuple[str, str]]) -> list[str]:
+    """Name (step, label)s, with the step where the label alone would not tell."""
+    seen = Counter(label for _, label in labels)
+    return [f"{label}, {step}" if seen[label] > 1 and step else label for step, label in labels]
+
+
+def _named(usage: Iterable[LabelUsage]) -> list[tuple[str, LabelUsage]]:
+    usage = list(usage)
+    return list(zip(_names([(str(each.step or ""), each.label) for each in usage]), usage, strict=True))
 
 
 def _ranges(
@@ -212,6 +220,10 @@ def _ranges(
     ]
 
 
+def _height(names: Sequence[str]) -> int:
+    return 130 + 23 * len(names)
+
+
 def _category_layout(names: Sequence[str], title: str) -> dict[str, Any]:
     return {
         "barmode": "overlay",
@@ -242,7 +254,7 @@ def _spread_values(spread: Spread | None) -> tuple[float | None, ...]:
 
 def runtime_figure(usage: Sequence[LabelUsage], steps: Sequence[StepReport] = ()) -> Figure:
     """Draw how long the executions of each label, and the quanta of each task, took."""
-    kinds = {
+    kinds: dict[str, list[tuple[str, str, Spread | None]]] = {
         "jobs": [(str(each.step or ""), each.label, each.wall) for each in usage],
         "tasks": [
             (str(step.step), label, task.seconds) for step in steps for label, task in step.tasks.items()
@@ -250,19 +262,21 @@ def runtime_figure(usage: Sequence[LabelUsage], steps: Sequence[StepReport] = ()
     }
     traces: list[dict[str, Any]] = []
     views = []
-    most = 0
+    heights: dict[str, int] = {}
     for view, values in kinds.items():
-        shown = [(f"{label} ({step})" if step else label, spread) for step, label, spread in values if spread]
+        shown = [(step, label, spread) for step, label, spread in values if spread]
         if shown:
-            names = [name for name, _ in shown]
+            names = _names([(step, label) for step, label, _ in shown])
             traces += [
-                {**trace, "view": view} for trace in _ranges(names, [each for _, each in shown], "s", 1)
+                {**trace, "view": view} for trace in _ranges(names, [each for *_, each in shown], "s", 1)
             ]
             views.append(view)
-            most = max(most, len(names))
+            heights[view] = _height(names)
     layout = _category_layout([], "run time (s)")
-    panel = Panel("plot-runtime", "Run times by label", traces, layout, 140 + 26 * most)
-    jobs = [
+    panel = Panel(
+        "plot-runtime", "Run times by label", traces, layout, next(iter(heights.values()), 0), heights
+    )
+    rows: list[tuple[str | float | None, ...]] = [
         (
             "job",
             str(each.step or ""),
@@ -274,7 +288,7 @@ def runtime_figure(usage: Sequence[LabelUsage], steps: Sequence[StepReport] = ()
         )
         for each in usage
     ]
-    tasks = [
+    rows += [
         ("task", str(step.step), label, task.quanta, *_spread_values(task.seconds), None, None)
         for step in steps
         for label, task in step.tasks.items()
@@ -289,17 +303,21 @@ def runtime_figure(usage: Sequence[LabelUsage], steps: Sequence[StepReport] = ()
         Column("cores busy (%)", "number"),
     )
     caption = (
-        "How long the executions that ended well took: all of them, the middle half, and the median. Those of tasks are "
-        "a sample of their quanta."
+        "How long the executions that ended well took: all of them, the middle half, and the median. Those of "
+        "tasks are a sample of their quanta."
     )
     return Figure(
-        "runtime", "Run times", caption, (panel,) if views else (), Table(columns, jobs + tasks), tuple(views)
+        "runtime", "Run times", caption, (panel,) if views else (), Table(columns, rows), tuple(views)
     )
 
 
 def memory_figure(usage: Sequence[LabelUsage]) -> Figure:
     """Draw how much memory the executions of each label used, against what they asked for."""
-    shown = [(_name(each), each, each.memory) for each in usage if each.memory]
+    shown = [
+        (name, each, each.memory)
+        for name, each in _named(each for each in usage if each.memory)
+        if each.memory
+    ]
     names = [name for name, _, _ in shown]
     traces = _ranges(names, [spread for _, _, spread in shown], "MiB")
     traces.append(
@@ -332,7 +350,7 @@ def memory_figure(usage: Sequence[LabelUsage]) -> Figure:
             }
         )
     layout = _category_layout(names, "memory (MiB)")
-    panel = Panel("plot-memory", "Memory used and requested by label", traces, layout, 140 + 30 * len(names))
+    panel = Panel("plot-memory", "Memory used and requested by label", traces, layout, _height(names))
     rows = [
         (
             str(each.step or ""),
@@ -364,7 +382,7 @@ def memory_figure(usage: Sequence[LabelUsage]) -> Figure:
 def core_hours_figure(usage: Sequence[LabelUsage]) -> Figure:
     """Draw the core-hours of each label, those for nothing apart."""
     shown = [each for each in usage if each.hours.total > 0]
-    names = [_name(each) for each in shown]
+    names = [name for name, _ in _named(shown)]
     parts = (
         ("ended well", "$accent", [each.hours.good for each in shown]),
         ("ended otherwise", "$bad", [each.hours.bad for each in shown]),
@@ -384,7 +402,7 @@ def core_hours_figure(usage: Sequence[LabelUsage]) -> Figure:
         if any(values)
     ]
     layout = {**_category_layout(names, "core-hours"), "barmode": "stack"}
-    panel = Panel("plot-hours", "Core-hours by label", traces, layout, 140 + 26 * len(names))
+    panel = Panel("plot-hours", "Core-hours by label", traces, layout, _height(names))
     rows = [
         (str(step or ""), each.label, each.hours.good, each.hours.bad, each.hours.open)
         for step, group in groupby(usage, key=lambda each: each.step)

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .figure import Column, Figure, Panel, Table
+from .figure import Column, Figure, Panel, Table, number
 from .model import Corner, DiaCatalog, LightCurve, Patch, ReportData, Template, TemplateState, VisitRow
 
 BANDS = "ugrizy"
@@ -80,11 +80,14 @@ def _area(polygons: Sequence[Sequence[Corner]], origin: float, name: str, fill: 
     }
 
 
-def _shade_names(largest: int) -> list[tuple[int, int, str]]:
-    """Divide 1 to the largest value into shades: least, most, name."""
-    count = min(SHADES, largest)
-    edges = sorted({math.ceil(largest * place / count) for place in range(1, count + 1)})
-    least = 1
+def _shade_names(values: Iterable[int]) -> list[tuple[int, int, str]]:
+    """Divide whole numbers into shades from the smallest to the largest: least, most, name."""
+    values = set(values) or {1}
+    least, largest = min(values), max(values)
+    count = min(SHADES, largest - least + 1)
+    edges = sorted(
+        {least - 1 + math.ceil((largest - least + 1) * place / count) for place in range(1, count + 1)}
+    )
     shades = []
     for edge in edges:
         shades.append((least, edge, str(edge) if least == edge else f"{least}–{edge}"))
@@ -134,10 +137,10 @@ def _template_traces(
     corners = {(each.tract, each.patch): patches[each.tract, each.patch].corners for each in templates}
     origin = next(iter(corners.values()))[0][0]
     made = [each for each in templates if each.state is TemplateState.MADE]
-    shades = _shade_names(max((each.visits for each in made), default=1) or 1)
+    shades = _shade_names(each.visits for each in made)
     traces = []
     for place, (least, most, name) in enumerate(shades):
-        chosen = [each for each in made if least <= max(1, each.visits) <= most]
+        chosen = [each for each in made if least <= each.visits <= most]
         if chosen:
             polygons = [corners[each.tract, each.patch] for each in chosen]
             traces.append(_area(polygons, origin, f"{name} visits", _shade(place, len(shades))))
@@ -170,7 +173,7 @@ def _ink(template: Template, shades: Sequence[tuple[int, int, str]]) -> str:
     """Choose what can be read on a patch's colour."""
     if template.state is not TemplateState.MADE:
         return "$onhigh" if template.state is TemplateState.MISSING else "$onlow"
-    place = next(place for place, (_, most, _) in enumerate(shades) if max(1, template.visits) <= most)
+    place = next(place for place, (_, most, _) in enumerate(shades) if template.visits <= most)
     return "$onhigh" if int(_shade(place, len(shades))[2:]) >= SHADES // 2 else "$onlow"
 
 
@@ -195,7 +198,7 @@ def visits_figure(visits: Sequence[VisitRow]) -> Figure:
                 "y": [(visit.dia_sources or 0) if found else visit.detectors for visit, _ in chosen],
                 "hovertext": [
                     f"visit {visit.visit} ({visit.band})<br>{visit.detectors} detectors, {visit.differences} "
-                    f"difference images<br>{'unknown' if visit.dia_sources is None else visit.dia_sources} DiaSources"
+                    f"difference images<br>{number(visit.dia_sources)} DiaSources"
                     for visit, _ in chosen
                 ],
                 "hoverinfo": "text+x",
@@ -323,8 +326,8 @@ def light_curves_figure(catalog: DiaCatalog | None) -> Figure:
         Column("measured as"),
     )
     caption = (
-        "PSF fluxes on the difference images of the DiaObjects that were detected most often: filled where they were "
-        "detected, open where they were measured at a given place."
+        "PSF fluxes on the difference images of the DiaObjects that were detected most often: filled where they "
+        "were detected, open where they were measured at a given place."
     )
     panels = tuple(_light_curve_panel(place, curve) for place, curve in enumerate(curves))
     return Figure("light-curves", "Light curves", caption, panels, Table(columns, rows))
@@ -370,4 +373,4 @@ def _light_curve_panel(place: int, curve: LightCurve) -> Panel:
         "xaxis": {"title": {"text": "MJD (TAI)"}, "tickformat": ".0f", "nticks": 5},
         "yaxis": {"title": {"text": "flux (nJy)"}},
     }
-    return Panel(f"plot-light-curve-{place}", label, traces, layout, 260, title)
+    return Panel(f"plot-light-curve-{place}", label, traces, layout, 260, title=title)

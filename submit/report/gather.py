@@ -2,6 +2,7 @@
 
 __all__ = ["gather_report", "read_clusters"]
 
+import functools
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -37,7 +38,9 @@ class _Gatherer:
     def __init__(self) -> None:
         self.notes: list[str] = []
 
-    def attempt[Result](self, what: str, read: Callable[[], Result], otherwise: Result) -> Result:
+    def attempt[Result, Other](
+        self, what: str, read: Callable[[], Result], otherwise: Other
+    ) -> Result | Other:
         """Read something; a report without it is better than none."""
         try:
             return read()
@@ -71,22 +74,13 @@ def gather_report(campaign: Campaign, paths: CampaignPaths, *, ended: bool | Non
         raise SubmissionError(f"campaign {campaign.name} has no runs in {paths.folder}; submit one first")
     gatherer = _Gatherer()
     now = time.time()
-    jobs = {
-        record.step: gatherer.attempt(
-            f"the jobs of {record.step}",
-            lambda record=record: read_jobs(_paths(paths, record)),  # type: ignore[misc]
-            [],
-        )
-        for record in records
-    }
-    states = {
-        record.step: gatherer.attempt(
-            f"the state of {record.step}",
-            lambda record=record: run_state(record),  # type: ignore[misc]
-            None,
-        )
-        for record in records
-    }
+    jobs: dict[Step, list[Job]] = {}
+    states: dict[Step, str | None] = {}
+    for record in records:
+        read = functools.partial(read_jobs, _paths(paths, record))
+        jobs[record.step] = gatherer.attempt(f"the jobs of {record.step}", read, [])
+        ask = functools.partial(run_state, record)
+        states[record.step] = gatherer.attempt(f"the state of {record.step}", ask, None)
     chain = next(reversed(list_chains(paths)), None)
     over = _is_over(records, states, jobs, chain) if ended is None else ended
     steps = tuple(
@@ -95,10 +89,12 @@ def gather_report(campaign: Campaign, paths: CampaignPaths, *, ended: bool | Non
     summary = _read_summary(chain) if over else {}
     sky = gatherer.attempt("the sky", lambda: read_sky(campaign, records, ended=over), Sky())
     apdb_config = next((record.apdb_config for record in records if record.apdb_config), None)
-    catalog: DiaCatalog | None = None
-    by_visit: Mapping[int, int] = {}
-    if apdb_config:
-        catalog, by_visit = gatherer.attempt("the APDB", lambda: read_catalog(apdb_config), (None, {}))
+    nothing: tuple[DiaCatalog | None, Mapping[int, int]] = (None, {})
+    catalog, by_visit = (
+        gatherer.attempt("the APDB", functools.partial(read_catalog, apdb_config), nothing)
+        if apdb_config
+        else nothing
+    )
     verification = gatherer.attempt("the verification", lambda: _verify(paths), None) if over else None
     return ReportData(
         campaign=campaign.name,

@@ -155,7 +155,7 @@ def _time(data: ReportData) -> list[Tile]:
         Tile(
             "Wall time",
             duration(end - begin),
-            "from the first job's begin" + (" to the last's end" if data.final else ""),
+            "first job to last" if data.final else "since the first job began",
         ),
         Tile(
             "Core-hours",
@@ -165,7 +165,7 @@ def _time(data: ReportData) -> list[Tile]:
         Tile(
             "Goodput",
             "–" if good is None else f"{good:.1f} %",
-            f"{number(hours.bad, 2)} core-hours for nothing",
+            f"{number(hours.bad, 2)} core-hours lost",
             "bad" if good is not None and good < 90 else "plain",
         ),
     ]
@@ -178,7 +178,11 @@ def _products(data: ReportData) -> Sequence[Tile]:
         for step in data.steps
         if step.products is not None
     ]
-    for table in ("DiaSource", "DiaObject"):
-        if data.catalog and table in data.catalog.rows:
-            tiles.append(Tile(f"{table}s", number(data.catalog.rows[table]), "rows in the APDB"))
+    if (catalog := data.catalog) is not None:
+        visits = sum(bool(visit.dia_sources) for visit in data.visits)
+        tiles.append(
+            Tile("DiaSources", number(catalog.rows.get("DiaSource", 0)), f"of {number(visits)} visits")
+        )
+        versions = f"{number(catalog.rows.get('DiaObject', 0))} with their versions"
+        tiles.append(Tile("DiaObjects", number(sum(cell.dia_objects for cell in catalog.cells)), versions))
     return tiles

@@ -5,6 +5,7 @@ __all__ = ["figures_of", "render_report"]
 import base64
 import gzip
 import json
+import re
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import yaml
 
 from ...bps import Step
-from .figure import Figure, moment, number
+from .figure import Figure, Panel, moment, number
 from .figures_jobs import core_hours_figure, memory_figure, runtime_figure, timeline_figure
 from .figures_sky import density_figure, light_curves_figure, sky_figure, visits_figure
 from .headline import campaign_state, headline, step_rows
@@ -62,7 +63,7 @@ def render_report(data: ReportData, *, refresh: int | None = None) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"number": number, "moment": moment, "plain": _plain}
+    environment.filters |= {"number": number, "moment": moment, "plain": _plain, "breakable": _breakable}
     state, tone = campaign_state(data)
     return environment.get_template("page.html.j2").render(
         data=data,
@@ -91,8 +92,9 @@ def _usage(data: ReportData) -> list[LabelUsage]:
     return measure_usage(data.jobs, data.made, task_memory)
 
 
-def _drawing(figure: Figure, panel: Any) -> dict[str, Any]:
-    return {"data": panel.traces, "layout": panel.layout, "height": panel.height, "figure": figure.id}
+def _drawing(figure: Figure, panel: Panel) -> dict[str, Any]:
+    drawing = {"data": panel.traces, "layout": panel.layout, "height": panel.height, "figure": figure.id}
+    return {**drawing, "heights": panel.heights} if panel.heights else drawing
 
 
 def _suggestion(data: ReportData) -> str:
@@ -112,6 +114,13 @@ def _plain(value: Any, shown: str) -> str | None:
         return ""
     plain = f"{value:.10g}" if isinstance(value, float) else str(value)
     return None if plain == shown else plain
+
+
+def _breakable(name: str) -> Any:
+    """Let a name that is made of words be broken between them."""
+    import markupsafe
+
+    return markupsafe.Markup("<wbr>").join(re.findall(r"[A-Z]?[^A-Z]+|[A-Z]+", name))  # noqa: S704 - it escapes
 
 
 def _assets() -> Path:

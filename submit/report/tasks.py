@@ -1,4 +1,4 @@
-"""What tasks took, as they noted it themselves in their metadata: exact, where HTCondor only looks now and then."""
+"""What tasks took, as they noted it in their metadata: exact, where HTCondor only looks now and then."""
 
 __all__ = ["TaskUsage", "read_task_usage"]
 

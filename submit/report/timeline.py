@@ -92,7 +92,8 @@ def running_counts(spans: Sequence[Span], edges: npt.NDArray[np.float64]) -> npt
     begins = np.sort([span.begin for span in spans])
     ends = np.sort([span.end for span in spans])
     busy = _elapsed(begins, edges) - _elapsed(ends, edges)
-    return np.diff(busy) / np.diff(edges)
+    counts: npt.NDArray[np.float64] = np.diff(busy) / np.diff(edges)
+    return counts
 
 
 def _elapsed(moments: npt.NDArray[np.float64], edges: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -101,4 +102,5 @@ def _elapsed(moments: npt.NDArray[np.float64], edges: npt.NDArray[np.float64]) -
     # Sums of numbers near 10⁹ seconds would lose the fractions of small intervals.
     origin = edges[0]
     sums = np.concatenate([[0.0], np.cumsum(moments - origin)])
-    return passed * (edges - origin) - sums[passed]
+    elapsed: npt.NDArray[np.float64] = passed * (edges - origin) - sums[passed]
+    return elapsed

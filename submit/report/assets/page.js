@@ -45,10 +45,19 @@
     }
     return result;
   };
+  // On a narrow page long names would leave no room for what they name.
+  const short = (name) => (name.length > 19 ? `${name.slice(0, 18)}…` : name);
+  const shortened = (axis, traces) => {
+    if (axis.ticktext) return { ...axis, ticktext: axis.ticktext.map(short) };
+    if (axis.type !== "category") return axis;
+    const names = [...new Set(traces.flatMap((trace) => trace.y).filter((name) => name !== null))];
+    return { ...axis, tickmode: "array", tickvals: names, ticktext: names.map(short) };
+  };
   const draw = (element) => {
-    const { data, layout, height, figure } = drawings[element.id];
+    const { data, layout, height, heights, figure } = drawings[element.id];
     const chosen = $(`input[name="view-${figure}"]:checked`);
     const narrow = element.clientWidth < 480;
+    const touch = matchMedia("(pointer: coarse)").matches;
     const axis = { gridcolor: "$grid", linecolor: "$line", zerolinecolor: "$line", automargin: true, tickfont: { size: narrow ? 10 : 12 } };
     const common = {
       autosize: true, height, paper_bgcolor: "$panel", plot_bgcolor: "$panel", colorway: ["$accent"],
@@ -57,16 +66,18 @@
       hoverlabel: { bgcolor: "$panel", bordercolor: "$line", font: { color: "$text" } },
       legend: { orientation: "h", y: 1.01, yanchor: "bottom", x: 0, font: { size: 11 } },
       // Where there is no mouse, a finger that moves scrolls the page.
-      dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
+      dragmode: touch ? false : "zoom",
       xaxis: axis, yaxis: axis,
     };
     const styles = getComputedStyle(root);
     const traces = data.filter((trace) => !trace.view || !chosen || trace.view === chosen.value)
       .map(({ view, ...trace }) => trace);
+    const own = { ...layout, ...(heights ? { height: heights[chosen?.value] ?? height } : {}) };
+    if (narrow) own.yaxis = shortened(own.yaxis ?? {}, traces);
     drawn.add(element);
-    return Plotly.react(element, withColours(traces, styles), withColours(join(common, layout), styles), {
-      responsive: true, displaylogo: false, displayModeBar: "hover",
-      modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "toImage"],
+    return Plotly.react(element, withColours(traces, styles), withColours(join(common, own), styles), {
+      responsive: true, displaylogo: false, displayModeBar: touch ? false : "hover",
+      modeBarButtons: [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
     });
   };
   const redraw = () => drawn.forEach((element) => draw(element).catch(complain));
@@ -155,9 +166,7 @@
   // ---- where one is ------------------------------------------------------------------------------------
   const links = new Map($$("nav a").map((link) => [link.hash.slice(1), link]));
   const here = new IntersectionObserver((entries) => {
-    for (const { target, isIntersecting } of entries) {
-      if (isIntersecting) links.forEach((link, id) => link.classList.toggle("here", id === target.id));
-    }
+    for (const { target, isIntersecting } of entries) links.get(target.id).classList.toggle("here", isIntersecting);
   }, { rootMargin: "-15% 0px -75% 0px" });
   links.forEach((_, id) => here.observe(document.getElementById(id)));
 
