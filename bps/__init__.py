@@ -11,12 +11,16 @@ Nothing here imports ``lsst``, ``htcondor2`` or ``sqlalchemy``.
 from .campaign import ApdbSettings, Campaign, StepSettings
 from .config import build_config, build_query, dump_config
 from .loading import load_campaign
+from .notify import EmailSettings, NotifySettings, Occasion
 from .plan import Plan, PlannedRun, Step, make_timestamp, plan_campaign
 from .site import Site, load_site
 
 __all__ = [
     "ApdbSettings",
     "Campaign",
+    "EmailSettings",
+    "NotifySettings",
+    "Occasion",
     "Plan",
     "PlannedRun",
     "Site",

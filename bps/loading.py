@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from ..common.errors import CampaignError
 from .campaign import ApdbSettings, Campaign, StepSettings
 from .data import merge
+from .notify import EmailSettings, NotifySettings
 
 #: Environment variables that override the campaign file, and the key each one sets.
 ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
@@ -157,4 +158,6 @@ def _valid_keys(location: list[str]) -> list[str]:
         model = StepSettings
     elif location and location[0] == "apdb":
         model = ApdbSettings
+    elif location and location[0] == "notify":
+        model = EmailSettings if location[1:2] == ["email"] else NotifySettings
     return [field.alias or name for name, field in model.model_fields.items()]

@@ -4,10 +4,13 @@ __all__ = ["run_in_foreground", "submit_both"]
 
 from ..apdb import check_ready
 from ..bps import Campaign, Site, Step, plan_campaign
-from ..common.errors import SubmissionError
+from ..common.errors import ApcampaignError, SubmissionError
 from .chain import submit_chain, write_chain
+from .closing import close_campaign, send
+from .delivery import unreachable_secrets
 from .ledger import ChainRecord, write_chain_record
 from .lock import submission_lock
+from .notices import tell_failure
 from .paths import CampaignPaths, ChainPaths
 from .stages import prepare_run
 from .steps import (
@@ -19,6 +22,7 @@ from .steps import (
     tell_jobs,
     wait_for,
 )
+from .summary import summarise
 
 
 def submit_both(
@@ -55,13 +59,15 @@ def submit_both(
         chain = write_chain(campaign, plan, paths)
         cluster = submit_chain(chain, campaign)
         write_chain_record(chain, ChainRecord(campaign=campaign.name, timestamp=timestamp, cluster=cluster))
+        for problem in unreachable_secrets(campaign.notify):
+            say(problem)
         return chain, cluster
 
 
 def run_in_foreground(
     campaign: Campaign, site: Site, paths: CampaignPaths, timestamp: str, say: Say = print
 ) -> None:
-    """Run both steps, one after the other, until the second has ended.
+    """Run both steps, one after the other, until the second has ended; then write the report and tell of it.
 
     Raises
     ------
@@ -71,5 +77,10 @@ def run_in_foreground(
         If the APDB is not there, not empty, or not of this instrument.
     """
     check_ready(apdb_config_of(campaign, paths), instrument=campaign.instrument)
-    submit_templates(campaign, site, paths, timestamp, say)
-    wait_for(submit_diffim(campaign, site, paths, timestamp, wait=True, say=say), say)
+    try:
+        submit_templates(campaign, site, paths, timestamp, say)
+        wait_for(submit_diffim(campaign, site, paths, timestamp, wait=True, say=say), say)
+    except ApcampaignError as error:
+        send(campaign, tell_failure(campaign.name, error), say)
+        raise
+    close_campaign(campaign, paths, lambda: summarise(campaign, paths), say)
