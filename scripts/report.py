@@ -35,13 +35,19 @@ def command(context: CampaignContext, file: Path | None, watch: bool, interval: 
 
     The page needs no network to be opened and no server. What cannot be read is said on it.
     """
+    from ..submit.closing import send
     from ..submit.report import default_report, watch_report, write_report
 
     campaign, paths = context.campaign, context.paths
     target = file or default_report(paths)
     if watch:
-        data = watch_report(
-            campaign, paths, target, interval=interval, say=lambda now: _tell(target, now, as_json)
+        watch_report(
+            campaign,
+            paths,
+            target,
+            interval=interval,
+            say=lambda data: _tell(target, data, as_json),
+            tell=lambda notice: send(campaign, notice, lambda problem: click.echo(problem, err=True)),
         )
     else:
         _, data = write_report(campaign, paths, target)

@@ -1,11 +1,10 @@
 """The report: one HTML page of what a campaign does and what came of it.
 
-The flow: `gather_report` asks the ledger, the runs' files, the repository and the APDB, and gives a `ReportData`,
-with notes of what could not be had; `render_report` draws it, which needs none of them; `write_report` does both,
-and `watch_report` again and again until the campaign has ended.
+The flow: `ReportReader` asks the ledger, the runs' files, the repository and the APDB, and gives a `ReportData`,
+with notes of what could not be had; `render_report` draws it, which needs none of them; `write_report` does both, and `watch_report` again and again until the campaign has ended.
 """
 
-from .gather import gather_report
+from .gather import ReportReader
 from .headline import campaign_state, headline
 from .model import ReportData
 from .render import render_report
@@ -13,9 +12,9 @@ from .write import default_report, watch_report, write_report
 
 __all__ = [
     "ReportData",
+    "ReportReader",
     "campaign_state",
     "default_report",
-    "gather_report",
     "headline",
     "render_report",
     "watch_report",

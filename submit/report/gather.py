@@ -1,8 +1,7 @@
-"""Everything a report tells, from the ledger, the runs' files, the repository and the APDB."""
+"""Reading what a report tells: from the ledger, the runs' files, the repository and the APDB."""
 
-__all__ = ["gather_report", "read_clusters"]
+__all__ = ["ReportReader", "read_clusters"]
 
-import functools
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -16,103 +15,145 @@ from ...bps import Campaign, Step
 from ...common.errors import ApcampaignError, SubmissionError
 from ...common.secrets import redact
 from ..ledger import RunRecord, list_chains, list_runs
-from ..monitor import Job, JobState, read_jobs
-from ..paths import CampaignPaths, ChainPaths, RunPaths
+from ..monitor import CampaignReader, Job, JobState, find_failures
+from ..paths import CampaignPaths, ChainPaths
 from ..quanta import QuantaCount, count_quanta
-from ..stages import run_state
 from ..summary import PRODUCTS, verify_runs
 from .catalog import read_catalog
 from .model import DiaCatalog, FailureRow, ReportData, StepReport
 from .sky import Sky, read_sky
-from .tasks import read_task_usage
+from .tasks import TaskUsage, read_task_usage
 
-#: BPS's states of a run that will not change any more.
-_ENDED = {"SUCCEEDED", "FAILED", "DELETED", "PRUNED"}
-#: Jobs that may still do something.
-_ALIVE = {JobState.RUNNING, JobState.IDLE, JobState.HELD}
+_ENDED = (JobState.DONE, JobState.FAILED)
 
 
-class _Gatherer:
-    """Tries one thing after another, and notes what could not be had."""
+class ReportReader:
+    """Reads what a report tells, once or again and again; what cannot change any more is read once.
 
-    def __init__(self) -> None:
-        self.notes: list[str] = []
+    Parameters
+    ----------
+    campaign, paths
+        The campaign and its files.
+    """
 
-    def attempt[Result, Other](
+    def __init__(self, campaign: Campaign, paths: CampaignPaths):
+        self._campaign = campaign
+        self._paths = paths
+        self._jobs = CampaignReader(paths)
+        self._ended: dict[str, StepReport] = {}
+        self._notes: list[str] = []
+
+    def read(self, *, ended: bool | None = None) -> ReportData:
+        """Read all of it. What cannot be had is noted, and the rest is read all the same.
+
+        Parameters
+        ----------
+        ended
+            Whether the campaign has ended, where the caller knows better than the files: the last node of a
+            chain is a part of what it tells of.
+
+        Raises
+        ------
+        SubmissionError
+            If no step has a run.
+        """
+        campaign, paths = self._campaign, self._paths
+        records = [runs[-1] for step in Step if (runs := list_runs(paths, step))]
+        if not records:
+            raise SubmissionError(f"campaign {campaign.name} has no runs in {paths.folder}; submit one first")
+        self._notes = []
+        now = time.time()
+        no_jobs: dict[Step, list[Job]] = {}
+        jobs = self._attempt("the jobs", self._jobs.read_jobs, no_jobs)
+        status = self._attempt("the state", self._jobs.read, None)
+        if status is not None:
+            self._notes += [redact(line) for line in status.unknown]
+        states = {step.step: step.state for step in status.steps} if status else {}
+        over = (status is None or not status.going_on) if ended is None else ended
+        chain = next(reversed(list_chains(paths)), None)
+        steps = tuple(self._step(record, states.get(record.step), over=over) for record in records)
+        finished = {step for step, state in states.items() if over or state in _ENDED}
+        sky = self._attempt("the sky", lambda: read_sky(campaign, records, ended=finished), Sky())
+        catalog, by_visit = self._catalog(records)
+        verification = self._attempt("the verification", self._verify, None) if over else None
+        good = _read_verdict(chain) if over else None
+        if over and good is None:
+            good = _is_good(steps, verification)
+        return ReportData(
+            campaign=campaign.name,
+            made=now,
+            final=over,
+            good=good,
+            steps=steps,
+            jobs=tuple(job for group in jobs.values() for job in group),
+            patches=sky.patches,
+            templates=sky.templates,
+            visits=sky.visits_with(by_visit),
+            catalog=catalog,
+            failures=self._attempt("the failures", lambda: _failures(jobs), ()),
+            verification=verification,
+            provenance=_provenance(campaign, paths, records, chain),
+            files=_files(campaign, records),
+            notes=tuple(self._notes),
+        )
+
+    def _attempt[Result, Other](
         self, what: str, read: Callable[[], Result], otherwise: Other
     ) -> Result | Other:
         """Read something; a report without it is better than none."""
         try:
             return read()
         except ApcampaignError as error:
-            self.notes.append(redact(f"{what}: {error}"))
+            self._notes.append(redact(f"{what}: {error}"))
         except Exception as error:
             # Foreign code under it may raise anything.
             first = str(error).splitlines()[0] if str(error) else ""
-            self.notes.append(redact(f"{what}: {type(error).__name__}: {first}"))
+            self._notes.append(redact(f"{what}: {type(error).__name__}: {first}"))
         return otherwise
 
+    def _step(self, record: RunRecord, state: JobState | None, *, over: bool) -> StepReport:
+        # What a run has made is in the repository when its last job has ended.
+        ended = over or state in _ENDED
+        if not ended:
+            self._ended.pop(record.output_run, None)  # it goes on again
+        elif (known := self._ended.get(record.output_run)) is not None:
+            return known
+        nothing: tuple[dict[str, QuantaCount], dict[str, TaskUsage], int | None] = ({}, {}, None)
+        outcomes, tasks, products = nothing
+        product = PRODUCTS[record.step]
+        if ended:
+            what = f"of {record.step}"
+            outcomes = self._attempt(f"the quanta {what}", lambda: count_quanta(record), outcomes)
+            tasks = self._attempt(f"the tasks {what}", lambda: read_task_usage(record), tasks)
+            products = self._attempt(f"the products {what}", lambda: _count(record, product), products)
+        step = StepReport(
+            step=record.step,
+            timestamp=record.timestamp,
+            output_run=record.output_run,
+            submit_dir=record.submit_dir,
+            state=None if state is None else str(state),
+            jobs=record.jobs,
+            quanta=record.quanta,
+            outcomes=outcomes,
+            product=product,
+            products=products,
+            clusters=self._attempt(f"the config of {record.step}", lambda: read_clusters(record), {}),
+            tasks=tasks,
+        )
+        if ended and outcomes:
+            self._ended[record.output_run] = step
+        return step
 
-def gather_report(campaign: Campaign, paths: CampaignPaths, *, ended: bool | None = None) -> ReportData:
-    """Gather what there is to tell of a campaign's newest runs.
+    def _catalog(self, records: Iterable[RunRecord]) -> tuple[DiaCatalog | None, Mapping[int, int]]:
+        nothing: tuple[DiaCatalog | None, Mapping[int, int]] = (None, {})
+        config = next((record.apdb_config for record in records if record.apdb_config), None)
+        if config is None:
+            return nothing
+        return self._attempt("the APDB", lambda: read_catalog(config), nothing)
 
-    Parameters
-    ----------
-    campaign, paths
-        The campaign and its files.
-    ended
-        Whether the campaign has ended, where the caller knows better than the files: the last node of a chain
-        is a part of what it tells of.
-
-    Raises
-    ------
-    SubmissionError
-        If no step has a run.
-    """
-    records = [runs[-1] for step in Step if (runs := list_runs(paths, step))]
-    if not records:
-        raise SubmissionError(f"campaign {campaign.name} has no runs in {paths.folder}; submit one first")
-    gatherer = _Gatherer()
-    now = time.time()
-    jobs: dict[Step, list[Job]] = {}
-    states: dict[Step, str | None] = {}
-    for record in records:
-        read = functools.partial(read_jobs, _paths(paths, record))
-        jobs[record.step] = gatherer.attempt(f"the jobs of {record.step}", read, [])
-        ask = functools.partial(run_state, record)
-        states[record.step] = gatherer.attempt(f"the state of {record.step}", ask, None)
-    chain = next(reversed(list_chains(paths)), None)
-    over = _is_over(records, states, jobs, chain) if ended is None else ended
-    steps = tuple(
-        _step(gatherer, record, states[record.step], jobs[record.step], over=over) for record in records
-    )
-    summary = _read_summary(chain) if over else {}
-    sky = gatherer.attempt("the sky", lambda: read_sky(campaign, records, ended=over), Sky())
-    apdb_config = next((record.apdb_config for record in records if record.apdb_config), None)
-    nothing: tuple[DiaCatalog | None, Mapping[int, int]] = (None, {})
-    catalog, by_visit = (
-        gatherer.attempt("the APDB", functools.partial(read_catalog, apdb_config), nothing)
-        if apdb_config
-        else nothing
-    )
-    verification = gatherer.attempt("the verification", lambda: _verify(paths), None) if over else None
-    return ReportData(
-        campaign=campaign.name,
-        made=now,
-        final=over,
-        good=summary.get("good", _is_good(steps, verification)) if over else None,
-        steps=steps,
-        jobs=tuple(job for group in jobs.values() for job in group),
-        patches=sky.patches,
-        templates=sky.templates,
-        visits=sky.visits_with(by_visit),
-        catalog=catalog,
-        failures=gatherer.attempt("the failures", lambda: _failures(paths, records, jobs), ()),
-        verification=verification,
-        provenance=_provenance(campaign, paths, records, chain),
-        files=_files(campaign, records),
-        notes=tuple(gatherer.notes),
-    )
+    def _verify(self) -> Verification | None:
+        runs = list_runs(self._paths, Step.DIFFIM)
+        return verify_runs(runs) if runs else None
 
 
 def _is_good(steps: Iterable[StepReport], verification: Verification | None) -> bool:
@@ -130,68 +171,28 @@ def _verify(paths: CampaignPaths) -> Verification | None:
     return verify_runs(runs) if runs else None
 
 
-def _failures(
-    paths: CampaignPaths, records: Iterable[RunRecord], jobs: Mapping[Step, list[Job]]
-) -> tuple[FailureRow, ...]:
-    return ()
-
-
-def _paths(paths: CampaignPaths, record: RunRecord) -> RunPaths:
-    return RunPaths(paths.step(record.step) / record.timestamp)
-
-
-def _is_over(
-    records: Iterable[RunRecord],
-    states: Mapping[Step, str | None],
-    jobs: Mapping[Step, list[Job]],
-    chain: ChainPaths | None,
-) -> bool:
-    """Tell whether nothing will change any more."""
-    records = list(records)
-    if chain is not None and chain.folder.name == max(record.timestamp for record in records):
-        return chain.metrics.exists()
-    return all(
-        states[record.step] in _ENDED
-        or (states[record.step] is None and not any(job.state in _ALIVE for job in jobs[record.step]))
-        for record in records
+def _failures(jobs: Mapping[Step, list[Job]]) -> tuple[FailureRow, ...]:
+    found = find_failures(jobs)
+    return tuple(
+        FailureRow(
+            step=str(group.step),
+            label=group.label,
+            state=" and ".join(map(str, group.jobs)) if kind == "failed" else "tried again",
+            cause=redact(group.cause.what),
+            jobs=group.count,
+            pruned=sum(group.pruned.values()),
+            hosts=tuple(group.hosts),
+            example=group.example,
+            log=str(group.log or ""),
+            lines=tuple(redact(line) for line in group.cause.lines),
+            advice=tuple(redact(line) for line in group.advice),
+        )
+        for kind, groups in (("failed", found.groups), ("retried", found.retried))
+        for group in groups
     )
 
 
-def _step(
-    gatherer: _Gatherer, record: RunRecord, state: str | None, jobs: Iterable[Job], *, over: bool
-) -> StepReport:
-    ended = over or state in _ENDED
-    nothing: dict[str, QuantaCount] = {}
-    outcomes = (
-        gatherer.attempt(f"the quanta of {record.step}", lambda: count_quanta(record), nothing)
-        if ended
-        else nothing
-    )
-    product = PRODUCTS[record.step]
-    products = (
-        gatherer.attempt(f"the products of {record.step}", lambda: _count_products(record, product), None)
-        if ended
-        else None
-    )
-    return StepReport(
-        step=record.step,
-        timestamp=record.timestamp,
-        output_run=record.output_run,
-        submit_dir=record.submit_dir,
-        state=state,
-        jobs=record.jobs,
-        quanta=record.quanta,
-        outcomes=outcomes,
-        product=product,
-        products=products,
-        clusters=gatherer.attempt(f"the config of {record.step}", lambda: read_clusters(record), {}),
-        tasks=gatherer.attempt(f"the tasks of {record.step}", lambda: read_task_usage(record), {})
-        if ended
-        else {},
-    )
-
-
-def _count_products(record: RunRecord, product: str) -> int:
+def _count(record: RunRecord, product: str) -> int:
     from lsst.daf.butler import Butler, MissingCollectionError, MissingDatasetTypeError
 
     with Butler.from_config(record.butler) as butler:
@@ -213,11 +214,11 @@ def read_clusters(record: RunRecord) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _read_summary(chain: ChainPaths | None) -> dict[str, Any]:
+def _read_verdict(chain: ChainPaths | None) -> bool | None:
+    """Read whether a chain's summary says that all is well."""
     if chain is None or not chain.summary.exists():
-        return {}
-    content: dict[str, Any] = json.loads(chain.summary.read_text(encoding="utf-8"))
-    return content
+        return None
+    return bool(json.loads(chain.summary.read_text(encoding="utf-8"))["good"])
 
 
 def _provenance(

@@ -38,7 +38,7 @@ class StepReport:
     step, timestamp, output_run, submit_dir
         Which.
     state
-        What the workload manager says; `None` if it cannot tell.
+        How the run stands; `None` if that cannot be told.
     jobs
         How many there are by label.
     quanta
@@ -251,7 +251,7 @@ class FailureRow:
     step, label
         Which jobs.
     state
-        ``failed``, ``held`` or ``passed on retry``.
+        How they stand: ``failed``, ``held``, ``tried again``.
     cause
         The root cause in a line.
     jobs, pruned
@@ -265,7 +265,7 @@ class FailureRow:
     lines
         What that says.
     advice
-        What to do next.
+        What to do next, line by line.
     """
 
     step: str
@@ -278,7 +278,7 @@ class FailureRow:
     example: str
     log: str
     lines: tuple[str, ...]
-    advice: str
+    advice: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

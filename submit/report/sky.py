@@ -36,7 +36,7 @@ class Sky:
         return tuple(replace(visit, dia_sources=dia_sources.get(visit.visit, 0)) for visit in self.visits)
 
 
-def read_sky(campaign: Campaign, records: Collection[RunRecord], *, ended: bool) -> Sky:
+def read_sky(campaign: Campaign, records: Collection[RunRecord], *, ended: Collection[Step]) -> Sky:
     """Ask a repository for the sky of a campaign's runs.
 
     Parameters
@@ -46,7 +46,7 @@ def read_sky(campaign: Campaign, records: Collection[RunRecord], *, ended: bool)
     records
         Its runs.
     ended
-        Whether they have ended: a template that is not there is then missing.
+        The steps that have: a template that is not there is then missing.
 
     Notes
     -----
@@ -61,7 +61,7 @@ def read_sky(campaign: Campaign, records: Collection[RunRecord], *, ended: bool)
     visits: tuple[VisitRow, ...] = ()
     with Butler.from_config(campaign.butler) as butler:
         if Step.TEMPLATES in by_step:
-            templates = _templates(butler, campaign, by_step[Step.TEMPLATES], ended=ended)
+            templates = _templates(butler, campaign, by_step[Step.TEMPLATES], ended=Step.TEMPLATES in ended)
             patches = _patches(butler, campaign.skymap, templates)
         newest = by_step.get(Step.DIFFIM) or by_step[Step.TEMPLATES]
         visits = _visits(butler, campaign, newest)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from ...bps import Campaign
 from ...common.files import write_atomically
+from ..notices import Notice, TroubleWatch
 from ..paths import CampaignPaths
-from .gather import gather_report
+from .gather import ReportReader
 from .model import ReportData
 from .render import render_report
 
@@ -25,6 +26,7 @@ def write_report(
     file: Path | None = None,
     *,
     refresh: int | None = None,
+    reader: ReportReader | None = None,
     ended: bool | None = None,
 ) -> tuple[Path, ReportData]:
     """Write the report of a campaign.
@@ -37,6 +39,8 @@ def write_report(
         Where the report goes; beside the runs by default.
     refresh
         Seconds after which the page shall load itself again, while the campaign goes on.
+    reader
+        To be used again and again, where more than one is written.
     ended
         Whether the campaign has ended, where the caller knows better than the files.
 
@@ -53,7 +57,7 @@ def write_report(
         If the file cannot be written.
     """
     file = file or default_report(paths)
-    data = gather_report(campaign, paths, ended=ended)
+    data = (reader or ReportReader(campaign, paths)).read(ended=ended)
     write_atomically(file, render_report(data, refresh=refresh))
     return file, data
 
@@ -65,6 +69,7 @@ def watch_report(
     *,
     interval: int = 30,
     say: Callable[[ReportData], None] = lambda _: None,
+    tell: Callable[[Notice], None] = lambda _: None,
 ) -> ReportData:
     """Write the report again and again until the campaign has ended.
 
@@ -76,15 +81,20 @@ def watch_report(
         Seconds between two; more where gathering takes long, so that it is idle most of the time.
     say
         Takes what each report tells.
+    tell
+        Takes what somebody should be told at once.
 
     Returns
     -------
     data
         What the last one tells.
     """
+    reader, trouble = ReportReader(campaign, paths), TroubleWatch(campaign.name)
     while True:
         begin = time.monotonic()
-        _, data = write_report(campaign, paths, file, refresh=interval)
+        _, data = write_report(campaign, paths, file, refresh=interval, reader=reader)
+        if not data.final and (notice := trouble.look(data.jobs)):
+            tell(notice)
         say(data)
         if data.final:
             return data
