@@ -8,12 +8,12 @@ from a reference (config file, ``label:NAME``, or URL and namespace), which `fin
 
 After a run `read_expectation` asks Butler what was associated and `verify_apdb` compares: each once, whole, in
 time order. What was written but not recorded, or is wanted again, `plan_rollback` and `roll_back` take out,
-so that the database is as if it had never been written. `count_by_pixel`, `count_by_visit` and
-`read_most_detected` show what it holds.
+so that the database is as if it had never been written. An `ApdbExplorer` shows
+what it holds.
 """
 
 from .create import ApdbCreated, init_apdb
-from .explore import Measurement, PixelCounts, count_by_pixel, count_by_visit, read_most_detected
+from .explore import ApdbExplorer, Measurement, PixelCounts
 from .findings import Expectation, Finding, Kind
 from .info import ApdbInfo, describe_apdb
 from .opening import ApdbPlace, count_rows, find_apdb, open_apdb
@@ -26,6 +26,7 @@ from .verify import Verification, verify_apdb
 
 __all__ = [
     "ApdbCreated",
+    "ApdbExplorer",
     "ApdbInfo",
     "ApdbOptions",
     "ApdbPlace",
@@ -40,8 +41,6 @@ __all__ = [
     "Verification",
     "check_namespace",
     "check_ready",
-    "count_by_pixel",
-    "count_by_visit",
     "count_rows",
     "describe_apdb",
     "find_apdb",
@@ -51,7 +50,6 @@ __all__ = [
     "plan_init",
     "plan_rollback",
     "read_expectation",
-    "read_most_detected",
     "roll_back",
     "verify_apdb",
 ]

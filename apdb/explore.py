@@ -1,6 +1,6 @@
 """What an APDB holds, as a person would look at it: where on the sky, in which visits, how it varies."""
 
-__all__ = ["Measurement", "PixelCounts", "count_by_pixel", "count_by_visit", "read_most_detected"]
+__all__ = ["ApdbExplorer", "Measurement", "PixelCounts"]
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -15,6 +15,8 @@ from .tables import ApdbSqlTables, Column, open_tables, snapshot
 
 #: With fewer rows a pixel tells more of chance than of the sky.
 _TELLING = 12
+#: HTM pixels of half an arcminute: finer than anybody would see.
+_FINEST = 14
 
 
 @dataclass(frozen=True)
@@ -60,96 +62,88 @@ class Measurement:
     forced: bool
 
 
-def count_by_pixel(
-    reference: Reference, namespace: str | None = None, *, most: int = 2000
-) -> tuple[int, Mapping[int, PixelCounts]]:
-    """Count DiaSources and DiaObjects in pixels of the sky.
+class ApdbExplorer:
+    """Looks into an APDB, again and again while it is filled.
 
     Parameters
     ----------
     reference, namespace
-        Which APDB, as for `apcampaign.apdb.find_apdb`.
-    most
-        How many pixels there may be. The finest level is taken that has no more, and in which a pixel holds
-        `_TELLING` rows on average.
-
-    Returns
-    -------
-    level, counts
-        The HTM level, and the counts of each pixel that has any.
+        Which one, as for `apcampaign.apdb.find_apdb`.
 
     Raises
     ------
     ApdbError
-        If the APDB cannot be read.
+        If it cannot be read; of each method, too.
     """
-    place = find_apdb(reference, namespace)
-    _, tables = open_tables(place)
-    with snapshot(place) as connection:
-        level = min(14, tables.pixel_level)  # half an arcminute: finer than anybody would see
-        sources = _count_pixels(connection, tables, tables.pixel, level, _kept(tables))
-        pixel = tables.dia_object.c[tables.pixel.name]
-        objects = _count_pixels(connection, tables, pixel, level, tables.end.is_(None))
-    rows = sum(sources.values()) + sum(objects.values())
-    while level > 0 and len(sources.keys() | objects.keys()) > min(most, max(1, rows // _TELLING)):
-        level -= 1
-        sources, objects = _coarser(sources), _coarser(objects)
-    return level, {
-        number: PixelCounts(sources.get(number, 0), objects.get(number, 0))
-        for number in sorted(sources.keys() | objects.keys())
-    }
 
+    def __init__(self, reference: Reference, namespace: str | None = None):
+        self._place = find_apdb(reference, namespace)
+        _, self._tables = open_tables(self._place)
 
-def count_by_visit(reference: Reference, namespace: str | None = None) -> dict[int, int]:
-    """Count the DiaSources of each visit; parameters and errors as `count_by_pixel`."""
-    place = find_apdb(reference, namespace)
-    _, tables = open_tables(place)
-    visit = tables.dia_source.c.visit
-    query = sqlalchemy.select(visit, sqlalchemy.func.count()).where(_kept(tables)).group_by(visit)
-    with snapshot(place) as connection:
-        return {int(number): int(count) for number, count in connection.execute(query)}
+    def count_by_pixel(self, *, most: int = 2000) -> tuple[int, Mapping[int, PixelCounts]]:
+        """Count DiaSources and DiaObjects in pixels of the sky.
 
+        Parameters
+        ----------
+        most
+            How many pixels there may be. The finest level is taken that has no more, and in which a pixel holds
+            a dozen rows on average.
 
-def read_most_detected(
-    reference: Reference, namespace: str | None = None, *, count: int = 9
-) -> dict[int, list[Measurement]]:
-    """Read the measurements of the DiaObjects with the most DiaSources.
+        Returns
+        -------
+        level, counts
+            The HTM level, and the counts of each pixel that has any.
+        """
+        tables = self._tables
+        level = min(_FINEST, tables.pixel_level)
+        with snapshot(self._place) as connection:
+            sources = _count_pixels(connection, tables, tables.pixel, level, _kept(tables))
+            pixel = tables.dia_object.c[tables.pixel.name]
+            objects = _count_pixels(connection, tables, pixel, level, tables.end.is_(None))
+        rows = sum(sources.values()) + sum(objects.values())
+        while level > 0 and len(sources.keys() | objects.keys()) > min(most, max(1, rows // _TELLING)):
+            level -= 1
+            sources, objects = _coarser(sources), _coarser(objects)
+        return level, {
+            number: PixelCounts(sources.get(number, 0), objects.get(number, 0))
+            for number in sorted(sources.keys() | objects.keys())
+        }
 
-    Parameters
-    ----------
-    reference, namespace
-        Which APDB, as for `apcampaign.apdb.find_apdb`.
-    count
-        Of how many DiaObjects.
+    def count_by_visit(self) -> dict[int, int]:
+        """Count the DiaSources of each visit."""
+        visit = self._tables.dia_source.c.visit
+        query = sqlalchemy.select(visit, sqlalchemy.func.count()).where(_kept(self._tables)).group_by(visit)
+        with snapshot(self._place) as connection:
+            return {int(number): int(count) for number, count in connection.execute(query)}
 
-    Returns
-    -------
-    measurements
-        By DiaObject, the one with the most DiaSources first; each in order of time.
+    def read_most_detected(self, *, count: int = 9) -> dict[int, list[Measurement]]:
+        """Read the measurements of the DiaObjects with the most DiaSources.
 
-    Raises
-    ------
-    ApdbError
-        If the APDB cannot be read.
-    """
-    place = find_apdb(reference, namespace)
-    _, tables = open_tables(place)
-    owner = tables.dia_source.c.diaObjectId
-    number = sqlalchemy.func.count()
-    ranking = (
-        sqlalchemy.select(owner)
-        .where(_kept(tables), owner.is_not(None), owner != 0)
-        .group_by(owner)
-        .order_by(number.desc(), owner)
-        .limit(count)
-    )
-    with snapshot(place) as connection:
-        ids = [int(object_id) for object_id in connection.execute(ranking).scalars()]
-        found: dict[int, list[Measurement]] = defaultdict(list)
-        for forced in (False, True):
-            for object_id, measurement in _read(connection, tables, ids, forced=forced):
-                found[object_id].append(measurement)
-    return {object_id: sorted(found[object_id], key=lambda each: each.mjd) for object_id in ids}
+        Parameters
+        ----------
+        count
+            Of how many DiaObjects.
+
+        Returns
+        -------
+        measurements
+            By DiaObject, the one with the most DiaSources first; each in order of time.
+        """
+        owner = self._tables.dia_source.c.diaObjectId
+        ranking = (
+            sqlalchemy.select(owner)
+            .where(_kept(self._tables), owner.is_not(None), owner != 0)
+            .group_by(owner)
+            .order_by(sqlalchemy.func.count().desc(), owner)
+            .limit(count)
+        )
+        with snapshot(self._place) as connection:
+            ids = [int(object_id) for object_id in connection.execute(ranking).scalars()]
+            found: dict[int, list[Measurement]] = defaultdict(list)
+            for forced in (False, True):
+                for object_id, measurement in _read(connection, self._tables, ids, forced=forced):
+                    found[object_id].append(measurement)
+        return {object_id: sorted(found[object_id], key=lambda each: each.mjd) for object_id in ids}
 
 
 def _kept(tables: ApdbSqlTables) -> Column:

@@ -1,7 +1,8 @@
 """The report: one HTML page of what a campaign does and what came of it.
 
 The flow: `ReportReader` asks the ledger, the runs' files, the repository and the APDB, and gives a `ReportData`,
-with notes of what could not be had; `render_report` draws it, which needs none of them; `write_report` does both, and `watch_report` again and again until the campaign has ended.
+notes of what could not be had; `render_report` draws it, which needs none of them; `write_report` does both, and
+`watch_report` again and again until the campaign has ended.
 """
 
 from .gather import ReportReader

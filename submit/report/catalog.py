@@ -7,19 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from ...apdb import count_by_pixel, count_by_visit, count_rows, read_most_detected
+from ...apdb import ApdbExplorer, count_rows
 from .model import Corner, DiaCatalog, LightCurve, LightCurvePoint, SkyCell
 
 _SQUARE_DEGREES = (180 / np.pi) ** 2
 
 
-def read_catalog(config: str) -> tuple[DiaCatalog, Mapping[int, int]]:
+def read_catalog(config: str, explorer: ApdbExplorer) -> tuple[DiaCatalog, Mapping[int, int]]:
     """Read an APDB.
 
     Parameters
     ----------
     config
         Its configuration.
+    explorer
+        Of it.
 
     Returns
     -------
@@ -31,12 +33,12 @@ def read_catalog(config: str) -> tuple[DiaCatalog, Mapping[int, int]]:
     ApdbError
         If it cannot be read.
     """
-    level, counts = count_by_pixel(config)
+    level, counts = explorer.count_by_pixel()
     cells = tuple(
         SkyCell(pixel, *_triangle(level, pixel), each.sources, each.objects) for pixel, each in counts.items()
     )
     light_curves = []
-    for number, measurements in read_most_detected(config).items():
+    for number, measurements in explorer.read_most_detected().items():
         detected = [each for each in measurements if not each.forced]
         points = tuple(
             LightCurvePoint(each.mjd, each.band, each.visit, each.flux, each.error, each.forced)
@@ -46,7 +48,7 @@ def read_catalog(config: str) -> tuple[DiaCatalog, Mapping[int, int]]:
     catalog = DiaCatalog(
         config=config, rows=count_rows(config), level=level, cells=cells, light_curves=tuple(light_curves)
     )
-    return catalog, count_by_visit(config)
+    return catalog, explorer.count_by_visit()
 
 
 def _triangle(level: int, pixel: int) -> tuple[tuple[Corner, ...], float]:

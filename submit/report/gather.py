@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from ...apdb import Verification
+from ...apdb import ApdbExplorer, Verification
 from ...bps import Campaign, Step
 from ...common.errors import ApcampaignError, SubmissionError
 from ...common.secrets import redact
@@ -41,6 +41,7 @@ class ReportReader:
         self._paths = paths
         self._jobs = CampaignReader(paths)
         self._ended: dict[str, StepReport] = {}
+        self._explorers: dict[str, ApdbExplorer] = {}
         self._notes: list[str] = []
 
     def read(self, *, ended: bool | None = None) -> ReportData:
@@ -149,7 +150,13 @@ class ReportReader:
         config = next((record.apdb_config for record in records if record.apdb_config), None)
         if config is None:
             return nothing
-        return self._attempt("the APDB", lambda: read_catalog(config), nothing)
+
+        def read() -> tuple[DiaCatalog | None, Mapping[int, int]]:
+            if config not in self._explorers:
+                self._explorers[config] = ApdbExplorer(config)
+            return read_catalog(config, self._explorers[config])
+
+        return self._attempt("the APDB", read, nothing)
 
     def _verify(self) -> Verification | None:
         runs = list_runs(self._paths, Step.DIFFIM)
