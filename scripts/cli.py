@@ -21,6 +21,7 @@ COMMANDS = {
     "apdb": "Create and look after the alert production database.",
     "inspect": "Say what is in the repository for a campaign.",
     "check": "Check a campaign before it is submitted.",
+    "plan": "Say what a campaign will run and take, before it is submitted.",
     "submit": "Submit a campaign, or one of its steps.",
     "resume": "Continue a campaign after a failure.",
     "cancel": "End what is going on.",

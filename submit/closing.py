@@ -5,9 +5,11 @@ __all__ = ["close_campaign", "send"]
 from collections.abc import Callable
 from pathlib import Path
 
-from ..bps import Campaign
+from ..bps import Campaign, Step
 from ..common.secrets import redact
 from .delivery import deliver
+from .forecast import remember_costs
+from .ledger import list_runs
 from .notices import Notice, tell_end, tell_failure
 from .paths import CampaignPaths
 from .report import write_report
@@ -45,6 +47,10 @@ def close_campaign(
         send(campaign, tell_failure(campaign.name, error), say)
         raise
     send(campaign, tell_end(summary, _report(campaign, paths, say)), say)
+    try:
+        remember_costs((runs[-1] for step in Step if (runs := list_runs(paths, step))), paths)
+    except Exception as error:  # a forecast can do without
+        say(redact(f"what the runs took could not be remembered: {type(error).__name__}: {error}"))
     return summary
 
 

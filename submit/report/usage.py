@@ -35,11 +35,14 @@ class Spread:
     ----------
     count
         How many there are.
+    mean
+        Their average.
     least, lower, median, upper, high, most
         Minimum, quartiles, 95th percentile and maximum.
     """
 
     count: int
+    mean: float
     least: float
     lower: float
     median: float
@@ -52,8 +55,9 @@ class Spread:
         """Summarise some values; `None` if there are none."""
         if not values:
             return None
-        quantiles = np.quantile(np.asarray(values, dtype=float), (0, 0.25, 0.5, 0.75, 0.95, 1))
-        return cls(len(values), *(float(value) for value in quantiles))
+        array = np.asarray(values, dtype=float)
+        quantiles = np.quantile(array, (0, 0.25, 0.5, 0.75, 0.95, 1))
+        return cls(len(values), float(array.mean()), *(float(value) for value in quantiles))
 
 
 @dataclass(frozen=True)
