@@ -3,6 +3,7 @@
 __all__ = ["figures_of", "render_report"]
 
 import base64
+import functools
 import gzip
 import json
 import re
@@ -131,6 +132,7 @@ def _read(name: str) -> str:
     return (_assets() / name).read_text(encoding="utf-8")
 
 
+@functools.cache
 def _packed(name: str) -> str:
     """Pack a file as the page unpacks it: gzip in base64, less than half of its size."""
     return base64.b64encode(gzip.compress((_assets() / name).read_bytes(), 9, mtime=0)).decode("ascii")

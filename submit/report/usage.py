@@ -148,7 +148,7 @@ class LabelUsage:
 
     @property
     def _is_known(self) -> bool:
-        return self.exact or (self.wall is not None and self.wall.lower >= _LONG)
+        return self.exact or bool(self.memory_holds) or (self.wall is not None and self.wall.lower >= _LONG)
 
 
 def core_hours(jobs: Iterable[Job], now: float) -> Hours:
