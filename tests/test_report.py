@@ -262,3 +262,27 @@ def test_cells_hold_their_unrounded_values_for_sorting_and_for_csv(page):
     assert "731\u202f000" in visits
     values = {attributes.get("data-v") for tag, attributes in page.elements if tag == "td"}
     assert {"731000", "60960.2", "0.045"} <= values
+
+
+@pytest.mark.slow
+@pytest.mark.htcondor
+@pytest.mark.postgres
+def test_a_chain_leaves_a_report_of_itself(undisturbed):
+    operator, _ = undisturbed
+    (file,) = operator.folder.glob("runs/*/report.html")
+    (said,) = operator.folder.glob("runs/*/chain/*/summary.out")
+    assert f"report: {file.resolve()}" in said.read_text()
+    page = Page(file.read_text())
+    assert page.texts["state"] == "complete"
+    assert page.unclosed == []
+    drawings = json.loads(page.texts["drawings"])
+    for name in ("timeline", "runtime", "memory", "hours", "sky", "density", "visits", "light-curve-0"):
+        assert drawings[f"plot-{name}"]["data"], name
+    assert "Some of this report could not be made" not in page.texts["main"]
+    assert "hunter2" not in file.read_text()
+    # The same from a shell, where it goes wherever one likes; for machines in JSON.
+    content = json.loads(operator.apcampaign("report", "--output", "mine.html", "--json"))
+    assert content["state"] == "complete"
+    assert content["notes"] == []
+    assert content["headline"]["Verification"]["value"] == "good"
+    assert (operator.folder / "mine.html").exists()
