@@ -21,6 +21,7 @@ from .plan import ApdbOptions, InitPlan, plan_init
 from .ready import check_ready
 from .recorded import read_expectation
 from .rollback import RollbackPlan, plan_rollback, roll_back
+from .stored import read_stored
 from .target import ApdbTarget, check_namespace, namespace_for
 from .verify import Verification, verify_apdb
 
@@ -50,6 +51,7 @@ __all__ = [
     "plan_init",
     "plan_rollback",
     "read_expectation",
+    "read_stored",
     "roll_back",
     "verify_apdb",
 ]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy
 from sqlalchemy.engine import Engine
 
-from ..common.errors import ApdbError
+from ..common.errors import ApdbError, ForeignApdbError
 from ..common.secrets import redact
 from .connection import make_creator, make_engine, reporting_errors
 from .contents import inspect_namespace
@@ -88,7 +88,9 @@ def find_apdb(reference: Reference, namespace: str | None = None) -> ApdbPlace:
     Raises
     ------
     ApdbError
-        If there is no such configuration, or it is not of an SQL database.
+        If there is no such configuration.
+    ForeignApdbError
+        If it is not of an SQL database.
     """
     from lsst.dax.apdb import ApdbConfig, ApdbSqlConfig
 
@@ -101,7 +103,7 @@ def find_apdb(reference: Reference, namespace: str | None = None) -> ApdbPlace:
     with _reading(str(reference)):
         config = ApdbConfig.from_uri(str(reference))
     if not isinstance(config, ApdbSqlConfig):
-        raise ApdbError(
+        raise ForeignApdbError(
             f"{reference} is the configuration of an APDB in Cassandra; only those in PostgreSQL and SQLite "
             "can be looked into"
         )

@@ -8,19 +8,22 @@ What a site or a step needs besides is data: ``bps/sites/*.yaml`` and ``bps/step
 Nothing here imports ``lsst``, ``htcondor2`` or ``sqlalchemy``.
 """
 
-from .campaign import ApdbSettings, Campaign, StepSettings
-from .config import build_config, build_query, dump_config
+from .campaign import ApdbSettings, Campaign, DiffimSettings, Ordering, StepSettings
+from .config import UNORDERED, build_config, build_query, dump_config
 from .loading import load_campaign
 from .notify import EmailSettings, NotifySettings, Occasion
 from .plan import Plan, PlannedRun, Step, make_timestamp, plan_campaign
 from .site import Site, load_site
 
 __all__ = [
+    "UNORDERED",
     "ApdbSettings",
     "Campaign",
+    "DiffimSettings",
     "EmailSettings",
     "NotifySettings",
     "Occasion",
+    "Ordering",
     "Plan",
     "PlannedRun",
     "Site",

@@ -1,9 +1,10 @@
 """The campaign: what one alert production campaign is, checked before anything is done with it."""
 
-__all__ = ["ApdbSettings", "Campaign", "StepSettings"]
+__all__ = ["ApdbSettings", "Campaign", "DiffimSettings", "Ordering", "StepSettings"]
 
 import getpass
 import re
+from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import (
@@ -121,6 +122,30 @@ class StepSettings(Model):
         return self
 
 
+class Ordering(StrEnum):
+    """Which associations wait for which.
+
+    ``overlap``: for those of earlier visits on the same sky. ``total``: for the one before, whatever its sky: one
+    (visit, detector) after another. ``none``: for none, so that history goes missing from the APDB.
+    """
+
+    OVERLAP = "overlap"
+    TOTAL = "total"
+    NONE = "none"
+
+
+class DiffimSettings(StepSettings):
+    """What is particular to difference imaging.
+
+    Parameters
+    ----------
+    ordering
+        Which associations wait for which.
+    """
+
+    ordering: Ordering = Ordering.OVERLAP
+
+
 class ApdbSettings(Model):
     """Which alert production database the campaign fills.
 
@@ -195,7 +220,7 @@ class Campaign(Model):
     where: Where | None = None
     operator: Name = Field(default_factory=getpass.getuser)
     templates: StepSettings = StepSettings(pipeline="ApTemplate-DC2.yaml")
-    diffim: StepSettings = StepSettings(pipeline="ApPipe-DC2.yaml")
+    diffim: DiffimSettings = DiffimSettings(pipeline="ApPipe-DC2.yaml")
     apdb: ApdbSettings = ApdbSettings()
     allow_missing_templates: float = Field(default=0.0, ge=0, le=100, alias="allowMissingTemplates")
     site: str = Field(default="local", min_length=1)

@@ -1,6 +1,6 @@
 """The BPS submit config of one planned run, as a mapping, and its YAML."""
 
-__all__ = ["build_config", "build_query", "dump_config"]
+__all__ = ["UNORDERED", "build_config", "build_query", "dump_config"]
 
 import shlex
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ import yaml
 
 from ..common.errors import CampaignError
 from ..pipelines import find_pipeline
-from .campaign import Campaign, StepSettings
+from .campaign import Campaign, Ordering, StepSettings
 from .data import merge, read_mapping
 from .plan import PlannedRun, Step
 from .query import make_query
@@ -22,6 +22,13 @@ _HEADER = """\
 # BPS submit config of the {step} step of campaign {campaign}, made by apcampaign.
 # Change the campaign file and make it again rather than change this.
 """
+
+
+#: What is to be said of a campaign without an order of visits.
+UNORDERED = (
+    "warning: diffim: ordering: none: associations do not wait for each other, so a visit may read the APDB "
+    "before an earlier one of the same sky has written it, and its history goes missing; take 'overlap'"
+)
 
 
 def build_config(
@@ -91,11 +98,9 @@ def build_config(
         # When the templates have changed, the output collection still holds the old ones: --rebase puts the
         # inputs that are given before those.
         options += ["--rebase", "-c", f"parameters:apdb_config={apdb_config}"]
-        if edges_added:
+        # Parsl cannot run the empty nodes of which BPS makes an order.
+        if edges_added or campaign.diffim.ordering is Ordering.NONE or not site.uses_htcondor:
             _join_association(step_data)
-        elif not site.uses_htcondor:
-            # Parsl cannot run the empty nodes of which BPS makes an order.
-            del step_data["ordering"]
     if options:
         ours["extraQgraphOptions"] = shlex.join(options)
     for name, text in (

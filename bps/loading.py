@@ -1,6 +1,6 @@
 """Reading a campaign: defaults < file < environment < flags, and sentences for what is wrong with it."""
 
-__all__ = ["ENVIRONMENT", "change_campaign", "load_campaign"]
+__all__ = ["ENVIRONMENT", "change_campaign", "dump_campaign", "load_campaign"]
 
 import difflib
 import os
@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from ..common.errors import CampaignError
-from .campaign import ApdbSettings, Campaign, StepSettings
+from .campaign import ApdbSettings, Campaign, DiffimSettings, StepSettings
 from .data import merge
 from .notify import EmailSettings, NotifySettings
 
@@ -99,6 +99,12 @@ def change_campaign(campaign: Campaign, changes: Iterable[str]) -> Campaign:
     return campaign
 
 
+def dump_campaign(campaign: Campaign) -> str:
+    """Write a campaign, with everything that overrode its file, as the text of a campaign file."""
+    content = campaign.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return yaml.safe_dump(content, sort_keys=False)
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -149,13 +155,17 @@ def _sentence(details: Any, sources: Mapping[str, str], path: str) -> str:
         return f"{where}: the list is empty; expected at least one value"
     if kind == "value_error":
         return f"{where}: {details['ctx']['error']}"
+    if location[:1] == ["notify"]:
+        return f"{where}: {details['msg']}"  # what was given may be a secret
     return f"{where}: {details['msg']} (got {value!r})"
 
 
 def _valid_keys(location: list[str]) -> list[str]:
     model: type[BaseModel] = Campaign
-    if location and location[0] in ("templates", "diffim"):
+    if location and location[0] == "templates":
         model = StepSettings
+    elif location and location[0] == "diffim":
+        model = DiffimSettings
     elif location and location[0] == "apdb":
         model = ApdbSettings
     elif location and location[0] == "notify":

@@ -9,6 +9,7 @@ without a traceback and exits 1; anything else that escapes is a bug and shows i
     ├── CampaignError (ValueError)      the campaign, or a word given for it, cannot be used
     ├── PipelineError (ValueError)      a pipeline file cannot be found or loaded
     ├── ApdbError (RuntimeError)        the alert production database
+    │   └── ForeignApdbError            it is of a kind that can be filled, but not looked into
     ├── SubmissionError (RuntimeError)  BPS or the workload manager refused or failed
     └── SandboxError (RuntimeError)     the miniature DC2 and the servers of this machine
 """
@@ -17,6 +18,7 @@ __all__ = [
     "ApcampaignError",
     "ApdbError",
     "CampaignError",
+    "ForeignApdbError",
     "PipelineError",
     "SandboxError",
     "SubmissionError",
@@ -37,6 +39,10 @@ class PipelineError(ApcampaignError, ValueError):
 
 class ApdbError(ApcampaignError, RuntimeError):
     """The alert production database is not as it should be, or cannot be reached."""
+
+
+class ForeignApdbError(ApdbError):
+    """The alert production database is of a kind that runs can fill, but that cannot be looked into here."""
 
 
 class SubmissionError(ApcampaignError, RuntimeError):

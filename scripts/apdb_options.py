@@ -22,10 +22,10 @@ import click
 
 from ..common.errors import CampaignError
 from ..common.secrets import redact
+from .options import RUNS_OPTION, CampaignContext
 
 if TYPE_CHECKING:
     from ..apdb import Expectation
-    from .options import CampaignContext
 
 DEFAULT_CAMPAIGN = Path("campaign.yaml")
 
@@ -37,14 +37,7 @@ _CAMPAIGN_OPTIONS = (
         envvar="APCAMPAIGN_CAMPAIGN",
         help="The campaign file; campaign.yaml if it is there.",
     ),
-    click.option(
-        "--runs",
-        type=click.Path(path_type=Path),
-        default="runs",
-        envvar="APCAMPAIGN_RUNS",
-        show_default=True,
-        help="The folder for the runs of all campaigns.",
-    ),
+    RUNS_OPTION,
     click.option(
         "--namespace", envvar="APCAMPAIGN_NAMESPACE", help="The APDB's namespace (PostgreSQL schema)."
     ),
@@ -98,7 +91,6 @@ def expectation_of(
 def campaign_of(campaign_file: Path | None, runs: Path) -> "CampaignContext | None":
     """Load the campaign, if there is one."""
     from ..bps import load_campaign
-    from .options import CampaignContext
 
     if campaign_file is None and not DEFAULT_CAMPAIGN.exists():
         return None

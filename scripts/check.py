@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .findings import finding_options, show_findings
+from .findings import exit_code, finding_options, show_findings
 from .options import CampaignContext, campaign_options, echo_json
 
 if TYPE_CHECKING:
@@ -42,10 +42,11 @@ def command(
     findings = [finding for finding in result.findings if finding.rule not in ignore]
     if form == "json":
         echo_json({**result.as_dict(), "findings": [finding.as_dict() for finding in findings]})
-        form = "none"
-    elif form == "table":
-        show(result)
-    sys.exit(show_findings(findings, form, strict=strict))
+    else:
+        if form == "table":
+            show(result)
+        show_findings(findings, form)
+    sys.exit(exit_code(findings, strict=strict))
 
 
 def show(result: "Preflight") -> None:

@@ -1,6 +1,6 @@
 """What the commands that find mistakes have in common: how findings are shown, and the exit code."""
 
-__all__ = ["finding_options", "show_findings"]
+__all__ = ["exit_code", "finding_options", "show_findings"]
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -34,14 +34,20 @@ def finding_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def show_findings(findings: "Sequence[Finding]", form: str, *, strict: bool) -> int:
-    """Print findings and give the exit code: 1 if there is an error (or, if strict, a warning)."""
-    from ..bps.lint import Severity, write_findings
+def show_findings(findings: "Sequence[Finding]", form: str) -> None:
+    """Print findings."""
+    from ..bps.lint import write_findings
 
     if form == "table":
         _show_table(findings)
     elif text := write_findings(findings, form):
         click.echo(text)
+
+
+def exit_code(findings: "Sequence[Finding]", *, strict: bool) -> int:
+    """Give 1 if there is an error (or, if strict, a warning), else 0."""
+    from ..bps.lint import Severity
+
     bad = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
     return int(any(finding.severity in bad for finding in findings))
 

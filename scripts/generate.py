@@ -26,12 +26,15 @@ def command(context: CampaignContext, output: Path, apdb_config: str | None) -> 
     """Write the pair of BPS submit configs of a campaign.
 
     They are for `bps submit` by hand: templates first, then difference imaging. `apcampaign submit` makes
-    its own.
+    its own, whose order of visits a file alone cannot carry: here it is BPS's, one (visit, detector) after
+    another, or none.
     """
-    from ..bps import build_config, dump_config, make_timestamp, plan_campaign
+    from ..bps import UNORDERED, Ordering, build_config, dump_config, make_timestamp, plan_campaign
     from ..common.files import write_atomically
 
     campaign = context.campaign
+    if campaign.diffim.ordering is Ordering.NONE:
+        say(UNORDERED)
     apdb_config = apdb_config or campaign.apdb.config or str(context.paths.apdb_config)
     for run in plan_campaign(campaign, timestamp=make_timestamp()).runs:
         name = Path(getattr(campaign, run.step).pipeline.partition("#")[0]).stem

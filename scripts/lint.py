@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .findings import finding_options, show_findings
+from .findings import exit_code, finding_options, show_findings
 
 
 @click.command()
@@ -42,4 +42,5 @@ def command(
             found += [finding for finding in check_file(file) if finding.rule not in ignore]
         findings += found
     findings = list(dict.fromkeys(findings))
-    sys.exit(show_findings(findings, form, strict=strict))
+    show_findings(findings, form)
+    sys.exit(exit_code(findings, strict=strict))

@@ -63,17 +63,20 @@ def accept_templates(folder: Path, runs: Path, code: int) -> None:
 @_chain
 @_runs
 @click.option("--again", is_flag=True, help="Leave out what earlier runs have done.")
-def prepare_diffim(folder: Path, runs: Path, again: bool) -> None:
+@click.option("--past-failures", is_flag=True, help="Let failed associations not hold up later ones.")
+def prepare_diffim(folder: Path, runs: Path, again: bool, past_failures: bool) -> None:
     """Build the graph of the diffim step against the new templates."""
     from ..bps import load_site
-    from ..submit.stages import prepare_run
+    from ..submit.overtaken import pass_failures
+    from ..submit.stages import prepare_again
     from ..submit.steps import apdb_config_of, plan_diffim, tell_jobs
 
     campaign, paths, _ = _load(folder, runs)
     run = plan_diffim(campaign, folder.name, again=again)
     apdb_config = apdb_config_of(campaign, paths)
     site = load_site(campaign.site)
-    record, _ = prepare_run(campaign, run, site, paths.run(run), apdb_config=apdb_config)
+    late = pass_failures(campaign, paths, say) if past_failures else None
+    record = prepare_again(campaign, run, site, paths.run(run), apdb_config=apdb_config, late=late)
     tell_jobs(record.jobs, record.quanta, say)
 
 

@@ -1,6 +1,6 @@
 """What the commands that act on a campaign have in common: its file, and what overrides it."""
 
-__all__ = ["CampaignContext", "campaign_options", "echo_json", "say"]
+__all__ = ["RUNS_OPTION", "CampaignContext", "campaign_options", "echo_json", "say"]
 
 import functools
 import json
@@ -46,6 +46,16 @@ class CampaignContext:
         return load_site(self.campaign.site)
 
 
+RUNS_OPTION = click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    default="runs",
+    envvar="APCAMPAIGN_RUNS",
+    show_default=True,
+    help="The folder for the runs of all campaigns.",
+)
+"""Where the ledger is, for commands of which the campaign is not all that counts, too."""
+
 _OPTIONS = (
     click.option(
         "--campaign",
@@ -56,14 +66,7 @@ _OPTIONS = (
         show_default=True,
         help="The campaign file.",
     ),
-    click.option(
-        "--runs",
-        type=click.Path(path_type=Path),
-        default="runs",
-        envvar="APCAMPAIGN_RUNS",
-        show_default=True,
-        help="The folder for the runs of all campaigns.",
-    ),
+    RUNS_OPTION,
     click.option("--butler", help="The Butler repository."),
     click.option("--tracts", help='Tracts, such as "3828 3829".'),
     click.option("--bands", help='Bands, such as "g r i".'),

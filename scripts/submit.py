@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ..bps import PlannedRun
 
 _dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+_check = click.option("--check/--no-check", default=True, help="Whether to begin with a preflight.")
 
 
 class _DefaultGroup(click.Group):
@@ -35,29 +36,37 @@ def command() -> None:
 @command.command()
 @campaign_options
 @click.option("--foreground", is_flag=True, help="Run one step after the other from here, without a chain.")
+@_check
 @_dry_run
-def both(context: CampaignContext, foreground: bool, dry_run: bool) -> None:
+def both(context: CampaignContext, foreground: bool, check: bool, dry_run: bool) -> None:
     """Submit both steps, the second chained on the first."""
     from ..bps import make_timestamp, plan_campaign
     from ..submit.both import run_in_foreground, submit_both
+    from ..submit.chain import NODES
 
     campaign, site, paths, timestamp = context.campaign, context.site, context.paths, make_timestamp()
     if dry_run:
         for run in plan_campaign(campaign, timestamp=timestamp).runs:
             _show_preview(context, run)
+        if not foreground:
+            nodes = " → ".join(["templates", *list(NODES)[:2], "diffim", *list(NODES)[2:]])
+            say(f"would be chained in {paths.chain(timestamp).dag}: {nodes}")
         return
     if foreground:
-        run_in_foreground(campaign, site, paths, timestamp, say)
+        run_in_foreground(campaign, site, paths, timestamp, say, check=check)
         return
-    chain, cluster = submit_both(campaign, site, paths, timestamp, say)
+    chain, cluster = submit_both(campaign, site, paths, timestamp, say, check=check)
     say(f"submitted the chain {chain.dag} as {cluster}; watch it with `condor_q -dag {cluster}`")
+    for run in plan_campaign(campaign, timestamp=timestamp).runs:
+        say(f"{run.step}: output collection {run.output}, submit directory {paths.run(run).submit}")
     say("it needs nobody logged in; what comes of it: `apcampaign summary`")
 
 
 @command.command()
 @campaign_options
+@_check
 @_dry_run
-def templates(context: CampaignContext, dry_run: bool) -> None:
+def templates(context: CampaignContext, check: bool, dry_run: bool) -> None:
     """Submit the templates step."""
     from ..bps import Step, make_timestamp, plan_campaign
     from ..submit.steps import submit_templates
@@ -66,7 +75,8 @@ def templates(context: CampaignContext, dry_run: bool) -> None:
         plan = plan_campaign(context.campaign, timestamp=make_timestamp(), steps=[Step.TEMPLATES])
         _show_preview(context, plan.runs[0])
         return
-    record = submit_templates(context.campaign, context.site, context.paths, make_timestamp(), say)
+    campaign, timestamp = context.campaign, make_timestamp()
+    record = submit_templates(campaign, context.site, context.paths, timestamp, say, check=check)
     say(f"submit directory: {record.submit_dir}")
     say(f"output collection: {record.output}")
     say("next: `make submit-diffim` when it has ended (apcampaign submit diffim --wait waits for it)")
@@ -76,8 +86,17 @@ def templates(context: CampaignContext, dry_run: bool) -> None:
 @campaign_options
 @click.option("--templates", help="A collection with templates; the campaign's own by default.")
 @click.option("--wait", is_flag=True, help="Wait for the templates run to end first.")
+@click.option("--continue", "continue_apdb", is_flag=True, help="Go on filling an APDB that holds rows.")
+@_check
 @_dry_run
-def diffim(context: CampaignContext, templates: str | None, wait: bool, dry_run: bool) -> None:
+def diffim(
+    context: CampaignContext,
+    templates: str | None,
+    wait: bool,
+    continue_apdb: bool,
+    check: bool,
+    dry_run: bool,
+) -> None:
     """Submit the difference imaging step on the templates."""
     from ..bps import make_timestamp
     from ..submit.steps import plan_diffim, submit_diffim
@@ -92,6 +111,8 @@ def diffim(context: CampaignContext, templates: str | None, wait: bool, dry_run:
         make_timestamp(),
         templates=templates,
         wait=wait,
+        continue_apdb=continue_apdb,
+        check=check,
         say=say,
     )
     say(f"submit directory: {record.submit_dir}")

@@ -10,6 +10,8 @@ import click
 from .options import CampaignContext, campaign_options, echo_json
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from ..submit.summary import Summary
 
 
@@ -54,8 +56,32 @@ def show(summary: "Summary") -> None:
         for name, rows in summary.apdb_rows.items():
             table.add_row(name, str(rows))
         console.print(table)
+    if summary.apdb_unchecked:
+        console.print(f"{summary.apdb_unchecked}: its rows are neither counted nor verified")
     if summary.verification:
         from .apdb_verify import show as show_verification
 
         show_verification(summary.verification)
+    if summary.templates and summary.templates.missing:
+        console.print(f"{summary.templates.explain()}; the campaign allows {summary.allowed:g} %")
+    _show_gaps(summary, console)
     console.print(f"campaign {summary.campaign}: " + ("complete" if summary.good else "NOT complete"))
+
+
+def _show_gaps(summary: "Summary", console: "Console") -> None:
+    """Say what failures have done to the order of visits."""
+    from rich.table import Table
+
+    if waiting := summary.gaps.waiting:
+        console.print(
+            f"{len(waiting)} associations wait for earlier ones of the same sky that failed: go on with "
+            "`apcampaign resume`, or past the failed ones with `apcampaign resume --past-failures`"
+        )
+    if summary.gaps.overtaken:
+        names = ("visit", "detector", "overtaken by", "DiaObjects that lack it")
+        table = Table(*names, title="failed, and later visits of the same sky went past")
+        for each in summary.gaps.overtaken:
+            shown = ", ".join(map(str, each.objects[:3])) + (", …" if len(each.objects) > 3 else "")
+            by = f"visit {each.later[0]}, detector {each.later[1]}"
+            table.add_row(str(each.visit), str(each.detector), by, f"{len(each.objects)}: {shown}")
+        console.print(table)

@@ -1,7 +1,7 @@
 """Makes it happen: from a plan to finished runs.
 
 The flow: `prepare_run` writes a run's BPS config into the run's folder (`RunPaths`), lets BPS build graph and
-workflow, puts the order of visits into it (`order_edges`) and leaves a record in the ledger (`RunRecord`);
+workflow, puts the order of visits into it (`add_order`) and leaves a record in the ledger (`RunRecord`);
 `submit_run` hands it to the workload manager. `check_templates` is the gate between the two steps.
 `submit_chain` puts it all into one HTCondor DAG; `run_chain` does the same in the foreground, for workload
 managers without DAGs. `summarise` asks Butler and the APDB what came of it.

@@ -1,8 +1,9 @@
 """Which associations a run has finished, from its own files: also before its final job told the repository."""
 
-__all__ = ["read_finished"]
+__all__ = ["Associations", "read_associations"]
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from ..apdb import Expectation
 from ..common.errors import SubmissionError
@@ -11,18 +12,29 @@ from .ledger import RunRecord
 WRITER = "associateApdb"
 
 
-def read_finished(records: Iterable[RunRecord]) -> Expectation:
-    """Find the (visit, detector)s whose association has been finished by any of some diffim runs.
+@dataclass(frozen=True)
+class Associations:
+    """The associations of some runs.
+
+    Parameters
+    ----------
+    finished
+        What the APDB must hold of them. Numbers of sources are not known.
+    begun
+        The (visit, detector)s in the runs' graphs: what they may have written.
+    """
+
+    finished: Expectation
+    begun: frozenset[tuple[int, int]]
+
+
+def read_associations(records: Iterable[RunRecord]) -> Associations:
+    """Find the (visit, detector)s that diffim runs were to associate, and those that they have.
 
     Parameters
     ----------
     records
         Runs that fill the same APDB.
-
-    Returns
-    -------
-    expectation
-        What the APDB must hold, and all that it may hold. Numbers of sources are not known.
 
     Raises
     ------
@@ -33,6 +45,7 @@ def read_finished(records: Iterable[RunRecord]) -> Expectation:
     from lsst.pipe.base.quantum_provenance_graph import QuantumInfoStatus, QuantumProvenanceGraph
 
     finished: dict[tuple[int, int], int | None] = {}
+    begun: set[tuple[int, int]] = set()
     runs = []
     for record in records:
         runs.append(record.output_run)
@@ -45,8 +58,11 @@ def read_finished(records: Iterable[RunRecord]) -> Expectation:
                 f"what run {record.output_run} has done cannot be read from {record.graph}: "
                 f"{type(error).__name__}: {error}"
             ) from error
-        for key in graph.quanta.get(WRITER, ()):
-            info = graph.get_quantum_info(key)
+        for quantum in graph.quanta.get(WRITER, ()):
+            info = graph.get_quantum_info(quantum)
+            key = int(info["data_id"]["visit"]), int(info["data_id"]["detector"])
+            begun.add(key)
             if info["status"] is QuantumInfoStatus.SUCCESSFUL:
-                finished[int(info["data_id"]["visit"]), int(info["data_id"]["detector"])] = None
-    return Expectation(finished, f"the outputs of {', '.join(runs)}")
+                finished[key] = None
+    expectation = Expectation(finished, f"the outputs of {', '.join(runs)}")
+    return Associations(expectation, frozenset(begun))

@@ -9,9 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ..bps import Campaign, Plan, Step
+from ..bps.loading import dump_campaign
 from ..common.errors import SubmissionError
 from ..common.files import write_atomically
 from .paths import CampaignPaths, ChainPaths
@@ -24,8 +23,13 @@ NODES = {
     "summary": "verify the APDB and say what came of it",
 }
 
+# By default DAGMan looks every five seconds whether a node has ended; whole seconds, and 0 stops it.
+_DAGMAN_CONFIG = "DAGMAN_USER_LOG_SCAN_INTERVAL = 1\n"
 
-def write_chain(campaign: Campaign, plan: Plan, paths: CampaignPaths) -> ChainPaths:
+
+def write_chain(
+    campaign: Campaign, plan: Plan, paths: CampaignPaths, *, past_failures: bool = False
+) -> ChainPaths:
     """Write the files of a chain: the campaign as it is now, a submit description a node, and the DAG.
 
     Parameters
@@ -37,17 +41,23 @@ def write_chain(campaign: Campaign, plan: Plan, paths: CampaignPaths) -> ChainPa
         second is prepared by a node of the chain.
     paths
         Where the campaign's files are.
+    past_failures
+        Whether associations that failed in the newest diffim run shall not hold up later ones.
     """
     by_step = {run.step: run for run in plan.runs}
     diffim = by_step[Step.DIFFIM]
     chain = paths.chain(diffim.timestamp)
-    frozen = campaign.model_dump(mode="json", by_alias=True, exclude_none=True)
-    write_atomically(chain.campaign, yaml.safe_dump(frozen, sort_keys=False))
+    write_atomically(chain.campaign, dump_campaign(campaign))
+    again = ["--again"] if diffim.output in diffim.skip_existing else []
+    again += ["--past-failures"] if past_failures else []
     for node in NODES:
-        write_atomically(
-            chain.node(node, "sub"), _submit_description(chain, node, _command(chain, node, paths))
-        )
-    lines = [f"# Campaign {campaign.name}: templates, then difference imaging against them."]
+        words = _command(chain, node, paths) + (again if node == "prepare-diffim" else [])
+        write_atomically(chain.node(node, "sub"), _submit_description(chain, node, words))
+    write_atomically(chain.dagman_config, _DAGMAN_CONFIG)
+    lines = [
+        f"# Campaign {campaign.name}: templates, then difference imaging against them.",
+        f"CONFIG {_word(chain.dagman_config)}",
+    ]
     if templates := by_step.get(Step.TEMPLATES):
         lines.append(_subdag("templates", paths.run(templates).dag(templates.output_run)))
         if campaign.allow_missing_templates:

@@ -1,9 +1,9 @@
 """The sky that each association reads, from Butler's regions."""
 
-__all__ = ["read_footprints"]
+__all__ = ["find_pixels", "read_footprints", "read_regions"]
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from ..common.errors import SubmissionError
 
 # Pixels of about 2.4 arcminutes: a sixth of a detector's side, so that neighbours wait for each other
 # without need only where they lie closer than that.
-_LEVEL = 11
+LEVEL = 11
 
 #: By how much the reader of the APDB pads a detector's region (LoadDiaCatalogsConfig.angleMargin), arcsec.
 READER_MARGIN = 20.0
@@ -44,32 +44,52 @@ def read_footprints(
     SubmissionError
         If the repository has no region or no time for one of them.
     """
-    from lsst.sphgeom import Q3cPixelization
+    regions, begins = read_regions(butler, instrument, visit_detectors)
+    rank = {visit: place for place, visit in enumerate(sorted(begins, key=lambda v: (begins[v], v)))}
+    return find_pixels([regions[key] for key in visit_detectors]), [
+        rank[visit] for visit, _ in visit_detectors
+    ]
 
+
+def read_regions(
+    butler: Any, instrument: str, visit_detectors: Collection[tuple[int, int]]
+) -> tuple[dict[tuple[int, int], Any], dict[int, float]]:
+    """Read regions of (visit, detector)s, not padded, and the beginnings of their visits in TAI seconds.
+
+    Parameters and errors as `read_footprints`.
+    """
     visits = sorted({visit for visit, _ in visit_detectors})
+    wanted = set(visit_detectors)
     regions: dict[tuple[int, int], Any] = {}
     begins: dict[int, Any] = {}
     for start in range(0, len(visits), 1000):  # an SQL statement has a longest length
         chunk = visits[start : start + 1000]
         where = f"instrument='{instrument}' AND visit IN ({', '.join(map(str, chunk))})"
         for record in butler.query_dimension_records("visit_detector_region", where=where, limit=None):
-            regions[record.visit, record.detector] = record.region
+            if (record.visit, record.detector) in wanted:
+                regions[record.visit, record.detector] = record.region
         for record in butler.query_dimension_records("visit", where=where, limit=None):
-            begins[record.id] = record.timespan.begin.unix_tai if record.timespan is not None else None
+            if record.timespan is not None:
+                begins[record.id] = record.timespan.begin.unix_tai
     for visit, detector in visit_detectors:
-        if (visit, detector) not in regions:
+        if regions.get((visit, detector)) is None:
             raise SubmissionError(
                 f"visit {visit}, detector {detector} has no region in the repository, so the order of visits "
                 "cannot be made; define the visits again (`butler define-visits`)"
             )
-        if begins.get(visit) is None:
+        if visit not in begins:
             raise SubmissionError(
                 f"visit {visit} has no time in the repository; its place in the order is unknown"
             )
-    rank = {visit: place for place, visit in enumerate(sorted(visits, key=lambda v: (begins[v], v)))}
-    pixelization = Q3cPixelization(_LEVEL)
-    footprints = [_pixels(pixelization, regions[key]) for key in visit_detectors]
-    return footprints, [rank[visit] for visit, _ in visit_detectors]
+    return regions, begins
+
+
+def find_pixels(regions: Iterable[Any], level: int = LEVEL) -> list[npt.NDArray[np.int64]]:
+    """Find the pixels (Q3C) that detectors' regions touch, padded as the reader of the APDB pads them."""
+    from lsst.sphgeom import Q3cPixelization
+
+    pixelization = Q3cPixelization(level)
+    return [_pixels(pixelization, region) for region in regions]
 
 
 def _pixels(pixelization: Any, region: Any) -> npt.NDArray[np.int64]:

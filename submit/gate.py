@@ -2,7 +2,9 @@
 
 __all__ = ["GateResult", "check_templates"]
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..bps import Campaign, PlannedRun, build_query
@@ -21,11 +23,14 @@ class GateResult:
         (tract, patch, band) of the templates.
     collection
         Where they were looked for.
+    runs
+        Which RUN collections the templates that are there come from, and how many from each.
     """
 
     needed: frozenset[tuple[int, int, str]]
     missing: frozenset[tuple[int, int, str]]
     collection: str
+    runs: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def missing_percent(self) -> float:
@@ -34,15 +39,23 @@ class GateResult:
 
     def explain(self) -> str:
         """Say it in a sentence."""
+        needed = f"{len(self.needed)} (patch, band) that the science visits need"
         if not self.missing:
-            return f"templates: all {len(self.needed)} (patch, band) that the science visits need are there"
+            return f"templates: all {needed} are there{self._whence()}"
         shown = sorted(self.missing)[:10]
         listed = ", ".join(f"tract {tract} patch {patch} {band}" for tract, patch, band in shown)
         more = f" and {len(self.missing) - len(shown)} more" if len(self.missing) > len(shown) else ""
         return (
-            f"templates: {len(self.missing)} of {len(self.needed)} (patch, band) that the science visits need "
-            f"are missing in {self.collection}: {listed}{more}"
+            f"templates: {len(self.missing)} of {needed} are missing in {self.collection}: "
+            f"{listed}{more}{self._whence()}"
         )
+
+    def _whence(self) -> str:
+        """Name the runs if there are several: templates of an older one may not be wanted."""
+        if len(self.runs) < 2:
+            return ""
+        listed = ", ".join(f"{count} from {run}" for run, count in sorted(self.runs.items(), reverse=True))
+        return f" (those that are there: {listed})"
 
 
 def check_templates(campaign: Campaign, run: PlannedRun) -> GateResult:
@@ -77,7 +90,8 @@ def check_templates(campaign: Campaign, run: PlannedRun) -> GateResult:
             f"the diffim step's data query selects no raw image in {', '.join(science)}: "
             f"{build_query(campaign, run.step)}"
         )
-    return GateResult(needed=needed, missing=needed - found, collection=templates)
+    runs = Counter(run for key, run in found.items() if key in needed)
+    return GateResult(needed=needed, missing=needed - found.keys(), collection=templates, runs=runs)
 
 
 def _needed(butler: Any, collections: list[str], where: str) -> frozenset[tuple[int, int, str]]:
@@ -88,8 +102,10 @@ def _needed(butler: Any, collections: list[str], where: str) -> frozenset[tuple[
         return frozenset((int(row["tract"]), int(row["patch"]), str(row["band"])) for row in rows)
 
 
-def _found(butler: Any, collection: str) -> frozenset[tuple[int, int, str]]:
+def _found(butler: Any, collection: str) -> dict[tuple[int, int, str], str]:
+    """Find the templates that are there, and the RUN collection of each."""
     refs = butler.query_datasets(TEMPLATE, collections=collection, find_first=True, limit=None, explain=False)
-    return frozenset(
-        (int(ref.dataId["tract"]), int(ref.dataId["patch"]), str(ref.dataId["band"])) for ref in refs
-    )
+    return {
+        (int(ref.dataId["tract"]), int(ref.dataId["patch"]), str(ref.dataId["band"])): str(ref.run)
+        for ref in refs
+    }

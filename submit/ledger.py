@@ -3,6 +3,8 @@
 __all__ = [
     "ChainRecord",
     "RunRecord",
+    "hash_config",
+    "installed_versions",
     "list_chains",
     "list_runs",
     "read_chain_record",
@@ -11,9 +13,12 @@ __all__ = [
     "write_run",
 ]
 
+import hashlib
+import json
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -39,7 +44,7 @@ _PACKAGES = {
 }
 
 
-def _versions() -> dict[str, str]:
+def installed_versions() -> dict[str, str]:
     """Read the versions of what makes and runs the jobs, and our git revision where there is one."""
     versions = {"python": platform.python_version()}
     for module, distribution in _PACKAGES.items():
@@ -48,17 +53,21 @@ def _versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             if version := getattr(sys.modules.get(module), "__version__", None):
                 versions[distribution] = str(version)
-    here = Path(__file__).resolve().parent
-    described = subprocess.run(
-        ["git", "-C", str(here), "describe", "--always", "--dirty"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=10,
-    )
-    if described.returncode == 0:
-        versions["git"] = described.stdout.strip()
+    root = Path(__file__).resolve().parents[1]
+    # An installed package may lie inside of somebody else's clone.
+    if _git(root, "rev-parse", "--show-toplevel") == str(root):
+        versions["git"] = _git(root, "describe", "--always", "--dirty")
     return versions
+
+
+def _git(folder: Path, *words: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *words], capture_output=True, text=True, check=False, timeout=10
+        )
+    except FileNotFoundError:
+        return ""
+    return done.stdout.strip()
 
 
 class RunRecord(BaseModel):
@@ -81,6 +90,8 @@ class RunRecord(BaseModel):
         The APDB that it fills, if it does.
     jobs, quanta
         Their number by label.
+    config_hash
+        SHA-256 of the BPS config without what names the run: the same for runs with the same configuration.
     versions
         Of the software that prepared it.
     """
@@ -102,7 +113,8 @@ class RunRecord(BaseModel):
     apdb_config: str | None = None
     jobs: dict[str, int]
     quanta: dict[str, int]
-    versions: dict[str, str] = Field(default_factory=_versions)
+    config_hash: str | None = None
+    versions: dict[str, str] = Field(default_factory=installed_versions)
 
 
 class ChainRecord(BaseModel):
@@ -121,6 +133,13 @@ class ChainRecord(BaseModel):
     campaign: str
     timestamp: str
     cluster: str
+
+
+def hash_config(config: Mapping[str, Any]) -> str:
+    """Hash a BPS config without what names the run: its RUN collection and its folder."""
+    rest = {key: value for key, value in config.items() if key != "submitPath"}
+    rest["payload"] = {key: value for key, value in config["payload"].items() if key != "outputRun"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def write_run(paths: RunPaths, record: RunRecord) -> None:

@@ -6,12 +6,15 @@ for those of the visit before it there; what comes before that one it waits for 
 edges grows with the number of footprints, not with the depth of the sky.
 """
 
-__all__ = ["order_edges"]
+__all__ = ["chain_edges", "find_overtaken", "order_edges"]
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
+
+_BLOCK = 500_000
 
 
 def order_edges(
@@ -36,34 +39,78 @@ def order_edges(
     count = len(footprints)
     rank = np.asarray(ranks, dtype=np.int64)
     by_time = np.argsort(rank, kind="stable")
-    # From here on a node is a place in time order, so that parents have smaller numbers than children.
-    node = np.repeat(np.arange(count), [len(footprints[i]) for i in by_time])
-    pixel = np.concatenate([footprints[i] for i in by_time]) if count else np.empty(0, dtype=np.int64)
-    turn = rank[by_time][node]
-    order = np.lexsort((node, turn, pixel))
-    node, pixel, turn = node[order], pixel[order], turn[order]
-    # A group is one visit on one pixel: nearly always one or two detectors.
-    starts = np.flatnonzero(np.r_[True, (np.diff(pixel) != 0) | (np.diff(turn) != 0)]) if len(node) else node
-    ends = np.r_[starts[1:], len(node)]
-    follows = np.flatnonzero(pixel[starts[1:]] == pixel[starts[:-1]]) + 1 if len(starts) else starts
-    parents: list[npt.NDArray[np.int64]] = []
-    children: list[npt.NDArray[np.int64]] = []
-    for size_before in np.unique(ends[follows - 1] - starts[follows - 1]):
-        for size in np.unique(ends[follows] - starts[follows]):
-            chosen = follows[
-                (ends[follows - 1] - starts[follows - 1] == size_before)
-                & (ends[follows] - starts[follows] == size)
-            ]
-            for before in range(size_before):
-                for after in range(size):
-                    parents.append(node[starts[chosen - 1] + before])
-                    children.append(node[starts[chosen] + after])
-    if not parents:
+    if not sum(map(len, footprints)):
         return []
-    # One number a pair: sorting numbers is far faster than sorting rows.
-    keys = np.unique(np.concatenate(children) * count + np.concatenate(parents))
+    # From here on a node is a place in time order, so that parents have smaller numbers than children. One
+    # number a pair, of pixel and node or of child and parent: sorting numbers is far faster than sorting rows.
+    touched = np.concatenate([footprints[i] * count + place for place, i in enumerate(by_time)])
+    touched.sort()
+    keys = np.empty(0, dtype=np.int64)
+    begin = 0
+    while begin < len(touched):
+        # A block ends where a pixel does, and most are small, so that memory does not grow with the survey.
+        end = min(begin + _BLOCK, len(touched))
+        end = int(np.searchsorted(touched, (touched[end - 1] // count + 1) * count))
+        pixel, node = np.divmod(touched[begin:end], count)
+        keys = np.union1d(keys, _neighbours(pixel, node, rank[by_time[node]], count))
+        begin = end
     pairs = np.stack(np.divmod(keys, count), axis=1)
     return [(int(by_time[parent]), int(by_time[child])) for parent, child in _reduce(pairs, count)]
+
+
+def _neighbours(
+    pixel: npt.NDArray[np.int64], node: npt.NDArray[np.int64], turn: npt.NDArray[np.int64], count: int
+) -> npt.NDArray[np.int64]:
+    """Pair the nodes of each turn on a pixel with those of the turn before: ``child * count + parent``."""
+    # A group is one visit on one pixel: nearly always one or two detectors.
+    starts = np.flatnonzero(np.r_[True, (np.diff(pixel) != 0) | (np.diff(turn) != 0)])
+    sizes = np.diff(np.r_[starts, len(node)])
+    follows = np.flatnonzero(pixel[starts[1:]] == pixel[starts[:-1]]) + 1
+    found = [np.empty(0, dtype=np.int64)]
+    for before in range(int(sizes.max())):
+        for after in range(int(sizes.max())):
+            chosen = follows[(sizes[follows - 1] > before) & (sizes[follows] > after)]
+            found.append(node[starts[chosen] + after] * count + node[starts[chosen - 1] + before])
+    return np.unique(np.concatenate(found))
+
+
+def chain_edges(ranks: Sequence[tuple[int, ...]]) -> list[tuple[int, int]]:
+    """Let all wait for the one before, in the order of their ranks, whatever sky they see."""
+    by_time = sorted(range(len(ranks)), key=ranks.__getitem__)
+    return list(pairwise(by_time))
+
+
+def find_overtaken(
+    footprints: Sequence[npt.NDArray[np.int64]],
+    ranks: Sequence[int] | npt.NDArray[np.int64],
+    done: Sequence[bool] | npt.NDArray[np.bool_],
+) -> dict[int, int]:
+    """Find the footprints whose sky a later visit has been associated on already.
+
+    Parameters
+    ----------
+    footprints, ranks
+        As for `order_edges`.
+    done
+        Which have been associated.
+
+    Returns
+    -------
+    overtaken
+        Position of one that is not done → position of the latest visit done that shares sky with it.
+    """
+    latest: dict[int, int] = {}
+    by_time = sorted((i for i, ended in enumerate(done) if ended), key=ranks.__getitem__)
+    for i in by_time:
+        latest.update(dict.fromkeys(footprints[i].tolist(), i))
+    found: dict[int, int] = {}
+    for i, ended in enumerate(done):
+        if not ended:
+            rivals = {latest[pixel] for pixel in footprints[i].tolist() if pixel in latest}
+            rival = max(rivals, key=ranks.__getitem__, default=i)
+            if ranks[rival] > ranks[i]:
+                found[i] = rival
+    return found
 
 
 def _reduce(pairs: npt.NDArray[np.int64], count: int) -> list[tuple[int, int]]:

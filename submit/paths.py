@@ -31,6 +31,11 @@ class RunPaths:
         return self.folder / "bps.yaml"
 
     @property
+    def campaign(self) -> Path:
+        """The campaign as it was when the run was prepared, with everything that overrode its file."""
+        return self.folder / "campaign.yaml"
+
+    @property
     def prepare_log(self) -> Path:
         """What BPS said while it prepared the run."""
         return self.folder / "prepare.log"
@@ -87,6 +92,11 @@ class ChainPaths:
         return self.folder / "chain.dag"
 
     @property
+    def dagman_config(self) -> Path:
+        """HTCondor's settings for the chain's DAGMan."""
+        return self.folder / "dagman.conf"
+
+    @property
     def submission(self) -> Path:
         """The submit description of the chain's DAGMan job."""
         return self.folder / "chain.sub"
@@ -95,6 +105,10 @@ class ChainPaths:
     def metrics(self) -> Path:
         """What DAGMan leaves when it has ended: its exit code and numbers of nodes."""
         return self.folder / "chain.dag.metrics"
+
+    def has_rescue(self) -> bool:
+        """Whether DAGMan left where it ended, to go on from there."""
+        return any(self.folder.glob(f"{self.dag.name}.rescue*"))
 
     @property
     def summary(self) -> Path:

@@ -1,26 +1,33 @@
 """After a failure: what is done stays done, what was half done is taken back, the rest runs again."""
 
-__all__ = ["cancel", "repair_apdb", "resume"]
+__all__ = ["cancel", "resume", "undone_quanta", "why_anew"]
 
-import subprocess
 import time
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Iterable
 
-from ..apdb import plan_rollback, roll_back, verify_apdb
 from ..bps import Campaign, Plan, Step, load_campaign, load_site, plan_campaign
 from ..bps.loading import change_campaign
 from ..common.errors import SubmissionError
-from .associated import read_finished
 from .chain import resubmit_chain, submit_chain, write_chain
-from .ledger import ChainRecord, RunRecord, list_chains, list_runs, read_chain_record, write_chain_record
+from .ledger import (
+    ChainRecord,
+    RunRecord,
+    installed_versions,
+    list_chains,
+    list_runs,
+    read_chain_record,
+    write_chain_record,
+)
 from .lock import submission_lock
 from .paths import CampaignPaths, ChainPaths
 from .quanta import count_quanta
-from .stages import prepare_run
+from .queue import explain_held, family_of, is_queued, open_queue
+from .repair import publish, repair_apdb
+from .stages import prepare_run, uses_htcondor
 from .steps import Say, refuse_if_going_on, tell_jobs
-from .surroundings import batch_environment, environment_for_batch
 
+#: Versions in a run's page that have no part in what its jobs do.
+_OURS = ("apcampaign", "git")
 _POLL = 1.0  # seconds
 _CANCEL_DEADLINE = 180.0  # seconds; a job may take its time to end
 
@@ -31,6 +38,7 @@ def resume(
     *,
     changes: Collection[str] = (),
     new_graph: bool = False,
+    past_failures: bool = False,
     say: Say = print,
 ) -> str:
     """Continue a campaign's newest chain from what is done.
@@ -46,6 +54,9 @@ def resume(
     new_graph
         Whether to build new graphs, which leave out what is done, although no setting has changed. If
         nothing has, HTCondor's rescue DAG goes on with the old ones.
+    past_failures
+        Whether later visits shall be associated without waiting for earlier ones of the same sky that failed;
+        those are tried again after them. Takes new graphs.
     say
         Takes what there is to tell: what will run again, and why.
 
@@ -69,23 +80,49 @@ def resume(
     chain = chains[-1]
     record = read_chain_record(chain)
     with submission_lock(paths.step(Step.TEMPLATES)), submission_lock(paths.step(Step.DIFFIM)):
-        if _queued(record.cluster):
+        if is_queued(record.cluster):
+            held = explain_held(record.cluster)
+            mend = "; change their settings with `apcampaign cancel`, then `apcampaign resume --set …`"
             raise SubmissionError(
-                f"the chain {chain.folder} is still going on as {record.cluster}; nothing to resume"
+                f"the chain {chain.folder} is still going on as {record.cluster}{held and held + mend}; nothing "
+                "to resume"
             )
         for step in Step:
             refuse_if_going_on(paths, step)
-        undone = {step: _undone(paths, step, say) for step in Step}
+        undone = {step: undone_quanta(paths, step, say) for step in Step}
         if not any(undone.values()):
             raise SubmissionError(f"all quanta of campaign {paths.campaign} are done; nothing to resume")
         repair_apdb(paths, say)
-        if not (changes or new_graph):
+        newest = [runs[-1] for step in Step if (runs := list_runs(paths, step))]
+        why = why_anew(newest, changes, new_graph or past_failures) or (
+            "" if chain.has_rescue() else "there is no rescue DAG"
+        )
+        if not why:
             cluster = resubmit_chain(chain)
             write_chain_record(chain, record.model_copy(update={"cluster": cluster}))
             say(f"resubmitted the chain {chain.dag} as {cluster}: HTCondor goes on where it ended")
             return cluster
+        say(f"{why}: building new graphs, which leave out what is done")
         campaign = change_campaign(load_campaign(chain.campaign, environment={}), changes)
-        return _begin_anew(campaign, paths, timestamp, undone, say)
+        return _begin_anew(campaign, paths, timestamp, undone, say, past_failures=past_failures)
+
+
+def why_anew(records: Iterable[RunRecord], changes: Collection[str], new_graph: bool) -> str:
+    """Say why runs cannot go on with the graphs they have; nothing if they can."""
+    if changes:
+        return "settings have changed"
+    if new_graph:
+        return "as asked for"
+    now = installed_versions()
+    for record in records:
+        differences = [
+            f"{name} {version} → {now.get(name, 'gone')}"
+            for name, version in record.versions.items()
+            if name not in _OURS and now.get(name) != version
+        ]
+        if differences:
+            return f"software has changed ({', '.join(differences)})"
+    return ""
 
 
 def _begin_anew(
@@ -94,9 +131,11 @@ def _begin_anew(
     timestamp: str,
     undone: dict[Step, bool],
     say: Say,
+    *,
+    past_failures: bool,
 ) -> str:
     """Submit a new chain of what is not done, with new graphs that leave out what is."""
-    again = [step for step in Step if _publish(paths, step, say)]
+    again = [step for step in Step if publish(paths, step, say)]
     steps = [step for step in Step if undone[step] or step is Step.DIFFIM]
     plan: Plan = plan_campaign(campaign, timestamp=timestamp, steps=steps, again=again)
     for run in plan.runs:
@@ -104,37 +143,11 @@ def _begin_anew(
             say(f"preparing {run.output_run}")
             prepared, _ = prepare_run(campaign, run, load_site(campaign.site), paths.run(run))
             tell_jobs(prepared.jobs, prepared.quanta, say)
-    chain: ChainPaths = write_chain(campaign, plan, paths)
+    chain: ChainPaths = write_chain(campaign, plan, paths, past_failures=past_failures)
     cluster = submit_chain(chain, campaign)
     write_chain_record(chain, ChainRecord(campaign=campaign.name, timestamp=timestamp, cluster=cluster))
     say(f"submitted the new chain {chain.dag} as {cluster}")
     return cluster
-
-
-def repair_apdb(paths: CampaignPaths, say: Say = print) -> None:
-    """Take back what was written to the APDB by associations that did not end well.
-
-    Such an association can then run again; one that has written and is not taken back cannot.
-
-    Raises
-    ------
-    SubmissionError
-        If the runs' outputs cannot be read.
-    ApdbError
-        If the APDB cannot be read, or later associations have built on one of these.
-    """
-    runs = list_runs(paths, Step.DIFFIM)
-    if not runs or (apdb_config := runs[-1].apdb_config) is None:
-        return
-    same = [record for record in runs if record.apdb_config == apdb_config]
-    found = verify_apdb(apdb_config, read_finished(same), order=None).unrecorded
-    for visit, detector in found:
-        say(
-            f"visit {visit}, detector {detector} is in the APDB, but its association did not end well: "
-            "taking it back"
-        )
-    if found:
-        roll_back(plan_rollback(apdb_config, found))
 
 
 def cancel(paths: CampaignPaths, say: Say = print) -> None:
@@ -143,26 +156,28 @@ def cancel(paths: CampaignPaths, say: Say = print) -> None:
     Raises
     ------
     SubmissionError
-        If nothing is going on, or something is left after three minutes.
+        If nothing is going on, something is left after three minutes, or the workload manager has no queue.
     """
-    import htcondor2
-
     clusters = [read_chain_record(chain).cluster for chain in list_chains(paths)]
     runs = [run for step in Step for run in list_runs(paths, step)]
-    clusters += [
-        run.wms_id.partition(".")[0] for run in runs if run.wms_id and ".htcondor." in run.wms_service
-    ]
-    with batch_environment():
-        schedd = htcondor2.Schedd()
-        going_on = [cluster for cluster in clusters if _queued(cluster)]
-        if not going_on:
-            raise SubmissionError(f"nothing of campaign {paths.campaign} is in the queue")
-        family = _family(schedd, going_on)
+    clusters += [run.wms_id.partition(".")[0] for run in runs if run.wms_id and uses_htcondor(run)]
+    if runs and not clusters and not any(map(uses_htcondor, runs)):
+        raise SubmissionError(
+            f"the runs of campaign {paths.campaign} are not in a queue: {runs[-1].wms_service} runs the jobs in "
+            "the process that submitted them; end that (Ctrl-C), and go on with `apcampaign resume`"
+        )
+    going_on = [cluster for cluster in clusters if is_queued(cluster)]
+    if not going_on:
+        raise SubmissionError(f"nothing of campaign {paths.campaign} is in the queue")
+    with open_queue() as queue:
+        import htcondor2
+
+        family = family_of(queue, going_on)
         for cluster in going_on:
             say(f"removing {cluster}")
-            schedd.act(htcondor2.JobAction.Remove, f"ClusterId == {int(cluster)}", reason="apcampaign cancel")
+            queue.act(htcondor2.JobAction.Remove, f"ClusterId == {int(cluster)}", reason="apcampaign cancel")
         deadline = time.monotonic() + _CANCEL_DEADLINE
-        while left := _family(schedd, family):
+        while left := family_of(queue, family):
             family |= left
             if time.monotonic() > deadline:
                 ids = ", ".join(sorted(left))
@@ -171,27 +186,7 @@ def cancel(paths: CampaignPaths, say: Say = print) -> None:
     say("nothing is left in the queue")
 
 
-def _queued(cluster: str) -> bool:
-    import htcondor2
-
-    with batch_environment():
-        found = htcondor2.Schedd().query(f"ClusterId == {int(cluster)}", projection=["ClusterId"])
-    return bool(found)
-
-
-def _family(schedd: Any, clusters: Any) -> set[str]:
-    """Find what is in the queue of some DAGMan jobs: themselves and all below them."""
-    family: set[str] = set()
-    front = set(clusters)
-    ads = schedd.query("True", projection=["ClusterId", "DAGManJobId"])
-    parent_of = {str(ad["ClusterId"]): str(ad.get("DAGManJobId", "")) for ad in ads}
-    while front:
-        family |= front & set(parent_of)
-        front = {child for child, parent in parent_of.items() if parent in front and child not in family}
-    return family
-
-
-def _undone(paths: CampaignPaths, step: Step, say: Say) -> bool:
+def undone_quanta(paths: CampaignPaths, step: Step, say: Say) -> bool:
     """Tell whether a step has quanta to do, and say which and why."""
     runs = list_runs(paths, step)
     if not runs:
@@ -205,36 +200,3 @@ def _undone(paths: CampaignPaths, step: Step, say: Say) -> bool:
             f"{count.failed} failed, {count.blocked} waited for those, {count.unknown} had not run"
         )
     return bool(bad)
-
-
-def _publish(paths: CampaignPaths, step: Step, say: Say) -> bool:
-    """See that what a step's newest run has made is in the repository; its final job may not have run.
-
-    Returns
-    -------
-    known
-        Whether the repository knows outputs of the step.
-    """
-    from lsst.daf.butler import Butler
-
-    runs = list_runs(paths, step)
-    if not runs:
-        return False
-    newest: RunRecord = runs[-1]
-    with Butler.from_config(newest.butler) as butler:
-        known = set(butler.collections.query("*"))
-    if newest.output_run not in known:
-        say(f"{step}: telling the repository what {newest.output_run} has made")
-        words = ["butler", "aggregate-graph", newest.graph, newest.butler, "--register-dataset-types"]
-        done = subprocess.run(
-            [*words, "--update-output-chain"],
-            env=environment_for_batch(),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=3600,
-        )
-        if done.returncode:
-            said = "\n".join(done.stderr.splitlines()[-5:])
-            raise SubmissionError(f"`{' '.join(words)}` failed: {said}")
-    return True

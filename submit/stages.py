@@ -1,31 +1,35 @@
 """BPS's own stages, one run at a time: prepare it, submit it, ask how it stands."""
 
-__all__ = ["prepare_run", "run_state", "submit_run"]
+__all__ = ["prepare_again", "prepare_run", "run_state", "submit_run", "uses_htcondor"]
 
 import contextlib
 import logging
 import os
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..bps import Campaign, PlannedRun, Site, Step, build_config, dump_config
-from ..common.errors import SubmissionError
+from ..bps import Campaign, PlannedRun, Site, build_config, dump_config
+from ..bps.loading import dump_campaign
+from ..common.errors import ApcampaignError, SubmissionError
 from ..common.files import write_atomically
-from .footprints import read_footprints
-from .ledger import RunRecord, write_run
+from .ledger import RunRecord, hash_config, read_run, write_run
 from .monitor.workflow import write_workflow
-from .order import order_edges
+from .ordering import add_order
 from .paths import RunPaths
 from .surroundings import batch_environment
 
-#: The cluster of jobs that read and write the APDB (see `apcampaign.bps.build_config`).
-ASSOCIATION = "association"
-
 
 def prepare_run(
-    campaign: Campaign, run: PlannedRun, site: Site, paths: RunPaths, *, apdb_config: str | None = None
+    campaign: Campaign,
+    run: PlannedRun,
+    site: Site,
+    paths: RunPaths,
+    *,
+    apdb_config: str | None = None,
+    late: Mapping[tuple[int, int], int] | None = None,
 ) -> tuple[RunRecord, Any]:
     """Let BPS build a run's graph and workflow, and put the order of visits into it.
 
@@ -37,6 +41,8 @@ def prepare_run(
         Where its files go; the folder must not hold a run yet.
     apdb_config
         The APDB that a diffim run fills.
+    late
+        (visit, detector)s that others shall not wait for (see `apcampaign.submit.ordering.add_order`).
 
     Returns
     -------
@@ -46,7 +52,9 @@ def prepare_run(
     Raises
     ------
     SubmissionError
-        If BPS fails; its message is the telling part of what BPS said.
+        If BPS fails; its message is the telling part of what BPS said. If the order of visits cannot be made.
+    ApdbError
+        If the APDB cannot be read.
     """
     if paths.record.exists():
         raise SubmissionError(f"{paths.folder} already holds a run; wait a second and try again")
@@ -61,15 +69,18 @@ def prepare_run(
             edges_added=True,
         )
         write_atomically(paths.config, dump_config(config))
+        write_atomically(paths.campaign, dump_campaign(campaign))
         with _bps_speaks_to(paths.prepare_log):
             from lsst.ctrl.bps.drivers import transform_driver
             from lsst.ctrl.bps.prepare import prepare
 
             try:
                 bps_config, workflow = transform_driver(str(paths.config), runWmsSubmissionChecks=True)
-                if run.step is Step.DIFFIM:
-                    _add_order(workflow, campaign)
+                if apdb_config is not None:
+                    add_order(workflow, campaign, apdb_config, late)
                 wms_workflow = prepare(bps_config, workflow, str(paths.submit))
+            except ApcampaignError:
+                raise
             except Exception as error:
                 raise SubmissionError(_explain(error, paths)) from error
     write_workflow(paths, workflow, run.output_run)
@@ -88,9 +99,31 @@ def prepare_run(
         apdb_config=apdb_config,
         jobs=dict(workflow.job_counts),
         quanta=dict(workflow.quanta_counts),
+        config_hash=hash_config(config),
     )
     write_run(paths, record)
     return record, (bps_config, wms_workflow)
+
+
+def prepare_again(
+    campaign: Campaign,
+    run: PlannedRun,
+    site: Site,
+    paths: RunPaths,
+    *,
+    apdb_config: str | None = None,
+    late: Mapping[tuple[int, int], int] | None = None,
+) -> RunRecord:
+    """Prepare a run, unless it is prepared, and whatever is left of an attempt that was cut off.
+
+    HTCondor begins a job again that was running when its host went down. Parameters and errors as `prepare_run`.
+    """
+    if paths.record.exists():
+        return read_run(paths)
+    if paths.submit.exists():
+        shutil.rmtree(paths.submit)
+    record, _ = prepare_run(campaign, run, site, paths, apdb_config=apdb_config, late=late)
+    return record
 
 
 def submit_run(paths: RunPaths, record: RunRecord, prepared: Any) -> RunRecord:
@@ -118,6 +151,11 @@ def submit_run(paths: RunPaths, record: RunRecord, prepared: Any) -> RunRecord:
     return record
 
 
+def uses_htcondor(record: RunRecord) -> bool:
+    """Tell whether a run's jobs go to HTCondor."""
+    return ".htcondor." in record.wms_service
+
+
 def run_state(record: RunRecord) -> str | None:
     """Ask the workload manager how a run stands.
 
@@ -135,21 +173,6 @@ def run_state(record: RunRecord) -> str | None:
         except NotImplementedError:
             return None
     return str(state.name)
-
-
-def _add_order(workflow: Any, campaign: Campaign) -> None:
-    """Make the association of each (visit, detector) wait for earlier ones on the same sky."""
-    from lsst.daf.butler import Butler
-
-    jobs = {
-        (int(job.tags["visit"]), int(job.tags["detector"])): job.name
-        for job in workflow.get_jobs_by_label(ASSOCIATION)
-    }
-    keys = sorted(jobs)
-    with Butler.from_config(campaign.butler) as butler:
-        footprints, ranks = read_footprints(butler, campaign.instrument, keys)
-    for parent, child in order_edges(footprints, ranks):
-        workflow.add_job_relationships(jobs[keys[parent]], jobs[keys[child]])
 
 
 @contextlib.contextmanager

@@ -4,16 +4,20 @@ __all__ = [
     "Preview",
     "Say",
     "apdb_config_of",
+    "check_apdb",
     "pass_gate",
     "plan_diffim",
     "preview_run",
     "refuse_if_going_on",
     "submit_diffim",
     "submit_templates",
+    "tell_existing",
     "tell_jobs",
     "wait_for",
+    "warn_if_unordered",
 ]
 
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -21,13 +25,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..apdb import check_ready
-from ..bps import Campaign, PlannedRun, Site, Step, build_config, dump_config, plan_campaign
-from ..common.errors import ApdbError, SubmissionError
+from ..bps import (
+    UNORDERED,
+    Campaign,
+    Ordering,
+    PlannedRun,
+    Site,
+    Step,
+    build_config,
+    dump_config,
+    plan_campaign,
+)
+from ..common.errors import ApcampaignError, ApdbError, SubmissionError
+from .doubles import refuse_doubles
+from .fitness import refuse_if_unfit
 from .gate import check_templates
 from .ledger import RunRecord, list_runs
 from .lock import submission_lock
 from .paths import CampaignPaths, RunPaths
+from .products import PRODUCTS, count_products
 from .quanta import count_quanta
+from .repair import publish, repair_apdb
 from .stages import prepare_run, run_state, submit_run
 from .surroundings import environment_for_batch
 
@@ -122,10 +140,44 @@ def apdb_config_of(campaign: Campaign, paths: CampaignPaths) -> str:
     return str(paths.apdb_config)
 
 
+def check_apdb(campaign: Campaign, paths: CampaignPaths, say: Say = print, *, filled: bool = False) -> str:
+    """Find the campaign's APDB, and refuse one that it must not write to.
+
+    Parameters
+    ----------
+    campaign, paths
+        Whose APDB.
+    say
+        Takes what could not be checked.
+    filled
+        Whether it may hold rows already.
+
+    Returns
+    -------
+    apdb_config
+        Its configuration.
+
+    Raises
+    ------
+    ApdbError
+        If it is not there, not empty, or not of this instrument.
+    """
+    apdb_config = apdb_config_of(campaign, paths)
+    if unchecked := check_ready(apdb_config, instrument=campaign.instrument, filled=filled):
+        say(unchecked)
+    return apdb_config
+
+
 def submit_templates(
-    campaign: Campaign, site: Site, paths: CampaignPaths, timestamp: str, say: Say = print
+    campaign: Campaign,
+    site: Site,
+    paths: CampaignPaths,
+    timestamp: str,
+    say: Say = print,
+    *,
+    check: bool = True,
 ) -> RunRecord:
-    """Submit the templates step.
+    """Submit the templates step, after a preflight unless ``check`` is false.
 
     Returns
     -------
@@ -135,11 +187,14 @@ def submit_templates(
     Raises
     ------
     SubmissionError
-        If a run of this step is going on, or BPS or the workload manager fails.
+        If a run of this step is going on, the preflight finds errors, or BPS or the workload manager fails.
     """
     run = plan_campaign(campaign, timestamp=timestamp, steps=[Step.TEMPLATES]).runs[0]
     with submission_lock(paths.step(run.step)):
         refuse_if_going_on(paths, run.step)
+        if check:
+            refuse_if_unfit(campaign, site, paths, [run.step], say=say)
+        tell_existing(campaign, run, say)
         return _prepare_and_submit(campaign, run, site, paths, None, say)
 
 
@@ -162,6 +217,8 @@ def submit_diffim(
     *,
     templates: str | None = None,
     wait: bool = False,
+    continue_apdb: bool = False,
+    check: bool = True,
     say: Say = print,
 ) -> RunRecord:
     """Submit the diffim step on the templates of the campaign's newest run.
@@ -174,25 +231,39 @@ def submit_diffim(
         Another collection with templates.
     wait
         Whether to wait for the templates run to end first.
+    continue_apdb
+        Whether to go on filling an APDB that holds rows: what the campaign has associated is left out, and
+        what it has associated badly is taken back first.
+    check
+        Whether to begin with a preflight.
     say
         Takes what there is to tell.
 
     Raises
     ------
     SubmissionError
-        If there are no good templates, a run of this step is going on, or BPS or the workload manager fails.
+        If there are no good templates, a run of this step is going on, the preflight finds errors, or BPS or the
+        workload manager fails.
     ApdbError
         If the APDB is not there, not empty, or not of this instrument.
     """
-    apdb_config = apdb_config_of(campaign, paths)
+    warn_if_unordered(campaign, say)
     with submission_lock(paths.step(Step.DIFFIM)):
         refuse_if_going_on(paths, Step.DIFFIM)
-        check_ready(apdb_config, instrument=campaign.instrument)
+        apdb_config = check_apdb(campaign, paths, say, filled=continue_apdb)
         if templates is None:
             _require_templates_run(paths, wait=wait, say=say)
-        run = plan_diffim(campaign, timestamp, templates)
+        again = continue_apdb and bool(list_runs(paths, Step.DIFFIM))
+        run = plan_diffim(campaign, timestamp, templates, again=again)
         pass_gate(campaign, run, say)
-        return _prepare_and_submit(campaign, run, site, paths, apdb_config, say)
+        if check:
+            refuse_if_unfit(campaign, site, paths, [run.step], templates=run.inputs[0], say=say)
+        if again:
+            publish(paths, Step.DIFFIM, say)
+            repair_apdb(paths, say)
+        return _prepare_and_submit(
+            campaign, run, site, paths, apdb_config, say, inspect=refuse_doubles if continue_apdb else None
+        )
 
 
 def pass_gate(campaign: Campaign, run: PlannedRun, say: Say = print) -> None:
@@ -228,6 +299,21 @@ def tell_jobs(jobs: Mapping[str, int], quanta: Mapping[str, int], say: Say = pri
     say(f"{sum(quanta.values())} quanta in {sum(jobs.values())} jobs: {by_label}")
 
 
+def tell_existing(campaign: Campaign, run: PlannedRun, say: Say = print) -> None:
+    """Say what earlier runs of a step have made, which a new one makes again."""
+    if count := count_products(campaign.butler, run.step, run.output):
+        say(
+            f"{run.output} holds {count} {PRODUCTS[run.step]} already; this run makes all of its own again "
+            "(`apcampaign resume` makes only what is not there)"
+        )
+
+
+def warn_if_unordered(campaign: Campaign, say: Say = print) -> None:
+    """Warn of a campaign whose associations do not wait for each other."""
+    if campaign.diffim.ordering is Ordering.NONE:
+        say(UNORDERED)
+
+
 def refuse_if_going_on(paths: CampaignPaths, step: Step) -> None:
     """Refuse to begin a step whose newest run has not ended.
 
@@ -244,10 +330,23 @@ def refuse_if_going_on(paths: CampaignPaths, step: Step) -> None:
 
 
 def _prepare_and_submit(
-    campaign: Campaign, run: PlannedRun, site: Site, paths: CampaignPaths, apdb_config: str | None, say: Say
+    campaign: Campaign,
+    run: PlannedRun,
+    site: Site,
+    paths: CampaignPaths,
+    apdb_config: str | None,
+    say: Say,
+    *,
+    inspect: Callable[[RunRecord], None] | None = None,
 ) -> RunRecord:
     say(f"preparing {run.output_run}")
     record, prepared = prepare_run(campaign, run, site, paths.run(run), apdb_config=apdb_config)
+    if inspect is not None:
+        try:
+            inspect(record)
+        except ApcampaignError:
+            shutil.rmtree(paths.run(run).folder)  # it is no run
+            raise
     tell_jobs(record.jobs, record.quanta, say)
     record = submit_run(paths.run(run), record, prepared)
     say(f"submitted {run.output_run}" + (f" as {record.wms_id}" if record.wms_id else ""))

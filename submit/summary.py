@@ -2,19 +2,19 @@
 
 __all__ = ["StepSummary", "Summary", "summarise", "verify_runs"]
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ..apdb import Verification, count_rows, read_expectation, verify_apdb
-from ..bps import Campaign, Step
-from ..common.errors import SubmissionError
+from ..apdb import Verification, count_rows, find_apdb, read_expectation, verify_apdb
+from ..bps import Campaign, Step, plan_campaign
+from ..common.errors import ForeignApdbError, SubmissionError
+from .gate import GateResult, check_templates
 from .ledger import RunRecord, list_runs
+from .overtaken import Gaps, find_gaps
 from .paths import CampaignPaths
+from .products import PRODUCTS, count_products
 from .quanta import QuantaCount, count_quanta
 from .stages import run_state
-
-#: The product of each step that is counted.
-PRODUCTS = {Step.TEMPLATES: "template_coadd", Step.DIFFIM: "difference_image"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +63,14 @@ class Summary:
         Rows by table.
     verification
         Whether it holds what Butler says was associated; `None` before anything was.
+    apdb_unchecked
+        Why the APDB cannot be looked into, if it cannot.
+    templates
+        Which templates the science visits need, and which are missing; `None` before the second step.
+    allowed
+        How many percent may be missing.
+    gaps
+        The associations that wait for failed ones, and those that others did not wait for.
     """
 
     campaign: str
@@ -70,15 +78,31 @@ class Summary:
     apdb_config: str | None
     apdb_rows: dict[str, int]
     verification: Verification | None
+    apdb_unchecked: str | None = None
+    templates: GateResult | None = None
+    allowed: float = 0.0
+    gaps: Gaps = field(default_factory=Gaps)
+
+    @property
+    def tolerated(self) -> bool:
+        """Whether templates are missing, but no more than may be."""
+        gate = self.templates
+        return gate is not None and bool(gate.missing) and gate.missing_percent <= self.allowed
 
     @property
     def good(self) -> bool:
-        """Whether both steps ran, all their quanta were successful, and the APDB holds just that."""
+        """Whether both steps ran, all their quanta were successful, and the APDB holds just that.
+
+        Quanta of templates that may be missing need not be successful; an APDB that cannot be looked into is
+        taken for good.
+        """
+        verified = self.apdb_unchecked is not None or (
+            self.verification is not None and self.verification.good
+        )
         return (
             {step.step for step in self.steps} == set(Step)
-            and all(step.good for step in self.steps)
-            and self.verification is not None
-            and self.verification.good
+            and all(step.good or (step.step is Step.TEMPLATES and self.tolerated) for step in self.steps)
+            and verified
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -90,6 +114,9 @@ class Summary:
             "apdb_config": self.apdb_config,
             "apdb_rows": self.apdb_rows,
             "verification": self.verification.as_dict() if self.verification else None,
+            "gaps": asdict(self.gaps),
+            "apdb_unchecked": self.apdb_unchecked,
+            "missing_templates": sorted(self.templates.missing) if self.templates else None,
         }
 
 
@@ -108,12 +135,25 @@ def summarise(campaign: Campaign, paths: CampaignPaths) -> Summary:
         raise SubmissionError(f"campaign {campaign.name} has no runs in {paths.folder}; submit one first")
     diffim = next((record for record in newest if record.apdb_config), None)
     apdb_config = diffim.apdb_config if diffim else None
+    unchecked = None
+    if apdb_config:
+        try:
+            find_apdb(apdb_config)
+        except ForeignApdbError as reason:
+            unchecked = str(reason)
+    look = apdb_config is not None and unchecked is None
+    steps = tuple(_summarise_run(record) for record in newest)
+    ended_badly = not all(step.good for step in steps if step.step is Step.DIFFIM)
     return Summary(
         campaign=campaign.name,
-        steps=tuple(_summarise_run(record) for record in newest),
+        steps=steps,
         apdb_config=apdb_config,
-        apdb_rows=dict(count_rows(apdb_config)) if apdb_config else {},
-        verification=verify_runs(list_runs(paths, Step.DIFFIM)) if diffim else None,
+        apdb_rows=dict(count_rows(apdb_config)) if apdb_config and look else {},
+        verification=verify_runs(list_runs(paths, Step.DIFFIM)) if look else None,
+        apdb_unchecked=unchecked,
+        templates=_check_templates(campaign, diffim) if diffim else None,
+        allowed=campaign.allow_missing_templates,
+        gaps=find_gaps(diffim, campaign.instrument) if diffim and look and ended_badly else Gaps(),
     )
 
 
@@ -135,22 +175,21 @@ def verify_runs(runs: list[RunRecord]) -> Verification | None:
     return verify_apdb(newest.apdb_config, read_expectation(newest.butler, same)) if same else None
 
 
-def _summarise_run(record: RunRecord) -> StepSummary:
-    from lsst.daf.butler import Butler, MissingCollectionError, MissingDatasetTypeError
+def _check_templates(campaign: Campaign, diffim: RunRecord) -> GateResult:
+    """Look for the templates where the newest diffim run did."""
+    run = plan_campaign(
+        campaign, timestamp=diffim.timestamp, steps=[Step.DIFFIM], templates=diffim.inputs[0]
+    ).runs[0]
+    return check_templates(campaign, run)
 
-    product = PRODUCTS[record.step]
-    with Butler.from_config(record.butler) as butler:
-        try:
-            refs = butler.query_datasets(product, collections=record.output_run, limit=None, explain=False)
-            products = len(refs)
-        except (MissingCollectionError, MissingDatasetTypeError):
-            products = 0
+
+def _summarise_run(record: RunRecord) -> StepSummary:
     return StepSummary(
         step=record.step,
         output_run=record.output_run,
         submit_dir=record.submit_dir,
         state=run_state(record),
         quanta=count_quanta(record),
-        product=product,
-        products=products,
+        product=PRODUCTS[record.step],
+        products=count_products(record.butler, record.step, record.output_run),
     )

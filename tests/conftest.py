@@ -13,7 +13,7 @@ from apcampaign.common.errors import SandboxError
 from apcampaign.sandbox.create import Sandbox, create_sandbox
 from apcampaign.sandbox.servers import CondorPool, PostgresServer
 from apcampaign.sandbox.survey import SandboxSize
-from operators import Operator, make_operator
+from operators import Operator, make_operator, write_campaign
 
 # Minutes after which a server ends itself, should the tests be killed.
 _SAFETY_NET = 120
@@ -127,6 +127,8 @@ def undisturbed(
     postgres_server.create_database("undisturbed")
     url = postgres_server.url("undisturbed")
     operator.apcampaign("apdb", "init", "--db", url)
+    # One detector: neighbours of one visit are associated in any order, and see different histories.
+    write_campaign(operator.folder, sandbox, where="detector = 94")
     assert "submitted the chain" in operator.apcampaign("submit", "--tracts", "3828")
     assert operator.wait_for_chain() == 0
     return operator, url

@@ -1,7 +1,11 @@
 """Somebody who runs a campaign from a shell, for the tests of whole campaigns."""
 
+import getpass
+import hashlib
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import time
@@ -14,9 +18,19 @@ import sqlalchemy
 import yaml
 from apcampaign.sandbox.create import Sandbox
 from apcampaign.sandbox.servers import CondorPool
+from astropy.io import fits
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = Path(sys.executable).parent / "apcampaign"
+#: BPS settings for few large jobs: most of a small one's time goes into its start.
+COARSE = {
+    "cluster": {
+        "makeWarp": {"dimensions": "tract,visit"},
+        "selectAndAssemble": {"dimensions": "tract,band"},
+    }
+}
+# Columns that tell when a row was written.
+_WHEN = re.compile("validity|timeProcessed|timeWithdrawn|time_processed|time_withdrawn")
 RUN_DEADLINE = 900  # seconds for the jobs of a run, on two busy cores
 
 
@@ -27,7 +41,8 @@ class Operator:
     folder: Path
     environment: Mapping[str, str]
 
-    def run(self, *words: str, seconds: float = 120, good: bool = True) -> str:
+    def run(self, *words: str, seconds: float = 120, good: bool | None = True) -> str:
+        """Run a command that must end well (``good``), badly, or either way (`None`), and give what it said."""
         done = subprocess.run(
             list(words),
             cwd=self.folder,
@@ -38,8 +53,10 @@ class Operator:
             check=False,
         )
         said = f"{done.stdout}\n{done.stderr}"
-        assert (done.returncode == 0) == good, f"{' '.join(words)} ended with {done.returncode}:\n{said}"
-        return said if not good else done.stdout
+        assert good is None or (done.returncode == 0) == good, (
+            f"{' '.join(words)} ended with {done.returncode}:\n{said}"
+        )
+        return said if good is False else done.stdout
 
     def apcampaign(self, *words: str, **arguments: Any) -> str:
         return self.run(str(COMMAND), *words, **arguments)
@@ -67,7 +84,7 @@ class Operator:
 
     def wait_for_state(self, step: str) -> int:
         """Wait until a run has ended, and give what `bps status` exits with: 0 for SUCCEEDED."""
-        (submit,) = self.folder.glob(f"runs/*/{step}/*/submit")
+        submit = sorted(self.folder.glob(f"runs/*/{step}/*/submit"))[-1]
         deadline = time.monotonic() + RUN_DEADLINE
         while time.monotonic() < deadline:
             words = [str(COMMAND.with_name("bps")), "status", "--id", str(submit)]
@@ -87,6 +104,16 @@ def make_operator(folder: Path, sandbox: Sandbox, pool: CondorPool | None = None
     environment |= {**sandbox.environment, "PGPASSWORD": "hunter2-must-not-appear"}
     environment["DB"] = "postgresql://me:hunter2-must-not-appear@127.0.0.1:9/nowhere"
     return Operator(folder, environment | (dict(pool.environ()) if pool else {}))
+
+
+def plant(operator: Operator, *faults: dict[str, Any]) -> Operator:
+    """Give the jobs of an operator faults (see faults/sitecustomize.py)."""
+    folder = operator.folder / "faults"
+    folder.mkdir(exist_ok=True)
+    shutil.copy(Path(__file__).parent / "faults" / "sitecustomize.py", folder)
+    named = [{"name": f"fault{number}", **fault} for number, fault in enumerate(faults)]
+    (folder / "faults.json").write_text(json.dumps(named))
+    return Operator(operator.folder, {**operator.environment, "PYTHONPATH": str(folder)})
 
 
 def write_campaign(folder: Path, sandbox: Sandbox, **changes: object) -> None:
@@ -117,7 +144,8 @@ def assert_complete(operator: Operator, url: str) -> dict[str, int]:
     repo = yaml.safe_load((operator.folder / "campaign.yaml").read_text())["butler"]
     expected: dict[int, int] = {}
     with Butler.from_config(repo) as butler:
-        for ref in butler.query_datasets("dia_source_apdb", collections=diffim["output_run"]):
+        output = diffim["output_run"].rpartition("/")[0]
+        for ref in butler.query_datasets("dia_source_apdb", collections=output, limit=None):
             visit = int(ref.dataId["visit"])
             expected[visit] = expected.get(visit, 0) + len(butler.get(ref))
     assert {visit: count for visit, count in expected.items() if count} == rows
@@ -129,3 +157,49 @@ def assert_complete(operator: Operator, url: str) -> dict[str, int]:
 def grep(text: str, folder: Path) -> list[Path]:
     found = subprocess.run(["grep", "-rl", text, str(folder)], capture_output=True, text=True, check=False)
     return [Path(line) for line in found.stdout.splitlines()]
+
+
+def assert_same(one: tuple[Operator, str], other: tuple[Operator, str]) -> None:
+    """See that two campaigns have made the same datasets, and the same rows of their APDBs."""
+    (operator, url), (undisturbed, its_url) = one, other
+    assert read_datasets(operator) == read_datasets(undisturbed)
+    assert read_apdb(operator, url) == read_apdb(undisturbed, its_url)
+
+
+def read_datasets(operator: Operator) -> set[str]:
+    """List a campaign's datasets, with what is in the images."""
+    from lsst.daf.butler import Butler
+
+    campaign = yaml.safe_load((operator.folder / "campaign.yaml").read_text())
+    found = set()
+    with Butler.from_config(campaign["butler"]) as butler:
+        for step in ("templates", "diffim"):
+            output = f"u/{getpass.getuser()}/{campaign['name']}/{step}"
+            inputs = set(butler.collections.query("2.2i/*"))
+            made = [
+                name for name in butler.collections.query(output, flatten_chains=True) if name not in inputs
+            ]
+            for ref in butler.registry.queryDatasets(..., collections=made, findFirst=True):
+                content = ""
+                if ref.datasetType.name in ("template_coadd", "difference_image"):
+                    with fits.open(butler.getURI(ref).ospath) as units:
+                        pixels = b"".join(unit.data.tobytes() for unit in units if unit.data is not None)
+                    content = hashlib.sha256(pixels).hexdigest()
+                found.add(f"{step}: {ref.datasetType.name} {dict(ref.dataId.required)} {content}")
+    return found
+
+
+def read_apdb(operator: Operator, url: str) -> dict[str, list[str]]:
+    """Read all rows of a campaign's APDB, sorted, but for when each was written."""
+    (config,) = operator.folder.glob("runs/*/apdb_config.yaml")
+    metadata = sqlalchemy.MetaData(schema=yaml.safe_load(config.read_text())["namespace"])
+    engine = sqlalchemy.create_engine(url.replace("postgresql:", "postgresql+psycopg2:"))
+    metadata.reflect(engine, resolve_fks=False)
+    content = {}
+    with engine.connect() as connection:
+        for table in metadata.tables.values():
+            if table.name != "metadata":
+                columns = [column for column in table.columns if not _WHEN.search(column.name)]
+                content[table.name] = sorted(map(repr, connection.execute(sqlalchemy.select(*columns))))
+    assert content["DiaSource"]
+    return content

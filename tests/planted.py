@@ -430,6 +430,12 @@ CAMPAIGNS = (
         "a repository that is not there", "butler", "cannot be opened", {"butler": "/nowhere/repo"}
     ),
     CampaignMistake(
+        "associations in any order",
+        "apdb-order",
+        "history goes missing",
+        {"diffim": {"pipeline": "ApPipe-DC2.yaml", "ordering": "none"}},
+    ),
+    CampaignMistake(
         "a misspelt collection",
         "no-collection",
         "2.2i/defaults/test-med-1",
@@ -539,6 +545,18 @@ CAMPAIGNS = (
         "stale-chain",
         "made from other inputs",
         {"outCollection": "mistakes/stale"},
+    ),
+    CampaignMistake(
+        "a cluster that leaves out what is between",
+        "cluster-cycle",
+        "through detectAndMeasureDiaSource",
+        {
+            "diffim": {
+                "pipeline": "ApPipe-DC2.yaml",
+                "bps": {"cluster": {"diffim": {"pipetasks": "buildTemplate,subtractImages,filterDiaSource"}}},
+            }
+        },
+        step="diffim",
     ),
     CampaignMistake(
         "no HTCondor",

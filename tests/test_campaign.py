@@ -73,6 +73,7 @@ MISTAKES = [
         {"diffim": {"pipeline": "a", "pipelin": "b"}},
         "diffim.pipelin: this key is unknown; did you mean 'pipeline'?",
     ),
+    ({"diffim": {"ordering": "visit"}}, "diffim.ordering: Input should be 'overlap', 'total' or 'none'"),
     (
         {"apdb": {"uri": "x"}},
         "apdb.uri: this key is unknown; did you mean 'url'? valid keys here are url, namespace",

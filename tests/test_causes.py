@@ -103,8 +103,8 @@ EXPRESSION = "The job attribute PeriodicRemove expression '{}' evaluated to TRUE
         (
             ending(Ending.HELD, hold_code=3, hold_subcode=34, reason=SIGNAL.format(9), memory=100.0),
             "",
-            Kind.SIGNAL,
-            "although it used 100 MiB",
+            Kind.OUT_OF_MEMORY,
+            "probably for want of memory: it used 100 MiB",
         ),
         (
             ending(Ending.HELD, hold_code=3, hold_subcode=34, reason=SIGNAL.format(11), memory=100.0),

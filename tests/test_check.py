@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy
 import yaml
+from apcampaign.sandbox.servers import CondorPool
+from apcampaign.submit.preflight.repository import check_writable
+from apcampaign.submit.preflight.subject import Subject
 from planted import CAMPAIGNS, CampaignMistake
 from planting import Ground, check_all, make_ground
 
@@ -105,6 +109,7 @@ def test_the_command_exits_by_the_worst_finding_and_tells_the_quanta(ground: Gro
 def test_templates_that_are_missing_are_told_when_no_run_will_make_them(ground: Ground) -> None:
     words = ["check", "--step", "diffim", "--templates", "mistakes/one-template", "--json"]
     told = call(ground, None, *words)
+    assert (told.returncode, told.stderr) == (1, "")
     (finding,) = yaml.safe_load(told.stdout)["findings"]
     assert (finding["rule"], finding["severity"]) == ("no-templates", "error")
     assert "8 of 9" in finding["what"]
@@ -149,22 +154,72 @@ def test_a_repository_that_is_not_writable_is_told(ground: Ground) -> None:
     assert "butler-write" in [finding["rule"] for finding in result["findings"]]
 
 
-@pytest.mark.htcondor
-def test_a_request_that_no_slot_fits_is_told(ground: Ground, condor_pool: Any) -> None:
-    mistake = CampaignMistake(
-        "a large last job", "slots", "", {"bps": {"finalJob": {"requestMemory": 9_000_000}}}
+@pytest.mark.postgres
+def test_a_registry_that_takes_no_rows_from_this_user_is_told(postgres_url: str, tmp_path: Path) -> None:
+    from lsst.daf.butler import Butler, Config
+
+    registry = {"db": postgres_url.replace("postgresql:", "postgresql+psycopg2:"), "namespace": "dc2"}
+    owner = sqlalchemy.create_engine(registry["db"])
+    with owner.begin() as connection:
+        connection.execute(sqlalchemy.text("CREATE EXTENSION btree_gist"))
+    Butler.makeRepo(str(tmp_path / "repo"), config=Config({"registry": registry}))
+    reader = f"reader_{os.getpid()}"
+    with owner.begin() as connection:
+        for statement in (
+            f"CREATE ROLE {reader} LOGIN",
+            f"GRANT USAGE ON SCHEMA dc2 TO {reader}",
+            f"GRANT SELECT ON ALL TABLES IN SCHEMA dc2 TO {reader}",
+            f"GRANT INSERT ON dc2.run TO {reader}",
+        ):
+            connection.execute(sqlalchemy.text(statement))
+    subject = Subject(
+        name="templates",
+        butler=str(tmp_path / "repo"),
+        inputs=(),
+        output="u/me/x",
+        output_run="u/me/x/1",
+        query="",
+        pipeline="",
     )
-    path = ground.folder / "slots.yaml"
+    assert not list(check_writable(subject))
+    config = tmp_path / "repo" / "butler.yaml"
+    url = sqlalchemy.make_url(registry["db"])
+    as_reader = url.set(username=reader).render_as_string(hide_password=False)
+    config.write_text(config.read_text().replace(registry["db"], as_reader))
+    (finding,) = check_writable(subject)
+    assert finding.rule == "butler-write"
+    assert "(collection, collection_chain, dataset)" in finding.what
+
+
+def check_on_pool(
+    ground: Ground, pool: CondorPool, mistake: CampaignMistake | None = None, **environment: str
+) -> list[dict[str, Any]]:
+    path = ground.folder / "on-pool.yaml"
     path.write_text(yaml.safe_dump({**ground.campaign(mistake), "site": "local"}))
     told = subprocess.run(
         [COMMAND, "check", "--campaign", str(path), "--json", "--runs", str(ground.folder / "runs")],
-        env=ground.environment | dict(condor_pool.environ()),
+        env=ground.environment | dict(pool.environ()) | environment,
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
-    findings = yaml.safe_load(told.stdout)["findings"]
-    assert {finding["rule"] for finding in findings} == {"slots"}
+    findings: list[dict[str, Any]] = yaml.safe_load(told.stdout)["findings"]
+    assert (told.returncode, told.stderr) == (bool(findings), "")
+    return findings
+
+
+@pytest.mark.htcondor
+def test_a_pool_is_asked_for_its_slots_and_whether_it_answers_to_this_user(
+    ground: Ground, condor_pool: CondorPool
+) -> None:
+    assert check_on_pool(ground, condor_pool) == []
+    large = CampaignMistake(
+        "a large last job", "slots", "", {"bps": {"finalJob": {"requestMemory": 9_000_000}}}
+    )
+    findings = check_on_pool(ground, condor_pool, large)
+    assert [finding["rule"] for finding in findings] == ["slots", "slots"]
     assert all("finalJob" in finding["what"] for finding in findings)
-    assert len(findings) == 2
+    (finding,) = check_on_pool(ground, condor_pool, _CONDOR_SEC_CLIENT_AUTHENTICATION="NEVER")
+    assert finding["rule"] == "wms"
+    assert "does not answer" in finding["what"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from apcampaign.bps import Step, build_config, dump_config, load_campaign, load_site, plan_campaign
+from apcampaign.bps import Ordering, Step, build_config, dump_config, load_campaign, load_site, plan_campaign
 from apcampaign.common.errors import CampaignError, PipelineError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -80,6 +80,13 @@ def test_with_edges_of_our_own_the_association_is_one_job(campaign):
     _, diffim = configs(campaign, edges_added=True)
     assert "ordering" not in diffim
     assert diffim["cluster"]["association"]["pipetasks"] == "loadDiaCatalogs,associateApdb"
+
+
+def test_without_an_order_the_association_is_one_job_for_raw_bps_too(campaign):
+    diffim = campaign.diffim.model_copy(update={"ordering": Ordering.NONE})
+    _, config = configs(campaign.model_copy(update={"diffim": diffim}))
+    assert "ordering" not in config
+    assert config["cluster"]["association"]["pipetasks"] == "loadDiaCatalogs,associateApdb"
 
 
 def test_parsl_is_not_asked_for_an_order_that_it_cannot_give(campaign):

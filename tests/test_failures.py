@@ -16,9 +16,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.htcondor]
 #: The patches of tract 3828, and what befalls the jobs of each.
 FAULTS = (
     {"kind": "raise", "label": "makeDirectWarp", "patch": 24, "times": 100},
-    {"kind": "kill", "label": "makeDirectWarp", "patch": 25, "visit": 731000, "megabytes": 600, "times": 100},
+    {"kind": "hungry", "label": "makeDirectWarp", "patch": 25, "visit": 731000, "needs": 4000},
     {"kind": "hang", "label": "makeDirectWarp", "patch": 17, "visit": 731000, "times": 1},
-    {"kind": "fail", "label": "makeDirectWarp", "patch": 18, "visit": 731100, "times": 1},
+    {"kind": "kill", "label": "makeDirectWarp", "patch": 18, "visit": 731100, "times": 1},
     {
         "kind": "lose-input",
         "label": "assembleTemplateCoadd",
@@ -119,9 +119,8 @@ def test_a_live_run_tells_the_cause_of_each_fault(troubled):
     assert Path(groups["exception"]["example"]["log"]).exists()
     memory = groups["out of memory"]
     assert memory["signals"] == {"9": 1}
-    assert memory["memory"] > 600
-    assert memory["memory_request"] == 800  # BPS had it doubled
-    assert "--set templates.cluster.makeWarp.requestMemory=2048" in memory["advice"][0]
+    assert memory["memory_request"] >= 800  # BPS had it doubled
+    assert "--set templates.cluster.makeWarp.requestMemory=" in memory["advice"][0]
     assert groups["missing input"]["cause"].startswith("FileNotFoundError: ")
     assert groups["missing input"]["label"] == "selectAndAssemble"
     assert groups["missing executable"]["cause"] == "/no/such/pipetask: No such file or directory"
@@ -129,8 +128,11 @@ def test_a_live_run_tells_the_cause_of_each_fault(troubled):
     assert "removed after 2" in groups["walltime"]["cause"]
     # What passed at a later attempt is no failure.
     retried = {(group["kind"], tuple(group["jobs"])): group for group in failures["retried"]}
-    assert retried["exit code", ("done",)]["exit_codes"] == {"3": 1}
-    assert Path(retried["exit code", ("done",)]["example"]["log"]).exists()
+    assert list(retried) == [("out of memory", ("done",))]
+    (again,) = retried.values()
+    assert again["jobs"] == {"done": ["makeWarp_3828_18_731100"]}
+    # What the first attempt said is kept.
+    assert Path(again["example"]["log"]).name.endswith(".0.out")
     assert failures["pruned"] == {"templates": 3}
     said = operator.apcampaign("failures", good=False)
     assert "ValueError: no PSF for patch 24" in said

@@ -193,6 +193,7 @@ def test_each_way_that_fails_is_named_and_the_others_are_gone(hook, tmp_path):
     ("notify", "said"),
     [
         ({"webhook": f"https://hooks.slack.com/{SECRET}"}, "say where it is: file:PATH"),
+        ({"webhook": [f"https://hooks.slack.com/{SECRET}"]}, "notify.webhook: "),
         ({"webhook": "env:PATH"}, "$PATH is not known as a secret"),
         ({"email": "nobody"}, "'nobody' is not an e-mail address"),
         ({"email": {"to": "me@host", "password": "hunter2-must-not-appear"}}, "say where it is"),

@@ -1,7 +1,15 @@
-"""The order of visits: compared with what follows from the definition by brute force."""
+"""The order of visits: compared with what follows from the definition by brute force, and put into workflows."""
+
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
-from apcampaign.submit.order import order_edges
+import pytest
+from apcampaign.apdb import ApdbTarget, init_apdb, open_apdb, plan_init
+from apcampaign.bps import Campaign, Ordering
+from apcampaign.common.errors import SubmissionError
+from apcampaign.submit.order import chain_edges, find_overtaken, order_edges
+from apcampaign.submit.ordering import READER, WRITER, add_order
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,5 +66,105 @@ def test_a_stack_of_visits_needs_one_edge_a_visit():
     assert edges_of(nodes) == [(i, i + 1) for i in range(99)]
 
 
+def test_a_large_survey_is_ordered_in_blocks_as_a_small_one():
+    footprints = [np.arange(i % 2, 3000, 2) for i in range(500)]
+    assert sorted(order_edges(footprints, range(500))) == [(i, i + 2) for i in range(498)]
+
+
 def test_nothing_to_order_is_no_edges():
     assert edges_of([]) == []
+
+
+def test_a_total_order_is_one_chain():
+    assert chain_edges([(2, 0), (1, 5), (1, 3)]) == [(2, 1), (1, 0)]
+
+
+@given(NODES, st.lists(st.booleans(), min_size=12, max_size=12))
+def test_whoever_comes_too_late_is_found_with_the_latest_that_went_past(nodes, done):
+    footprints = [np.array(sorted(pixels), dtype=np.int64) for pixels, _ in nodes]
+    found = find_overtaken(footprints, [rank for _, rank in nodes], done[: len(nodes)])
+    past = {
+        i: {j for early, j in brute_force(nodes) if early == i and done[j]}
+        for i in range(len(nodes))
+        if not done[i]
+    }
+    assert set(found) == {i for i, later in past.items() if later}
+    for i, j in found.items():
+        assert j in past[i]
+        assert nodes[j][1] == max(nodes[k][1] for k in past[i])
+
+
+# Visits of the sandbox: the first two of tract 3828, the other two of 3829; the detectors are neighbours.
+FIRST, OTHER, SECOND, ANOTHER = 731000, 731001, 731100, 731101
+KEYS = [(visit, detector) for visit in (FIRST, OTHER, SECOND, ANOTHER) for detector in (93, 94)]
+
+
+@pytest.fixture
+def campaign(sandbox) -> Campaign:
+    return Campaign.model_validate({**sandbox.campaign(), "name": "order"})
+
+
+@pytest.fixture
+def apdb(tmp_path: Path) -> str:
+    target = ApdbTarget.from_url(f"sqlite:///{tmp_path}/apdb.db")
+    init_apdb(plan_init(target, instrument="LSSTCam-imSim", config=tmp_path / "apdb.yaml"))
+    return str(tmp_path / "apdb.yaml")
+
+
+def workflow_of(keys, label="association"):
+    from lsst.ctrl.bps import GenericWorkflow, GenericWorkflowJob
+
+    workflow = GenericWorkflow("test")
+    for visit, detector in keys:
+        workflow.add_job(
+            GenericWorkflowJob(
+                f"{visit}.{detector}",
+                label=label,
+                tags={"visit": visit, "detector": detector},
+                quanta_counts={READER: 1, WRITER: 1},
+            )
+        )
+    return workflow
+
+
+def order(campaign, apdb, keys, ordering=Ordering.OVERLAP, **arguments):
+    """Give the edges that a workflow gets, as pairs of visits."""
+    diffim = campaign.diffim.model_copy(update={"ordering": ordering})
+    workflow = workflow_of(keys)
+    count = add_order(workflow, campaign.model_copy(update={"diffim": diffim}), apdb, **arguments)
+    assert count == len(workflow.edges)
+    return {tuple(int(name.partition(".")[0]) for name in edge) for edge in workflow.edges}, workflow
+
+
+def test_only_visits_of_the_same_sky_wait(campaign, apdb):
+    edges, workflow = order(campaign, apdb, KEYS)
+    assert edges == {(FIRST, SECOND), (OTHER, ANOTHER)}
+    assert ("731000.93", "731100.93") in workflow.edges
+
+
+def test_a_total_order_joins_all_in_the_order_of_time_and_none_joins_none(campaign, apdb):
+    _, workflow = order(campaign, apdb, KEYS, Ordering.TOTAL)
+    names = [f"{visit}.{detector}" for visit, detector in KEYS]
+    assert set(workflow.edges) == set(pairwise(names))
+    assert order(campaign, apdb, KEYS, Ordering.NONE)[0] == set()
+
+
+def test_what_comes_late_waits_for_the_others(campaign, apdb):
+    edges, _ = order(campaign, apdb, KEYS, late={(FIRST, 93): 2, (FIRST, 94): 2})
+    assert edges == {(SECOND, FIRST), (OTHER, ANOTHER)}
+
+
+def test_what_would_be_associated_too_late_is_refused_before_anything_is_submitted(campaign, apdb):
+    import apdb_content
+
+    apdb_content.associate(open_apdb(apdb), apdb_content.Survey(), SECOND, 93, 61000.0)
+    with pytest.raises(SubmissionError, match=r"visit 731000 detector 93 \(by visit 731100 detector 93\)"):
+        order(campaign, apdb, [(FIRST, 93), (OTHER, 93)])
+    # What has been passed before may come late; other sky and later visits are free.
+    assert order(campaign, apdb, [(FIRST, 93)], late={(FIRST, 93): 1})[0] == set()
+    assert order(campaign, apdb, [(OTHER, 93), (ANOTHER, 93)])[0] == {(OTHER, ANOTHER)}
+
+
+def test_associations_that_cannot_be_ordered_are_refused(campaign, apdb):
+    with pytest.raises(SubmissionError, match="cluster 'association'"):
+        add_order(workflow_of(KEYS, label="everything"), campaign, apdb)

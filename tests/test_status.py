@@ -47,15 +47,16 @@ def test_a_run_with_troubles_is_read_from_its_log_and_dag():
     jobs = {job.name: job for job in read_jobs(recorded("troubled"))}
     assert states(list(jobs.values())) == {"done": 25, "held": 1, "failed": 5, "pruned": 3, "unready": 1}
     again = jobs["makeWarp_3828_18_731100"]
-    assert [attempt.ending for attempt in again.attempts] == [Ending.REQUEUED, Ending.DONE]
-    assert [attempt.exit_code for attempt in again.attempts] == [3, 0]
+    assert [attempt.ending for attempt in again.attempts] == [Ending.HELD, Ending.DONE]
+    assert [attempt.exit_code for attempt in again.attempts] == [None, 0]
     assert again.tags == {"tract": 3828, "patch": 18, "visit": 731100}
     assert again.quanta == {"makeDirectWarp": 1, "makePsfMatchedWarp": 1}
     assert again.last.host == "localhost"
     assert again.last.memory > 100
     assert again.last.cpu_seconds >= 1
     killed = jobs["makeWarp_3828_25_731000"]
-    assert [attempt.memory_request for attempt in killed.attempts] == [400, 800]
+    first, second = (attempt.memory_request for attempt in killed.attempts)
+    assert second >= 1.5 * first >= 600  # BPS had it doubled, HTCondor rounds up
     assert {attempt.ending for attempt in killed.attempts} == {Ending.HELD}
     assert {(attempt.hold_code, attempt.hold_subcode) for attempt in killed.attempts} == {(3, 34)}
     assert jobs["makeWarp_3828_17_731000"].last.ending is Ending.REMOVED

@@ -12,8 +12,9 @@ from typing import Any
 
 import networkx as nx
 
-from ...bps import Campaign, Site, Step, make_timestamp, plan_campaign
+from ...bps import Campaign, Ordering, Site, Step, make_timestamp, plan_campaign
 from ...common.errors import CampaignError
+from ..ordering import ASSOCIATION
 from ..paths import CampaignPaths
 from ..preflight.check import make_subject
 from ..preflight.pipelines import load_graph
@@ -21,7 +22,6 @@ from ..preflight.repository import open_repository
 from ..preflight.selection import Selection, select
 from ..preflight.subject import Subject
 from ..preflight.workers import largest_requests
-from ..stages import ASSOCIATION
 from .costs import GUESS, Costs
 from .learning import learn
 from .model import Forecast, JobForecast, StepForecast
@@ -84,7 +84,7 @@ def make_forecast(
                 )
             data_ids = _data_ids(graph, selection, done)
             costs = learn(paths, run.step)
-            jobs = _forecast_jobs(subject, graph, selection, data_ids, costs)
+            jobs = _forecast_jobs(subject, graph, selection, data_ids, costs, campaign.diffim.ordering)
             made.append(
                 StepForecast(step=run.step, output_run=run.output_run, selection=selection.counts, jobs=jobs)
             )
@@ -99,7 +99,7 @@ def _data_ids(
     """Find the data ids of each task, without those that an earlier step has done."""
     graph.sort()
     return {
-        label: selection.project(tuple(task.dimensions.required)) - done.get(label, set())
+        label: set(selection.project(tuple(task.dimensions.required))) - done.get(label, set())
         for label, task in graph.tasks.items()
     }
 
@@ -110,6 +110,7 @@ def _forecast_jobs(
     selection: Selection,
     data_ids: Mapping[str, set[tuple[Any, ...]]],
     costs: Costs,
+    ordering: Ordering,
 ) -> tuple[JobForecast, ...]:
     clusters: Mapping[str, Mapping[str, Any]] = subject.config.get("cluster") or {}
     owner = {label: label for label in graph.tasks}
@@ -141,7 +142,7 @@ def _forecast_jobs(
                 cores=max((request.cpus for request in wanted), default=1),
                 memory=max((request.memory for request in wanted), default=None),
                 disk=disk,
-                depth=_depth(selection) if name == ASSOCIATION else 1,
+                depth=_depth(ordering, selection, jobs) if name == ASSOCIATION else 1,
                 sources=tuple(dict.fromkeys(costs.of(label).source for label in tasks)),
                 parents=tuple(order.predecessors(name)),
             )
@@ -181,7 +182,7 @@ def _count_jobs(
     same = {first: second for pair in pairs for first, second in (pair, pair[::-1])}
     found: set[tuple[Any, ...]] = set()
     for label in tasks:
-        names = tuple(graph.tasks[label].dimensions.required)
+        names = tuple(name for name in graph.tasks[label].dimensions.required if name in selection.names)
         values = [_finder(name, names, same.get(name, name), selection) for name in dimensions]
         found |= {tuple(value(key) for value in values if value) for key in data_ids[label]}
     return len(found)
@@ -201,8 +202,10 @@ def _finder(
     return lambda key: known[key[place]]
 
 
-def _depth(selection: Selection) -> int:
+def _depth(ordering: Ordering, selection: Selection, jobs: int) -> int:
     """Count the associations that wait for each other: the visits of the sky with most of them."""
+    if ordering is not Ordering.OVERLAP:
+        return jobs if ordering is Ordering.TOTAL else 1
     visits = Counter((tract, patch) for tract, patch, _ in selection.project(("tract", "patch", "visit")))
     return max(visits.values(), default=1)
 

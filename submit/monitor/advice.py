@@ -12,11 +12,11 @@ _STEPS = 512  # MiB to which a request is rounded up
 _SHOWN = 3
 #: The dimensions that a data query can leave out a quantum by, and how it calls them.
 _DIMENSIONS = {
+    "tract": "tract",
+    "patch": "patch",
     "visit": "visit",
     "exposure": "visit",
     "detector": "detector",
-    "tract": "tract",
-    "patch": "patch",
 }
 
 
@@ -88,7 +88,7 @@ def _exclude(data_ids: Sequence[Mapping[str, str | int]]) -> str:
     """Write the terms of a data query that leave out what failed."""
     terms: dict[str, None] = {}
     for data_id in data_ids:
-        values = {_DIMENSIONS[key]: value for key, value in data_id.items() if key in _DIMENSIONS}
+        values = {name: data_id[key] for key, name in _DIMENSIONS.items() if key in data_id}
         if values:
             words = [f"{key} = {value}" for key, value in values.items()]
             terms[f"NOT ({' AND '.join(words)})"] = None

@@ -162,9 +162,8 @@ def _classify_signal(job: Job, attempt: Attempt, text: str, signal: int) -> tupl
     if _NO_MEMORY.search(text) or (used and wanted and used >= _NEARLY * wanted):
         return Kind.OUT_OF_MEMORY, f"{memory} ({name})", lines
     if signal == signals.SIGKILL:
-        if used and wanted and used < wanted / 2:
-            return Kind.SIGNAL, f"{name}, although {memory}", lines
-        return Kind.OUT_OF_MEMORY, f"{name}, probably for want of memory: {memory}", lines
+        # The kernel's way when memory runs out, and BPS takes it for that. HTCondor may not see the peak.
+        return Kind.OUT_OF_MEMORY, f"{name}, probably for want of memory: {memory} when last looked at", lines
     return Kind.SIGNAL, crash[0].strip() if crash else name, lines
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..surroundings import batch_environment
+from ...common.errors import SubmissionError
+from ..queue import open_queue
 
 _IDLE, _RUNNING, _HELD = 1, 2, 5
 _ATTRIBUTES = (
@@ -104,20 +105,17 @@ def ask_queue(dags: Collection[Path], managers: Collection[int]) -> Queue:
         With the problem, if HTCondor does not answer; nothing is raised.
     """
     try:
-        with batch_environment():
-            import htcondor2
-
-            return _ask(htcondor2, {os.path.normpath(path) for path in dags}, managers)
+        with open_queue() as schedd:
+            return _ask(schedd, {os.path.normpath(path) for path in dags}, managers)
     except ImportError as error:
         return Queue(answered=False, problem=f"HTCondor's Python package is not here: {error}")
-    except Exception as error:
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        return Queue(answered=False, problem=f"HTCondor does not answer here: {said[0].rstrip('.')}")
+    except SubmissionError as error:
+        return Queue(answered=False, problem=str(error))
 
 
-def _ask(htcondor2: Any, dags: Collection[str], managers: Collection[int]) -> Queue:
+def _ask(schedd: Any, dags: Collection[str], managers: Collection[int]) -> Queue:
     terms = [f"ClusterId == {id_} || DAGManJobId =?= {id_}" for id_ in map(int, managers)]
-    ads = htcondor2.Schedd().query(" || ".join(terms) or "False", projection=list(_ATTRIBUTES))
+    ads = schedd.query(" || ".join(terms) or "False", projection=list(_ATTRIBUTES))
     jobs, found = [], {}
     for ad in ads:
         status = int(ad["JobStatus"])
@@ -136,18 +134,20 @@ def _ask(htcondor2: Any, dags: Collection[str], managers: Collection[int]) -> Qu
                     cpus=int(_number(ad, "RequestCpus") or 1),
                 )
             )
-    slots = _ask_slots(htcondor2) if any(job.idle for job in jobs) else None
+    slots = _ask_slots() if any(job.idle for job in jobs) else None
     return Queue(answered=True, jobs=tuple(jobs), managers=found, slots=slots)
 
 
-def _ask_slots(htcondor2: Any) -> tuple[Slot, ...] | None:
+def _ask_slots() -> tuple[Slot, ...] | None:
+    import htcondor2
+
     try:
         ads = htcondor2.Collector().query(
             htcondor2.AdType.Startd,
             constraint='SlotType != "Dynamic"',
             projection=["TotalSlotMemory", "TotalSlotCpus", "Memory", "Cpus"],
         )
-    except Exception:
+    except (htcondor2.HTCondorException, RuntimeError, OSError):
         return None
     return tuple(
         Slot(

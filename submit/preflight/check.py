@@ -10,7 +10,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ...bps import Campaign, PlannedRun, Site, Step, build_config, dump_config, make_timestamp, plan_campaign
+from ...bps import (
+    Campaign,
+    Ordering,
+    PlannedRun,
+    Site,
+    Step,
+    build_config,
+    dump_config,
+    make_timestamp,
+    plan_campaign,
+)
 from ...bps.lint import Finding, Severity, lint_file
 from ...common.errors import ApcampaignError
 from ..gate import check_templates
@@ -114,6 +124,7 @@ def check_campaign(
     findings += check_disks(folders)
     if Step.DIFFIM in steps:
         findings += check_database(campaign, paths)
+        findings += _check_order(campaign)
     findings += check_workers(site, subjects)
     selections, estimates, more = check_data(subjects)
     findings += more
@@ -141,6 +152,19 @@ def _check_templates(campaign: Campaign, run: PlannedRun) -> Iterator[Finding]:
             "there is no difference image where there is no template",
             f"build them, or allow that some are missing (allowMissingTemplates, now {allowed:g} %)",
             key=f"{run.step}: inCollection",
+        )
+
+
+def _check_order(campaign: Campaign) -> Iterator[Finding]:
+    """Report associations that do not wait for each other."""
+    if campaign.diffim.ordering is Ordering.NONE:
+        yield problem(
+            Severity.WARNING,
+            "apdb-order",
+            "associations do not wait for each other",
+            "a visit may read the APDB before an earlier one of the same sky has written it: history goes missing",
+            "take ordering: overlap",
+            key="diffim: ordering",
         )
 
 

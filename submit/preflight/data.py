@@ -8,6 +8,7 @@ from typing import Any
 
 from ...bps import Step
 from ...bps.lint import Finding, Severity
+from .clusters import check_clusters
 from .inputs import check_inputs
 from .pipelines import check_agreement, load_graph
 from .repository import check_collections, check_writable, open_repository
@@ -32,12 +33,13 @@ def check_data(
         findings += more
         if graph is not None:
             graphs[subject.name] = graph
+            findings += gather(check_clusters, subject, graph)
     if {Step.TEMPLATES, Step.DIFFIM} <= graphs.keys():
         findings += gather(check_agreement, graphs[Step.TEMPLATES], graphs[Step.DIFFIM])
     if butler is None:
         return selections, estimates, findings
     with closing(butler):
-        findings += check_writable(subjects[0])
+        findings += gather(check_writable, subjects[0])
         made: set[str] = set()
         for subject in subjects:
             collections = gather(check_collections, butler, subject)

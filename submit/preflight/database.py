@@ -17,7 +17,7 @@ from .subject import problem
 def check_database(campaign: Campaign, paths: CampaignPaths) -> Iterator[Finding]:
     """Report an APDB that the campaign cannot fill."""
     try:
-        check_ready(apdb_config_of(campaign, paths), instrument=campaign.instrument)
+        unchecked = check_ready(apdb_config_of(campaign, paths), instrument=campaign.instrument)
     except ApdbError as error:
         what, _, mend = redact(str(error)).partition("; ")
         yield problem(
@@ -26,5 +26,16 @@ def check_database(campaign: Campaign, paths: CampaignPaths) -> Iterator[Finding
             what,
             "the difference imaging run would fail in its last tasks, or write where it must not",
             mend or "correct 'apdb' in the campaign file",
+            key="apdb",
+        )
+        return
+    if unchecked:
+        what, _, rest = unchecked.partition(": ")
+        yield problem(
+            Severity.INFO,
+            "apdb-unchecked",
+            what,
+            rest,
+            "see to it that it is ready",
             key="apdb",
         )

@@ -92,12 +92,13 @@ def _check_validity(
         # In a RUN collection it has no timespan and is always found.
         data_id = association.ref.dataId
         spans[tuple(data_id[key] for key in keys)].append(association.timespan)
+    exposures = selection.project(("exposure",))
     times = {
         record.id: record.timespan
         for record in butler.query_dimension_records(
             "exposure", instrument=_only(selection, "instrument"), limit=None, explain=False
         )
-        if (record.id,) in selection.project(("exposure",))
+        if (record.id,) in exposures
     }
     lacking: dict[int, set[int]] = defaultdict(set)
     for *values, exposure, detector in selection.project((*_in(selection, keys), "exposure", "detector")):

@@ -11,6 +11,9 @@ from typing import Any
 from ...bps.lint import Finding, Severity
 from .subject import Subject, problem
 
+#: Tables of a registry that every run adds rows to.
+_WRITTEN_BY_RUNS = ("collection", "collection_chain", "dataset", "run")
+
 
 def open_repository(uri: str) -> tuple[Any, list[Finding]]:
     """Open a repository to read from it.
@@ -49,22 +52,55 @@ def _how_to_mend(uri: str) -> str:
 
 
 def check_writable(subject: Subject) -> Iterator[Finding]:
-    """Report a repository on this machine's disks that this user cannot write to."""
+    """Report a repository that this user cannot write to: its files on this machine's disks, its database."""
     root = Path(subject.butler)
     root = root.parent if root.suffix == ".yaml" else root
-    if not root.is_dir():
-        return
-    files = [root, *root.glob("*.sqlite3")]
-    for path in files:
-        if not os.access(path, os.W_OK):
-            yield problem(
-                Severity.ERROR,
-                "butler-write",
-                f"{path} is not writable for you",
-                "the run's last job cannot put its outputs into the repository",
-                "ask whoever keeps the repository for the right to write",
-                key="butler",
-            )
+    if root.is_dir():
+        # Others' folders may be closed: what counts is the one that the outputs go into.
+        output = root / subject.output
+        folder = next(path for path in (output, *output.parents) if path.is_dir())
+        for path in (folder, *root.glob("*.sqlite3")):
+            if not os.access(path, os.W_OK):
+                yield _not_writable(str(path))
+    tables = _closed_tables(subject.butler)
+    if tables:
+        yield _not_writable(f"the registry's database ({', '.join(tables)})")
+
+
+def _not_writable(what: str) -> Finding:
+    return problem(
+        Severity.ERROR,
+        "butler-write",
+        f"{what} is not writable for you",
+        "the run's last job cannot put its outputs into the repository",
+        "ask whoever keeps the repository for the right to write",
+        key="butler",
+    )
+
+
+def _closed_tables(uri: str) -> list[str]:
+    """Name tables of a registry in PostgreSQL that every run adds rows to and this user must not."""
+    import sqlalchemy
+    from lsst.daf.butler import Butler, ButlerConfig
+    from lsst.daf.butler.registry import RegistryConfig
+    from lsst.daf.butler.registry.connectionString import ConnectionStringFactory
+
+    config = ButlerConfig(Butler.get_repo_uri(uri, return_label=True))
+    if not str(config.get(("registry", "db"), "")).startswith("postgresql"):
+        return []
+    registry = RegistryConfig(config)
+    engine = sqlalchemy.create_engine(
+        ConnectionStringFactory.fromConfig(registry), poolclass=sqlalchemy.pool.NullPool
+    )
+    namespace = registry.get("namespace")
+    closed = sqlalchemy.text(
+        "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE n.nspname = COALESCE(:namespace, current_schema()) AND c.relname = ANY(:tables) "
+        "AND NOT has_table_privilege(c.oid, 'INSERT') ORDER BY c.relname"
+    )
+    with engine.connect() as connection:
+        rows = connection.execute(closed, {"namespace": namespace, "tables": list(_WRITTEN_BY_RUNS)})
+        return [str(name) for (name,) in rows]
 
 
 def check_collections(butler: Any, subject: Subject) -> Iterator[Finding]:

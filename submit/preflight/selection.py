@@ -4,7 +4,8 @@ __all__ = ["Estimate", "Selection", "check_query", "estimate_quanta", "select"]
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ...bps.lint import Finding, Severity
@@ -48,13 +49,20 @@ class Selection:
 
     names: tuple[str, ...]
     rows: Sequence[tuple[Any, ...]]
+    _projections: dict[tuple[str, ...], frozenset[tuple[Any, ...]]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
-    def project(self, names: Sequence[str]) -> set[tuple[Any, ...]]:
-        """Give the different combinations of some of the dimensions."""
-        places = [self.names.index(name) for name in names if name in self.names]
-        return {tuple(row[place] for place in places) for row in self.rows}
+    def project(self, names: Sequence[str]) -> frozenset[tuple[Any, ...]]:
+        """Give the different combinations of some of the dimensions; those it does not have are left out."""
+        kept = tuple(name for name in names if name in self.names)
+        if kept not in self._projections:
+            places = [self.names.index(name) for name in kept]
+            projection = frozenset(tuple(row[place] for place in places) for row in self.rows)
+            self._projections[kept] = projection
+        return self._projections[kept]
 
-    @property
+    @cached_property
     def counts(self) -> dict[str, int]:
         """How many there are of each; patches with their tract, raws as (exposure, detector)."""
         counts = {
@@ -167,15 +175,11 @@ def select(butler: Any, subject: Subject, graph: Any) -> tuple[Selection | None,
 
 def estimate_quanta(selection: Selection, graph: Any) -> list[Estimate]:
     """Count the data IDs of each task's dimensions, in the pipeline's order."""
-    cache: dict[tuple[str, ...], int] = {}
-    estimates = []
     graph.sort()
-    for label, task in graph.tasks.items():
-        names = tuple(task.dimensions.required)
-        if names not in cache:
-            cache[names] = len(selection.project(names))
-        estimates.append(Estimate(label=label, quanta=cache[names]))
-    return estimates
+    return [
+        Estimate(label=label, quanta=len(selection.project(tuple(task.dimensions.required))))
+        for label, task in graph.tasks.items()
+    ]
 
 
 def _rows(

@@ -73,7 +73,8 @@ def _check_htcondor(site: Site, subjects: list[Subject]) -> Iterator[Finding]:
             "wms",
             f"HTCondor does not answer here: {type(error).__name__}: {error}",
             "BPS notices it only after the quantum graph is built",
-            "work on a submit host where `condor_q` answers; for a pool of your own: scripts/condor-pool start",
+            "work on a submit host where `condor_q` answers (for a pool of your own: scripts/condor-pool start); "
+            "daemons of 23 talk to newer bindings only with SEC_FS_ENFORCE_CHANNEL_BINDING=False",
             key="site",
         )
         return

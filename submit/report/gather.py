@@ -17,8 +17,9 @@ from ...common.secrets import redact
 from ..ledger import RunRecord, list_chains, list_runs
 from ..monitor import CampaignReader, Job, JobState, find_failures
 from ..paths import CampaignPaths, ChainPaths
+from ..products import PRODUCTS, count_products
 from ..quanta import QuantaCount, count_quanta
-from ..summary import PRODUCTS, verify_runs
+from ..summary import summarise, verify_runs
 from .catalog import read_catalog
 from .model import DiaCatalog, FailureRow, ReportData, StepReport
 from .sky import Sky, read_sky
@@ -79,7 +80,7 @@ class ReportReader:
         verification = self._attempt("the verification", self._verify, None) if over else None
         good = _read_verdict(chain) if over else None
         if over and good is None:
-            good = _is_good(steps, verification)
+            good = self._attempt("the summary", lambda: summarise(campaign, paths).good, None)
         return ReportData(
             campaign=campaign.name,
             made=now,
@@ -126,7 +127,8 @@ class ReportReader:
             what = f"of {record.step}"
             outcomes = self._attempt(f"the quanta {what}", lambda: count_quanta(record), outcomes)
             tasks = self._attempt(f"the tasks {what}", lambda: read_task_usage(record), tasks)
-            products = self._attempt(f"the products {what}", lambda: _count(record, product), products)
+            where = record.butler, record.step, record.output_run
+            products = self._attempt(f"the products {what}", lambda: count_products(*where), products)
         step = StepReport(
             step=record.step,
             timestamp=record.timestamp,
@@ -163,21 +165,6 @@ class ReportReader:
         return verify_runs(runs) if runs else None
 
 
-def _is_good(steps: Iterable[StepReport], verification: Verification | None) -> bool:
-    steps = tuple(steps)
-    return (
-        {step.step for step in steps} == set(Step)
-        and all(step.outcomes and all(count.good for count in step.outcomes.values()) for step in steps)
-        and verification is not None
-        and verification.good
-    )
-
-
-def _verify(paths: CampaignPaths) -> Verification | None:
-    runs = list_runs(paths, Step.DIFFIM)
-    return verify_runs(runs) if runs else None
-
-
 def _failures(jobs: Mapping[Step, list[Job]]) -> tuple[FailureRow, ...]:
     found = find_failures(jobs)
     return tuple(
@@ -197,18 +184,6 @@ def _failures(jobs: Mapping[Step, list[Job]]) -> tuple[FailureRow, ...]:
         for kind, groups in (("failed", found.groups), ("retried", found.retried))
         for group in groups
     )
-
-
-def _count(record: RunRecord, product: str) -> int:
-    from lsst.daf.butler import Butler, MissingCollectionError, MissingDatasetTypeError
-
-    with Butler.from_config(record.butler) as butler:
-        try:
-            return len(
-                butler.query_datasets(product, collections=record.output_run, limit=None, explain=False)
-            )
-        except (MissingCollectionError, MissingDatasetTypeError):
-            return 0
 
 
 def read_clusters(record: RunRecord) -> dict[str, tuple[str, ...]]:

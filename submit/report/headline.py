@@ -72,7 +72,7 @@ def campaign_state(data: ReportData) -> tuple[str, Tone]:
     if data.good:
         return "complete", "good"
     if data.final:
-        return "not complete", "bad"
+        return ("ended", "busy") if data.good is None else ("not complete", "bad")
     troubled = any(job.state in (JobState.HELD, JobState.FAILED) for job in data.jobs)
     return ("going on, with trouble", "bad") if troubled else ("going on", "busy")
 

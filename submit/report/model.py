@@ -294,7 +294,7 @@ class ReportData:
     final
         Whether nothing will change any more.
     good
-        Whether everything is done and verified; `None` while that is open.
+        Whether everything is done and verified; `None` while that is open, or cannot be told.
     steps
         The newest run of each step that has one.
     jobs

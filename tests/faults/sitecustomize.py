@@ -5,8 +5,12 @@ Each fault is a mapping with ``kind`` and what that needs; a file beside it coun
 - ``die-after-store``: the process is killed right after it has written to the APDB, for one ``visit`` and
   ``detector``, the first time.
 - ``fail``: the process ends with exit code 3 when it begins a quantum of ``label``, the first ``times`` times,
-  for one ``detector`` or ``patch`` if given. In the same way:
-- ``kill``: it is killed, after it has filled ``megabytes`` of memory, if given.
+  for one ``visit``, ``detector``, ``group``, ``tract`` or ``patch`` if given. In the same way:
+- ``overtaken``: the process waits, at most five minutes, when it begins a quantum of ``label`` until ``by``
+  (``visit.detector``) has been written to the APDB.
+- ``hungry``: the process is killed, as the kernel does when memory runs out, when it begins a quantum of ``label``
+  in a slot with less than ``needs`` MiB.
+- ``kill``: it is killed.
 - ``raise``: the task raises a `ValueError`, from a `KeyError`.
 - ``lose-input``: the files of the quantum's inputs are gone of which the dataset type ends with ``dataset_type``.
 - ``hang``: it sleeps for five minutes.
@@ -24,6 +28,7 @@ from typing import Any
 FOLDER = Path(__file__).resolve().parent
 #: Kinds that strike when the task has its inputs, not when the quantum begins.
 LATE = {"raise", "lose-input"}
+_KEYS = ("visit", "group", "detector", "patch", "tract")
 
 
 def strikes(fault: dict[str, Any], limit: int) -> bool:
@@ -37,6 +42,15 @@ def strikes(fault: dict[str, Any], limit: int) -> bool:
     return False
 
 
+def slot_memory() -> int:
+    """Read how many MiB of memory HTCondor has given to this job."""
+    for line in Path(os.environ["_CONDOR_MACHINE_AD"]).read_text().splitlines():
+        key, _, value = line.partition(" = ")
+        if key == "Memory":
+            return int(value)
+    raise RuntimeError("the slot does not say how much memory it has")
+
+
 def install() -> None:
     import wrapt
 
@@ -47,11 +61,14 @@ def install() -> None:
         def store(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
             result = wrapped(*args, **kwargs)
             sources = args[2] if len(args) > 2 else kwargs["sources"]
+            if not len(sources):
+                return result
+            key = (int(sources["visit"].iloc[0]), int(sources["detector"].iloc[0]))
+            (FOLDER / f"stored.{key[0]}.{key[1]}").touch()
             for fault in faults:
-                if fault["kind"] == "die-after-store" and len(sources):
-                    key = (int(sources["visit"].iloc[0]), int(sources["detector"].iloc[0]))
-                    if key == (fault["visit"], fault["detector"]) and strikes(fault, 1):
-                        os.kill(os.getpid(), signal.SIGKILL)
+                meant = fault["kind"] == "die-after-store" and key == (fault["visit"], fault["detector"])
+                if meant and strikes(fault, 1):
+                    os.kill(os.getpid(), signal.SIGKILL)
             return result
 
         wrapt.wrap_function_wrapper(module, "ApdbSql.store", store)
@@ -59,10 +76,12 @@ def install() -> None:
     def strike(fault: dict[str, Any]) -> None:
         if fault["kind"] == "fail":
             os._exit(3)
-        if fault["kind"] == "kill":
-            filled = bytearray(b"x") * (fault.get("megabytes", 0) << 20)
-            time.sleep(8 if filled else 0)  # until HTCondor has seen it
+        if fault["kind"] in ("kill", "hungry"):
             os.kill(os.getpid(), signal.SIGKILL)
+        if fault["kind"] == "overtaken":
+            deadline = time.monotonic() + 300
+            while not (FOLDER / f"stored.{fault['by']}").exists() and time.monotonic() < deadline:
+                time.sleep(0.5)
         if fault["kind"] == "hang":
             time.sleep(300)
 
@@ -81,12 +100,12 @@ def install() -> None:
     def _(module: Any) -> None:
         def struck(label: str, quantum: Any, *, late: bool) -> Iterator[dict[str, Any]]:
             for fault in faults:
-                keys = {"visit", "detector", "patch", "tract"} & set(fault)
                 if (
                     fault.get("label") == label
                     and (fault["kind"] in LATE) == late
-                    and all(quantum.dataId.get(key) == fault[key] for key in keys)
-                    and strikes(fault, fault["times"])
+                    and all(quantum.dataId.get(key) == fault[key] for key in _KEYS if key in fault)
+                    and (fault["kind"] != "hungry" or slot_memory() < fault["needs"])
+                    and (fault["kind"] == "overtaken" or strikes(fault, fault.get("times", 100)))
                 ):
                     yield fault
 

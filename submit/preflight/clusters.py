@@ -1,0 +1,48 @@
+"""The clusters: jobs of several tasks that must not wait for each other in a circle."""
+
+__all__ = ["check_clusters"]
+
+from collections.abc import Iterator
+from typing import Any
+
+from ...bps.lint import Finding, Severity
+from .subject import Subject, problem
+
+
+def check_clusters(subject: Subject, graph: Any) -> Iterator[Finding]:
+    """Report clusters of which one job would have to run both before and after another.
+
+    Parameters
+    ----------
+    subject
+        The run.
+    graph
+        Its pipeline graph.
+    """
+    import networkx
+
+    tasks = graph.make_task_xgraph()
+    home: dict[str, str] = {}
+    for name, section in (subject.config.get("cluster") or {}).items():
+        if isinstance(section, dict) and isinstance(section.get("pipetasks"), str):
+            for label in section["pipetasks"].split(","):
+                home.setdefault(label.strip(), str(name))
+    jobs = networkx.DiGraph()
+    for before, after in tasks.edges:
+        first, second = home.get(before.name, before.name), home.get(after.name, after.name)
+        if first != second:
+            jobs.add_edge(first, second)
+    for circle in networkx.strongly_connected_components(jobs):
+        if len(circle) < 2:
+            continue
+        clusters = sorted(circle & set(home.values()))
+        others = sorted(circle - set(clusters))
+        between = f" through {', '.join(others)}" if others else ""
+        yield problem(
+            Severity.ERROR,
+            "cluster-cycle",
+            f"the jobs of {' and '.join(map(repr, clusters))} would wait for themselves{between}",
+            "BPS finds it only after the quantum graph is built, and stops",
+            f"put what is between into the cluster, or take a task out of {clusters[0]!r}",
+            key=f"{subject.name}: cluster.{clusters[0]}",
+        )
