@@ -195,7 +195,7 @@ def _patch(tract: int, patch: int) -> Patch:
 
 
 def _cell(number: int, rng: random.Random) -> SkyCell:
-    ra, dec = 56 + 0.3 * (number % 8), -36 + 0.3 * (number // 8)
+    ra, dec = 56 + 0.3 * (number % 40), -36 + 0.3 * (number // 40)
     corners = ((ra, dec), (ra + 0.3, dec), (ra, dec + 0.3))
     return SkyCell(40_000 + number, corners, 0.045, rng.randint(0, 60), rng.randint(0, 20))
 

@@ -149,6 +149,8 @@ def test_a_sky_across_the_meridian_is_drawn_in_one_piece(data):
         if value is not None
     ]
     assert max(x) - min(x) < 5
+    labels = figures_of(data)["sky"].panels[0].layout["xaxis"]["ticktext"]
+    assert {"359", "0", "1"} <= set(labels)
 
 
 def test_thousands_of_jobs_become_a_count_over_time():

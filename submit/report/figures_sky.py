@@ -18,6 +18,8 @@ _SYMBOLS = dict(
 SHADES = 8
 #: With more patches than this their numbers would be written over each other.
 _MOST_NUMBERS = 150
+#: Marks of more visits than this are drawn small.
+_MANY = 300
 _UNIX_MJD = 40587.0
 
 
@@ -52,12 +54,26 @@ def _middle(corners: Sequence[Corner], origin: float) -> Corner:
     )
 
 
-def _sky_layout(polygons: Iterable[Sequence[Corner]]) -> dict[str, Any]:
+def _sky_layout(polygons: Iterable[Sequence[Corner]], origin: float) -> dict[str, Any]:
     """Lay the sky out as it is seen: east to the left, no direction stretched."""
-    decs = [dec for corners in polygons for _, dec in corners]
+    corners = [corner for polygon in polygons for corner in polygon]
+    decs = [dec for _, dec in corners]
+    ras = [_near(ra, origin) for ra, _ in corners]
     middle = (min(decs) + max(decs)) / 2
+    ticks = {}
+    if min(ras) < 0 or max(ras) > 360:
+        step = 10.0 ** math.floor(math.log10(max(ras) - min(ras)))
+        places = [
+            step * number for number in range(math.ceil(min(ras) / step), math.floor(max(ras) / step) + 1)
+        ]
+        ticks = {"tickvals": places, "ticktext": [f"{place % 360:g}" for place in places]}
     return {
-        "xaxis": {"title": {"text": "right ascension (°)"}, "autorange": "reversed", "zeroline": False},
+        "xaxis": {
+            "title": {"text": "right ascension (°)"},
+            "autorange": "reversed",
+            "zeroline": False,
+            **ticks,
+        },
         "yaxis": {
             "title": {"text": "declination (°)"},
             "scaleanchor": "x",
@@ -126,7 +142,13 @@ def sky_figure(data: ReportData) -> Figure:
         ]
         polygons = [patches[each.tract, each.patch].corners for each in shown]
         panels = (
-            Panel("plot-sky", "Map of the patches and their templates", traces, _sky_layout(polygons), 520),
+            Panel(
+                "plot-sky",
+                "Map of the patches and their templates",
+                traces,
+                _sky_layout(polygons, polygons[0][0][0]),
+                520,
+            ),
         )
     return Figure("sky", "Templates on the sky", caption, panels, Table(columns, rows), bands)
 
@@ -202,7 +224,11 @@ def visits_figure(visits: Sequence[VisitRow]) -> Figure:
                     for visit, _ in chosen
                 ],
                 "hoverinfo": "text+x",
-                "marker": {"size": 10, "symbol": _SYMBOLS.get(band, "circle"), "color": f"$band-{band}"},
+                "marker": {
+                    "size": 10 if len(timed) <= _MANY else 6,
+                    "symbol": _SYMBOLS.get(band, "circle"),
+                    "color": f"$band-{band}",
+                },
             }
         )
     layout = {
@@ -266,7 +292,7 @@ def density_figure(catalog: DiaCatalog | None) -> Figure:
                     "hoverinfo": "text",
                 }
             )
-    layout = _sky_layout(cell.corners for cell in cells) if cells else {}
+    layout = _sky_layout((cell.corners for cell in cells), cells[0].corners[0][0]) if cells else {}
     rows = [
         (
             cell.pixel,
