@@ -1,8 +1,8 @@
 # The one entry: `make demo`, `make test`, and the words of an operator (`make help`).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help dev demo configs check apdb-init submit submit-templates submit-diffim resume cancel runs summary \
-	plan report lint types format test test-fast wheel-test clean
+.PHONY: help dev demo configs check plan apdb-init submit submit-templates submit-diffim resume cancel status \
+	failures runs summary report lint types format test test-fast wheel-test clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -69,6 +69,12 @@ resume: $(READY) ## continue after a failure
 
 cancel: $(READY) ## end what is going on
 	$(APCAMPAIGN) cancel
+
+status: $(READY) ## say how far it is
+	$(APCAMPAIGN) status
+
+failures: $(READY) ## say what went wrong
+	$(APCAMPAIGN) failures
 
 runs: $(READY) ## list the runs
 	$(APCAMPAIGN) runs

@@ -26,7 +26,9 @@ def command(context: CampaignContext, quanta: bool, as_json: bool) -> None:
     from ..submit.monitor import CampaignReader, find_failures
 
     reader = CampaignReader(context.paths)
-    failures = find_failures(reader.read_jobs(), reader.read_records() if quanta else None)
+    failures = find_failures(
+        reader.read_jobs(), chain=reader.read_chain(), quanta_of=reader.read_records() if quanta else None
+    )
     if as_json:
         echo_json(failures.as_dict())
     else:

@@ -22,7 +22,7 @@ def show_failures(failures: "Failures") -> None:
         console.print("[bold]tried again[/bold] (passed since, or still at it):")
     for group in failures.retried:
         states = ", ".join(f"{len(names)} {state}" for state, names in group.jobs.items())
-        console.print(f"  {group.step} {group.label}: {group.cause.kind}: ", end="")
+        console.print(f"  {group.place} {group.label}: {group.cause.kind}: ", end="")
         console.print(f"{group.cause.what} ({states})", markup=False)
     pruned = ", ".join(f"{count} of {step}" for step, count in failures.pruned.items())
     if pruned:
@@ -46,7 +46,9 @@ def _show_group(console: "Console", group: "Group") -> None:
     codes = ", ".join(f"{code} ({count})" for code, count in group.exit_codes.items())
     signals = ", ".join(f"{number} ({count})" for number, count in group.signals.items())
     console.print(
-        Text.assemble((f"{group.step} {group.label}: {states}", "bold red"), (f"  {group.cause.kind}", "red"))
+        Text.assemble(
+            (f"{group.place} {group.label}: {states}", "bold red"), (f"  {group.cause.kind}", "red")
+        )
     )
     console.print(Text(f"  {group.cause.what}", style="bold"))
     facts = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .options import CampaignContext, campaign_options, say
+from .options import CampaignContext, campaign_options, echo_json, json_option, say
 
 
 @click.command()
@@ -22,7 +22,8 @@ from .options import CampaignContext, campaign_options, say
 @click.option(
     "--apdb-config", help="The APDB's configuration: a URI or label:NAME; the campaign's by default."
 )
-def command(context: CampaignContext, output: Path, apdb_config: str | None) -> None:
+@json_option
+def command(context: CampaignContext, output: Path, apdb_config: str | None, as_json: bool) -> None:
     """Write the pair of BPS submit configs of a campaign.
 
     They are for `bps submit` by hand: templates first, then difference imaging. `apcampaign submit` makes
@@ -36,6 +37,7 @@ def command(context: CampaignContext, output: Path, apdb_config: str | None) -> 
     if campaign.diffim.ordering is Ordering.NONE:
         say(UNORDERED)
     apdb_config = apdb_config or campaign.apdb.config or str(context.paths.apdb_config)
+    written = []
     for run in plan_campaign(campaign, timestamp=make_timestamp()).runs:
         name = Path(getattr(campaign, run.step).pipeline.partition("#")[0]).stem
         config = build_config(
@@ -49,3 +51,6 @@ def command(context: CampaignContext, output: Path, apdb_config: str | None) -> 
         path = output / f"{name}-bps.yaml"
         write_atomically(path, dump_config(config))
         say(f"wrote {path}")
+        written.append(str(path))
+    if as_json:
+        echo_json({"written": written})

@@ -1,6 +1,6 @@
 """What the commands that act on a campaign have in common: its file, and what overrides it."""
 
-__all__ = ["RUNS_OPTION", "CampaignContext", "campaign_options", "echo_json", "say"]
+__all__ = ["RUNS_OPTION", "CampaignContext", "campaign_options", "echo_json", "json_option", "say"]
 
 import functools
 import json
@@ -114,9 +114,16 @@ def campaign_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
+#: For commands that do something: their result as JSON.
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON; what there is to tell goes to standard error."
+)
+
+
 def say(text: str) -> None:
-    """Tell the user something."""
-    click.echo(text)
+    """Tell the user something; on standard error if the command shall print JSON."""
+    context = click.get_current_context(silent=True)
+    click.echo(text, err=bool(context and context.params.get("as_json")))
 
 
 def echo_json(content: Any) -> None:

@@ -4,7 +4,7 @@ __all__ = ["command"]
 
 import click
 
-from .options import CampaignContext, campaign_options, say
+from .options import CampaignContext, campaign_options, echo_json, json_option, say
 
 
 @click.command()
@@ -25,12 +25,14 @@ from .options import CampaignContext, campaign_options, say
     is_flag=True,
     help="Associate later visits without waiting for failed earlier ones, which are tried again after them.",
 )
+@json_option
 def command(
     context: CampaignContext,
     changes: tuple[str, ...],
     new_graph: bool,
     step: str | None,
     past_failures: bool,
+    as_json: bool,
 ) -> None:
     """Continue from what is done: the chain, or the run of a single step, that was submitted last.
 
@@ -51,5 +53,7 @@ def command(
         past_failures=past_failures,
         say=say,
     )
-    if wms_id:
-        say(f"watch it with `condor_q -dag {wms_id}`; what comes of it: `apcampaign summary`")
+    if as_json:
+        echo_json({"wms_id": wms_id})
+    elif wms_id:
+        say("watch it with `apcampaign status --watch`; what comes of it: `apcampaign summary`")

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from .options import echo_json, json_option
+
 
 def _words(_ctx: click.Context, param: click.Parameter, value: str) -> tuple[Any, ...]:
     """Split a list at commas and spaces; bands are words, everything else numbers."""
@@ -35,7 +37,8 @@ def command() -> None:
 @click.option("--bands", callback=_words, default="r", show_default=True, help="Some of u,g,r,i,z,y.")
 @click.option("--pixels", type=int, default=128, show_default=True, help="Pixels along a detector.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of all that is random.")
-def create(folder: Path, **options: Any) -> None:
+@json_option
+def create(folder: Path, as_json: bool, **options: Any) -> None:
     """Make a miniature DC2 in FOLDER.
 
     FOLDER then holds the Butler repository `repo` and a `campaign.yaml`. What is there already with the
@@ -45,6 +48,10 @@ def create(folder: Path, **options: Any) -> None:
     from ..sandbox.survey import SandboxSize
 
     sandbox = create_sandbox(folder, SandboxSize(**options))
+    if as_json:
+        content = {"butler": sandbox.butler, "campaign": str(sandbox.folder / "campaign.yaml")}
+        echo_json({**content, "environment": dict(sandbox.environment)})
+        return
     click.echo(f"Butler repository: {sandbox.butler}")
     click.echo(f"campaign: {sandbox.folder / 'campaign.yaml'}")
     for name, value in sandbox.environment.items():

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from ..submit.monitor import CampaignStatus
+    from ..submit.monitor.progress import LabelProgress
     from ..submit.monitor.status import ChainNode, StepStatus
 
 #: Colour of a state, in the order in which a bar shows them.
@@ -28,24 +29,37 @@ _STYLES = {
 }
 _MARKS = {"done": "✓", "running": "▶", "idle": "…", "held": "‖", "failed": "✗", "pruned": "✂", "unready": "·"}
 _BAR = 24  # columns
+_AROUND = 6  # lines around a table
 
 
-def draw_status(status: "CampaignStatus") -> "Group":
-    """Draw a campaign."""
+def draw_status(status: "CampaignStatus", height: int | None = None) -> "Group":
+    """Draw a campaign.
+
+    Parameters
+    ----------
+    status
+        How it stands.
+    height
+        Lines of the screen, if it shall fit into one: then labels of which all jobs are done, or none has
+        begun, are put together.
+    """
     from rich.console import Group
     from rich.text import Text
+
+    lines = sum(len(step.labels) + _AROUND for step in status.steps)
+    fold = height is not None and lines > height - _AROUND
 
     head = Text.assemble((f"campaign {status.campaign}", "bold"), f"  {tell_time(status.time)}")
     parts: list[Text | Table] = [head]
     if status.chain:
         parts.append(_draw_chain(status.chain, status.time))
     for step in status.steps:
-        parts += [Text(), _draw_head(step, status.time), _draw_labels(step)]
+        parts += [Text(), _draw_head(step, status.time), _draw_labels(step, fold=fold)]
     if status.waiting:
         parts += [Text(), *(Text(f"waits: {line}", style="yellow") for line in status.waiting)]
     if status.unknown:
         parts += [Text(), *(Text(f"note: {line}", style="magenta") for line in status.unknown)]
-    if any(step.troubled for step in status.steps):
+    if status.troubled:
         parts += [Text(), Text("`apcampaign failures` tells what went wrong", style="bold")]
     return Group(*parts)
 
@@ -78,14 +92,23 @@ def _draw_head(step: "StepStatus", now: float) -> "Text":
     return text
 
 
-def _draw_labels(step: "StepStatus") -> "Table":
+def _draw_labels(step: "StepStatus", *, fold: bool) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    rows = [(label.label, {str(s): n for s, n in label.counts.items()}, label) for label in step.labels]
     totals: Counter[str] = Counter()
-    for _, counts, _ in rows:
+    folded: dict[str, Counter[str]] = {}
+    rows: list[tuple[str, Mapping[str, int], LabelProgress | None]] = []
+    for label in step.labels:
+        counts = {str(state): count for state, count in label.counts.items()}
         totals.update(counts)
+        if fold and set(counts) <= {"done"}:
+            folded.setdefault("(done)", Counter()).update(counts)
+        elif fold and set(counts) <= {"unready"}:
+            folded.setdefault("(to come)", Counter()).update(counts)
+        else:
+            rows.append((label.label, counts, label))
+    rows += [(name, counts, None) for name, counts in folded.items()]
     shown = [state for state in _STYLES if state == "done" or totals[state]]
     retried = any(label.retried for label in step.labels)
     table = Table(box=None, pad_edge=False, padding=(0, 1))
@@ -93,12 +116,14 @@ def _draw_labels(step: "StepStatus") -> "Table":
     table.add_column("", width=_BAR)
     for heading in [*shown, *(["retried"] if retried else []), "each"]:
         table.add_column(heading, justify="right", header_style=_STYLES.get(heading))
-    for name, counts, label in [*rows, *([("all", totals, None)] if len(rows) > 1 else [])]:
-        cells = [Text(str(counts.get(state) or ""), style=_STYLES[state]) for state in shown]
+    if len(rows) > 1:
+        rows.append(("all", totals, None))
+    for name, shares, progress in rows:
+        cells = [Text(str(shares.get(state) or ""), style=_STYLES[state]) for state in shown]
         if retried:
-            cells.append(Text(str(label.retried or "") if label else ""))
-        cells.append(Text(tell_age(label.seconds) if label and label.seconds is not None else ""))
-        table.add_row(name, _draw_bar(counts), *cells)
+            cells.append(Text(str(progress.retried or "") if progress else ""))
+        cells.append(Text(tell_age(progress.seconds) if progress and progress.seconds is not None else ""))
+        table.add_row(name, _draw_bar(shares), *cells)
     return table
 
 

@@ -2,14 +2,18 @@
 
 __all__ = ["command"]
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
-from .options import CampaignContext, campaign_options, say
+from .options import CampaignContext, campaign_options, echo_json, json_option, say
 
 if TYPE_CHECKING:
     from ..bps import PlannedRun
+    from ..submit.ledger import RunRecord
+    from ..submit.steps import Preview
 
 _dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 _check = click.option("--check/--no-check", default=True, help="Whether to begin with a preflight.")
@@ -38,7 +42,8 @@ def command() -> None:
 @click.option("--foreground", is_flag=True, help="Run one step after the other from here, without a chain.")
 @_check
 @_dry_run
-def both(context: CampaignContext, foreground: bool, check: bool, dry_run: bool) -> None:
+@json_option
+def both(context: CampaignContext, foreground: bool, check: bool, dry_run: bool, as_json: bool) -> None:
     """Submit both steps, the second chained on the first."""
     from ..bps import make_timestamp, plan_campaign
     from ..submit.both import run_in_foreground, submit_both
@@ -46,19 +51,26 @@ def both(context: CampaignContext, foreground: bool, check: bool, dry_run: bool)
 
     campaign, site, paths, timestamp = context.campaign, context.site, context.paths, make_timestamp()
     if dry_run:
-        for run in plan_campaign(campaign, timestamp=timestamp).runs:
-            _show_preview(context, run)
+        _show_previews(context, plan_campaign(campaign, timestamp=timestamp).runs, as_json)
         if not foreground:
             nodes = " → ".join(["templates", *list(NODES)[:2], "diffim", *list(NODES)[2:]])
             say(f"would be chained in {paths.chain(timestamp).dag}: {nodes}")
         return
+    runs = plan_campaign(campaign, timestamp=timestamp).runs
+    described = [
+        {"step": run.step, "output": run.output, "submit_dir": str(paths.run(run).submit)} for run in runs
+    ]
     if foreground:
         run_in_foreground(campaign, site, paths, timestamp, say, check=check)
+        if as_json:
+            echo_json({"runs": described})
         return
     chain, cluster = submit_both(campaign, site, paths, timestamp, say, check=check)
-    say(f"submitted the chain {chain.dag} as {cluster}; watch it with `condor_q -dag {cluster}`")
-    for run in plan_campaign(campaign, timestamp=timestamp).runs:
-        say(f"{run.step}: output collection {run.output}, submit directory {paths.run(run).submit}")
+    say(f"submitted the chain {chain.dag} as {cluster}; watch it with `apcampaign status --watch`")
+    for run in described:
+        say("{step}: output collection {output}, submit directory {submit_dir}".format(**run))
+    if as_json:
+        echo_json({"chain": str(chain.folder), "cluster": cluster, "runs": described})
     say("it needs nobody logged in; what comes of it: `apcampaign summary`")
 
 
@@ -66,19 +78,19 @@ def both(context: CampaignContext, foreground: bool, check: bool, dry_run: bool)
 @campaign_options
 @_check
 @_dry_run
-def templates(context: CampaignContext, check: bool, dry_run: bool) -> None:
+@json_option
+def templates(context: CampaignContext, check: bool, dry_run: bool, as_json: bool) -> None:
     """Submit the templates step."""
     from ..bps import Step, make_timestamp, plan_campaign
     from ..submit.steps import submit_templates
 
     if dry_run:
         plan = plan_campaign(context.campaign, timestamp=make_timestamp(), steps=[Step.TEMPLATES])
-        _show_preview(context, plan.runs[0])
+        _show_previews(context, plan.runs, as_json)
         return
     campaign, timestamp = context.campaign, make_timestamp()
     record = submit_templates(campaign, context.site, context.paths, timestamp, say, check=check)
-    say(f"submit directory: {record.submit_dir}")
-    say(f"output collection: {record.output}")
+    _tell(record, as_json)
     say("next: `make submit-diffim` when it has ended (apcampaign submit diffim --wait waits for it)")
 
 
@@ -89,6 +101,7 @@ def templates(context: CampaignContext, check: bool, dry_run: bool) -> None:
 @click.option("--continue", "continue_apdb", is_flag=True, help="Go on filling an APDB that holds rows.")
 @_check
 @_dry_run
+@json_option
 def diffim(
     context: CampaignContext,
     templates: str | None,
@@ -96,13 +109,14 @@ def diffim(
     continue_apdb: bool,
     check: bool,
     dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Submit the difference imaging step on the templates."""
     from ..bps import make_timestamp
     from ..submit.steps import plan_diffim, submit_diffim
 
     if dry_run:
-        _show_preview(context, plan_diffim(context.campaign, make_timestamp(), templates))
+        _show_previews(context, [plan_diffim(context.campaign, make_timestamp(), templates)], as_json)
         return
     record = submit_diffim(
         context.campaign,
@@ -115,13 +129,27 @@ def diffim(
         check=check,
         say=say,
     )
-    say(f"submit directory: {record.submit_dir}")
-    say(f"output collection: {record.output}")
+    _tell(record, as_json)
     say("next: `apcampaign summary` when it has ended")
 
 
-def _show_preview(context: CampaignContext, run: "PlannedRun") -> None:
-    """Say what submitting a run would do."""
+def _tell(record: "RunRecord", as_json: bool) -> None:
+    """Say what was submitted."""
+    say(f"submit directory: {record.submit_dir}")
+    say(f"output collection: {record.output}")
+    if as_json:
+        echo_json(record.model_dump(mode="json"))
+
+
+def _show_previews(context: CampaignContext, runs: "Sequence[PlannedRun]", as_json: bool) -> None:
+    """Say what submitting runs would do."""
+    previews = [_preview(context, run) for run in runs]
+    if as_json:
+        echo_json([{**asdict(preview), "folder": str(preview.folder)} for preview in previews])
+
+
+def _preview(context: CampaignContext, run: "PlannedRun") -> "Preview":
+    """Look ahead at a run, and say what is seen."""
     from ..bps import Step
     from ..submit.gate import check_templates
     from ..submit.steps import apdb_config_of, preview_run, tell_jobs
@@ -139,3 +167,4 @@ def _show_preview(context: CampaignContext, run: "PlannedRun") -> None:
         tell_jobs(preview.jobs, preview.quanta, say)
     else:
         say(f"the jobs of {run.output_run} cannot be counted before its templates are there")
+    return preview

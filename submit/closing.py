@@ -1,6 +1,6 @@
 """The end of a campaign: its summary, its report, and telling those who want to know."""
 
-__all__ = ["close_campaign", "send"]
+__all__ = ["close_campaign", "send", "tell_trouble"]
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,8 @@ from ..common.secrets import redact
 from .delivery import deliver
 from .forecast import remember_costs
 from .ledger import list_runs
-from .notices import Notice, tell_end, tell_failure
+from .monitor import CampaignReader, CampaignStatus
+from .notices import Notice, TroubleWatch, tell_end, tell_failure
 from .paths import CampaignPaths
 from .report import write_report
 from .steps import Say
@@ -58,6 +59,32 @@ def send(campaign: Campaign, notice: Notice, say: Say = print) -> None:
     """Send a notice in the ways that a campaign sets, and say which of them failed."""
     for problem in deliver(notice, campaign.notify):
         say(problem)
+
+
+def tell_trouble(
+    campaign: Campaign, reader: CampaignReader, say: Say = print
+) -> Callable[[CampaignStatus], None]:
+    """Make what tells of a campaign's trouble, for somebody who looks at it again and again.
+
+    Parameters
+    ----------
+    campaign
+        The campaign.
+    reader
+        With which it is looked at.
+    say
+        Takes why a notice was not sent.
+    """
+    watch = TroubleWatch(campaign.name)
+
+    def tell(status: CampaignStatus) -> None:
+        if not any(step.troubled for step in status.steps):
+            return
+        jobs = (job for of_step in reader.read_jobs().values() for job in of_step)
+        if notice := watch.look(jobs):
+            send(campaign, notice, say)
+
+    return tell
 
 
 def _report(campaign: Campaign, paths: CampaignPaths, say: Say) -> Path | None:

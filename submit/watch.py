@@ -5,15 +5,16 @@ __all__ = ["follow_chain"]
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ..bps import Step
 from ..common.errors import SubmissionError
-from .ledger import RunRecord, read_run
+from .monitor import Job, JobState, read_jobs
 from .paths import CampaignPaths, ChainPaths, RunPaths
 from .surroundings import batch_environment
 
 _POLL = 5.0  # seconds
+_TOLD = (JobState.RUNNING, JobState.IDLE, JobState.HELD, JobState.FAILED, JobState.PRUNED)
 
 
 def follow_chain(
@@ -71,29 +72,12 @@ def _describe(chain: ChainPaths, paths: CampaignPaths) -> str:
     for step in reversed(Step):
         run = RunPaths(paths.step(step) / timestamp)
         if run.record.exists():
-            return f"{step}: {_count_jobs(read_run(run))}"
+            return f"{step}: {_count_jobs(read_jobs(run))}"
     return "waiting"
 
 
-def _count_jobs(record: RunRecord) -> str:
+def _count_jobs(jobs: Sequence[Job]) -> str:
     """Count a run's jobs by state."""
-    from lsst.ctrl.bps import WmsStates
-    from lsst.ctrl.bps.report import retrieve_report
-
-    reports, _ = retrieve_report(record.wms_service, run_id=record.submit_dir)
-    counts: Counter[WmsStates] = Counter()
-    for report in reports:
-        counts.update(report.job_state_counts or {})
-    total = sum(record.jobs.values())
-    words = [
-        f"{counts[state]} {state.name.lower()}"
-        for state in (
-            WmsStates.RUNNING,
-            WmsStates.PENDING,
-            WmsStates.HELD,
-            WmsStates.FAILED,
-            WmsStates.PRUNED,
-        )
-        if counts[state]
-    ]
-    return f"{counts[WmsStates.SUCCEEDED]}/{total} jobs done" + (f", {', '.join(words)}" if words else "")
+    counts = Counter(job.state for job in jobs)
+    words = [f"{counts[state]} {state}" for state in _TOLD if counts[state]]
+    return f"{counts[JobState.DONE]}/{len(jobs)} jobs done" + (f", {', '.join(words)}" if words else "")

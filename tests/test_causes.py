@@ -201,3 +201,20 @@ def test_failures_are_grouped_and_name_what_they_keep_from_running(tmp_path):
     assert "NOT (visit = 731000 AND detector = 94)" in group.advice[-1]
     assert "(2 more)" in group.advice[-1]
     assert group.log is not None
+
+
+def test_a_node_of_the_chain_that_failed_is_told_and_what_follows_from_it_is_not(tmp_path):
+    (tmp_path / "gate.err").write_text("apcampaign: templates: 3 of 9 are missing\napcampaign: more\n")
+    nodes = [
+        job(
+            ending(Ending.FAILED, exit_code=1), name=name, label=name, step=None, state=state, folder=tmp_path
+        )
+        for name, state in (
+            ("gate", JobState.FAILED),
+            ("diffim", JobState.FAILED),
+            ("summary", JobState.FAILED),
+        )
+    ]
+    (group,) = find_failures({}, chain=nodes).groups
+    assert (group.place, group.label) == ("chain", "gate")
+    assert group.cause.what == "exit code 1: templates: 3 of 9 are missing"

@@ -21,7 +21,7 @@ _DIMENSIONS = {
 
 
 def advise(
-    step: Step,
+    step: Step | None,
     label: str,
     cause: Cause,
     *,
@@ -43,6 +43,8 @@ def advise(
     data_ids
         Of what failed.
     """
+    if step is None:
+        return ("mend what it says; then `apcampaign resume`",)
     lines: list[str] = []
     match cause.kind:
         case Kind.OUT_OF_MEMORY:

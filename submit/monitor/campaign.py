@@ -42,11 +42,18 @@ class CampaignReader:
         SubmissionError
             If the campaign has no runs, or they cannot be read.
         """
-        return {step: self._reader_of_run(record).read() for step, (record, _) in self._newest().items()}
+        _, _, newest = self._look()
+        return {step: self._reader_of_run(record).read() for step, (record, _) in newest.items()}
+
+    def read_chain(self) -> list[Job]:
+        """Read the nodes of the newest chain as jobs; empty if there is none. Raises as `read_jobs`."""
+        _, nodes, _ = self._look()
+        return nodes
 
     def read_records(self) -> dict[Step, RunRecord]:
         """Read the pages of the newest run of each step; raises as `read_jobs`."""
-        return {step: record for step, (record, _) in self._newest().items()}
+        _, _, newest = self._look()
+        return {step: record for step, (record, _) in newest.items()}
 
     def read(self) -> CampaignStatus:
         """Look at the campaign.
@@ -56,16 +63,10 @@ class CampaignReader:
         SubmissionError
             If it has no runs, or they cannot be read.
         """
-        newest = self._newest()
-        chain = self._chain(max(record.timestamp for record, _ in newest.values()))
+        chain, nodes, newest = self._look()
         readers = {step: self._reader_of_run(record) for step, (record, _) in newest.items()}
         jobs = {step: reader.read() for step, reader in readers.items()}
-        nodes: list[Job] = []
-        followed = list(readers.values())
-        if chain:
-            reader = self._readers.setdefault(chain.dag, RunReader.of_dag(chain.dag))
-            followed.append(reader)
-            nodes = reader.read()
+        followed = [*readers.values(), *([self._readers[chain.dag]] if chain else [])]
         going_on = [reader for reader in followed if not reader.ended]
         dags = [reader.dag for reader in going_on if reader.dag]
         queue = ask_queue(dags, _managers(chain, nodes, newest)) if dags else None
@@ -73,6 +74,7 @@ class CampaignReader:
         return CampaignStatus(
             campaign=self._paths.campaign,
             time=now,
+            going_on=bool(going_on),
             chain=tuple(_chain_node(node) for node in nodes),
             steps=tuple(
                 _step_status(record, jobs[step], readers[step].ended, earlier, now)
@@ -82,19 +84,30 @@ class CampaignReader:
             unknown=() if queue is None else _explain_unknown(queue, jobs, dags, now),
         )
 
-    def _newest(self) -> dict[Step, tuple[RunRecord, int]]:
-        """Find the newest run of each step, and how many there were before."""
-        newest = {step: (runs[-1], len(runs) - 1) for step in Step if (runs := list_runs(self._paths, step))}
-        if not newest:
+    def _look(self) -> tuple[ChainPaths | None, list[Job], dict[Step, tuple[RunRecord, int]]]:
+        """Find the newest chain and its nodes, and the newest run of each step and how many there were before.
+
+        A chain that is older than the newest run is left out, and so are runs that the chain will make again.
+        """
+        runs = {step: found for step in Step if (found := list_runs(self._paths, step))}
+        newest_run = max((found[-1].timestamp for found in runs.values()), default="")
+        chain = next((one for one in list_chains(self._paths)[-1:] if one.folder.name >= newest_run), None)
+        if not runs and chain is None:
             raise SubmissionError(
                 f"campaign {self._paths.campaign} has no runs in {self._paths.folder}; submit one first"
             )
-        return newest
-
-    def _chain(self, timestamp: str) -> ChainPaths | None:
-        """Find the chain that the newest runs are part of."""
-        chains = list_chains(self._paths)
-        return chains[-1] if chains and chains[-1].folder.name >= timestamp else None
+        nodes: list[Job] = []
+        if chain:
+            if chain.dag not in self._readers:
+                self._readers[chain.dag] = RunReader.of_dag(chain.dag)
+            nodes = self._readers[chain.dag].read()
+        coming = {node.name for node in nodes}
+        newest = {
+            step: (found[-1], len(found) - 1)
+            for step, found in runs.items()
+            if chain is None or step not in coming or found[-1].timestamp >= chain.folder.name
+        }
+        return chain, nodes, newest
 
     def _reader_of_run(self, record: RunRecord) -> "JobReader":
         paths = RunPaths(self._paths.step(record.step) / record.timestamp)

@@ -49,7 +49,7 @@ _NO_COMMAND = re.compile(
     r".*(?:command not found|No such file or directory|Permission denied)$", re.MULTILINE
 )
 _CRASH = re.compile(r"^Fatal Python error: .*|^.*Segmentation fault.*|^terminate called.*", re.MULTILINE)
-_ERROR = re.compile(r"^(?:ERROR|CRITICAL|FATAL)\b.*", re.MULTILINE)
+_ERROR = re.compile(r"^(?:ERROR|CRITICAL|FATAL|apcampaign:)\s.*", re.MULTILINE)
 _NEARLY = 0.9  # of the memory that was asked for
 
 
@@ -193,7 +193,9 @@ def _classify_words(
     if not text:
         what += ", and there is no log of it"
     elif errors:
-        what += f": {errors[-1].partition(' - ')[2] or errors[-1]}"
+        # Our own commands say it in several lines, of which the first is the sentence.
+        said = errors[0] if errors[0].startswith("apcampaign:") else errors[-1]
+        what += f": {said.partition(' - ')[2] or said.removeprefix('apcampaign: ')}"
     else:
         what += ", and its log names no error"
     return Kind.EXIT, what, lines

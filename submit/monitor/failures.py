@@ -20,7 +20,7 @@ class Group:
     Parameters
     ----------
     step, label
-        Of the jobs.
+        Of the jobs; for a node of the chain, `None` and its name.
     cause
         Of the example.
     jobs
@@ -45,7 +45,7 @@ class Group:
         What to do next.
     """
 
-    step: Step
+    step: Step | None
     label: str
     cause: Cause
     jobs: Mapping[JobState, Sequence[str]]
@@ -62,6 +62,11 @@ class Group:
     advice: tuple[str, ...]
 
     @property
+    def place(self) -> str:
+        """The step, or ``chain``."""
+        return "chain" if self.step is None else str(self.step)
+
+    @property
     def count(self) -> int:
         """How many jobs there are."""
         return sum(len(names) for names in self.jobs.values())
@@ -69,7 +74,7 @@ class Group:
     def as_dict(self) -> dict[str, Any]:
         """Give it as plain values, for JSON."""
         return {
-            "step": str(self.step),
+            "step": self.place,
             "label": self.label,
             "kind": str(self.cause.kind),
             "cause": self.cause.what,

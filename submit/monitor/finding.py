@@ -18,6 +18,7 @@ from .events import EventLog
 from .failures import Failures, Group
 from .jobs import Attempt, Ending, Job, JobState
 
+SUMMARY = "summary"  # the last node of a chain
 _BAD = {JobState.FAILED, JobState.HELD}
 _TAIL = 128 * 1024  # bytes of a log that are read
 _READERS = 16
@@ -35,7 +36,10 @@ class _Case:
 
 
 def find_failures(
-    jobs: Mapping[Step, Sequence[Job]], quanta_of: Mapping[Step, RunRecord] | None = None
+    jobs: Mapping[Step, Sequence[Job]],
+    *,
+    chain: Sequence[Job] = (),
+    quanta_of: Mapping[Step, RunRecord] | None = None,
 ) -> Failures:
     """Find what went wrong in the runs of a campaign and group it.
 
@@ -43,6 +47,8 @@ def find_failures(
     ----------
     jobs
         Of the runs.
+    chain
+        The nodes of its chain.
     quanta_of
         The runs of which the quanta shall be looked at too, which takes longer.
 
@@ -53,6 +59,8 @@ def find_failures(
     """
     groups: list[Group] = []
     retried: list[Group] = []
+    # A step's node fails with its run, which says why; the last one repeats that something failed.
+    between = [node for node in chain if node.name not in set(Step) and node.state in _BAD and node.attempts]
     for step, of_step in jobs.items():
         bad = [(job, job.attempts[-1]) for job in of_step if job.state in _BAD and job.attempts]
         again = [
@@ -66,6 +74,9 @@ def find_failures(
         with ThreadPoolExecutor(_READERS) as pool:
             groups += _group(step, list(pool.map(_examine, bad)), children)
             retried += _group(step, list(pool.map(_examine, again)), {})
+    if groups or len(between) > 1:
+        between = [node for node in between if node.name != SUMMARY]
+    groups += _group(None, [_examine((node, node.attempts[-1])) for node in between], _children(chain))
     return Failures(
         groups=_order(groups),
         retried=_order(retried),
@@ -124,14 +135,14 @@ def _read_tail(path: Path) -> str:
         return ""  # it may be moved or written at this moment
 
 
-def _group(step: Step, cases: Iterable[_Case], children: Mapping[str, Sequence[Job]]) -> list[Group]:
+def _group(step: Step | None, cases: Iterable[_Case], children: Mapping[str, Sequence[Job]]) -> list[Group]:
     by_cause: dict[tuple[str, str, str], list[_Case]] = {}
     for case in cases:
         by_cause.setdefault((case.job.label, *case.cause.signature), []).append(case)
     return [_make_group(step, members, children) for members in by_cause.values()]
 
 
-def _make_group(step: Step, cases: Sequence[_Case], children: Mapping[str, Sequence[Job]]) -> Group:
+def _make_group(step: Step | None, cases: Sequence[_Case], children: Mapping[str, Sequence[Job]]) -> Group:
     # The one with the most to tell.
     example = max(cases, key=lambda case: (case.log is not None, len(case.cause.lines)))
     names: dict[JobState, list[str]] = {}

@@ -146,4 +146,6 @@ class Job:
         candidates = [f"{self.name}.{attempt.cluster}.{same.index(attempt)}.out"]
         if attempt == same[-1]:
             candidates += [f"{self.name}.{attempt.cluster}.out", f"{self.name}.stderr"]
-        return next((path for name in candidates if (path := self.folder / name).exists()), None)
+            candidates += [f"{self.name}.err", f"{self.name}.out"]  # of a node of the chain
+        found = [path for name in candidates if (path := self.folder / name).exists()]
+        return next((path for path in found if path.stat().st_size), found[0] if found else None)

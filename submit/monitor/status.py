@@ -10,7 +10,7 @@ from ...bps import Step
 from .jobs import JobState
 from .progress import Estimate, LabelProgress
 
-_TO_COME = {JobState.UNREADY, JobState.IDLE, JobState.RUNNING, JobState.HELD}
+_BAD = {JobState.FAILED, JobState.HELD}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +84,8 @@ class CampaignStatus:
         Its name.
     time
         When it was looked at, in seconds since 1970 (UTC).
+    going_on
+        Whether anything of it has not ended.
     chain
         The nodes of its newest chain; empty if its newest runs are not part of one.
     steps
@@ -96,17 +98,16 @@ class CampaignStatus:
 
     campaign: str
     time: float
+    going_on: bool
     chain: tuple[ChainNode, ...]
     steps: tuple[StepStatus, ...]
     waiting: tuple[str, ...]
     unknown: tuple[str, ...]
 
     @property
-    def going_on(self) -> bool:
-        """Whether anything is still to come by itself."""
-        # The last node comes whatever was before it.
-        states = [self.chain[-1].state] if self.chain else [step.state for step in self.steps]
-        return any(state in _TO_COME for state in states)
+    def troubled(self) -> bool:
+        """Whether a job or a node of the chain failed, or is held."""
+        return any(step.troubled for step in self.steps) or any(node.state in _BAD for node in self.chain)
 
     def as_dict(self) -> dict[str, Any]:
         """Give it as plain values, for JSON."""
