@@ -140,7 +140,7 @@ def make_data(
                 example="diffim_1",
                 log="/runs/diffim_1.out",
                 lines=("Traceback", HOSTILE),
-                advice=("apcampaign resume",),
+                advice=(f"`apcampaign resume`, or {HOSTILE}", "/long" * 40),
             ),
         ),
         verification=Verification(

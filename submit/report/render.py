@@ -64,7 +64,13 @@ def render_report(data: ReportData, *, refresh: int | None = None) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"number": number, "moment": moment, "plain": _plain, "breakable": _breakable}
+    environment.filters |= {
+        "number": number,
+        "moment": moment,
+        "plain": _plain,
+        "breakable": _breakable,
+        "code": _code,
+    }
     state, tone = campaign_state(data)
     return environment.get_template("page.html.j2").render(
         data=data,
@@ -122,6 +128,16 @@ def _breakable(name: str) -> Any:
     import markupsafe
 
     return markupsafe.Markup("<wbr>").join(re.findall(r"[A-Z]?[^A-Z]+|[A-Z]+", name))
+
+
+def _code(text: str) -> Any:
+    """Show what stands between backticks as what it is: something to be typed."""
+    import markupsafe
+
+    return markupsafe.Markup("").join(
+        markupsafe.Markup("<code>{}</code>").format(part) if place % 2 else part
+        for place, part in enumerate(text.split("`"))
+    )
 
 
 def _assets() -> Path:
