@@ -1,8 +1,8 @@
 # The one entry: `make demo`, `make test`, and the words of an operator (`make help`).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help dev demo configs check apdb-init submit submit-templates submit-diffim resume cancel status failures runs summary \
-	lint types format test test-fast wheel-test clean
+.PHONY: help dev demo configs check plan apdb-init submit submit-templates submit-diffim resume cancel status \
+	failures runs summary report lint types format test test-fast wheel-test clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -48,6 +48,9 @@ configs: $(READY) ## write the pair of BPS configs into configs/
 check: $(READY) ## check the whole campaign, changing nothing
 	$(APCAMPAIGN) check
 
+plan: $(READY) ## say what will run and what it will take
+	$(APCAMPAIGN) plan
+
 apdb-init: export APCAMPAIGN_DB := $(or $(DB),$(APCAMPAIGN_DB))
 apdb-init: $(READY) ## make an empty APDB: make apdb-init DB=postgresql://user@host/database
 	$(APCAMPAIGN) apdb init
@@ -78,6 +81,9 @@ runs: $(READY) ## list the runs
 
 summary: $(READY) ## say what came of it
 	$(APCAMPAIGN) summary
+
+report: $(READY) ## write one HTML page of what the campaign does and what came of it
+	$(APCAMPAIGN) report
 
 # ---- checks -------------------------------------------------------------------------------------------
 lint: dev types ## ruff (style, docstrings, security) and mypy --strict

@@ -8,10 +8,12 @@ from a reference (config file, ``label:NAME``, or URL and namespace), which `fin
 
 After a run `read_expectation` asks Butler what was associated and `verify_apdb` compares: each once, whole, in
 time order. What was written but not recorded, or is wanted again, `plan_rollback` and `roll_back` take out,
-so that the database is as if it had never been written.
+so that the database is as if it had never been written. An `ApdbExplorer` shows
+what it holds.
 """
 
 from .create import ApdbCreated, init_apdb
+from .explore import ApdbExplorer, Measurement, PixelCounts
 from .findings import Expectation, Finding, Kind
 from .info import ApdbInfo, describe_apdb
 from .opening import ApdbPlace, count_rows, find_apdb, open_apdb
@@ -25,6 +27,7 @@ from .verify import Verification, verify_apdb
 
 __all__ = [
     "ApdbCreated",
+    "ApdbExplorer",
     "ApdbInfo",
     "ApdbOptions",
     "ApdbPlace",
@@ -33,6 +36,8 @@ __all__ = [
     "Finding",
     "InitPlan",
     "Kind",
+    "Measurement",
+    "PixelCounts",
     "RollbackPlan",
     "Verification",
     "check_namespace",

@@ -11,6 +11,7 @@ Nothing here imports ``lsst``, ``htcondor2`` or ``sqlalchemy``.
 from .campaign import ApdbSettings, Campaign, DiffimSettings, Ordering, StepSettings
 from .config import UNORDERED, build_config, build_query, dump_config
 from .loading import load_campaign
+from .notify import EmailSettings, NotifySettings, Occasion
 from .plan import Plan, PlannedRun, Step, make_timestamp, plan_campaign
 from .site import Site, load_site
 
@@ -19,6 +20,9 @@ __all__ = [
     "ApdbSettings",
     "Campaign",
     "DiffimSettings",
+    "EmailSettings",
+    "NotifySettings",
+    "Occasion",
     "Ordering",
     "Plan",
     "PlannedRun",

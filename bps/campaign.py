@@ -10,15 +10,15 @@ from typing import Annotated, Any
 from pydantic import (
     AfterValidator,
     AliasChoices,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     NonNegativeInt,
     model_validator,
 )
 
 from ..common.secrets import split_password
+from .model import Model, split_words
+from .notify import NotifySettings
 from .query import check_where
 
 BANDS = "ugrizy"
@@ -61,13 +61,6 @@ def _check_band(value: str) -> str:
     return value
 
 
-def _split_words(value: Any) -> Any:
-    """Take ``"3828 3829"`` or ``"3828,3829"`` as a list, as Make variables and the environment give it."""
-    if isinstance(value, str):
-        return value.replace(",", " ").split()
-    return [value] if isinstance(value, int) and not isinstance(value, bool) else value
-
-
 def _check_apdb_url(value: str) -> str:
     bare, password = split_password(value)
     if password is not None:
@@ -84,22 +77,18 @@ def _check_apdb_url(value: str) -> str:
 
 Name = Annotated[str, AfterValidator(_check_name)]
 Collection = Annotated[str, AfterValidator(_check_collection)]
-Collections = Annotated[tuple[Collection, ...], BeforeValidator(_split_words), Field(min_length=1)]
+Collections = Annotated[tuple[Collection, ...], BeforeValidator(split_words), Field(min_length=1)]
 CollectionTemplate = Annotated[str, AfterValidator(_check_collection_template)]
-Tracts = Annotated[tuple[NonNegativeInt, ...], BeforeValidator(_split_words), Field(min_length=1)]
+Tracts = Annotated[tuple[NonNegativeInt, ...], BeforeValidator(split_words), Field(min_length=1)]
 Bands = Annotated[
     tuple[Annotated[str, AfterValidator(_check_band)], ...],
-    BeforeValidator(_split_words),
+    BeforeValidator(split_words),
     Field(min_length=1),
 ]
 Where = Annotated[str, AfterValidator(check_where), Field(min_length=1)]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class StepSettings(_Model):
+class StepSettings(Model):
     """What is particular to one step.
 
     Parameters
@@ -157,7 +146,7 @@ class DiffimSettings(StepSettings):
     ordering: Ordering = Ordering.OVERLAP
 
 
-class ApdbSettings(_Model):
+class ApdbSettings(Model):
     """Which alert production database the campaign fills.
 
     Parameters
@@ -183,7 +172,7 @@ class ApdbSettings(_Model):
         return self
 
 
-class Campaign(_Model):
+class Campaign(Model):
     """One alert production campaign.
 
     Parameters
@@ -214,6 +203,8 @@ class Campaign(_Model):
         How many percent of the (patch, band) that the science visits need may lack a template.
     site
         A file of ``bps/sites`` without its ending, or a path.
+    notify
+        Who is told when it has ended or is in trouble.
     bps
         Anything else BPS understands, for both steps, merged last.
     """
@@ -233,6 +224,7 @@ class Campaign(_Model):
     apdb: ApdbSettings = ApdbSettings()
     allow_missing_templates: float = Field(default=0.0, ge=0, le=100, alias="allowMissingTemplates")
     site: str = Field(default="local", min_length=1)
+    notify: NotifySettings = NotifySettings()
     bps: dict[str, Any] = Field(default_factory=dict)
 
     @property

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from ..common.errors import CampaignError
 from .campaign import ApdbSettings, Campaign, DiffimSettings, StepSettings
 from .data import merge
+from .notify import EmailSettings, NotifySettings
 
 #: Environment variables that override the campaign file, and the key each one sets.
 ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
@@ -154,6 +155,8 @@ def _sentence(details: Any, sources: Mapping[str, str], path: str) -> str:
         return f"{where}: the list is empty; expected at least one value"
     if kind == "value_error":
         return f"{where}: {details['ctx']['error']}"
+    if location[:1] == ["notify"]:
+        return f"{where}: {details['msg']}"  # what was given may be a secret
     return f"{where}: {details['msg']} (got {value!r})"
 
 
@@ -165,4 +168,6 @@ def _valid_keys(location: list[str]) -> list[str]:
         model = DiffimSettings
     elif location and location[0] == "apdb":
         model = ApdbSettings
+    elif location and location[0] == "notify":
+        model = EmailSettings if location[1:2] == ["email"] else NotifySettings
     return [field.alias or name for name, field in model.model_fields.items()]

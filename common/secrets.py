@@ -1,13 +1,65 @@
-"""Passwords in database URLs: taken out before anything is written, logged or shown."""
+"""Secrets: taken out before anything is written, logged or shown, and read only when they are used."""
 
-__all__ = ["redact", "split_password"]
+__all__ = ["SECRET_NAME", "check_secret_reference", "read_secret", "redact", "split_password"]
 
+import os
 import re
+from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 # The user part may itself hold escaped characters, never a bare colon, slash or at sign; a password, anything.
 _CREDENTIALS = re.compile(r"(?P<head>[A-Za-z][A-Za-z0-9+.-]*://[^\s:/@]*):(?P<password>[^\s]*)@")
 _PARAMETER = re.compile(r"(?P<head>\bpassword=)[^&\s]+", re.IGNORECASE)
+
+#: Environment variables with such names hold secrets that a campaign file may name; no job gets them.
+SECRET_NAME = re.compile(r"\w*(WEBHOOK|WEBHOOK_URL|SMTP_PASSWORD)")
+
+
+def check_secret_reference(reference: str) -> str:
+    """Refuse what is not ``file:PATH`` or ``env:NAME``.
+
+    Raises
+    ------
+    ValueError
+        If it is something else; the message does not hold it: it may be the secret itself.
+    """
+    kind, _, name = reference.partition(":")
+    if kind == "env" and not SECRET_NAME.fullmatch(name):
+        raise ValueError(
+            f"${name} is not known as a secret; its name must end in WEBHOOK, WEBHOOK_URL or SMTP_PASSWORD, so "
+            "that it is kept out of the jobs"
+        )
+    if kind not in ("env", "file") or not name:
+        raise ValueError(
+            "this is a secret, which a campaign file must not hold; say where it is: file:PATH (chmod 600) or "
+            "env:NAME"
+        )
+    return reference
+
+
+def read_secret(reference: str, environment: Mapping[str, str] = os.environ) -> str:
+    """Read a secret from where a campaign file says it is.
+
+    Raises
+    ------
+    ValueError
+        If it is not there.
+    """
+    kind, _, name = reference.partition(":")
+    if kind == "env":
+        if value := environment.get(name):
+            return value.strip()
+        raise ValueError(f"the variable {name} is not set")
+    path = Path(name).expanduser()
+    try:
+        if value := path.read_text(encoding="utf-8").strip():
+            return value
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"{path} cannot be read: {getattr(error, 'strerror', None) or 'not a text'}"
+        ) from None
+    raise ValueError(f"{path} is empty")
 
 
 def split_password(url: str) -> tuple[str, str | None]:

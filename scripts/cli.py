@@ -21,6 +21,7 @@ COMMANDS = {
     "apdb": "Create and look after the alert production database.",
     "inspect": "Say what is in the repository for a campaign.",
     "check": "Check a campaign before it is submitted.",
+    "plan": "Say what a campaign will run and take, before it is submitted.",
     "submit": "Submit a campaign, or one of its steps.",
     "resume": "Continue a campaign after a failure.",
     "cancel": "End what is going on.",
@@ -28,6 +29,7 @@ COMMANDS = {
     "failures": "Say what went wrong, by root cause.",
     "runs": "List a campaign's runs.",
     "summary": "Say what came of a campaign.",
+    "report": "Write one HTML page of what a campaign does and what came of it.",
     "completion": "Print what makes a shell complete this command.",
 }
 HIDDEN = {"node": "Run one node of a chain (called by HTCondor)."}

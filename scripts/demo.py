@@ -78,6 +78,7 @@ def _run_campaign(servers: ExitStack, folder: Path, site: str) -> bool:
     from ..sandbox.servers import PostgresServer
     from ..submit import CampaignPaths
     from ..submit.both import run_in_foreground, submit_both
+    from ..submit.report import default_report
     from ..submit.summary import summarise
     from ..submit.watch import follow_chain
     from .summary import show
@@ -111,4 +112,6 @@ def _run_campaign(servers: ExitStack, folder: Path, site: str) -> bool:
         follow_chain(chain, cluster, paths, say)
     summary = summarise(campaign, paths)
     show(summary)
+    if (report := default_report(paths)).exists():
+        say(f"report: {report}")
     return summary.good

@@ -14,6 +14,7 @@ from .options import say
 if TYPE_CHECKING:
     from ..bps import Campaign
     from ..submit.paths import CampaignPaths, ChainPaths
+    from ..submit.summary import Summary
 
 _chain = click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 _runs = click.option("--runs", type=click.Path(path_type=Path), required=True)
@@ -83,13 +84,19 @@ def prepare_diffim(folder: Path, runs: Path, again: bool, past_failures: bool) -
 @_chain
 @_runs
 def summary(folder: Path, runs: Path) -> None:
-    """Verify the APDB and say what came of it."""
+    """Verify the APDB, say what came of it, write the report, and tell those who want to know."""
     from ..common.files import write_atomically
+    from ..submit.closing import close_campaign
     from ..submit.summary import summarise
     from .summary import show
 
     campaign, paths, chain = _load(folder, runs)
-    result = summarise(campaign, paths)
-    write_atomically(chain.summary, json.dumps(result.as_dict(), indent=2))
-    show(result)
+
+    def summarise_and_show() -> "Summary":
+        result = summarise(campaign, paths)
+        write_atomically(chain.summary, json.dumps(result.as_dict(), indent=2))
+        show(result)
+        return result
+
+    result = close_campaign(campaign, paths, summarise_and_show, say)
     sys.exit(0 if result.good else 1)

@@ -21,9 +21,13 @@ def command(context: CampaignContext, watch: bool, as_json: bool) -> None:
 
     reader = CampaignReader(context.paths)
     if watch:
+        from ..submit.closing import tell_trouble
         from .status_watch import watch_status
 
-        watch_status(reader, as_json=as_json)
+        def complain(problem: str) -> None:
+            click.echo(problem, err=True)
+
+        watch_status(reader, as_json=as_json, tell=tell_trouble(context.campaign, reader, complain))
     elif as_json:
         echo_json(reader.read().as_dict())
     else:

@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from ..submit.monitor import CampaignReader
+    from collections.abc import Callable
+
+    from ..submit.monitor import CampaignReader, CampaignStatus
 
 _SHORTEST, _LONGEST = 2.0, 60.0  # seconds between two looks
 _SHARE = 10  # looking takes at most one part in so many of the time
 
 
-def watch_status(reader: "CampaignReader", *, as_json: bool) -> None:
+def watch_status(
+    reader: "CampaignReader", *, as_json: bool, tell: "Callable[[CampaignStatus], None]" = lambda _: None
+) -> None:
     """Show a campaign until all has ended, and look less often the longer nothing happens.
 
     Parameters
@@ -25,6 +29,8 @@ def watch_status(reader: "CampaignReader", *, as_json: bool) -> None:
         Of the campaign.
     as_json
         Whether to print a line of JSON each time instead.
+    tell
+        Takes each look; for those who want to be told of trouble.
     """
     from rich.live import Live
 
@@ -50,6 +56,7 @@ def watch_status(reader: "CampaignReader", *, as_json: bool) -> None:
                     console.print(draw_status(status))
                 if not status.going_on:
                     return
+                tell(status)
                 pause = _SHORTEST if now != before else min(1.5 * pause, _LONGEST)
                 before = now
                 time.sleep(max(pause, _SHARE * took))

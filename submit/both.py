@@ -3,11 +3,14 @@
 __all__ = ["run_in_foreground", "submit_both"]
 
 from ..bps import Campaign, Site, Step, plan_campaign
-from ..common.errors import SubmissionError
+from ..common.errors import ApcampaignError, SubmissionError
 from .chain import submit_chain, write_chain
+from .closing import close_campaign, send
+from .delivery import unreachable_secrets
 from .fitness import refuse_if_unfit
 from .ledger import ChainRecord, write_chain_record
 from .lock import submission_lock
+from .notices import tell_failure
 from .paths import CampaignPaths, ChainPaths
 from .stages import prepare_run
 from .steps import (
@@ -21,6 +24,7 @@ from .steps import (
     wait_for,
     warn_if_unordered,
 )
+from .summary import summarise
 
 
 def submit_both(
@@ -67,6 +71,8 @@ def submit_both(
         chain = write_chain(campaign, plan, paths)
         cluster = submit_chain(chain, campaign)
         write_chain_record(chain, ChainRecord(campaign=campaign.name, timestamp=timestamp, cluster=cluster))
+        for problem in unreachable_secrets(campaign.notify):
+            say(problem)
         return chain, cluster
 
 
@@ -79,7 +85,9 @@ def run_in_foreground(
     *,
     check: bool = True,
 ) -> None:
-    """Run both steps, one after the other, until the second has ended; ``check`` as for `submit_both`.
+    """Run both steps, one after the other, until the second has ended; then write the report and tell of it.
+
+    ``check`` is as for `submit_both`.
 
     Raises
     ------
@@ -91,5 +99,10 @@ def run_in_foreground(
     check_apdb(campaign, paths, say)
     if check:
         refuse_if_unfit(campaign, site, paths, Step, say=say)
-    submit_templates(campaign, site, paths, timestamp, say, check=False)
-    wait_for(submit_diffim(campaign, site, paths, timestamp, wait=True, check=False, say=say), say)
+    try:
+        submit_templates(campaign, site, paths, timestamp, say, check=False)
+        wait_for(submit_diffim(campaign, site, paths, timestamp, wait=True, check=False, say=say), say)
+    except ApcampaignError as error:
+        send(campaign, tell_failure(campaign.name, error), say)
+        raise
+    close_campaign(campaign, paths, lambda: summarise(campaign, paths), say)

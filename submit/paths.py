@@ -50,6 +50,11 @@ class RunPaths:
         """BPS's submit directory."""
         return self.folder / "submit"
 
+    @property
+    def costs(self) -> Path:
+        """What its quanta and jobs took, for the forecasts of later runs."""
+        return self.folder / "costs.json"
+
     def dag(self, output_run: str) -> Path:
         """HTCondor's DAG, which BPS names after the RUN collection."""
         return self.submit / f"{_unique_name(output_run)}.dag"

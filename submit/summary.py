@@ -1,6 +1,6 @@
 """What came of a campaign: quanta, difference images, rows of the APDB."""
 
-__all__ = ["StepSummary", "Summary", "summarise"]
+__all__ = ["StepSummary", "Summary", "summarise", "verify_runs"]
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -149,7 +149,7 @@ def summarise(campaign: Campaign, paths: CampaignPaths) -> Summary:
         steps=steps,
         apdb_config=apdb_config,
         apdb_rows=dict(count_rows(apdb_config)) if apdb_config and look else {},
-        verification=_verify(list_runs(paths, Step.DIFFIM)) if look else None,
+        verification=verify_runs(list_runs(paths, Step.DIFFIM)) if look else None,
         apdb_unchecked=unchecked,
         templates=_check_templates(campaign, diffim) if diffim else None,
         allowed=campaign.allow_missing_templates,
@@ -157,7 +157,7 @@ def summarise(campaign: Campaign, paths: CampaignPaths) -> Summary:
     )
 
 
-def _verify(runs: list[RunRecord]) -> Verification | None:
+def verify_runs(runs: list[RunRecord]) -> Verification | None:
     """Compare the APDB with what Butler says was associated by the runs that filled it.
 
     The output collection would not do: it may hold runs that filled another APDB.

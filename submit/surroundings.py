@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..common.secrets import SECRET_NAME
+
 # BPS writes its whole environment into each submit directory (*.env.info.yaml), and DAGMan takes it along.
 # The last two may be the URL of a database, password and all (see `apcampaign apdb init`).
 _SECRETS = ("PGPASSWORD", "APCAMPAIGN_DB", "DB")
@@ -28,7 +30,11 @@ def environment_for_batch(environment: Mapping[str, str] = os.environ) -> dict[s
         The same without passwords, and with a PATH on which the commands of this Python's environment
         (``pipetask``, ``butler``) are found even if it was not activated.
     """
-    variables = {name: value for name, value in environment.items() if name not in _SECRETS}
+    variables = {
+        name: value
+        for name, value in environment.items()
+        if name not in _SECRETS and not SECRET_NAME.fullmatch(name)
+    }
     path = variables.get("PATH", os.defpath)
     if shutil.which("pipetask", path=path) is None:
         path = f"{Path(sys.executable).parent}{os.pathsep}{path}"

@@ -4,12 +4,14 @@ import json
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
-from apcampaign.apdb import ApdbTarget, describe_apdb, init_apdb, open_apdb, plan_init
+from apcampaign.apdb import ApdbExplorer, ApdbTarget, describe_apdb, init_apdb, open_apdb, plan_init
 from apcampaign.common.errors import ApdbError
 from apcampaign.scripts.apdb import command
 from apdb_content import Survey, run, run_sql
 from click.testing import CliRunner
+from lsst.sphgeom import HtmPixelization, LonLat, UnitVector3d
 
 
 @pytest.fixture
@@ -33,6 +35,43 @@ def test_what_is_in_an_apdb_is_told(target, tmp_path):
     assert info.foreign == ("mine",)
     assert info.metadata["version:schema"] == info.versions["schema"]
     assert (info.owner is None) == target.is_sqlite
+
+
+def test_where_and_how_often_something_was_detected(target):
+    survey = Survey()
+    counts = run(open_apdb(target), survey, [1, 2, 3, 4])
+    sources = pd.concat([survey.sources(visit, detector) for visit, detector in counts])
+    explorer = ApdbExplorer(target)
+    assert explorer.count_by_visit() == sources.groupby("visit").size().to_dict()
+
+    level, cells = explorer.count_by_pixel()
+    assert sum(cell.sources for cell in cells.values()) == len(sources)
+    pixels = HtmPixelization(level)
+    expected = pd.Series(
+        pixels.index(UnitVector3d(LonLat.fromDegrees(ra, dec)))
+        for ra, dec in zip(sources["ra"], sources["dec"], strict=True)
+    )
+    assert {number: cell.sources for number, cell in cells.items()} == expected.value_counts().to_dict()
+    coarse, few = explorer.count_by_pixel(most=2)
+    assert coarse < level
+    assert len(few) <= 2
+    assert sum(cell.objects for cell in few.values()) == sum(cell.objects for cell in cells.values())
+
+    curves = explorer.read_most_detected(count=3)
+    detections = [sum(not point.forced for point in points) for points in curves.values()]
+    assert len(curves) == 3
+    assert detections == sorted(detections, reverse=True)
+    assert max(detections) == 4
+    for points in curves.values():
+        assert [point.mjd for point in points] == sorted(point.mjd for point in points)
+        assert {point.visit for point in points} <= {1, 2, 3, 4}
+        assert any(point.forced for point in points)
+    # What is withdrawn is not there.
+    first = next(iter(curves))
+    withdraw = f"""UPDATE $DiaSource SET "timeWithdrawnMjdTai" = 61001 WHERE "diaObjectId" = {first}"""  # noqa: S608
+    run_sql(target, withdraw)
+    assert first not in explorer.read_most_detected(count=1)
+    assert sum(explorer.count_by_visit().values()) == len(sources) - detections[0]
 
 
 def test_an_apdb_of_another_schema_version_is_described_but_not_opened(target):

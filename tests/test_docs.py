@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from apcampaign.bps import ApdbSettings, Campaign, StepSettings
+from apcampaign.bps import ApdbSettings, Campaign, EmailSettings, NotifySettings, StepSettings
 from apcampaign.bps.loading import ENVIRONMENT
 from apcampaign.scripts.cli import COMMANDS
 
@@ -13,7 +13,7 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")])
 
 
 def section(text: str, heading: str) -> str:
-    return text.split(heading, 1)[1].split("\n## ", 1)[0]
+    return re.split(r"\n##+ ", text.split(heading, 1)[1], maxsplit=1)[0]
 
 
 def keys_of_table(text: str) -> set[str]:
@@ -23,7 +23,13 @@ def keys_of_table(text: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("heading", "model"),
-    [("# The campaign file", Campaign), ("## A step", StepSettings), ("## The database", ApdbSettings)],
+    [
+        ("# The campaign file", Campaign),
+        ("## A step", StepSettings),
+        ("## The database", ApdbSettings),
+        ("## Who is told", NotifySettings),
+        ("### E-mail", EmailSettings),
+    ],
 )
 def test_every_key_of_the_campaign_is_documented(heading, model):
     text = section((ROOT / "docs" / "campaign.md").read_text(), heading)

@@ -1,6 +1,6 @@
 """The whole preflight: every subject in turn, all findings at once."""
 
-__all__ = ["Preflight", "check_campaign"]
+__all__ = ["Preflight", "check_campaign", "make_subject"]
 
 import os
 import tempfile
@@ -106,7 +106,7 @@ def check_campaign(
     made = {run.output for run in plan.runs}
     for run in plan.runs:
         try:
-            subject, config = _subject_of(campaign, run, site, paths, environment)
+            subject, config = make_subject(campaign, run, site, paths, environment)
         except ApcampaignError as error:
             what, _, mend = str(error).partition("; ")
             why = "the BPS config of this step cannot be made"
@@ -168,9 +168,16 @@ def _check_order(campaign: Campaign) -> Iterator[Finding]:
         )
 
 
-def _subject_of(
+def make_subject(
     campaign: Campaign, run: PlannedRun, site: Site, paths: CampaignPaths, environment: Mapping[str, str]
 ) -> tuple[Subject, dict[str, Any]]:
+    """Make the subject of a run, and the BPS config that it would get.
+
+    Raises
+    ------
+    ApcampaignError
+        If the config cannot be made.
+    """
     # The APDB may not have been made yet; the pipeline only needs a name.
     apdb = campaign.apdb.config or str(paths.apdb_config)
     config = build_config(

@@ -1,0 +1,103 @@
+"""Who is told when a campaign has ended or is in trouble."""
+
+__all__ = ["EmailSettings", "NotifySettings", "Occasion"]
+
+import re
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from ..common.secrets import check_secret_reference
+from .model import Model, split_words
+
+_ADDRESS = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
+_SERVER = re.compile(r"(?P<host>[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:(?P<port>\d{1,5}))?")
+
+
+class Occasion(StrEnum):
+    """What somebody is told of."""
+
+    END = "end"
+    TROUBLE = "trouble"
+
+
+def _check_address(value: str) -> str:
+    if not _ADDRESS.fullmatch(value):
+        raise ValueError(f"{value!r} is not an e-mail address; expected such as operator@example.org")
+    return value
+
+
+def _check_server(value: str) -> str:
+    if not _SERVER.fullmatch(value):
+        raise ValueError(f"{value!r} is not a mail server; expected HOST or HOST:PORT")
+    return value
+
+
+def _take_address(value: Any) -> Any:
+    """Take ``email: me@host`` for ``email: {to: me@host}``."""
+    return {"to": value} if isinstance(value, str | list) else value
+
+
+Address = Annotated[str, AfterValidator(_check_address)]
+SecretReference = Annotated[str, AfterValidator(check_secret_reference)]
+
+
+class EmailSettings(Model):
+    """How e-mail is sent.
+
+    Parameters
+    ----------
+    to
+        Who gets it.
+    sender
+        Whom it is from (``from``); the first of those who get it by default.
+    server
+        Host and port of the mail server.
+    tls
+        How the connection is protected.
+    user, password
+        For servers that ask for them. The password is ``file:PATH`` or ``env:NAME``, never the password itself.
+    """
+
+    to: Annotated[tuple[Address, ...], BeforeValidator(split_words), Field(min_length=1)]
+    sender: Address | None = Field(default=None, alias="from")
+    server: Annotated[str, AfterValidator(_check_server)] = "localhost:25"
+    tls: Literal["none", "starttls", "ssl"] = "none"
+    user: str | None = None
+    password: SecretReference | None = None
+
+    @property
+    def host_and_port(self) -> tuple[str, int]:
+        """The server's host and port; by default the usual one for the protection."""
+        match = _SERVER.fullmatch(self.server)
+        assert match is not None  # noqa: S101 - the validator has seen to it
+        usual = {"none": 25, "starttls": 587, "ssl": 465}[self.tls]
+        return match["host"].strip("[]"), int(match["port"] or usual)
+
+
+class NotifySettings(Model):
+    """Who is told, how, and when.
+
+    Parameters
+    ----------
+    when
+        On which occasions.
+    command
+        A command that gets the notice as JSON on its standard input.
+    email
+        An address, or how e-mail is sent.
+    webhook
+        Where JSON such as Slack takes it is posted. The URL is a secret: ``file:PATH`` or ``env:NAME``.
+    """
+
+    when: Annotated[tuple[Occasion, ...], BeforeValidator(split_words)] = tuple(Occasion)
+    command: str | None = Field(default=None, min_length=1)
+    email: Annotated[EmailSettings | None, BeforeValidator(_take_address)] = None
+    webhook: SecretReference | None = None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The references to secrets, as they are written."""
+        references = (self.webhook, self.email.password if self.email else None)
+        return tuple(reference for reference in references if reference)
