@@ -1,6 +1,6 @@
 """Which associations a run has finished, from its own files: also before its final job told the repository."""
 
-__all__ = ["Associations", "read_associations"]
+__all__ = ["Associations", "read_associations", "read_planned"]
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ def read_associations(records: Iterable[RunRecord]) -> Associations:
     SubmissionError
         If a run's graph or its outputs cannot be read.
     """
-    from lsst.daf.butler import Butler
+    from lsst.daf.butler import Butler, MissingCollectionError
     from lsst.pipe.base.quantum_provenance_graph import QuantumInfoStatus, QuantumProvenanceGraph
 
     finished: dict[tuple[int, int], int | None] = {}
@@ -49,10 +49,13 @@ def read_associations(records: Iterable[RunRecord]) -> Associations:
     runs = []
     for record in records:
         runs.append(record.output_run)
+        begun |= read_planned(record.graph)
         try:
             with Butler.from_config(record.butler) as butler:
                 # With use_qbb it is the files that are asked for, not the registry.
                 graph = QuantumProvenanceGraph(butler, [record.graph], read_caveats=None, use_qbb=True)
+        except MissingCollectionError:
+            continue  # not even its first job has run
         except Exception as error:
             raise SubmissionError(
                 f"what run {record.output_run} has done cannot be read from {record.graph}: "
@@ -60,9 +63,28 @@ def read_associations(records: Iterable[RunRecord]) -> Associations:
             ) from error
         for quantum in graph.quanta.get(WRITER, ()):
             info = graph.get_quantum_info(quantum)
-            key = int(info["data_id"]["visit"]), int(info["data_id"]["detector"])
-            begun.add(key)
             if info["status"] is QuantumInfoStatus.SUCCESSFUL:
-                finished[key] = None
+                finished[int(info["data_id"]["visit"]), int(info["data_id"]["detector"])] = None
     expectation = Expectation(finished, f"the outputs of {', '.join(runs)}")
     return Associations(expectation, frozenset(begun))
+
+
+def read_planned(graph: str) -> frozenset[tuple[int, int]]:
+    """Read from a diffim run's graph which (visit, detector)s it associates.
+
+    Raises
+    ------
+    SubmissionError
+        If the graph cannot be read.
+    """
+    from lsst.pipe.base.pipeline_graph import TaskImportMode
+    from lsst.pipe.base.quantum_graph import PredictedQuantumGraph
+
+    try:
+        with PredictedQuantumGraph.open(graph, import_mode=TaskImportMode.DO_NOT_IMPORT) as reader:
+            reader.read_thin_graph()
+            found = reader.finish().quanta_by_task
+            quanta = found.get(WRITER, ())
+            return frozenset((int(key["visit"]), int(key["detector"])) for key in quanta)
+    except Exception as error:
+        raise SubmissionError(f"the graph {graph} cannot be read: {type(error).__name__}: {error}") from error

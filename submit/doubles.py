@@ -4,7 +4,7 @@ __all__ = ["refuse_doubles"]
 
 from ..apdb import read_stored
 from ..common.errors import ForeignApdbError, SubmissionError
-from .associated import read_associations
+from .associated import read_planned
 from .ledger import RunRecord
 
 
@@ -26,7 +26,7 @@ def refuse_doubles(record: RunRecord) -> None:
         return
     if not stored:
         return
-    if doubles := sorted(stored & read_associations([record]).begun):
+    if doubles := sorted(stored & read_planned(record.graph)):
         shown = ", ".join(f"visit {visit} detector {detector}" for visit, detector in doubles[:10])
         more = f" and {len(doubles) - 10} more" if len(doubles) > 10 else ""
         raise SubmissionError(

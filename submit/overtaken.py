@@ -10,6 +10,7 @@ from typing import Any
 from ..apdb import open_apdb
 from ..bps import Campaign, Step
 from ..common.errors import SubmissionError
+from .associated import read_planned
 from .footprints import read_footprints, read_regions
 from .ledger import RunRecord, list_runs
 from .order import find_overtaken, order_edges
@@ -148,13 +149,15 @@ def _objects_in(apdb: Any, region: Any) -> Iterable[int]:
 
 def _read_undone(record: RunRecord) -> dict[VisitDetector, bool]:
     """Read which associations of a run are not done, and whether it is known that they failed."""
-    from lsst.daf.butler import Butler
+    from lsst.daf.butler import Butler, MissingCollectionError
     from lsst.pipe.base.quantum_provenance_graph import QuantumInfoStatus, QuantumProvenanceGraph
 
     try:
         with Butler.from_config(record.butler) as butler:
             # With use_qbb it is the files that are asked for, not the registry.
             graph = QuantumProvenanceGraph(butler, [record.graph], read_caveats=None, use_qbb=True)
+    except MissingCollectionError:
+        return dict.fromkeys(read_planned(record.graph), False)  # not even its first job has run
     except Exception as error:
         raise SubmissionError(
             f"what run {record.output_run} has done cannot be read from {record.graph}: "

@@ -57,6 +57,11 @@ def count_quanta(record: RunRecord, *, from_files: bool = False) -> dict[str, Qu
         If graph or repository cannot be read.
     """
     summary = _read_provenance(record, from_files=from_files)
+    if summary is None:
+        return {
+            label: QuantaCount(expected=count, successful=0, failed=0, blocked=0, unknown=count)
+            for label, count in record.quanta.items()
+        }
     return {
         label: QuantaCount(
             expected=task.n_expected,
@@ -99,10 +104,11 @@ def find_troubled_quanta(record: RunRecord, *, from_files: bool = False) -> tupl
 
     Parameters and errors are those of `count_quanta`.
     """
+    summary = _read_provenance(record, from_files=from_files, read_caveats="exhaustive")
+    if summary is None:
+        return ()
     found = []
-    for label, task in _read_provenance(
-        record, from_files=from_files, read_caveats="exhaustive"
-    ).tasks.items():
+    for label, task in summary.tasks.items():
         failed = [*task.failed_quanta, *task.wonky_quanta]
         # The middleware's mark of «all outputs are missing» is the star.
         empty = [dict(data_id) for code, ids in task.caveats.items() if "*" in code for data_id in ids]
@@ -120,7 +126,8 @@ def find_troubled_quanta(record: RunRecord, *, from_files: bool = False) -> tupl
 
 
 def _read_provenance(record: RunRecord, *, from_files: bool, read_caveats: str | None = None) -> Any:
-    from lsst.daf.butler import Butler
+    """Summarise a run's quanta; `None` if not even its first job, which makes its collection, has run."""
+    from lsst.daf.butler import Butler, MissingCollectionError
     from lsst.pipe.base.quantum_provenance_graph import QuantumProvenanceGraph
 
     try:
@@ -133,6 +140,8 @@ def _read_provenance(record: RunRecord, *, from_files: bool, read_caveats: str |
                 read_caveats=read_caveats,
             )
             return graph.to_summary(butler, do_store_logs=False)
+    except MissingCollectionError:
+        return None
     except Exception as error:
         raise SubmissionError(
             f"the outcome of run {record.output_run} cannot be read from {record.graph} and {record.butler}: "
