@@ -30,7 +30,7 @@ class StepSummary:
     quanta
         Outcomes by task label.
     product, products
-        The dataset type that counts, and how many there are.
+        The dataset type that counts, and how many there are of all runs of the step.
     """
 
     step: Step
@@ -191,5 +191,5 @@ def _summarise_run(record: RunRecord) -> StepSummary:
         state=run_state(record),
         quanta=count_quanta(record),
         product=PRODUCTS[record.step],
-        products=count_products(record.butler, record.step, record.output_run),
+        products=count_products(record.butler, record.step, record.output),
     )

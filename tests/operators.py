@@ -132,8 +132,8 @@ def assert_complete(operator: Operator, url: str) -> dict[str, int]:
     summary = operator.summary()
     assert summary["good"]
     templates, diffim = summary["steps"]
-    assert templates["quanta"]["assembleTemplateCoadd"]["successful"] == templates["products"] > 0
-    assert diffim["quanta"]["associateApdb"]["successful"] == diffim["products"] > 0
+    assert 0 < templates["quanta"]["assembleTemplateCoadd"]["successful"] <= templates["products"]
+    assert 0 < diffim["quanta"]["associateApdb"]["successful"] <= diffim["products"]
     # What the first run has calibrated is not calibrated again.
     assert not {"isr", "calibrateImage"} & set(diffim["quanta"])
     (config,) = operator.folder.glob("runs/*/apdb_config.yaml")
@@ -148,7 +148,9 @@ def assert_complete(operator: Operator, url: str) -> dict[str, int]:
     expected: dict[int, int] = {}
     with Butler.from_config(repo) as butler:
         output = diffim["output_run"].rpartition("/")[0]
-        for ref in butler.query_datasets("dia_source_apdb", collections=output, limit=None):
+        refs = butler.query_datasets("dia_source_apdb", collections=output, limit=None)
+        assert len(refs) == diffim["products"]
+        for ref in refs:
             visit = int(ref.dataId["visit"])
             expected[visit] = expected.get(visit, 0) + len(butler.get(ref))
     assert {visit: count for visit, count in expected.items() if count} == rows

@@ -127,7 +127,7 @@ class ReportReader:
             what = f"of {record.step}"
             outcomes = self._attempt(f"the quanta {what}", lambda: count_quanta(record), outcomes)
             tasks = self._attempt(f"the tasks {what}", lambda: read_task_usage(record), tasks)
-            where = record.butler, record.step, record.output_run
+            where = record.butler, record.step, record.output
             products = self._attempt(f"the products {what}", lambda: count_products(*where), products)
         step = StepReport(
             step=record.step,
