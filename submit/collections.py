@@ -2,8 +2,13 @@
 
 __all__ = ["renew_output"]
 
+import logging
+
 from ..bps import PlannedRun
 from ..common.errors import SubmissionError
+
+
+_log = logging.getLogger(__name__)
 
 
 def renew_output(butler: str, run: PlannedRun) -> bool:
@@ -45,6 +50,7 @@ def renew_output(butler: str, run: PlannedRun) -> bool:
             if tuple(info.children) == wanted:
                 return False
             repository.collections.redefine_chain(run.output, wanted)
+            _log.info("%s read %s, and now reads %s", run.output, ", ".join(info.children), ", ".join(wanted))
     except Exception as error:
         raise SubmissionError(
             f"the inputs of {run.output} in {butler} cannot be renewed: {type(error).__name__}: {error}"

@@ -69,10 +69,10 @@ def prepare_run(
             environment=environment,
             edges_added=True,
         )
-        renew_output(campaign.butler, run)
         write_atomically(paths.config, dump_config(config))
         write_atomically(paths.campaign, dump_campaign(campaign))
         with _bps_speaks_to(paths.prepare_log):
+            renew_output(campaign.butler, run)
             from lsst.ctrl.bps.drivers import transform_driver
             from lsst.ctrl.bps.prepare import prepare
 
