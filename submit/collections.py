@@ -7,7 +7,6 @@ import logging
 from ..bps import PlannedRun
 from ..common.errors import SubmissionError
 
-
 _log = logging.getLogger(__name__)
 
 
