@@ -32,6 +32,23 @@ COARSE = {
         }
     },
 }
+#: The same for the diffim step. The clusters that are left hold what the templates step has done already.
+COARSE_DIFFIM = {
+    "pipeline": "ApPipe-DC2.yaml",
+    "bps": {
+        "cluster": {
+            "singleFrame": {"pipetasks": "isr"},
+            "singleFrameMeasurement": {"pipetasks": "calibrateImage"},
+            "diffim": {
+                "pipetasks": "analyzePreliminarySummaryStats,buildTemplate,subtractImages,"
+                "detectAndMeasureDiaSource,analyzeImageDifferenceMetrics,analyzeDiaSourceDetectionMetrics,"
+                "filterDiaSource,makeSampledImageSubtractionMetrics,analyzeSampledImageSubtractionMetrics,"
+                "computeReliability,filterDiaSourcePostReliability,standardizeDiaSource,"
+                "singleFrameDetectAndMeasure,standardizePromptSource"
+            },
+        }
+    },
+}
 # Columns that tell when a row was written.
 _WHEN = re.compile("validity|timeProcessed|timeWithdrawn|time_processed|time_withdrawn")
 RUN_DEADLINE = 900  # seconds for the jobs of a run, on two busy cores

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from operators import (
     COARSE,
+    COARSE_DIFFIM,
     RUN_DEADLINE,
     assert_complete,
     assert_same,
@@ -51,7 +52,7 @@ def test_a_chain_survives_failures_kills_a_restart_of_the_pool_and_a_cancellatio
     pool_operator, postgres_url, sandbox, condor_pool, undisturbed
 ):
     folder = pool_operator.folder
-    write_campaign(folder, sandbox, where=WHERE, templates=COARSE)
+    write_campaign(folder, sandbox, where=WHERE, templates=COARSE, diffim=COARSE_DIFFIM)
     operator = plant(pool_operator, KILLED, {"kind": "fail", "label": "makeDirectWarp", "times": 2})
     operator.apcampaign("apdb", "init", "--db", postgres_url)
     operator.apcampaign("submit", "--tracts", "3828", "--no-check")
@@ -114,7 +115,8 @@ def test_a_template_that_may_be_missing_does_not_stop_a_chain_nor_does_memory_th
     }
     templates = {**COARSE, "bps": bps}
     where = "detector = 94 AND visit = 731000"
-    write_campaign(folder, sandbox, where=where, allowMissingTemplates=20, templates=templates)
+    steps = {"templates": templates, "diffim": COARSE_DIFFIM}
+    write_campaign(folder, sandbox, where=where, allowMissingTemplates=20, **steps)
     operator = plant(
         pool_operator,
         # Held, until it gets twice as much.
@@ -147,9 +149,9 @@ def test_steps_by_hand_are_cancelled_and_resumed_one_by_one(
     hungry = {"requestMemory": 4096, "numberOfRetries": 1}
     pipetask = {"makeDirectWarp": hungry, "makePsfMatchedWarp": hungry}
     bps = {**COARSE["bps"], "memoryMultiplier": 1, "numberOfRetries": 0, "pipetask": pipetask}
-    campaign = {"where": WHERE, "templates": {**COARSE, "bps": bps}}
-    first_visit = {"pipeline": "ApPipe-DC2.yaml", "where": "visit = 731000"}
-    write_campaign(folder, sandbox, **campaign, diffim=first_visit)
+    campaign = {"where": WHERE, "templates": {**COARSE, "bps": bps}, "diffim": COARSE_DIFFIM}
+    first_visit = {**COARSE_DIFFIM, "where": "visit = 731000"}
+    write_campaign(folder, sandbox, **{**campaign, "diffim": first_visit})
     operator = plant(
         pool_operator,
         KILLED,
@@ -198,7 +200,9 @@ def test_steps_by_hand_are_cancelled_and_resumed_one_by_one(
 
 
 def test_both_steps_in_the_foreground_with_parsl(operator, postgres_url, sandbox, undisturbed):
-    write_campaign(operator.folder, sandbox, where=WHERE, templates=COARSE, site="parsl-local")
+    write_campaign(
+        operator.folder, sandbox, where=WHERE, templates=COARSE, diffim=COARSE_DIFFIM, site="parsl-local"
+    )
     operator.apcampaign("apdb", "init", "--db", postgres_url)
     assert "--foreground" in operator.apcampaign("submit", good=False)
     broken = plant(operator, KILLED)
