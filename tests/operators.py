@@ -103,17 +103,21 @@ class Operator:
         return code
 
     def wait_for_state(self, step: str) -> int:
-        """Wait until a run has ended, and give what `bps status` exits with: 0 for SUCCEEDED."""
+        """Wait until a step's newest run has ended, and give what `bps status` exits with: 0 for SUCCEEDED."""
         submit = sorted(self.folder.glob(f"runs/*/{step}/*/submit"))[-1]
         deadline = time.monotonic() + RUN_DEADLINE
+        # DAGMan's last words; asking BPS again and again would take a core.
+        while not list(submit.glob("*.dag.metrics")):
+            assert time.monotonic() < deadline, f"{step} has not ended after {RUN_DEADLINE} s"
+            time.sleep(1)
+        words = [str(COMMAND.with_name("bps")), "status", "--id", str(submit)]
         while time.monotonic() < deadline:
-            words = [str(COMMAND.with_name("bps")), "status", "--id", str(submit)]
             code = subprocess.run(
                 words, env=dict(self.environment), capture_output=True, timeout=60, check=False
             ).returncode
             if code not in (10, 12, 13, 14, 15):  # not yet begun, or going on
                 return code
-            time.sleep(2)
+            time.sleep(1)
         raise AssertionError(f"{step} has not ended after {RUN_DEADLINE} s")
 
 
