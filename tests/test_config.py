@@ -10,6 +10,7 @@ import pytest
 import yaml
 from apcampaign.bps import Ordering, Step, build_config, dump_config, load_campaign, load_site, plan_campaign
 from apcampaign.common.errors import CampaignError, PipelineError
+from click.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMESTAMP = "20260102T030405Z"
@@ -87,6 +88,18 @@ def test_without_an_order_the_association_is_one_job_for_raw_bps_too(campaign):
     _, config = configs(campaign.model_copy(update={"diffim": diffim}))
     assert "ordering" not in config
     assert config["cluster"]["association"]["pipetasks"] == "loadDiaCatalogs,associateApdb"
+
+
+def test_generate_warns_of_a_campaign_without_an_order(tmp_path):
+    from apcampaign.scripts.cli import command
+
+    content = yaml.safe_load((ROOT / "campaign.yaml").read_text())
+    for ordering in Ordering:
+        content["diffim"]["ordering"] = str(ordering)
+        (tmp_path / "campaign.yaml").write_text(yaml.safe_dump(content))
+        words = ["generate", "--campaign", str(tmp_path / "campaign.yaml"), "--output", str(tmp_path)]
+        said = CliRunner().invoke(command, words).output
+        assert ("its history goes missing" in said) == (ordering is Ordering.NONE)
 
 
 def test_parsl_is_not_asked_for_an_order_that_it_cannot_give(campaign):

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from apcampaign.bps import ApdbSettings, Campaign, EmailSettings, NotifySettings, StepSettings
+from apcampaign.bps import ApdbSettings, Campaign, EmailSettings, NotifySettings, Ordering, StepSettings
 from apcampaign.bps.loading import ENVIRONMENT
 from apcampaign.scripts.cli import COMMANDS
 
@@ -34,6 +34,11 @@ def keys_of_table(text: str) -> set[str]:
 def test_every_key_of_the_campaign_is_documented(heading, model):
     text = section((ROOT / "docs" / "campaign.md").read_text(), heading)
     assert keys_of_table(text) == {field.alias or name for name, field in model.model_fields.items()}
+
+
+def test_every_order_of_visits_is_documented():
+    text = section((ROOT / "docs" / "campaign.md").read_text(), "## The order of visits")
+    assert keys_of_table(text) == set(Ordering)
 
 
 def test_every_environment_variable_is_documented():
