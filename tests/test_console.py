@@ -42,7 +42,7 @@ def test_every_command_gives_json(names, leaf):
 @pytest.fixture
 def campaign(tmp_path: Path) -> Path:
     content = {
-        "name": "troubled0",
+        "name": "troubled",
         "butler": "/repo",
         "instrument": "LSSTCam-imSim",
         "skymap": "DC2",

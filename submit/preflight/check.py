@@ -200,6 +200,7 @@ def make_subject(
         pipeline=str(config["pipelineYaml"]),
         parameters={"apdb_config": apdb} if run.step is Step.DIFFIM else {},
         config=config,
+        renews=True,
     )
     return subject, config
 
