@@ -47,7 +47,7 @@ def close_campaign(
     except Exception as error:
         send(campaign, tell_failure(campaign.name, error), say)
         raise
-    send(campaign, tell_end(summary, _report(campaign, paths, say)), say)
+    send(campaign, tell_end(summary, _report(campaign, paths, summary, say)), say)
     try:
         remember_costs((runs[-1] for step in Step if (runs := list_runs(paths, step))), paths)
     except Exception as error:  # a forecast can do without
@@ -87,10 +87,10 @@ def tell_trouble(
     return tell
 
 
-def _report(campaign: Campaign, paths: CampaignPaths, say: Say) -> Path | None:
+def _report(campaign: Campaign, paths: CampaignPaths, summary: Summary, say: Say) -> Path | None:
     """Write the report; that it cannot be written is no reason for a campaign to fail."""
     try:
-        file, _ = write_report(campaign, paths, ended=True)
+        file, _ = write_report(campaign, paths, summary=summary)
     except Exception as error:
         say(redact(f"the report could not be written: {type(error).__name__}: {error}"))
         return None

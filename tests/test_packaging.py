@@ -35,7 +35,7 @@ def test_every_data_file_of_a_room_is_packaged():
     parser.read(ROOT / "setup.cfg")
     patterns = [pattern.strip() for pattern in parser["options.package_data"]["*"].split(",")]
     packages = [ROOT.joinpath(*name.split(".")[1:]) for name in listed()]
-    files = {file for package in packages for file in package.rglob("*.yaml")}
+    files = {file for package in packages for file in (*package.rglob("*.yaml"), *package.glob("assets/*"))}
     shipped = {file for package in packages for pattern in patterns for file in package.glob(pattern)}
     assert files
     assert files <= shipped

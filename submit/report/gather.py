@@ -2,6 +2,7 @@
 
 __all__ = ["ReportReader", "read_clusters"]
 
+import functools
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +20,7 @@ from ..monitor import CampaignReader, Job, JobState, find_failures
 from ..paths import CampaignPaths, ChainPaths
 from ..products import PRODUCTS, count_products
 from ..quanta import QuantaCount, count_quanta
-from ..summary import summarise, verify_runs
+from ..summary import StepSummary, Summary, summarise, verify_runs
 from .catalog import read_catalog
 from .model import DiaCatalog, FailureRow, ReportData, StepReport
 from .sky import Sky, read_sky
@@ -45,14 +46,14 @@ class ReportReader:
         self._explorers: dict[str, ApdbExplorer] = {}
         self._notes: list[str] = []
 
-    def read(self, *, ended: bool | None = None) -> ReportData:
+    def read(self, *, summary: Summary | None = None) -> ReportData:
         """Read all of it. What cannot be had is noted, and the rest is read all the same.
 
         Parameters
         ----------
-        ended
-            Whether the campaign has ended, where the caller knows better than the files: the last node of a
-            chain is a part of what it tells of.
+        summary
+            What came of a campaign that has ended, where the caller has asked already. The last node of a chain
+            gives it: that the chain has not ended then is no more than that node itself.
 
         Raises
         ------
@@ -71,16 +72,17 @@ class ReportReader:
         if status is not None:
             self._notes += [redact(line) for line in status.unknown]
         states = {step.step: step.state for step in status.steps} if status else {}
-        over = (status is None or not status.going_on) if ended is None else ended
+        over = summary is not None or status is None or not status.going_on
         chain = next(reversed(list_chains(paths)), None)
-        steps = tuple(self._step(record, states.get(record.step), over=over) for record in records)
+        known = {step.step: step for step in summary.steps} if summary else {}
+        steps = tuple(
+            self._step(record, states.get(record.step), known.get(record.step), over=over)
+            for record in records
+        )
         finished = {step for step, state in states.items() if over or state in _ENDED}
         sky = self._attempt("the sky", lambda: read_sky(campaign, records, ended=finished), Sky())
         catalog, by_visit = self._catalog(records)
-        verification = self._attempt("the verification", self._verify, None) if over else None
-        good = _read_verdict(chain) if over else None
-        if over and good is None:
-            good = self._attempt("the summary", lambda: summarise(campaign, paths).good, None)
+        verification, good = self._judge(chain, summary) if over else (None, None)
         return ReportData(
             campaign=campaign.name,
             made=now,
@@ -113,7 +115,22 @@ class ReportReader:
             self._notes.append(redact(f"{what}: {type(error).__name__}: {first}"))
         return otherwise
 
-    def _step(self, record: RunRecord, state: JobState | None, *, over: bool) -> StepReport:
+    def _judge(
+        self, chain: ChainPaths | None, summary: Summary | None
+    ) -> tuple[Verification | None, bool | None]:
+        """Find what the verification of a campaign that has ended says, and whether all is well."""
+        if summary is not None:
+            return summary.verification, summary.good
+        verification = self._attempt("the verification", self._verify, None)
+        good = _read_verdict(chain)
+        if good is None:
+            ask = functools.partial(summarise, self._campaign, self._paths)
+            good = self._attempt("the summary", lambda: ask().good, None)
+        return verification, good
+
+    def _step(
+        self, record: RunRecord, state: JobState | None, summary: StepSummary | None, *, over: bool
+    ) -> StepReport:
         # What a run has made is in the repository when its last job has ended.
         ended = over or state in _ENDED
         if not ended:
@@ -123,12 +140,15 @@ class ReportReader:
         nothing: tuple[dict[str, QuantaCount], dict[str, TaskUsage], int | None] = ({}, {}, None)
         outcomes, tasks, products = nothing
         product = PRODUCTS[record.step]
-        if ended:
-            what = f"of {record.step}"
+        what = f"of {record.step}"
+        if summary is not None:
+            outcomes, products = summary.quanta, summary.products
+        elif ended:
             outcomes = self._attempt(f"the quanta {what}", lambda: count_quanta(record), outcomes)
-            tasks = self._attempt(f"the tasks {what}", lambda: read_task_usage(record), tasks)
             where = record.butler, record.step, record.output
             products = self._attempt(f"the products {what}", lambda: count_products(*where), products)
+        if ended:
+            tasks = self._attempt(f"the tasks {what}", lambda: read_task_usage(record), tasks)
         step = StepReport(
             step=record.step,
             timestamp=record.timestamp,

@@ -10,6 +10,7 @@ from ...bps import Campaign
 from ...common.files import write_atomically
 from ..notices import Notice, TroubleWatch
 from ..paths import CampaignPaths
+from ..summary import Summary
 from .gather import ReportReader
 from .model import ReportData
 from .render import render_report
@@ -27,7 +28,7 @@ def write_report(
     *,
     refresh: int | None = None,
     reader: ReportReader | None = None,
-    ended: bool | None = None,
+    summary: Summary | None = None,
 ) -> tuple[Path, ReportData]:
     """Write the report of a campaign.
 
@@ -41,8 +42,8 @@ def write_report(
         Seconds after which the page shall load itself again, while the campaign goes on.
     reader
         To be used again and again, where more than one is written.
-    ended
-        Whether the campaign has ended, where the caller knows better than the files.
+    summary
+        What came of a campaign that has ended, where the caller has asked already.
 
     Returns
     -------
@@ -57,7 +58,7 @@ def write_report(
         If the file cannot be written.
     """
     file = file or default_report(paths)
-    data = (reader or ReportReader(campaign, paths)).read(ended=ended)
+    data = (reader or ReportReader(campaign, paths)).read(summary=summary)
     write_atomically(file, render_report(data, refresh=refresh))
     return file, data
 
