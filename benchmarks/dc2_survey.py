@@ -11,7 +11,7 @@ RA = (53.0, 73.8)
 DEC = (-45.0, -27.0)
 
 
-def make_survey(visits: int, *, seed: int = 1, detectors: int = len(DETECTORS)):
+def make_survey(visits, *, seed=1):
     """Return the corners of all detectors of all visits, in the order of time.
 
     Returns
@@ -29,8 +29,13 @@ def make_survey(visits: int, *, seed: int = 1, detectors: int = len(DETECTORS)):
     # The nights' other pairs come in between: mix within windows of some 20 visits.
     order = np.argsort(np.arange(visits) + rng.uniform(0, 20, visits))
     ra, dec, rotation = ra[order], dec[order], rotation[order]
+    return project(ra, dec, rotation, DETECTORS)
+
+
+def project(ra, dec, rotation, detectors):
+    """Return the corners of detectors of visits that point and are turned as given (radians)."""
     half = np.array(DETECTOR_SIZE) / 2
-    centres = np.array([(d.x, d.y) for d in DETECTORS[:detectors]])
+    centres = np.array([(d.x, d.y) for d in detectors])
     signs = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
     flat = np.radians((centres[:, None, :] + signs * half) / 3600)  # (detectors, 4, 2)
     cos, sin = np.cos(rotation), np.sin(rotation)

@@ -70,13 +70,14 @@ def main():
     end = time.process_time()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     count = len(footprints)
-    _, depth = np.unique(np.concatenate(footprints), return_counts=True)
+    seen = np.concatenate([pixels * visits + rank for pixels, rank in zip(footprints, ranks, strict=True)])
+    _, depth = np.unique(np.unique(seen) // visits, return_counts=True)
     print(f"{visits} visits, {count:,} (visit, detector)s, {slots} slots; Q3C level {LEVEL}")
     print(
         f"footprints {middle - begin:.1f} s, edges {end - middle:.1f} s of processor time, peak {peak:.0f} MB"
     )
     print(f"{len(edges):,} edges, {len(edges) / count:.1f} a job")
-    print(f"(visit, detector)s on a pixel: mean {depth.mean():.1f}, largest {depth.max()}")
+    print(f"visits on a pixel: mean {depth.mean():.1f}, largest {depth.max()}")
     rng = np.random.default_rng(2)
     print()
     print("| durations | order | makespan | ÷ lower bound | overlap is faster by |")

@@ -95,9 +95,7 @@ def build_config(
                 "apdb: the diffim step needs an APDB; give its 'url' and make it with `apcampaign apdb init`, "
                 "or give the 'config' of a ready one"
             )
-        # When the templates have changed, the output collection still holds the old ones: --rebase puts the
-        # inputs that are given before those.
-        options += ["--rebase", "-c", f"parameters:apdb_config={apdb_config}"]
+        options += ["-c", f"parameters:apdb_config={apdb_config}"]
         # Parsl cannot run the empty nodes of which BPS makes an order.
         if edges_added or campaign.diffim.ordering is Ordering.NONE or not site.uses_htcondor:
             _join_association(step_data)

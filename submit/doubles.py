@@ -24,6 +24,8 @@ def refuse_doubles(record: RunRecord) -> None:
         stored = read_stored(record.apdb_config)
     except ForeignApdbError:
         return
+    if not stored:
+        return
     if doubles := sorted(stored & read_associations([record]).begun):
         shown = ", ".join(f"visit {visit} detector {detector}" for visit, detector in doubles[:10])
         more = f" and {len(doubles) - 10} more" if len(doubles) > 10 else ""

@@ -9,6 +9,7 @@ from ..bps import Campaign, Plan, Step, load_campaign, load_site, plan_campaign
 from ..bps.loading import change_campaign
 from ..common.errors import SubmissionError
 from .chain import resubmit_chain, submit_chain, write_chain
+from .gate import check_templates
 from .ledger import (
     ChainRecord,
     RunRecord,
@@ -24,7 +25,7 @@ from .quanta import count_quanta
 from .queue import explain_held, family_of, is_queued, open_queue
 from .repair import publish, repair_apdb
 from .stages import prepare_run, uses_htcondor
-from .steps import Say, refuse_if_going_on, tell_jobs
+from .steps import Say, plan_diffim, refuse_if_going_on, tell_jobs
 
 #: Versions in a run's page that have no part in what its jobs do.
 _OURS = ("apcampaign", "git")
@@ -89,7 +90,8 @@ def resume(
             )
         for step in Step:
             refuse_if_going_on(paths, step)
-        undone = {step: undone_quanta(paths, step, say) for step in Step}
+        campaign = load_campaign(chain.campaign, environment={})
+        undone = {step: undone_quanta(campaign, paths, step, say) for step in Step}
         if not any(undone.values()):
             raise SubmissionError(f"all quanta of campaign {paths.campaign} are done; nothing to resume")
         repair_apdb(paths, say)
@@ -103,7 +105,7 @@ def resume(
             say(f"resubmitted the chain {chain.dag} as {cluster}: HTCondor goes on where it ended")
             return cluster
         say(f"{why}: building new graphs, which leave out what is done")
-        campaign = change_campaign(load_campaign(chain.campaign, environment={}), changes)
+        campaign = change_campaign(campaign, changes)
         return _begin_anew(campaign, paths, timestamp, undone, say, past_failures=past_failures)
 
 
@@ -186,17 +188,38 @@ def cancel(paths: CampaignPaths, say: Say = print) -> None:
     say("nothing is left in the queue")
 
 
-def undone_quanta(paths: CampaignPaths, step: Step, say: Say) -> bool:
-    """Tell whether a step has quanta to do, and say which and why."""
+def undone_quanta(campaign: Campaign, paths: CampaignPaths, step: Step, say: Say) -> bool:
+    """Tell whether a step has quanta to do, and say which and why.
+
+    Templates that may be missing are not to do once difference images have been made without them.
+    """
     runs = list_runs(paths, step)
     if not runs:
         say(f"{step}: not begun")
         return True
     counts = count_quanta(runs[-1], from_files=True)
     bad = {label: count for label, count in counts.items() if not count.good}
-    for label, count in bad.items():
-        say(
-            f"{step}: {count.expected - count.successful} of {count.expected} {label} to run again: "
-            f"{count.failed} failed, {count.blocked} waited for those, {count.unknown} had not run"
+    if bad:
+        failed, blocked, unknown = (
+            sum(getattr(count, outcome) for count in bad.values())
+            for outcome in ("failed", "blocked", "unknown")
         )
+        say(
+            f"{step}: {failed + blocked + unknown} of {sum(count.expected for count in counts.values())} quanta "
+            f"to run again: {failed} failed, {blocked} waited for those, {unknown} left no trace: "
+            + ", ".join(f"{c.expected - c.successful} of {c.expected} {label}" for label, c in bad.items())
+        )
+    if bad and step is Step.TEMPLATES and _may_be_missing(campaign, paths):
+        say(
+            "templates: what is missing is within what may be, and difference images were made without it, so it "
+            "is not made now; `apcampaign resume --step templates` would"
+        )
+        return False
     return bool(bad)
+
+
+def _may_be_missing(campaign: Campaign, paths: CampaignPaths) -> bool:
+    allowed = campaign.allow_missing_templates
+    if not allowed or not list_runs(paths, Step.DIFFIM):
+        return False
+    return check_templates(campaign, plan_diffim(campaign, "")).missing_percent <= allowed

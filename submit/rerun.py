@@ -63,9 +63,12 @@ def resume_newest(
     # The step that was submitted last; if that is done, the other one.
     steps = [step] if step else sorted(Step, key=lambda each: newest is None or each is not newest.step)
     for each in steps:
-        if list_runs(paths, each):
+        if runs := list_runs(paths, each):
             refuse_if_going_on(paths, each)
-            if undone_quanta(paths, each, say):
+            campaign = load_campaign(RunPaths(paths.step(each) / runs[-1].timestamp).campaign, environment={})
+            if step:
+                campaign = campaign.model_copy(update={"allow_missing_templates": 0.0})
+            if undone_quanta(campaign, paths, each, say):
                 return resume_run(
                     paths,
                     each,

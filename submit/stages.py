@@ -15,6 +15,7 @@ from ..bps import Campaign, PlannedRun, Site, build_config, dump_config
 from ..bps.loading import dump_campaign
 from ..common.errors import ApcampaignError, SubmissionError
 from ..common.files import write_atomically
+from .collections import renew_output
 from .ledger import RunRecord, hash_config, read_run, write_run
 from .monitor.workflow import write_workflow
 from .ordering import add_order
@@ -68,6 +69,7 @@ def prepare_run(
             environment=environment,
             edges_added=True,
         )
+        renew_output(campaign.butler, run)
         write_atomically(paths.config, dump_config(config))
         write_atomically(paths.campaign, dump_campaign(campaign))
         with _bps_speaks_to(paths.prepare_log):

@@ -21,7 +21,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..apdb import check_ready
@@ -114,8 +114,10 @@ def preview_run(
     jobs: Mapping[str, int] = {}
     quanta: Mapping[str, int] = {}
     if build_graph:
+        # An output that is not there yet: the inputs are read as they are given, and nothing is changed.
+        unseen = replace(run, output=f"{run.output}/preview")
         with tempfile.TemporaryDirectory(prefix="apcampaign-") as folder:
-            record, _ = prepare_run(campaign, run, site, RunPaths(Path(folder)), apdb_config=apdb_config)
+            record, _ = prepare_run(campaign, unseen, site, RunPaths(Path(folder)), apdb_config=apdb_config)
             jobs, quanta = record.jobs, record.quanta
     return Preview(
         run=run, folder=paths.run(run).folder, config=dump_config(config), jobs=jobs, quanta=quanta

@@ -146,7 +146,7 @@ def associate(
     """
     sources = survey.sources(visit, detector)
     sources["diaSourceId"] += shift
-    region = _region(survey, visit, detector)
+    region = region_of(survey, visit, detector)
     objects = apdb.getDiaObjects(region).drop_duplicates("diaObjectId")
     known = objects[["diaObjectId", "ra", "dec"]].astype({"diaObjectId": "int64"}).reset_index(drop=True)
     ids = sources["diaSourceId"].to_numpy().copy()
@@ -213,7 +213,7 @@ def run(apdb: Apdb, survey: Survey, visits: list[int], start: float = 61000.0) -
     return counts
 
 
-def _region(survey: Survey, visit: int, detector: int) -> ConvexPolygon:
+def region_of(survey: Survey, visit: int, detector: int) -> ConvexPolygon:
     ra, dec = survey.box(visit, detector)
     corners = [(ra, dec), (ra + SIDE, dec), (ra + SIDE, dec + SIDE), (ra, dec + SIDE)]
     return ConvexPolygon([UnitVector3d(LonLat.fromDegrees(*corner)) for corner in corners])

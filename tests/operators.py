@@ -22,12 +22,15 @@ from astropy.io import fits
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = Path(sys.executable).parent / "apcampaign"
-#: BPS settings for few large jobs: most of a small one's time goes into its start.
+#: The templates step in few large jobs: most of a small one's time goes into its start.
 COARSE = {
-    "cluster": {
-        "makeWarp": {"dimensions": "tract,visit"},
-        "selectAndAssemble": {"dimensions": "tract,band"},
-    }
+    "pipeline": "ApTemplate-DC2.yaml",
+    "bps": {
+        "cluster": {
+            "makeWarp": {"dimensions": "tract,visit"},
+            "selectAndAssemble": {"dimensions": "tract,band"},
+        }
+    },
 }
 # Columns that tell when a row was written.
 _WHEN = re.compile("validity|timeProcessed|timeWithdrawn|time_processed|time_withdrawn")

@@ -101,7 +101,8 @@ def test_the_command_exits_by_the_worst_finding_and_tells_the_quanta(ground: Gro
     good = call(ground, None, "check")
     assert (good.returncode, good.stderr) == (0, "")
     assert "assembleTemplateCoadd" in good.stdout
-    bad = call(ground, CAMPAIGNS[1], "check", "--format", "text", "--step", "templates")
+    mistake = next(mistake for mistake in CAMPAIGNS if mistake.rule == "no-collection")
+    bad = call(ground, mistake, "check", "--format", "text", "--step", "templates")
     assert bad.returncode == 1
     assert "[no-collection]" in bad.stdout
 

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.htcondor]
 
 #: The patches of tract 3828, and what befalls the jobs of each.
 FAULTS = (
-    {"kind": "raise", "label": "makeDirectWarp", "patch": 24, "times": 100},
+    {"kind": "raise", "label": "makeDirectWarp", "patch": 24, "times": 100, "message": "no PSF"},
     {"kind": "hungry", "label": "makeDirectWarp", "patch": 25, "visit": 731000, "needs": 4000},
     {"kind": "hang", "label": "makeDirectWarp", "patch": 17, "visit": 731000, "times": 1},
     {"kind": "kill", "label": "makeDirectWarp", "patch": 18, "visit": 731100, "times": 1},
@@ -108,9 +108,9 @@ def test_a_live_run_tells_the_cause_of_each_fault(troubled):
         "missing executable": 1,
     }
     assert groups["exception"]["task"] == "makeDirectWarp"
-    assert groups["exception"]["cause"] == "ValueError: no PSF for patch 24"
+    assert groups["exception"]["cause"] == "RuntimeError: no PSF"
     assert groups["exception"]["example"]["lines"][-2:] == [
-        "ValueError: no PSF for patch 24",
+        "RuntimeError: no PSF",
         "from KeyError: 'psf'",
     ]
     assert groups["exception"]["exit_codes"] == {"1": 2}
@@ -135,7 +135,7 @@ def test_a_live_run_tells_the_cause_of_each_fault(troubled):
     assert Path(again["example"]["log"]).name.endswith(".0.out")
     assert failures["pruned"] == {"templates": 3}
     said = operator.apcampaign("failures", good=False)
-    assert "ValueError: no PSF for patch 24" in said
+    assert "RuntimeError: no PSF" in said
     assert "\x1b[" not in said
 
 

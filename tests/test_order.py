@@ -1,13 +1,17 @@
 """The order of visits: compared with what follows from the definition by brute force, and put into workflows."""
 
+import random
+import sqlite3
 from itertools import pairwise
 from pathlib import Path
 
+import networkx as nx
 import numpy as np
 import pytest
 from apcampaign.apdb import ApdbTarget, init_apdb, open_apdb, plan_init
 from apcampaign.bps import Campaign, Ordering
 from apcampaign.common.errors import SubmissionError
+from apcampaign.submit.footprints import find_pixels
 from apcampaign.submit.order import chain_edges, find_overtaken, order_edges
 from apcampaign.submit.ordering import READER, WRITER, add_order
 from hypothesis import given
@@ -168,3 +172,41 @@ def test_what_would_be_associated_too_late_is_refused_before_anything_is_submitt
 def test_associations_that_cannot_be_ordered_are_refused(campaign, apdb):
     with pytest.raises(SubmissionError, match="cluster 'association'"):
         add_order(workflow_of(KEYS, label="everything"), campaign, apdb)
+
+
+def fill(folder: Path, survey, images) -> dict[str, list]:
+    """Associate images in an order, and give what the APDB then says of objects and sources."""
+    import apdb_content
+
+    folder.mkdir()
+    target = ApdbTarget.from_url(f"sqlite:///{folder}/apdb.db")
+    init_apdb(plan_init(target, instrument="X", config=folder / "apdb.yaml"))
+    database = open_apdb(target)
+    for number, (visit, detector) in enumerate(images):
+        apdb_content.associate(database, survey, visit, detector, 61000.0 + number / 1440)
+    columns = {
+        "DiaObject": "diaObjectId, nDiaSources, ra, dec, r_psfFluxMean",
+        "DiaSource": "diaSourceId, diaObjectId",
+    }
+    with sqlite3.connect(folder / "apdb.db") as connection:
+        return {
+            table: sorted(connection.execute(f"SELECT {names} FROM {table}"))  # noqa: S608
+            for table, names in columns.items()
+        }
+
+
+def test_another_sequence_that_the_edges_allow_fills_the_apdb_as_that_of_time_does(tmp_path):
+    import apdb_content
+
+    survey = apdb_content.Survey(detectors=3, objects=20)
+    images = [(visit, detector) for visit in range(1, 5) for detector in range(3)]
+    regions = [apdb_content.region_of(survey, *image) for image in images]
+    graph = nx.DiGraph(order_edges(find_pixels(regions), [visit for visit, _ in images]))
+    graph.add_nodes_from(range(len(images)))
+    serial = fill(tmp_path / "serial", survey, images)
+    draw = random.Random(1)
+    turns = {node: draw.random() for node in graph}
+    sequence = [images[i] for i in nx.lexicographical_topological_sort(graph, key=turns.get)]
+    assert sequence != images
+    assert fill(tmp_path / "other", survey, sequence) == serial
+    assert fill(tmp_path / "backwards", survey, images[::-1]) != serial

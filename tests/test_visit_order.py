@@ -25,7 +25,7 @@ def associating(tmp_path, sandbox, condor_pool, postgres_server, undisturbed):
             tracts=[3828],
             where="detector = 94",
             diffim={
-                "pipeline": "ApPipe-DC2.yaml#loadDiaCatalogs,associateApdb",
+                "pipeline": "ApPipe-DC2.yaml#getRegionTimeFromVisit,loadDiaCatalogs,associateApdb",
                 "inCollection": [f"{root}/diffim", "2.2i/defaults/test-med-1"],
                 **diffim,
             },

@@ -193,6 +193,7 @@ def _subject_of(
         pipeline=str(config["pipelineYaml"]),
         parameters={"apdb_config": apdb} if run.step is Step.DIFFIM else {},
         config=config,
+        renews=True,
     )
     return subject, config
 

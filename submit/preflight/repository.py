@@ -157,6 +157,17 @@ def _check_chain(butler: Any, subject: Subject) -> Iterator[Finding]:
     chain = tuple(butler.collections.get_info(subject.output).children)
     inputs = tuple(butler.collections.query(list(subject.inputs), flatten_chains=True))
     starts = range(len(chain) - len(inputs) + 1)
+    if subject.renews:
+        if not any(chain[n : n + len(inputs)] == inputs for n in starts):
+            yield problem(
+                Severity.INFO,
+                "stale-chain",
+                f"the output {subject.output!r} is there already, made from other inputs ({', '.join(chain)})",
+                "earlier runs have read those",
+                "nothing to do: the submission puts the new inputs in their place",
+                key=f"{subject.name}: output",
+            )
+        return
     if not any(chain[n : n + len(inputs)] == inputs for n in starts):
         yield problem(
             Severity.ERROR,

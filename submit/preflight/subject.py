@@ -33,6 +33,8 @@ class Subject:
         Values for parameters of the pipeline.
     config
         The BPS settings.
+    renews
+        Whether its submission lets an output that is there read the inputs of this run.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Subject:
     pipeline: str
     parameters: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
+    renews: bool = False
 
 
 def problem(
