@@ -35,8 +35,9 @@ _BPS_SIGNAL = 34  # the subcode with which BPS holds what a signal ended
 _ENOENT, _EACCES = 2, 13
 _SIGNAL = re.compile(r"raised a signal (\d+)|[Ee]xit code \((\d+)\)")
 _TIME = re.compile(
-    r"wall ?time|run ?time|duration|too long|CurrentTime|time\(\)|JobCurrentStartDate|EnteredCurrentStatus",
-    re.I,
+    r"wall ?time|max\w* ?run ?time|(?:job|execute) duration|too long"
+    r"|CurrentTime|\btime\(\)|JobCurrentStartDate|EnteredCurrentStatus",
+    re.IGNORECASE,
 )
 _MISSING = re.compile(
     r"^FileNotFoundError$|DatasetNotFound|MissingDataset|^NoSuchKey$|^InputsNotFound|^NotFound(Error)?$"
