@@ -205,7 +205,7 @@ def _classify_words(
 def _tell_memory(job: Job, attempt: Attempt) -> str:
     wanted = attempt.memory_request or job.request_memory
     used = "an unknown amount" if not attempt.memory else f"{attempt.memory:.0f} MiB"
-    return f"it used {used}" + (f" of the {wanted:.0f} MiB that it had asked for" if wanted else "")
+    return f"it used {used}" + (f" of the {wanted:.0f} MiB that it had" if wanted else "")
 
 
 def _tell_time(attempt: Attempt, ending: str) -> str:
