@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from ..submit.monitor import Failures
     from ..submit.monitor.failures import Group
 
+_SHOWN = 3
+
 
 def show_failures(failures: "Failures") -> None:
     """Print what went wrong."""
@@ -29,9 +31,11 @@ def show_failures(failures: "Failures") -> None:
         console.print(f"jobs that will not run in consequence: {pruned}")
     for step, of_step in failures.quanta.items():
         for found in of_step:
-            console.print(
-                f"{step} quanta of {found.label}: {len(found.failed)} failed, {len(found.empty)} made nothing"
-            )
+            numbers = {"failed": found.failed, "made only a part": found.partial, "made nothing": found.empty}
+            words = ", ".join(f"{len(data_ids)} {what}" for what, data_ids in numbers.items() if data_ids)
+            console.print(f"{step} quanta of {found.label}: {words}")
+            for what, count in found.exceptions.most_common(_SHOWN):
+                console.print(f"  {count} × {what}", markup=False)
     if not failures.groups:
         console.print("no job has failed or is held")
 

@@ -17,6 +17,12 @@ def test_both_steps_chained_inside_htcondor(undisturbed, condor_pool):
     assert "all 6 (patch, band)" in (chain / "gate.out").read_text()
     assert operator.wait_for_state("templates") == operator.wait_for_state("diffim") == 0
     assert_complete(operator, url)
+    status = json.loads(operator.apcampaign("status", "--json"))
+    assert not status["going_on"]
+    nodes = ["templates", "gate", "prepare-diffim", "diffim", "summary"]
+    assert {node["name"]: node["state"] for node in status["chain"]} == dict.fromkeys(nodes, "done")
+    assert [step["state"] for step in status["steps"]] == ["done", "done"]
+    assert not json.loads(operator.apcampaign("failures", "--quanta", "--json"))["groups"]
     # Associations of the two visits, whose sky overlaps, are ordered by plain edges.
     (dag,) = operator.folder.glob("runs/*/diffim/*/submit/*.dag")
     first, second = sorted(

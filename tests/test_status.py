@@ -13,7 +13,7 @@ from apcampaign.common.errors import SubmissionError
 from apcampaign.submit.monitor import Attempt, Ending, Job, JobState, open_run, read_jobs
 from apcampaign.submit.monitor.events import EventLog
 from apcampaign.submit.monitor.progress import count_labels, estimate_end
-from apcampaign.submit.monitor.queue import Queue, QueuedJob, Slot, ask_queue
+from apcampaign.submit.monitor.queue import Queue, QueuedJob, Slot, ask_queue, work_out
 from apcampaign.submit.monitor.waiting import explain_waiting
 from apcampaign.submit.paths import RunPaths
 
@@ -243,6 +243,19 @@ def test_it_is_told_when_no_slot_fits_and_who_is_held():
     assert busy == "1 job idle: they wait for a free slot (4 of 4 cores in use)"
     (_, none) = explain_waiting(jobs, Queue(answered=True, jobs=idle, slots=()))
     assert none == "3 jobs idle: the pool has no machine"
+
+
+def test_what_a_job_asks_for_is_worked_out_as_htcondor_does():
+    classad2 = pytest.importorskip("classad2")
+    killed = "LastJobStatus =?= 5 && LastHoldReasonCode =?= 3"
+    request = f"({killed}) ? int(400 * pow(2, NumJobStarts)) : max({{400, MemoryUsage ?: 0}})"
+    ad = classad2.ClassAd({"Nothing": classad2.ExprTree("Missing + 1")})
+    ad["RequestMemory"] = classad2.ExprTree(request)
+    assert work_out(ad, "RequestMemory") == 400
+    ad.update({"LastJobStatus": 5, "LastHoldReasonCode": 3, "NumJobStarts": 2})
+    assert work_out(ad, "RequestMemory") == 1600
+    assert work_out(ad, "Nothing") is None
+    assert work_out(ad, "RequestCpus") is None
 
 
 @pytest.mark.parametrize("setting", ["/nowhere/condor_config", None])

@@ -35,8 +35,9 @@ _BPS_SIGNAL = 34  # the subcode with which BPS holds what a signal ended
 _ENOENT, _EACCES = 2, 13
 _SIGNAL = re.compile(r"raised a signal (\d+)|[Ee]xit code \((\d+)\)")
 _TIME = re.compile(
-    r"wall ?time|run ?time|duration|too long|CurrentTime|time\(\)|JobCurrentStartDate|EnteredCurrentStatus",
-    re.I,
+    r"wall ?time|max\w* ?run ?time|(?:job|execute) duration|too long"
+    r"|CurrentTime|\btime\(\)|JobCurrentStartDate|EnteredCurrentStatus",
+    re.IGNORECASE,
 )
 _MISSING = re.compile(
     r"^FileNotFoundError$|DatasetNotFound|MissingDataset|^NoSuchKey$|^InputsNotFound|^NotFound(Error)?$"
@@ -204,7 +205,7 @@ def _classify_words(
 def _tell_memory(job: Job, attempt: Attempt) -> str:
     wanted = attempt.memory_request or job.request_memory
     used = "an unknown amount" if not attempt.memory else f"{attempt.memory:.0f} MiB"
-    return f"it used {used}" + (f" of the {wanted:.0f} MiB that it had asked for" if wanted else "")
+    return f"it used {used}" + (f" of the {wanted:.0f} MiB that it had" if wanted else "")
 
 
 def _tell_time(attempt: Attempt, ending: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...bps import Step
-from ..quanta import QuantaTrouble
+from ..provenance import QuantaTrouble
 from .causes import Cause
 from .jobs import JobState
 

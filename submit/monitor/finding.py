@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...bps import Step
 from ..ledger import RunRecord
-from ..quanta import find_troubled_quanta
+from ..provenance import find_troubled_quanta
 from .advice import advise
 from .causes import Cause, Kind, find_cause
 from .events import EventLog
@@ -85,11 +85,7 @@ def find_failures(
             for step, of_step in jobs.items()
             if (count := sum(job.state is JobState.PRUNED for job in of_step))
         },
-        quanta={
-            # The repository knows of a run's outputs only when its last job has ended.
-            step: find_troubled_quanta(record, from_files=True)
-            for step, record in (quanta_of or {}).items()
-        },
+        quanta={step: find_troubled_quanta(record) for step, record in (quanta_of or {}).items()},
     )
 
 

@@ -56,7 +56,7 @@ class Attempt:
     memory
         The most that it used, in MiB.
     memory_request
-        What it had asked for, in MiB.
+        What it had asked for, in MiB; of one that runs or was held what it was given, which may be more.
     cpu_seconds
         Of user and system together.
     """

@@ -1,6 +1,6 @@
 """What HTCondor's queue says of a campaign's jobs now: one question to the scheduler, one to the pool."""
 
-__all__ = ["Queue", "QueuedJob", "Slot", "ask_queue"]
+__all__ = ["Queue", "QueuedJob", "Slot", "ask_queue", "work_out"]
 
 import os
 from collections.abc import Collection, Mapping
@@ -22,6 +22,14 @@ _ATTRIBUTES = (
     "RequestMemory",
     "RequestCpus",
     "UserLog",
+    "Iwd",
+    # What BPS's RequestMemory is an expression of.
+    "LastJobStatus",
+    "LastHoldReasonCode",
+    "LastHoldReasonSubCode",
+    "NumJobStarts",
+    "MemoryUsage",
+    "ResidentSetSize",
 )
 
 
@@ -130,8 +138,8 @@ def _ask(schedd: Any, dags: Collection[str], managers: Collection[int]) -> Queue
                     idle=status == _IDLE,
                     held=status == _HELD,
                     hold_reason=reason,
-                    memory=_number(ad, "RequestMemory"),
-                    cpus=int(_number(ad, "RequestCpus") or 1),
+                    memory=work_out(ad, "RequestMemory"),
+                    cpus=int(work_out(ad, "RequestCpus") or 1),
                 )
             )
     slots = _ask_slots() if any(job.idle for job in jobs) else None
@@ -160,15 +168,16 @@ def _ask_slots() -> tuple[Slot, ...] | None:
     )
 
 
-def _number(ad: Any, name: str) -> float | None:
+def work_out(ad: Any, name: str) -> float | None:
     """Work out a number, which may be an expression of the job's other attributes."""
     try:
         value = ad.eval(name)
-        return float(value)
     except (KeyError, TypeError, ValueError, RuntimeError):
         return None
+    # «Undefined» is a number too, of a class of its own.
+    return float(value) if type(value) in (int, float) else None
 
 
 def _dag(ad: Any, name: str, ending: str) -> str:
     """Find the DAG that a log belongs to."""
-    return os.path.normpath(str(ad.get(name, ""))).removesuffix(ending)
+    return os.path.normpath(Path(str(ad.get("Iwd", ""))) / str(ad.get(name, ""))).removesuffix(ending)

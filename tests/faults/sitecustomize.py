@@ -11,7 +11,7 @@ Each fault is a mapping with ``kind`` and what that needs; a file beside it coun
 - ``hungry``: the process is killed, as the kernel does when memory runs out, when it begins a quantum of ``label``
   in a slot with less than ``needs`` MiB.
 - ``kill``: it is killed.
-- ``raise``: the task raises a `ValueError`, from a `KeyError`.
+- ``raise``: the task raises an exception with a ``message``; what shares its job goes on.
 - ``lose-input``: the files of the quantum's inputs are gone of which the dataset type ends with ``dataset_type``.
 - ``hang``: it sleeps for five minutes.
 """
@@ -90,7 +90,7 @@ def install() -> None:
             try:
                 return {}["psf"]
             except KeyError as error:
-                raise ValueError(f"no PSF for patch {quantum.dataId['patch']}") from error
+                raise RuntimeError(fault.get("message", "planted")) from error
         for dataset_type, refs in quantum.inputs.items():
             for ref in refs if dataset_type.name.endswith(fault["dataset_type"]) else ():
                 Path(butler._datastore.getURI(ref).ospath).unlink()
