@@ -11,8 +11,23 @@ pytestmark = [pytest.mark.slow, pytest.mark.htcondor, pytest.mark.postgres]
 EARLY, LATE = 731000, 731100
 
 
+@pytest.fixture(scope="module")
+def images(sandbox, undisturbed) -> str:
+    """A collection of what the undisturbed campaign has subtracted, without what it has associated."""
+    from lsst.daf.butler import Butler, CollectionType
+
+    name = "u/test/subtracted"
+    types = ("difference_image", "template_detector", "dia_source_detector", "preloaded_ss_object")
+    done = f"u/{getpass.getuser()}/{undisturbed[0].folder.name}/diffim"
+    with Butler.from_config(str(sandbox.butler), writeable=True) as butler:
+        butler.collections.register(name, CollectionType.TAGGED)
+        for dataset_type in types:
+            butler.registry.associate(name, butler.query_datasets(dataset_type, collections=done))
+    return name
+
+
 @pytest.fixture
-def associating(tmp_path, sandbox, condor_pool, postgres_server, undisturbed):
+def associating(tmp_path, sandbox, condor_pool, postgres_server, undisturbed, images):
     """Make operators who only associate, into their own APDB, what the undisturbed campaign has subtracted."""
 
     def make(name: str, *faults, **diffim) -> tuple[Operator, str]:
@@ -26,7 +41,7 @@ def associating(tmp_path, sandbox, condor_pool, postgres_server, undisturbed):
             where="detector = 94",
             diffim={
                 "pipeline": "ApPipe-DC2.yaml#getRegionTimeFromVisit,loadDiaCatalogs,associateApdb",
-                "inCollection": [f"{root}/diffim", "2.2i/defaults/test-med-1"],
+                "inCollection": [images, "2.2i/defaults/test-med-1"],
                 **diffim,
             },
         )
