@@ -143,7 +143,7 @@ class Forecast:
             "slots": self.slots,
             "wall_seconds": [round(least), round(most)],
             "core_hours": round(self.core_hours, 3),
-            "disk_mib": round(self.disk, 1),
+            "disk_mib": round(self.disk, 3),
             "steps": [
                 {
                     "step": str(step.step),
@@ -160,7 +160,7 @@ class Forecast:
                             "core_hours": round(job.core_hours, 3),
                             "cores": job.cores,
                             "memory": job.memory,
-                            "disk_mib": round(job.disk, 1),
+                            "disk_mib": round(job.disk, 3),
                             "depth": job.depth,
                             "sources": list(job.sources),
                             "parents": list(job.parents),
