@@ -395,8 +395,9 @@ def _light_curve_panel(place: int, curve: LightCurve) -> Panel:
         f"Light curve of DiaObject {curve.dia_object} at {curve.ra:.5f}, {curve.dec:.5f}: "
         f"{curve.detections} detections"
     )
+    days = max(point.mjd for point in curve.points) - min(point.mjd for point in curve.points)
     layout = {
-        "xaxis": {"title": {"text": "MJD (TAI)"}, "tickformat": ".0f", "nticks": 5},
+        "xaxis": {"title": {"text": "MJD (TAI)"}, "tickformat": ".0f" if days > 5 else ".2f", "nticks": 5},
         "yaxis": {"title": {"text": "flux (nJy)"}},
     }
     return Panel(f"plot-light-curve-{place}", label, traces, layout, 260, title=title)
