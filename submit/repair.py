@@ -58,20 +58,18 @@ def publish(paths: CampaignPaths, step: Step, say: Say = print) -> bool:
     Returns
     -------
     known
-        Whether the repository knows outputs of the step.
+        Whether the step has an output collection, so that what is in it can be left out.
     """
-    from lsst.daf.butler import Butler
-
     runs = list_runs(paths, step)
     if not runs:
         return False
     newest: RunRecord = runs[-1]
-    with Butler.from_config(newest.butler) as butler:
-        known = newest.output_run in set(butler.collections.query("*"))
-    if not known or _count_done(newest, from_files=True) > _count_done(newest):
+    known = _list_collections(newest.butler)
+    done = _count_done(newest, from_files=True)
+    if done and (not {newest.output_run, newest.output} <= known or done > _count_done(newest)):
         say(f"{step}: telling the repository what {newest.output_run} has made")
         words = ["butler", "aggregate-graph", newest.graph, newest.butler, "--register-dataset-types"]
-        done = subprocess.run(
+        ended = subprocess.run(
             [*words, "--update-output-chain"],
             env=environment_for_batch(),
             capture_output=True,
@@ -79,10 +77,17 @@ def publish(paths: CampaignPaths, step: Step, say: Say = print) -> bool:
             check=False,
             timeout=3600,
         )
-        if done.returncode:
-            said = "\n".join(done.stderr.splitlines()[-5:])
+        if ended.returncode:
+            said = "\n".join(ended.stderr.splitlines()[-5:])
             raise SubmissionError(f"`{' '.join(words)}` failed: {said}")
-    return True
+    return newest.output in _list_collections(newest.butler)
+
+
+def _list_collections(repository: str) -> set[str]:
+    from lsst.daf.butler import Butler
+
+    with Butler.from_config(repository) as butler:
+        return set(butler.collections.query("*"))
 
 
 def _count_done(record: RunRecord, *, from_files: bool = False) -> int:

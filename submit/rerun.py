@@ -140,14 +140,14 @@ def _run_anew(
     """Submit a new run of what an earlier one has not done."""
     frozen = RunPaths(paths.step(record.step) / record.timestamp).campaign
     campaign = change_campaign(load_campaign(frozen, environment={}), changes)
-    publish(paths, record.step, say)
+    again = [record.step] if publish(paths, record.step, say) else []
     diffim = record.step is Step.DIFFIM
     plan = plan_campaign(
         campaign,
         timestamp=timestamp,
         steps=[record.step],
         templates=record.inputs[0] if diffim else None,
-        again=[record.step],
+        again=again,
     )
     run = plan.runs[0]
     if diffim:

@@ -40,11 +40,12 @@ from ..common.errors import ApcampaignError, ApdbError, SubmissionError
 from .doubles import refuse_doubles
 from .fitness import refuse_if_unfit
 from .gate import check_templates
-from .ledger import RunRecord, list_runs
+from .ledger import RunRecord, list_chains, list_runs, read_chain_record
 from .lock import submission_lock
 from .paths import CampaignPaths, RunPaths
 from .products import PRODUCTS, count_products
 from .quanta import count_quanta
+from .queue import is_queued
 from .repair import publish, repair_apdb
 from .stages import prepare_run, run_state, submit_run
 from .surroundings import environment_for_batch
@@ -255,13 +256,12 @@ def submit_diffim(
         apdb_config = check_apdb(campaign, paths, say, filled=continue_apdb)
         if templates is None:
             _require_templates_run(paths, wait=wait, say=say)
-        again = continue_apdb and bool(list_runs(paths, Step.DIFFIM))
+        again = continue_apdb and publish(paths, Step.DIFFIM, say)
         run = plan_diffim(campaign, timestamp, templates, again=again)
         pass_gate(campaign, run, say)
         if check:
             refuse_if_unfit(campaign, site, paths, [run.step], templates=run.inputs[0], say=say)
-        if again:
-            publish(paths, Step.DIFFIM, say)
+        if continue_apdb:
             repair_apdb(paths, say)
         return _prepare_and_submit(
             campaign, run, site, paths, apdb_config, say, inspect=refuse_doubles if continue_apdb else None
@@ -317,13 +317,18 @@ def warn_if_unordered(campaign: Campaign, say: Say = print) -> None:
 
 
 def refuse_if_going_on(paths: CampaignPaths, step: Step) -> None:
-    """Refuse to begin a step whose newest run has not ended.
+    """Refuse to begin a step whose newest run, or a chain of which it is a part, has not ended.
 
     Raises
     ------
     SubmissionError
         If it has not.
     """
+    if (chains := list_chains(paths)) and is_queued(cluster := read_chain_record(chains[-1]).cluster):
+        raise SubmissionError(
+            f"the chain {chains[-1].folder} has not ended: it is in the queue as {cluster}; wait for it, or "
+            "end it with `apcampaign cancel`"
+        )
     if (runs := list_runs(paths, step)) and (state := run_state(runs[-1])) in _GOING_ON:
         raise SubmissionError(
             f"the {step} run {runs[-1].output_run} has not ended: it is {state}; wait for it, or end it with "
