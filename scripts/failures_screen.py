@@ -34,7 +34,7 @@ def show_failures(failures: "Failures") -> None:
             numbers = {"failed": found.failed, "made only a part": found.partial, "made nothing": found.empty}
             words = ", ".join(f"{len(data_ids)} {what}" for what, data_ids in numbers.items() if data_ids)
             console.print(f"{step} quanta of {found.label}: {words}")
-            for what, count in found.exceptions.most_common(_SHOWN):
+            for what, count in sorted(found.exceptions.items(), key=lambda item: -item[1])[:_SHOWN]:
                 console.print(f"  {count} × {what}", markup=False)
     if not failures.groups:
         console.print("no job has failed or is held")

@@ -3,7 +3,6 @@
 __all__ = ["QuantaTrouble", "find_troubled_quanta"]
 
 import tempfile
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +36,7 @@ class QuantaTrouble:
     failed: list[DataId] = field(default_factory=list)
     partial: list[DataId] = field(default_factory=list)
     empty: list[DataId] = field(default_factory=list)
-    exceptions: Counter[str] = field(default_factory=Counter)
+    exceptions: dict[str, int] = field(default_factory=dict)
 
 
 def find_troubled_quanta(record: RunRecord) -> tuple[QuantaTrouble, ...]:
@@ -90,7 +89,8 @@ def _collect(graph: Any) -> tuple[QuantaTrouble, ...]:
         raised, caveats = quantum["exception"], quantum["caveats"] or QuantumSuccessCaveats.NO_CAVEATS
         if raised:
             words = str(raised.message).strip().partition("\n")[0]
-            trouble.exceptions[f"{raised.type_name}: {words}"] += 1
+            what = f"{raised.type_name}: {words}"
+            trouble.exceptions[what] = trouble.exceptions.get(what, 0) + 1
             failed = quantum["status"] is QuantumAttemptStatus.FAILED
             (trouble.failed if failed else trouble.partial).append(data_id)
         elif caveats & QuantumSuccessCaveats.ALL_OUTPUTS_MISSING:

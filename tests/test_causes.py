@@ -1,5 +1,6 @@
 """The root cause of a failure, out of what HTCondor and the job said."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ from apcampaign.bps import Step
 from apcampaign.submit.monitor import Attempt, Ending, Job, JobState, find_failures
 from apcampaign.submit.monitor.causes import Cause, Kind, find_cause
 from apcampaign.submit.monitor.exceptions import find_exception, find_quantum
+from apcampaign.submit.monitor.failures import Failures
+from apcampaign.submit.provenance import QuantaTrouble
 
 HEAD = "Traceback (most recent call last):\n"
 FRAME = '  File "/sw/task.py", line 7, in run\n    self.measure()\n    ~~~~~~~~~~~~^^\n'
@@ -218,3 +221,12 @@ def test_a_node_of_the_chain_that_failed_is_told_and_what_follows_from_it_is_not
     (group,) = find_failures({}, chain=nodes).groups
     assert (group.place, group.label) == ("chain", "gate")
     assert group.cause.what == "exit code 1: templates: 3 of 9 are missing"
+
+
+def test_troubles_of_quanta_become_json():
+    trouble = QuantaTrouble(label="isr", failed=[{"visit": 1}], exceptions={"ValueError: no": 1})
+    failures = Failures(groups=(), retried=(), pruned={}, quanta={Step.TEMPLATES: (trouble,)})
+    assert not failures.good
+    content = json.loads(json.dumps(failures.as_dict()))["quanta"]["templates"]["isr"]
+    assert content["failed"] == [{"visit": 1}]
+    assert content["exceptions"] == {"ValueError: no": 1}
