@@ -1,4 +1,4 @@
-"""Which associations a run has finished, from its own files: also before its final job told the repository."""
+"""Which associations a run was to make, and which of them the repository knows as done."""
 
 __all__ = ["Associations", "read_associations", "read_planned"]
 
@@ -52,8 +52,7 @@ def read_associations(records: Iterable[RunRecord]) -> Associations:
         begun |= read_planned(record.graph)
         try:
             with Butler.from_config(record.butler) as butler:
-                # With use_qbb it is the files that are asked for, not the registry.
-                graph = QuantumProvenanceGraph(butler, [record.graph], read_caveats=None, use_qbb=True)
+                graph = QuantumProvenanceGraph(butler, [record.graph], read_caveats=None, use_qbb=False)
         except MissingCollectionError:
             continue  # not even its first job has run
         except Exception as error:

@@ -154,8 +154,7 @@ def _read_undone(record: RunRecord) -> dict[VisitDetector, bool]:
 
     try:
         with Butler.from_config(record.butler) as butler:
-            # With use_qbb it is the files that are asked for, not the registry.
-            graph = QuantumProvenanceGraph(butler, [record.graph], read_caveats=None, use_qbb=True)
+            graph = QuantumProvenanceGraph(butler, [record.graph], read_caveats=None, use_qbb=False)
     except MissingCollectionError:
         return dict.fromkeys(read_planned(record.graph), False)  # not even its first job has run
     except Exception as error:

@@ -32,16 +32,13 @@ class QuantaCount:
         return self.successful == self.expected
 
 
-def count_quanta(record: RunRecord, *, from_files: bool = False) -> dict[str, QuantaCount]:
-    """Read the outcomes of a run's quanta from its graph and the repository.
+def count_quanta(record: RunRecord) -> dict[str, QuantaCount]:
+    """Read the outcomes of a run's quanta from its graph and the repository, which the final job tells of them.
 
     Parameters
     ----------
     record
         The run.
-    from_files
-        Whether to look for the outputs' files rather than ask the repository, which knows of them only
-        when the run's final job has ended.
 
     Returns
     -------
@@ -61,8 +58,8 @@ def count_quanta(record: RunRecord, *, from_files: bool = False) -> dict[str, Qu
             graph = QuantumProvenanceGraph(
                 butler,
                 [record.graph],
-                collections=None if from_files else [record.output_run],
-                use_qbb=from_files,
+                collections=[record.output_run],
+                use_qbb=False,
                 read_caveats=None,
             )
             summary = graph.to_summary(butler, do_store_logs=False)

@@ -23,7 +23,7 @@ from .lock import submission_lock
 from .paths import CampaignPaths, ChainPaths
 from .quanta import count_quanta
 from .queue import explain_held, family_of, is_queued, open_queue
-from .repair import publish, repair_apdb
+from .repair import has_output, publish, repair_apdb
 from .stages import prepare_run, uses_htcondor
 from .steps import Say, plan_diffim, refuse_if_going_on, tell_jobs
 
@@ -137,7 +137,7 @@ def _begin_anew(
     past_failures: bool,
 ) -> str:
     """Submit a new chain of what is not done, with new graphs that leave out what is."""
-    again = [step for step in Step if publish(paths, step, say)]
+    again = [step for step in Step if has_output(paths, step)]
     steps = [step for step in Step if undone[step] or step is Step.DIFFIM]
     plan: Plan = plan_campaign(campaign, timestamp=timestamp, steps=steps, again=again)
     for run in plan.runs:
@@ -189,7 +189,7 @@ def cancel(paths: CampaignPaths, say: Say = print) -> None:
 
 
 def undone_quanta(campaign: Campaign, paths: CampaignPaths, step: Step, say: Say) -> bool:
-    """Tell whether a step has quanta to do, and say which and why.
+    """Tell whether a step has quanta to do, and say which and why; the repository is told what is done.
 
     Templates that may be missing are not to do once difference images have been made without them.
     """
@@ -197,7 +197,8 @@ def undone_quanta(campaign: Campaign, paths: CampaignPaths, step: Step, say: Say
     if not runs:
         say(f"{step}: not begun")
         return True
-    counts = count_quanta(runs[-1], from_files=True)
+    publish(paths, step, say)
+    counts = count_quanta(runs[-1])
     bad = {label: count for label, count in counts.items() if not count.good}
     if bad:
         failed, blocked, unknown = (

@@ -1,6 +1,6 @@
 """Before a step goes on: what its runs have done is made known, and what they have half done is taken back."""
 
-__all__ = ["publish", "repair_apdb"]
+__all__ = ["has_output", "publish", "repair_apdb"]
 
 import subprocess
 from collections.abc import Callable
@@ -10,18 +10,22 @@ from ..bps import Step
 from ..common.errors import ForeignApdbError, SubmissionError
 from .associated import read_associations
 from .ledger import RunRecord, list_runs
-from .paths import CampaignPaths
+from .monitor import JobState, read_jobs
+from .paths import CampaignPaths, RunPaths
 from .quanta import count_quanta
 from .surroundings import environment_for_batch
 
 Say = Callable[[str], None]
+
+#: The label of the job that tells the repository what a run has made.
+FINAL = "finalJob"
 
 
 def repair_apdb(paths: CampaignPaths, say: Say = print) -> None:
     """Take back what was written to the APDB by a campaign's associations that did not end well.
 
     Such an association can then run again; one that has written and is not taken back cannot. What is in the
-    APDB from elsewhere stays.
+    APDB from elsewhere stays. The repository must know what was done: `publish` first.
 
     Raises
     ------
@@ -52,43 +56,45 @@ def repair_apdb(paths: CampaignPaths, say: Say = print) -> None:
         roll_back(plan_rollback(apdb_config, found))
 
 
-def publish(paths: CampaignPaths, step: Step, say: Say = print) -> bool:
-    """See that what a step's newest run has made is in the repository; its final job may not have run.
+def publish(paths: CampaignPaths, step: Step, say: Say = print) -> None:
+    """See that the repository knows what a step's newest run, which has ended, has made.
 
-    Returns
-    -------
-    known
-        Whether the step has an output collection, so that what is in it can be left out.
+    It is the run's final job that tells it, and a run that was cancelled had none.
     """
+    runs = list_runs(paths, step)
+    if not runs or not _is_untold(paths, runs[-1]):
+        return
+    newest: RunRecord = runs[-1]
+    say(f"{step}: telling the repository what {newest.output_run} has made")
+    words = ["butler", "aggregate-graph", newest.graph, newest.butler, "--register-dataset-types"]
+    done = subprocess.run(
+        [*words, "--update-output-chain"],
+        env=environment_for_batch(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=3600,
+    )
+    if done.returncode:
+        said = "\n".join(done.stderr.splitlines()[-5:])
+        raise SubmissionError(f"`{' '.join(words)}` failed: {said}")
+
+
+def has_output(paths: CampaignPaths, step: Step) -> bool:
+    """Tell whether a step has an output collection, so that a new graph can leave out what is in it."""
+    from lsst.daf.butler import Butler
+
     runs = list_runs(paths, step)
     if not runs:
         return False
-    newest: RunRecord = runs[-1]
-    known = _list_collections(newest.butler)
-    done = _count_done(newest, from_files=True)
-    if done and (not {newest.output_run, newest.output} <= known or done > _count_done(newest)):
-        say(f"{step}: telling the repository what {newest.output_run} has made")
-        words = ["butler", "aggregate-graph", newest.graph, newest.butler, "--register-dataset-types"]
-        ended = subprocess.run(
-            [*words, "--update-output-chain"],
-            env=environment_for_batch(),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=3600,
-        )
-        if ended.returncode:
-            said = "\n".join(ended.stderr.splitlines()[-5:])
-            raise SubmissionError(f"`{' '.join(words)}` failed: {said}")
-    return newest.output in _list_collections(newest.butler)
+    with Butler.from_config(runs[-1].butler) as butler:
+        return runs[-1].output in set(butler.collections.query("*"))
 
 
-def _list_collections(repository: str) -> set[str]:
-    from lsst.daf.butler import Butler
-
-    with Butler.from_config(repository) as butler:
-        return set(butler.collections.query("*"))
-
-
-def _count_done(record: RunRecord, *, from_files: bool = False) -> int:
-    return sum(count.successful for count in count_quanta(record, from_files=from_files).values())
+def _is_untold(paths: CampaignPaths, record: RunRecord) -> bool:
+    """Tell whether jobs of a run have ended since its final job has, if that did."""
+    if all(count.good for count in count_quanta(record).values()):
+        return False
+    jobs = read_jobs(RunPaths(paths.step(record.step) / record.timestamp))
+    told = [job.state is JobState.DONE for job in jobs if job.label == FINAL]
+    return not any(told) and any(job.state is JobState.DONE for job in jobs)

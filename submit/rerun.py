@@ -12,7 +12,7 @@ from .lock import submission_lock
 from .overtaken import pass_failures
 from .paths import CampaignPaths, RunPaths
 from .recovery import resume, undone_quanta, why_anew
-from .repair import publish, repair_apdb
+from .repair import has_output, repair_apdb
 from .stages import prepare_run, submit_run, uses_htcondor
 from .steps import Say, pass_gate, refuse_if_going_on, tell_jobs
 from .surroundings import batch_environment
@@ -140,7 +140,7 @@ def _run_anew(
     """Submit a new run of what an earlier one has not done."""
     frozen = RunPaths(paths.step(record.step) / record.timestamp).campaign
     campaign = change_campaign(load_campaign(frozen, environment={}), changes)
-    again = [record.step] if publish(paths, record.step, say) else []
+    again = [record.step] if has_output(paths, record.step) else []
     diffim = record.step is Step.DIFFIM
     plan = plan_campaign(
         campaign,

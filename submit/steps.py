@@ -46,7 +46,7 @@ from .paths import CampaignPaths, RunPaths
 from .products import PRODUCTS, count_products
 from .quanta import count_quanta
 from .queue import is_queued
-from .repair import publish, repair_apdb
+from .repair import has_output, publish, repair_apdb
 from .stages import prepare_run, run_state, submit_run
 from .surroundings import environment_for_batch
 
@@ -256,7 +256,9 @@ def submit_diffim(
         apdb_config = check_apdb(campaign, paths, say, filled=continue_apdb)
         if templates is None:
             _require_templates_run(paths, wait=wait, say=say)
-        again = continue_apdb and publish(paths, Step.DIFFIM, say)
+        if continue_apdb:
+            publish(paths, Step.DIFFIM, say)
+        again = continue_apdb and has_output(paths, Step.DIFFIM)
         run = plan_diffim(campaign, timestamp, templates, again=again)
         pass_gate(campaign, run, say)
         if check:
