@@ -130,8 +130,9 @@ def test_a_template_that_may_be_missing_does_not_stop_a_chain_nor_does_memory_th
     assert (folder / "faults" / "fault0.0").exists()
     (chain,) = folder.glob("runs/*/chain/*")
     assert "1 of 6 (patch, band) that the science visits need are missing" in (chain / "gate.out").read_text()
-    assert_complete(operator, postgres_url)
     summary = operator.summary()
+    assert summary["good"]
+    assert summary["steps"][1]["products"] == 1
     assert len(summary["missing_templates"]) == 1
     assert summary["steps"][0]["quanta"]["assembleTemplateCoadd"]["successful"] == 5
     assert "1 of 6" in operator.apcampaign("summary")
