@@ -4,7 +4,7 @@ __all__ = ["Estimate", "Selection", "check_query", "estimate_quanta", "select"]
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +16,8 @@ _NAME = re.compile(r"[A-Za-z_]\w*")
 _RAW = ("instrument", "exposure", "visit", "detector")
 #: More rows would take minutes.
 _MOST_ROWS = 1_000_000
+#: Overlaps with patches are slow to find: above so many raws they are looked up for a part of the visits.
+_MOST_OVERLAPS = 5_000
 _COUNTED = ("visit", "exposure", "detector", "physical_filter", "band", "tract", "patch")
 
 
@@ -45,16 +47,24 @@ class Selection:
         Dimensions of the rows.
     rows
         Every combination of them that has a raw, with regions that overlap.
+    patches
+        The same with patches, of evenly chosen visits where there are many; `None` if no task has patches.
+    share
+        Which part of the raws those visits have.
     """
 
     names: tuple[str, ...]
     rows: Sequence[tuple[Any, ...]]
+    patches: "Selection | None" = None
+    share: float = 1.0
     _projections: dict[tuple[str, ...], frozenset[tuple[Any, ...]]] = field(
         default_factory=dict, repr=False, compare=False
     )
 
     def project(self, names: Sequence[str]) -> frozenset[tuple[Any, ...]]:
         """Give the different combinations of some of the dimensions; those it does not have are left out."""
+        if self.patches is not None and "patch" in names:
+            return self.patches.project(names)
         kept = tuple(name for name in names if name in self.names)
         if kept not in self._projections:
             places = [self.names.index(name) for name in kept]
@@ -65,10 +75,11 @@ class Selection:
     @cached_property
     def counts(self) -> dict[str, int]:
         """How many there are of each; patches with their tract, raws as (exposure, detector)."""
+        names = self.names if self.patches is None else self.patches.names
         counts = {
             name: len(self.project(("tract", "patch") if name == "patch" else (name,)))
             for name in _COUNTED
-            if name in self.names
+            if name in names
         }
         return {"raw": len(self.project(("exposure", "detector"))), **counts}
 
@@ -138,7 +149,7 @@ def select(butler: Any, subject: Subject, graph: Any) -> tuple[Selection | None,
     if "raw" not in inputs:
         return None, []
     used = set(graph.get_all_dimensions(prerequisites=False).names)
-    wanted = (*_RAW, *(name for name in ("group", "skymap", "tract", "patch") if name in used))
+    wanted = (*_RAW, *(name for name in ("group", "skymap", "tract") if name in used))
     collections = [name for name in subject.inputs if name not in subject.planned]
     key = f"{subject.name}: where"
     try:
@@ -170,16 +181,43 @@ def select(butler: Any, subject: Subject, graph: Any) -> tuple[Selection | None,
         del rows[_MOST_ROWS:]
     if not rows:
         return None, [_explain_empty(butler, collections, subject, wanted, key)]
-    return Selection(names=_columns(wanted), rows=rows), findings
+    selection = Selection(names=_columns(wanted), rows=rows)
+    if "patch" not in used:
+        return selection, findings
+    visits, where = sorted(selection.project(("visit",))), subject.query
+    step = -(-len(rows) // _MOST_OVERLAPS)
+    if step > 1:
+        chosen = ", ".join(str(visit) for (visit,) in visits[::step])
+        where = " AND ".join(filter(None, (where and f"({where})", f"visit IN ({chosen})")))
+        findings.append(
+            problem(
+                Severity.INFO,
+                "large",
+                f"the data query selects {len(rows):,} raws; patches were looked up for every {step}th visit",
+                "numbers of quanta of visits and patches are extrapolated",
+                "nothing needs mending; building the graph will count them all",
+                key=key,
+            )
+        )
+    overlaps = _rows(butler, collections, where, (*wanted, "patch"))
+    patches = Selection(names=_columns((*wanted, "patch")), rows=overlaps)
+    share = len(patches.project(("exposure", "detector"))) / len(selection.project(("exposure", "detector")))
+    return replace(selection, patches=patches, share=share or 1.0), findings
 
 
 def estimate_quanta(selection: Selection, graph: Any) -> list[Estimate]:
     """Count the data IDs of each task's dimensions, in the pipeline's order."""
     graph.sort()
     return [
-        Estimate(label=label, quanta=len(selection.project(tuple(task.dimensions.required))))
+        Estimate(label=label, quanta=_count(selection, tuple(task.dimensions.required)))
         for label, task in graph.tasks.items()
     ]
+
+
+def _count(selection: Selection, names: tuple[str, ...]) -> int:
+    """Count combinations; of visits and patches in proportion, where not all visits were looked at."""
+    of_visits = "patch" in names and {"visit", "exposure"} & set(names)
+    return round(len(selection.project(names)) / (selection.share if of_visits else 1))
 
 
 def _rows(
