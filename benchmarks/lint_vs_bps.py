@@ -43,7 +43,6 @@ def run(
 ) -> tuple[int, str, float]:
     variables = ground.environment | {
         "PATH": f"{BIN}:{os.environ['PATH']}",
-        "AP_PIPE_DIR": str(ground.sandbox.ap_pipe_dir),
     }
     for name, value in (environment or {}).items():
         variables.pop(name, None)
@@ -146,7 +145,7 @@ def show_file(ground: Ground, name: str, text: str, rule: str | None) -> None:
     path = ground.folder / "bps.yaml"
     path.write_text(fill_in(text, folder=ground.folder, butler=ground.sandbox.butler))
     said, before = bps_prepare(path, ground)
-    os.environ["AP_PIPE_DIR"] = str(ground.sandbox.ap_pipe_dir)
+    os.environ["AP_PIPE_DIR"] = ground.sandbox.environment["AP_PIPE_DIR"]
     _, _, seconds = run([str(BIN / "apcampaign"), "lint", str(path)], ground)
     findings = [finding for finding in lint.lint_file(path) if rule in (None, finding.rule)]
     told = f"line {findings[0].line}: {findings[0].what}; {findings[0].mend}" if findings else "nothing found"

@@ -49,11 +49,6 @@ class Sandbox:
         return self.folder / "repo"
 
     @property
-    def ap_pipe_dir(self) -> Path:
-        """The stand-in for ``$AP_PIPE_DIR``."""
-        return AP_PIPE_DIR
-
-    @property
     def environment(self) -> Mapping[str, str]:
         """The variables that clients and batch jobs need.
 

@@ -246,7 +246,8 @@ def test_it_is_told_when_no_slot_fits_and_who_is_held():
 
 
 def test_what_a_job_asks_for_is_worked_out_as_htcondor_does():
-    classad2 = pytest.importorskip("classad2")
+    import classad2
+
     killed = "LastJobStatus =?= 5 && LastHoldReasonCode =?= 3"
     request = f"({killed}) ? int(400 * pow(2, NumJobStarts)) : max({{400, MemoryUsage ?: 0}})"
     ad = classad2.ClassAd({"Nothing": classad2.ExprTree("Missing + 1")})

@@ -8,7 +8,7 @@ all; `write_findings` makes text, JSON, SARIF or GitHub annotations of it.
 Nothing here imports ``lsst``: BPS is read, not run.
 """
 
-from .findings import Finding, Severity, count_errors, sort_findings
+from .findings import Finding, Severity, sort_findings
 from .formats import FORMATS, write_findings
 from .lint import lint_file
 from .vocabulary import Vocabulary, load_vocabulary
@@ -18,7 +18,6 @@ __all__ = [
     "Finding",
     "Severity",
     "Vocabulary",
-    "count_errors",
     "lint_file",
     "load_vocabulary",
     "sort_findings",

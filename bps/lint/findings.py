@@ -1,6 +1,6 @@
 """What a check has to say: one finding a mistake."""
 
-__all__ = ["Finding", "Severity", "count_errors", "sort_findings"]
+__all__ = ["Finding", "Severity", "sort_findings"]
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -67,8 +67,3 @@ def sort_findings(findings: Iterable[Finding]) -> list[Finding]:
         dict.fromkeys(findings),
         key=lambda f: (f.file or "", f.line or 0, rank.index(f.severity), f.column or 0, f.rule, f.what),
     )
-
-
-def count_errors(findings: Iterable[Finding]) -> int:
-    """Count the findings that are errors."""
-    return sum(finding.severity is Severity.ERROR for finding in findings)
