@@ -1,8 +1,8 @@
 """What raw BPS says to each planted mistake, and what `apcampaign lint` and `apcampaign check` say.
 
 ``python benchmarks/lint_vs_bps.py FOLDER [files] [campaigns]`` makes a sandbox in FOLDER, plants each mistake
-of `tests/planted.py`, runs ``bps prepare`` on it, then ours, and prints two tables in Markdown. Takes about twenty
-minutes.
+of `tests/planted.py` and `tests/planted_campaigns.py`, runs ``bps prepare`` on it, then ours, and prints two
+tables in Markdown. Takes about twenty minutes.
 """
 
 import os
@@ -29,7 +29,8 @@ from apcampaign.bps import (  # noqa: E402
 )
 from apcampaign.common.errors import ApcampaignError  # noqa: E402
 from apcampaign.sandbox.create import create_sandbox  # noqa: E402
-from planted import CAMPAIGNS, DIFFIM, FILES, TEMPLATES, CampaignMistake, fill_in  # noqa: E402
+from planted import DIFFIM, FILES, TEMPLATES, fill_in  # noqa: E402
+from planted_campaigns import CAMPAIGNS, CampaignMistake  # noqa: E402
 from planting import SIZE, Ground, check_all, make_ground  # noqa: E402
 
 BIN = Path(sys.executable).parent

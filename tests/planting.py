@@ -20,7 +20,8 @@ import yaml
 from apcampaign.bps import load_campaign, load_site
 from apcampaign.sandbox.create import Sandbox, create_sandbox
 from apcampaign.sandbox.survey import SandboxSize
-from planted import CAMPAIGNS, PIPELINES, CampaignMistake
+from planted import PIPELINES
+from planted_campaigns import CAMPAIGNS, CampaignMistake
 
 SIZE = SandboxSize(visits=2, detectors=(94,))
 TIMEOUT = 600

@@ -12,7 +12,7 @@ import yaml
 from apcampaign.sandbox.servers import CondorPool
 from apcampaign.submit.preflight.repository import check_writable
 from apcampaign.submit.preflight.subject import Subject
-from planted import CAMPAIGNS, CampaignMistake
+from planted_campaigns import CAMPAIGNS, CampaignMistake
 from planting import Ground, check_all, make_ground
 
 pytestmark = pytest.mark.slow
