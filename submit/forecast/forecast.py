@@ -75,6 +75,7 @@ def make_forecast(
             selection: Selection | None = None
             if graph is not None:
                 selection, findings = select(butler, subject, graph)
+                notes = [*notes, *(f"{run.step}: {each.what}; {each.why}" for each in findings if selection)]
             if graph is None or selection is None:
                 reason = findings[0] if findings else None
                 raise CampaignError(
@@ -124,7 +125,10 @@ def _forecast_jobs(
     forecasts = []
     for name in nx.lexicographical_topological_sort(order, key=list(order).index):
         tasks = [label for label in graph.tasks if owner[label] == name and data_ids[label]]
-        quanta = {label: len(data_ids[label]) for label in tasks}
+        quanta = {
+            label: round(len(data_ids[label]) * selection.scale(graph.tasks[label].dimensions.required))
+            for label in tasks
+        }
         jobs = _count_jobs(clusters.get(name), graph, selection, tasks, data_ids)
         seconds = sum(costs.of(label).seconds * count for label, count in quanta.items()) / jobs
         wanted = [requests[label] for label in (name, *tasks) if label in requests] or (
@@ -176,16 +180,16 @@ def _count_jobs(
 ) -> int:
     """Count the jobs of a label: for a cluster, the different values of its dimensions."""
     if cluster is None or not cluster.get("dimensions"):
-        return len(data_ids[tasks[0]])
+        return round(len(data_ids[tasks[0]]) * selection.scale(graph.tasks[tasks[0]].dimensions.required))
     dimensions = str(cluster["dimensions"]).replace(",", " ").split()
     pairs = [pair.split(":") for pair in str(cluster.get("equalDimensions", "")).replace(",", " ").split()]
     same = {first: second for pair in pairs for first, second in (pair, pair[::-1])}
     found: set[tuple[Any, ...]] = set()
     for label in tasks:
-        names = tuple(name for name in graph.tasks[label].dimensions.required if name in selection.names)
+        names = tuple(name for name in graph.tasks[label].dimensions.required if name in selection.dimensions)
         values = [_finder(name, names, same.get(name, name), selection) for name in dimensions]
         found |= {tuple(value(key) for value in values if value) for key in data_ids[label]}
-    return len(found)
+    return round(len(found) * selection.scale(dimensions))
 
 
 def _finder(
@@ -207,7 +211,7 @@ def _depth(ordering: Ordering, selection: Selection, jobs: int) -> int:
     if ordering is not Ordering.OVERLAP:
         return jobs if ordering is Ordering.TOTAL else 1
     visits = Counter((tract, patch) for tract, patch, _ in selection.project(("tract", "patch", "visit")))
-    return max(visits.values(), default=1)
+    return round(max(visits.values(), default=1) * selection.scale(("visit", "patch")))
 
 
 def _whole_run_job(label: str, parents: Sequence[str], costs: Costs) -> JobForecast:

@@ -3,7 +3,7 @@
 __all__ = ["Estimate", "Selection", "check_query", "estimate_quanta", "select"]
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -72,14 +72,23 @@ class Selection:
             self._projections[kept] = projection
         return self._projections[kept]
 
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """All that can be asked for."""
+        return self.names if self.patches is None else self.patches.names
+
+    def scale(self, names: Collection[str]) -> float:
+        """Tell how many combinations there are for each that was found: not all visits may have been looked at."""
+        of_visits = "patch" in names and not {"visit", "exposure", "group"}.isdisjoint(names)
+        return 1 / self.share if of_visits else 1.0
+
     @cached_property
     def counts(self) -> dict[str, int]:
         """How many there are of each; patches with their tract, raws as (exposure, detector)."""
-        names = self.names if self.patches is None else self.patches.names
         counts = {
             name: len(self.project(("tract", "patch") if name == "patch" else (name,)))
             for name in _COUNTED
-            if name in names
+            if name in self.dimensions
         }
         return {"raw": len(self.project(("exposure", "detector"))), **counts}
 
@@ -209,15 +218,10 @@ def estimate_quanta(selection: Selection, graph: Any) -> list[Estimate]:
     """Count the data IDs of each task's dimensions, in the pipeline's order."""
     graph.sort()
     return [
-        Estimate(label=label, quanta=_count(selection, tuple(task.dimensions.required)))
+        Estimate(label=label, quanta=round(len(selection.project(names)) * selection.scale(names)))
         for label, task in graph.tasks.items()
+        for names in [tuple(task.dimensions.required)]
     ]
-
-
-def _count(selection: Selection, names: tuple[str, ...]) -> int:
-    """Count combinations; of visits and patches in proportion, where not all visits were looked at."""
-    of_visits = "patch" in names and {"visit", "exposure"} & set(names)
-    return round(len(selection.project(names)) / (selection.share if of_visits else 1))
 
 
 def _rows(
