@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ def dagmans(folder: Path) -> list[int]:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             words = (process / "cmdline").read_text().split("\0")
+            words.append(str((process / "cwd").readlink()))  # where BPS submits with relative names
         except OSError:
             continue
         if "condor_dagman" in words[0] and any(str(folder) in word for word in words):
@@ -196,10 +198,19 @@ def test_steps_by_hand_are_cancelled_and_resumed_one_by_one(
     assert len(list(folder.glob("runs/*/diffim/*/run.yaml"))) == 1
     said = operator.apcampaign("submit", "diffim", "--continue", "--no-check", "--tracts", "3828")
     assert "1 association," in said  # of the other visit
-    # Cancelled after its write: what is done is not taken back.
+    # Cancelled after its write, and DAGMan dies before it begins the final job: what is done is not taken back.
     wait_for((folder / "faults" / "fault3.0").exists, "the second association")
-    operator.make("cancel", seconds=240)
-    assert "taking it back" not in operator.make("resume")
+    (dagman,) = dagmans(folder)
+    os.kill(dagman, signal.SIGSTOP)
+    with ThreadPoolExecutor() as pool:
+        cancelled = pool.submit(operator.make, "cancel", seconds=240)
+        removed = ["condor_q", "-allusers", "-constraint", "JobStatus == 3", "-af", "ClusterId"]
+        wait_for(lambda: condor_pool.run(removed, seconds=30).strip(), "the removal")
+        os.kill(dagman, signal.SIGKILL)
+        assert "nothing is left in the queue" in cancelled.result()
+    said = operator.make("resume")
+    assert "diffim: telling the repository what" in said
+    assert "taking it back" not in said
     assert operator.wait_for_state("diffim") == 0
     assert_complete(operator, postgres_url)
     assert_same((operator, postgres_url), undisturbed)
