@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 from apcampaign.common.errors import SandboxError
-from apcampaign.sandbox.survey import SandboxSize
+from apcampaign.sandbox.survey import DEMO, SandboxSize, Survey
 
 _PACKAGE = Path(str(files("apcampaign.sandbox"))).resolve()
 AP_PIPE_DIR = _PACKAGE / "ap_pipe"
@@ -25,7 +25,7 @@ CONFIG_DIR = _PACKAGE / "config"
 """The folder for ``DAF_BUTLER_CONFIG_PATH``."""
 
 _MARKER = "sandbox.json"
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Sandbox:
 
     def campaign(self) -> dict[str, Any]:
         """Return the campaign of this sandbox, as a campaign file holds it (without ``apdb`` and ``site``)."""
-        return {
+        campaign: dict[str, Any] = {
             "name": "sandbox",
             "butler": str(self.butler),
             "instrument": "LSSTCam-imSim",
@@ -67,6 +67,11 @@ class Sandbox:
             "bands": list(self.size.bands),
             "inCollection": "2.2i/defaults/test-med-1",
         }
+        if self.size.template_visits:
+            first = Survey(self.size).science_visits[0].id
+            campaign["templates"] = {"where": f"visit < {first}"}
+            campaign["diffim"] = {"where": f"visit >= {first}"}
+        return campaign
 
 
 def create_sandbox(folder: Path, size: SandboxSize | None = None) -> Sandbox:
@@ -89,7 +94,7 @@ def create_sandbox(folder: Path, size: SandboxSize | None = None) -> Sandbox:
     SandboxError
         If the folder holds anything else.
     """
-    size, folder = size or SandboxSize(), folder.resolve()
+    size, folder = size or DEMO, folder.resolve()
     sandbox = Sandbox(folder, size)
     if _exists(sandbox):
         return sandbox

@@ -4,7 +4,7 @@ It stands in for ``lsst.afw.image.Exposure``. In a file it is an ordinary FITS f
 projection, so that any FITS viewer shows it on the sky.
 """
 
-__all__ = ["MASKED", "Exposure", "VisitInfo"]
+__all__ = ["BAD", "COSMIC_RAY", "INEXACT", "MASKED", "SATURATED", "Exposure", "VisitInfo"]
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -18,6 +18,15 @@ type Image = NDArray[np.float32]
 
 MASKED = 1
 """The mask bit of a pixel that holds no data."""
+BAD = 2
+"""The mask bit of a pixel that is broken."""
+SATURATED = 4
+"""The mask bit of a pixel that took more light than it holds, or is next to one."""
+COSMIC_RAY = 8
+"""The mask bit of a pixel that a cosmic ray went through."""
+INEXACT = 16
+"""The mask bit of a pixel of a coadd near which its inputs change, and with them the point-spread function. It is
+good nevertheless."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +66,15 @@ class Exposure:
     image, variance
         Pixels, [y, x], in counts before calibration and in nJy after it; and their variance.
     mask
-        Bit mask, see `MASKED`.
+        Bit mask of what is wrong with a pixel: `MASKED`, `BAD`, `SATURATED`, `COSMIC_RAY`,
+        `INEXACT`.
     wcs
         The projection, or `None` for a calibration frame.
     visit_info
         The circumstances, or `None` for what is not one exposure.
-    psf_sigma
-        Width (Gaussian sigma) of the point-spread function, pixels; NaN if unknown.
+    psf
+        The point-spread function: an odd number of pixels square, star in the middle, of unit sum (but for what
+        lies beyond); or `None`.
     summary
         Summary statistics by name.
     inputs
@@ -75,7 +86,7 @@ class Exposure:
     mask: NDArray[np.uint8]
     wcs: TangentWcs | None = None
     visit_info: VisitInfo | None = None
-    psf_sigma: float = float("nan")
+    psf: NDArray[np.float64] | None = None
     summary: Mapping[str, float] = field(default_factory=dict)
     inputs: tuple[Mapping[str, Any], ...] = ()
 
@@ -98,8 +109,8 @@ class Exposure:
 
     @property
     def good(self) -> NDArray[np.bool_]:
-        """Where there are data."""
-        return np.asarray(self.mask == 0)
+        """Where there are data and nothing is wrong with them."""
+        return np.asarray((self.mask & ~np.uint8(INEXACT)) == 0)
 
     @property
     def sky(self) -> TangentWcs:
@@ -114,6 +125,13 @@ class Exposure:
         if self.visit_info is None:
             raise ValueError("this exposure has no visit information; expected an image of one visit")
         return self.visit_info
+
+    @property
+    def star(self) -> NDArray[np.float64]:
+        """The point-spread function of an image that must have one."""
+        if self.psf is None:
+            raise ValueError("this exposure has no point-spread function; expected a calibrated image")
+        return self.psf
 
     def with_pixels(self, image: NDArray[Any], variance: NDArray[Any], **other: Any) -> "Exposure":
         """Return a copy with other pixels."""

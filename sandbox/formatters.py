@@ -1,6 +1,6 @@
 """How Butler reads and writes the images of the miniature world: as FITS files."""
 
-__all__ = ["ArrayFormatter", "ExposureFormatter"]
+__all__ = ["ArrayFormatter", "ExposureFormatter", "component_of", "to_hdus"]
 
 import json
 from collections.abc import Callable
@@ -25,11 +25,11 @@ class ExposureFormatter(FormatterV2):
         """Read an exposure, or one component such as ``wcs`` or ``bbox``."""
         with fits.open(path, memmap=False) as hdus:
             exposure = _from_hdus(hdus)
-        return exposure if component is None else _component(exposure, component)
+        return exposure if component is None else component_of(exposure, component)
 
     def write_local_file(self, in_memory_dataset: Any, uri: ResourcePath) -> None:
         """Write an exposure."""
-        _to_hdus(in_memory_dataset).writeto(uri.ospath, overwrite=True)
+        to_hdus(in_memory_dataset).writeto(uri.ospath, overwrite=True)
 
 
 class ArrayFormatter(FormatterV2):
@@ -48,7 +48,8 @@ class ArrayFormatter(FormatterV2):
         fits.PrimaryHDU(in_memory_dataset).writeto(uri.ospath, overwrite=True)
 
 
-def _component(exposure: Exposure, name: str) -> Any:
+def component_of(exposure: Exposure, name: str) -> Any:
+    """Return a component of an exposure, by the name that Butler knows it by."""
     components: dict[str, Callable[[], Any]] = {
         "bbox": lambda: exposure.box,
         "wcs": lambda: exposure.wcs,
@@ -58,16 +59,19 @@ def _component(exposure: Exposure, name: str) -> Any:
         "image": lambda: exposure.image,
         "variance": lambda: exposure.variance,
         "mask": lambda: exposure.mask,
+        "psf": lambda: exposure.psf,
     }
     if name not in components:
         raise KeyError(f"the miniature exposure has no component {name!r}; it has {', '.join(components)}")
     return components[name]()
 
 
-def _to_hdus(exposure: Exposure) -> fits.HDUList:
+def to_hdus(exposure: Exposure) -> fits.HDUList:
+    """Return the FITS file of an exposure."""
     header: Any = fits.Header()
     if exposure.wcs is not None:
         wcs, degrees = exposure.wcs, exposure.wcs.scale / 3600
+        sine, cosine = np.sin(np.radians(wcs.rotation)), np.cos(np.radians(wcs.rotation))
         header.update(
             {
                 "CTYPE1": "RA---TAN",
@@ -77,16 +81,15 @@ def _to_hdus(exposure: Exposure) -> fits.HDUList:
                 # FITS counts pixels from one.
                 "CRPIX1": wcs.x + 1,
                 "CRPIX2": wcs.y + 1,
-                "CD1_1": -degrees,
-                "CD2_2": degrees,
-                "CD1_2": 0.0,
-                "CD2_1": 0.0,
+                "CD1_1": -degrees * cosine,
+                "CD2_2": degrees * cosine,
+                "CD1_2": degrees * sine,
+                "CD2_1": degrees * sine,
             }
         )
     rest = {
         "wcs": exposure.wcs and asdict(exposure.wcs),
         "visit_info": exposure.visit_info and asdict(exposure.visit_info),
-        "psf_sigma": exposure.psf_sigma,
         "summary": dict(exposure.summary),
         "inputs": [dict(item) for item in exposure.inputs],
     }
@@ -96,6 +99,7 @@ def _to_hdus(exposure: Exposure) -> fits.HDUList:
             fits.PrimaryHDU(exposure.image, header=header),
             fits.ImageHDU(exposure.variance, name="VARIANCE"),
             fits.ImageHDU(exposure.mask, name="MASK"),
+            fits.ImageHDU(exposure.psf, name="PSF"),
             fits.ImageHDU(text, name="JSON"),
         ]
     )
@@ -110,7 +114,7 @@ def _from_hdus(hdus: fits.HDUList) -> Exposure:
         mask=hdus["MASK"].data.astype(np.uint8),
         wcs=TangentWcs(**rest["wcs"]) if rest["wcs"] else None,
         visit_info=VisitInfo(**rest["visit_info"]) if rest["visit_info"] else None,
-        psf_sigma=rest["psf_sigma"],
+        psf=None if hdus["PSF"].data is None else hdus["PSF"].data.astype(np.float64),
         summary=rest["summary"],
         inputs=tuple(rest["inputs"]),
     )

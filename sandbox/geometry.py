@@ -28,7 +28,7 @@ class Box(NamedTuple):
 
 @dataclass(frozen=True)
 class TangentWcs:
-    """A gnomonic (TAN) projection with square pixels; north is along +y and east along -x.
+    """A gnomonic (TAN) projection with square pixels; unrotated, north is along +y and east along -x.
 
     Parameters
     ----------
@@ -38,6 +38,8 @@ class TangentWcs:
         The pixel coordinates of the tangent point; it may lie outside the image.
     scale
         Arcseconds per pixel.
+    rotation
+        The position angle of +y: degrees from north through east.
     """
 
     ra: float
@@ -45,6 +47,7 @@ class TangentWcs:
     x: float
     y: float
     scale: float
+    rotation: float = 0.0
 
     def to_pixel(self, ra: ArrayLike, dec: ArrayLike) -> tuple[Floats, Floats]:
         """Project sky positions (ICRS degrees); those on the far hemisphere become NaN."""
@@ -54,22 +57,25 @@ class TangentWcs:
         cosine = np.where(cosine > 0, cosine, np.nan)
         xi = np.cos(lat) * np.sin(delta) / cosine
         eta = (np.cos(lat0) * np.sin(lat) - np.sin(lat0) * np.cos(lat) * np.cos(delta)) / cosine
-        unit = self.scale * ARCSEC
-        return self.x - xi / unit, self.y + eta / unit
+        unit, (sine, cosine) = self.scale * ARCSEC, self._turn
+        return self.x + (eta * sine - xi * cosine) / unit, self.y + (xi * sine + eta * cosine) / unit
 
     def to_sky(self, x: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
         """Deproject pixel positions to ICRS degrees, right ascension in [0, 360)."""
         unit = self.scale * ARCSEC
-        xi, eta = (self.x - np.asarray(x, float)) * unit, (np.asarray(y, float) - self.y) * unit
+        right, up = (np.asarray(x, float) - self.x) * unit, (np.asarray(y, float) - self.y) * unit
+        sine, cosine = self._turn
+        xi, eta = up * sine - right * cosine, up * cosine + right * sine
         lat0 = np.radians(self.dec)
         down = np.cos(lat0) - eta * np.sin(lat0)
         ra = self.ra + np.degrees(np.arctan2(xi, down))
         dec = np.degrees(np.arctan2(np.sin(lat0) + eta * np.cos(lat0), np.hypot(xi, down)))
         return ra % 360.0, dec
 
-    def moved(self, dx: float, dy: float) -> "TangentWcs":
-        """Return the projection of the same sky for an image whose first pixel is at (dx, dy) of this one."""
-        return TangentWcs(self.ra, self.dec, self.x - dx, self.y - dy, self.scale)
+    @property
+    def _turn(self) -> tuple[float, float]:
+        angle = np.radians(self.rotation)
+        return float(np.sin(angle)), float(np.cos(angle))
 
 
 def sky_polygon(wcs: TangentWcs, box: Box) -> ConvexPolygon:

@@ -4,23 +4,35 @@ The collections have the names of DC2's. `build_repository` fills an empty folde
 appears whole or not at all is the care of `apcampaign.sandbox.create`.
 """
 
-__all__ = ["DEFAULTS", "INSTRUMENT", "REFCAT", "SKYMAP", "TEST_MED_1", "build_repository"]
+__all__ = [
+    "DEFAULTS",
+    "INSTRUMENT",
+    "REFCAT",
+    "SKYMAP",
+    "TEST_MED_1",
+    "build_repository",
+    "camera",
+    "reference_catalogue",
+]
 
 import json
 import sqlite3
 import sys
+from dataclasses import asdict
 from importlib.resources import files
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from apcampaign.sandbox.camera import CalibrationFrames, Electronics, take_raw
 from apcampaign.sandbox.focalplane import DETECTORS
 from apcampaign.sandbox.geometry import sky_polygon
 from apcampaign.sandbox.instrument import ONE_TO_ONE, LsstCamImSim
-from apcampaign.sandbox.sky import CalibrationFrames, Sky, take_raw
+from apcampaign.sandbox.sky import Sky
 from apcampaign.sandbox.survey import BANDS, SandboxSize, Survey, Visit, physical_filter
-from astropy.table import Table
+from apcampaign.sandbox.truth import TRUTH_FILE, make_truth
+from astropy.table import Table, vstack
 from astropy.time import Time
 from lsst.daf.butler import Butler, CollectionType, Config, DatasetRef, DatasetType, Timespan
 from lsst.sphgeom import ConvexPolygon, HtmPixelization, LonLat, UnitVector3d
@@ -211,7 +223,7 @@ def _put_raws_and_calibrations(butler: Butler, survey: Survey) -> None:
     def put(dataset: Any, name: str, **data_id: Any) -> None:
         refs.append(butler.put(dataset, name, instrument=INSTRUMENT, run=_CALIB_RUN, **data_id))
 
-    put({"name": INSTRUMENT, "detectors": [detector.full_name for detector in DETECTORS]}, "camera")
+    put(camera(survey), "camera")
     for detector, frame in frames.items():
         put(frame.bias, "bias", detector=detector)
         put(frame.dark, "dark", detector=detector)
@@ -220,25 +232,37 @@ def _put_raws_and_calibrations(butler: Butler, survey: Survey) -> None:
     butler.registry.certify(_CERTIFIED, refs, Timespan(None, None))
 
 
+def camera(survey: Survey) -> dict[str, Any]:
+    """Return what is known of the camera: names of all detectors, electronics of those that are in use."""
+    return {
+        "name": INSTRUMENT,
+        "detectors": [detector.full_name for detector in DETECTORS],
+        "electronics": {
+            str(number): asdict(Electronics.of(survey, number)) for number in survey.size.detectors
+        },
+    }
+
+
 def _put_reference_catalogue(butler: Butler, survey: Survey) -> None:
-    """Put the constant stars into shards; a shard of the surveyed sky without a star exists, too."""
-    sky = Sky(survey)
+    """Put the catalogue into shards; a shard of the surveyed sky without a star exists, too."""
+    table = reference_catalogue(survey)
     shards: set[int] = set()
     for visit, detector in product(survey.visits, survey.size.detectors):
         region = sky_polygon(survey.detector_wcs(visit, detector), survey.detector_box)
         shards.update(pixel for first, last in _HTM.envelope(region) for pixel in range(first, last))
-    columns: dict[str, list[Any]] = {"ra": [], "dec": []} | {f"flux_{band}": [] for band in BANDS}
-    for tract in survey.size.tracts:
-        for band in BANDS:
-            stars = sky.stars(tract, band)
-            columns[f"flux_{band}"].extend(stars.flux)
-        columns["ra"].extend(stars.ra)
-        columns["dec"].extend(stars.dec)
-    table = Table(columns)
-    table["id"] = np.arange(len(table))
     where = np.array([_htm_index(row["ra"], row["dec"]) for row in table])
     for shard in sorted(shards | set(where.tolist())):
         butler.put(table[where == shard], REFCAT, htm7=shard, run=_REFCATS)
+
+
+def reference_catalogue(survey: Survey) -> Table:
+    """Return the constant stars around all tracts, with a flux (nJy) in each band."""
+    sky, parts = Sky(survey), []
+    for tract in survey.size.tracts:
+        stars = sky.catalogue(tract)
+        fluxes = {f"flux_{band}": stars.flux[:, index] for index, band in enumerate(BANDS)}
+        parts.append(Table({"id": stars.id, "ra": stars.ra, "dec": stars.dec, **fluxes}))
+    return vstack(parts)
 
 
 def _htm_index(ra: float, dec: float) -> int:
@@ -267,4 +291,6 @@ def _analyze(database: Path) -> None:
 
 if __name__ == "__main__":
     # The root is an argument, the options come as JSON on standard input.
-    build_repository(Path(sys.argv[1]), Survey(SandboxSize.from_mapping(json.load(sys.stdin))))
+    observed = Survey(SandboxSize.from_mapping(json.load(sys.stdin)))
+    build_repository(Path(sys.argv[1]), observed)
+    make_truth(Sky(observed)).to_parquet(Path(sys.argv[1]).parent / TRUTH_FILE)

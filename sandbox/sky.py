@@ -1,166 +1,240 @@
-"""The simulated sky and the camera that takes raws of it.
+"""What is on the simulated sky: constant stars and galaxies, and all that changes.
 
-The miniature shrinks the detector, not the star: a point source is as many pixels wide as on the real
-camera (seeing over 0.2 arcsec), although a miniature pixel covers more sky. Fluxes are in nJy.
+The miniature shrinks the detector, not the star: a point source is as many pixels wide as on the real camera
+(seeing over 0.2 arcsec), although a miniature pixel covers more sky. So sizes, speeds and densities are given in
+pixels. Fluxes are in nJy above the atmosphere. Everything is drawn from the survey's seed.
 """
 
-__all__ = ["NJY_PER_COUNT", "CalibrationFrames", "Sky", "psf_sigma", "render", "take_raw"]
+__all__ = ["DENSITY_AREA", "KINDS", "Changing", "Galaxies", "Sky", "Stars"]
 
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from apcampaign.sandbox.exposure import Exposure
-from apcampaign.sandbox.geometry import Box, TangentWcs
+from apcampaign.sandbox.geometry import TangentWcs
 from apcampaign.sandbox.survey import BANDS, Survey, Visit
 from numpy.typing import NDArray
 
 type Floats = NDArray[np.float64]
+type Integers = NDArray[np.int64]
 
-NJY_PER_COUNT = 2.0
-_SKY_COUNTS = 800.0
-_READ_NOISE = 7.0
-# For each detector's worth of sky.
-_STARS, _VARIABLES, _FLASHES = 18, 7, 3
+DENSITY_AREA = 40_000
+"""The pixels to which the densities below refer."""
+_STARS, _GALAXIES, _VARIABLES, _SUPERNOVAE, _MOVERS, _FLASHES = 60, 24, 9, 9, 3, 2
+KINDS = ("variable", "supernova", "mover", "flash")
+"""What can change on this sky."""
+
 _MARGIN = 1.15  # simulate a little more sky than the detectors see
-
-
-def psf_sigma(seeing: float) -> float:
-    """Return the width (Gaussian sigma, pixels) of a star at a seeing (FWHM, arcseconds)."""
-    return seeing / 0.2 / float(np.sqrt(8 * np.log(2)))
+_APART = 8.0  # pixels between what changes and stays in place: crowding is not what this sky shows
+_FAINTEST, _BRIGHTEST = 10**3.9, 10**6.3
+_CATALOGUED = 10**4.1  # nJy in r
+_CATALOGUE_ERRORS = 0.02, 0.01  # pixels along an axis, and a part of the flux
+_PIXELS_A_DAY = (6.0, 25.0)
 
 
 @dataclass(frozen=True)
-class Sources:
-    """Point sources: positions (ICRS degrees) and fluxes (nJy)."""
+class Stars:
+    """Stars that do not change: number, position (ICRS degrees) and flux in each of ugrizy, [star, band]."""
 
+    id: Integers
     ra: Floats
     dec: Floats
     flux: Floats
 
-    def __add__(self, other: "Sources") -> "Sources":
-        return Sources(
-            *(np.concatenate([getattr(self, n), getattr(other, n)]) for n in ("ra", "dec", "flux"))
-        )
+
+@dataclass(frozen=True)
+class Galaxies(Stars):
+    """Exponential discs: half-light radius (pixels), axis ratio and position angle (degrees) as well."""
+
+    radius: Floats
+    ratio: Floats
+    angle: Floats
+
+
+@dataclass(frozen=True)
+class Changing:
+    """The sources of one visit that change: number, index into `KINDS`, position, and flux in its band."""
+
+    id: Integers
+    kind: Integers
+    ra: Floats
+    dec: Floats
+    flux: Floats
 
 
 @dataclass(frozen=True)
 class Sky:
-    """What is on the sky around each tract: constant stars, variables, and flashes seen in one visit only."""
+    """What is on the sky around each tract.
+
+    Parameters
+    ----------
+    survey
+        Whose fields these are.
+    """
 
     survey: Survey
 
-    def stars(self, tract: int, band: str) -> Sources:
-        """Return the constant stars, the reference catalogue among them."""
+    def stars(self, tract: int) -> Stars:
+        """Return the constant stars, many faint and few bright: those of the reference catalogue among them."""
         rng = self._rng(tract, 2)
         ra, dec = self._positions(tract, rng, _STARS)
-        colours = rng.normal(0.0, 0.2, (len(ra), len(BANDS)))
-        flux = 10 ** rng.uniform(4.6, 5.6, len(ra)) * np.exp(colours[:, BANDS.index(band)])
-        return Sources(ra, dec, flux)
+        # Counts grow as flux to the power of -1/2.
+        low, high = _BRIGHTEST**-0.5, _FAINTEST**-0.5
+        flux = rng.uniform(low, high, len(ra)) ** -2
+        return Stars(_ids(tract, 8, len(ra)), ra, dec, flux[:, None] * self._colours(rng, len(ra)))
 
-    def variables(self, tract: int, visit: Visit) -> Sources:
-        """Return the variable sources at the brightness that they have in a visit."""
-        rng = self._rng(tract, 3)
+    def catalogue(self, tract: int) -> Stars:
+        """Return the brighter constant stars as a reference catalogue has them, with its errors."""
+        rng, stars = self._rng(tract, 9), self.stars(tract)
+        wcs, _ = self._fields[tract]
+        (x, y), (shift, relative) = wcs.to_pixel(stars.ra, stars.dec), _CATALOGUE_ERRORS
+        ra, dec = wcs.to_sky(x + rng.normal(0, shift, len(x)), y + rng.normal(0, shift, len(y)))
+        flux = stars.flux * (1 + rng.normal(0, relative, stars.flux.shape))
+        listed = stars.flux[:, BANDS.index("r")] > _CATALOGUED
+        return Stars(stars.id[listed], ra[listed], dec[listed], flux[listed])
+
+    def galaxies(self, tract: int) -> Galaxies:
+        """Return the galaxies, which host the supernovae."""
+        rng = self._rng(tract, 4)
+        ra, dec = self._positions(tract, rng, _GALAXIES)
+        number = len(ra)
+        flux = 10 ** rng.uniform(3.6, 4.8, number)
+        return Galaxies(
+            _ids(tract, 9, number),
+            ra,
+            dec,
+            flux[:, None] * self._colours(rng, number),
+            radius=rng.uniform(0.8, 2.8, number),
+            ratio=rng.uniform(0.4, 1.0, number),
+            angle=rng.uniform(0, 180, number),
+        )
+
+    def changing(self, visit: Visit) -> Changing:
+        """Return the sources that change, as they are in a visit."""
+        parts = [self._variables(visit), self._supernovae(visit), self._movers(visit), self._flashes(visit)]
+        kinds = [np.full(len(part[0]), kind) for kind, part in enumerate(parts)]
+        ids = [_ids(visit.tract, kind, len(part[0])) for kind, part in enumerate(parts)]
+        # A flash belongs to one visit, its number too.
+        ids[3] = ids[3] + 1000 * (self.survey.visits.index(visit) + 1)
+        columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        return Changing(np.concatenate(ids), np.concatenate(kinds), *columns)
+
+    def _variables(self, visit: Visit) -> tuple[Floats, Floats, Floats]:
+        """Stars that pulsate, alike in all bands."""
+        ra, dec, rng = self._fixed(visit.tract)[0]
+        number = len(ra)
+        mean = 10 ** rng.uniform(4.3, 5.2, number)
+        amplitude = rng.uniform(0.15, 0.35, number)
+        period, phase = rng.uniform(0.4, 11, number), rng.uniform(0, 2 * np.pi, number)
+        return ra, dec, mean * (1 + amplitude * np.sin(2 * np.pi * visit.mjd / period + phase))
+
+    def _supernovae(self, visit: Visit) -> tuple[Floats, Floats, Floats]:
+        """Supernovae, with the light curve of Bazin et al. (2009, A&A 499, 653), equation 1."""
+        ra, dec, rng = self._fixed(visit.tract)[1]
+        number, visits = len(ra), self.survey.science_visits
+        begin, end = visits[0].mjd, visits[-1].mjd
+        start = rng.uniform(begin - 1, begin + 0.6 * (end - begin), number)
+        rise, fall = rng.uniform(1.5, 3, number), rng.uniform(12, 30, number)
+        peak = 10 ** rng.uniform(4.0, 5.0, number)
+        colour = self._colours(rng, number)[:, BANDS.index(visit.band)]
+        time = visit.mjd - start
+        # Far before the rise the exponentials would overflow, and nothing shines.
+        time = np.maximum(time, -30 * rise)
+        return ra, dec, peak * colour * np.exp(-time / fall) / (1 + np.exp(-time / rise))
+
+    def _movers(self, visit: Visit) -> tuple[Floats, Floats, Floats]:
+        """Asteroids: at constant speed along a straight line, too slow for a trail."""
+        rng = self._rng(visit.tract, 6)
+        days = self.survey.visits[-1].mjd - self.survey.visits[0].mjd
+        speed = np.mean(_PIXELS_A_DAY)
+        wcs, (low, high) = self._fields[visit.tract]
+        # As many over the whole time that each visit sees its share.
+        crossing = float(np.sqrt(np.prod(high - low))) / speed
+        number = max(1, round(_MOVERS * self._area(visit.tract) * max(1.0, days / crossing)))
+        x, y = rng.uniform(low, high, (number, 2)).T
+        when = self.survey.visits[0].mjd + rng.uniform(0, max(days, 1.0), number)
+        angle, speeds = rng.uniform(0, 2 * np.pi, number), rng.uniform(*_PIXELS_A_DAY, number)
+        flux = 10 ** rng.uniform(3.9, 4.8, number)
+        step = speeds * (visit.mjd - when)
+        x, y = x + step * np.cos(angle), y + step * np.sin(angle)
+        # Where the plane ends, so does the approximation; nobody looks there.
+        near = (np.abs(x - wcs.x) < 20_000) & (np.abs(y - wcs.y) < 20_000)
+        ra, dec = wcs.to_sky(np.where(near, x, 20_000), np.where(near, y, 20_000))
+        return ra, dec, flux
+
+    def _flashes(self, visit: Visit) -> tuple[Floats, Floats, Floats]:
+        """What shines in this visit only."""
+        rng = self._rng(visit.tract, 5, visit.id)
+        ra, dec = self._positions(visit.tract, rng, _FLASHES)
+        return ra, dec, 10 ** rng.uniform(3.9, 4.9, len(ra))
+
+    def _fixed(self, tract: int) -> list[tuple[Floats, Floats, np.random.Generator]]:
+        """Return where variables and supernovae are, no two together; and a generator for each."""
+        rng, galaxies = self._rng(tract, 3), self.galaxies(tract)
+        wcs, _ = self._fields[tract]
         ra, dec = self._positions(tract, rng, _VARIABLES)
-        mean = 10 ** rng.uniform(4.7, 5.0, len(ra))
-        period, phase = rng.uniform(5, 11, len(ra)), rng.uniform(0, 2 * np.pi, len(ra))
-        return Sources(ra, dec, mean * (1 + 0.9 * np.sin(2 * np.pi * visit.mjd / period + phase)))
-
-    def flashes(self, tract: int, visit: Visit) -> Sources:
-        """Return what shines in this visit only."""
-        rng = self._rng(tract, 5, visit.id)
-        ra, dec = self._positions(tract, rng, _FLASHES)
-        return Sources(ra, dec, 10 ** rng.uniform(4.4, 5.0, len(ra)))
-
-    def sources(self, visit: Visit) -> Sources:
-        """Return everything that shines on a visit."""
-        tract = visit.tract
-        return self.stars(tract, visit.band) + self.variables(tract, visit) + self.flashes(tract, visit)
+        hosts = rng.permutation(len(galaxies.id))[: self._number(tract, _SUPERNOVAE)]
+        x, y = wcs.to_pixel(galaxies.ra[hosts], galaxies.dec[hosts])
+        away = galaxies.radius[hosts] * rng.uniform(0.3, 1.5, len(hosts))
+        angle = rng.uniform(0, 2 * np.pi, len(hosts))
+        host_ra, host_dec = wcs.to_sky(x + away * np.cos(angle), y + away * np.sin(angle))
+        ras, decs = np.concatenate([ra, host_ra]), np.concatenate([dec, host_dec])
+        free = _apart(*wcs.to_pixel(ras, decs), _APART)
+        parts = [free[: len(ra)], free[len(ra) :]]
+        return [
+            (ra[parts[0]], dec[parts[0]], self._rng(tract, 3, 1)),
+            (host_ra[parts[1]], host_dec[parts[1]], self._rng(tract, 3, 2)),
+        ]
 
     def _rng(self, *words: int) -> np.random.Generator:
         return np.random.default_rng([self.survey.size.seed, *words])
 
-    def _positions(self, tract: int, rng: np.random.Generator, density: int) -> tuple[Floats, Floats]:
+    def _colours(self, rng: np.random.Generator, number: int) -> Floats:
+        """Return factors of the flux in each band."""
+        slope = rng.normal(0.15, 0.15, (number, 1))
+        return np.asarray(np.exp(slope * (np.arange(len(BANDS)) - 2)), float)
+
+    def _area(self, tract: int) -> float:
+        _, (low, high) = self._fields[tract]
+        return float(np.prod(high - low)) / DENSITY_AREA
+
+    def _number(self, tract: int, density: float) -> int:
+        return max(1, round(density * self._area(tract)))
+
+    def _positions(self, tract: int, rng: np.random.Generator, density: float) -> tuple[Floats, Floats]:
         wcs, (low, high) = self._fields[tract]
-        area = float(np.prod(high - low)) / (self.survey.detector_box.width * self.survey.detector_box.height)
-        x, y = rng.uniform(low, high, (int(density * area), 2)).T
+        x, y = rng.uniform(low, high, (self._number(tract, density), 2)).T
         return wcs.to_sky(x, y)
 
     @cached_property
     def _fields(self) -> dict[int, tuple[TangentWcs, tuple[Floats, Floats]]]:
         """The part of each tract that its visits see, as a box of miniature pixels."""
-        survey, fields = self.survey, {}
+        survey, fields, box = self.survey, {}, self.survey.detector_box
         for tract in survey.size.tracts:
-            ra, dec = survey.skymap.centre(tract)
-            wcs = TangentWcs(ra, dec, 0.0, 0.0, survey.scale)
+            wcs = TangentWcs(*survey.skymap.centre(tract), 0.0, 0.0, survey.scale)
             corners: list[Any] = []
             for visit in (visit for visit in survey.visits if visit.tract == tract):
                 for detector in survey.size.detectors:
-                    box = survey.detector_box
                     there = survey.detector_wcs(visit, detector)
-                    corners.append(
-                        wcs.to_pixel(
-                            *there.to_sky([0, box.width, box.width, 0], [0, 0, box.height, box.height])
-                        )
-                    )
+                    sky = there.to_sky([0, box.width, box.width, 0], [0, 0, box.height, box.height])
+                    corners.append(wcs.to_pixel(*sky))
             xy = np.concatenate(corners, axis=1)
             middle, half = (xy.min(1) + xy.max(1)) / 2, (xy.max(1) - xy.min(1)) / 2
             fields[tract] = wcs, (middle - _MARGIN * half, middle + _MARGIN * half)
         return fields
 
 
-def render(sources: Sources, wcs: TangentWcs, box: Box, sigma: float) -> Floats:
-    """Return the image (nJy per pixel) of point sources seen through a Gaussian point-spread function."""
-    image = np.zeros((box.height, box.width))
-    xs, ys = wcs.to_pixel(sources.ra, sources.dec)
-    reach = int(np.ceil(5 * sigma))
-    for x, y, flux in zip(xs, ys, sources.flux, strict=True):
-        left, low = max(0, round(x) - reach), max(0, round(y) - reach)
-        right, high = min(box.width, round(x) + reach + 1), min(box.height, round(y) + reach + 1)
-        if left >= right or low >= high:
-            continue
-        across = np.exp(-0.5 * ((np.arange(left, right) - x) / sigma) ** 2)
-        along = np.exp(-0.5 * ((np.arange(low, high) - y) / sigma) ** 2)
-        image[low:high, left:right] += flux / (2 * np.pi * sigma**2) * np.outer(along, across)
-    return image
+def _ids(tract: int, kind: int, number: int) -> Integers:
+    return (tract * 10 + kind) * 10**6 + np.arange(number)
 
 
-@dataclass(frozen=True)
-class CalibrationFrames:
-    """What the camera does to the light that falls on a detector: counts for each pixel."""
-
-    bias: Exposure
-    dark: Exposure
-    flat: Exposure
-
-    @classmethod
-    def of(cls, survey: Survey, detector: int) -> "CalibrationFrames":
-        """Make the frames of a detector; every band has the same flat."""
-        rng = np.random.default_rng([survey.size.seed, 6, detector])
-        box = survey.detector_box
-        y, x = np.mgrid[: box.height, : box.width]
-        bias = 1000 + rng.normal(0, 3, (1, box.width)) + rng.normal(0, 1, (box.height, box.width))
-        dark = np.abs(rng.normal(0.1, 0.05, (box.height, box.width)))  # counts each second
-        flat = 1 - 0.1 * ((x / box.width - 0.5) ** 2 + (y / box.height - 0.5) ** 2)
-        flat *= rng.normal(1, 0.01, flat.shape)
-        mask = np.zeros(flat.shape, np.uint8)
-        return cls(
-            *(
-                Exposure(frame.astype(np.float32), np.zeros(flat.shape, np.float32), mask)
-                for frame in (bias, dark, flat)
-            )
-        )
-
-
-def take_raw(sky: Sky, visit: Visit, detector: int, frames: CalibrationFrames) -> Exposure:
-    """Return what the camera reads out, in counts, noise included."""
-    survey = sky.survey
-    wcs, box = survey.detector_wcs(visit, detector), survey.detector_box
-    rng = np.random.default_rng([survey.size.seed, 7, visit.id, detector])
-    light = _SKY_COUNTS + render(sky.sources(visit), wcs, box, psf_sigma(visit.seeing)) / NJY_PER_COUNT
-    signal = light * frames.flat.image + frames.dark.image * visit.exposure_time
-    counts = frames.bias.image + rng.poisson(signal) + rng.normal(0, _READ_NOISE, signal.shape)
-    variance = np.full(counts.shape, _READ_NOISE**2, np.float32)
-    mask = np.zeros(counts.shape, np.uint8)
-    return Exposure(counts.astype(np.float32), variance, mask, wcs, visit.info(detector))
+def _apart(x: Floats, y: Floats, distance: float) -> NDArray[np.bool_]:
+    """Tell which points are farther than a distance from all that come before them and are kept."""
+    kept: list[int] = []
+    for index in range(len(x)):
+        if all(np.hypot(x[index] - x[other], y[index] - y[other]) > distance for other in kept):
+            kept.append(index)
+    free = np.zeros(len(x), bool)
+    free[kept] = True
+    return free

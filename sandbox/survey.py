@@ -1,12 +1,15 @@
 """What the miniature survey observes: which visits, where they point, which detectors see the sky.
 
+A survey may set its first visits aside for templates: then they come first, in good seeing, and the others
+months later, so that the templates know nothing of what is new on the sky.
+
 Pure: a `SandboxSize` in, `Visit` objects out. The schedule is the same for the same size.
 """
 
-__all__ = ["BANDS", "TWO_TRACTS", "SandboxSize", "Survey", "Visit", "physical_filter"]
+__all__ = ["BANDS", "DEMO", "TWO_TRACTS", "SandboxSize", "Survey", "Visit", "physical_filter"]
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -23,7 +26,13 @@ BANDS = "ugrizy"
 _FIRST_VISIT = 731_000
 _FIRST_NIGHT = 60_960  # MJD of 2025-10-12
 _NIGHTS_BETWEEN = 3
+_SEASON_BREAK = 60  # nights between the visits of the templates and the others
 _DITHER = 0.01  # degrees
+_ROTATION = 6.0  # degrees to either side
+_SEEING = (0.62, 0.95)  # arcseconds
+_GOOD_SEEING = (0.62, 0.8)
+# Light of the sky that a pixel collects, electrons.
+_SKY = {"u": 300.0, "g": 500.0, "r": 800.0, "i": 1000.0, "z": 1200.0, "y": 1500.0}
 
 
 def physical_filter(band: str) -> str:
@@ -49,14 +58,17 @@ class SandboxSize:
         Pixels along a detector's x side (the real one has 4072).
     seed
         Of everything that is random.
+    template_visits
+        So many of the first visits are for templates only; 0: every visit serves for both.
     """
 
     tracts: tuple[int, ...] = (3828,)
     visits: int = 4
     detectors: tuple[int, ...] = (90, 91, 93, 94)
     bands: tuple[str, ...] = ("r",)
-    pixels: int = 128
+    pixels: int = 200
     seed: int = 1
+    template_visits: int = 0
 
     def __post_init__(self) -> None:
         problems = [
@@ -72,6 +84,11 @@ class SandboxSize:
             ),
             (not self.bands or not set(self.bands) <= set(BANDS), "bands", "some of u g r i z y"),
             (not 32 <= self.pixels <= 4072, "pixels", "32 to 4072 pixels"),
+            (
+                not (self.template_visits == 0 or len(self.bands) <= self.template_visits < self.visits),
+                "template_visits",
+                "0, or at least one for each band and fewer than all visits",
+            ),
         ]
         for wrong, name, expected in problems:
             if wrong:
@@ -97,6 +114,9 @@ class SandboxSize:
 TWO_TRACTS = SandboxSize(tracts=(3828, 3829), visits=3, detectors=(93, 94))
 """Both tracts of DC2's ``test-med-1``, each in small."""
 
+DEMO = SandboxSize(visits=12, template_visits=6, detectors=(93, 94), bands=("g", "r"))
+"""A season of templates in two bands, and another of science months later."""
+
 
 @dataclass(frozen=True)
 class Visit:
@@ -117,7 +137,17 @@ class Visit:
     exposure_time
         Seconds.
     seeing
-        Full width at half maximum of a star, arcseconds.
+        Full width at half maximum of a star, arcseconds (of the real camera, whose pixels have 0.2).
+    rotation
+        Position angle of the camera's +y, degrees.
+    sky
+        Light of the sky, electrons in each pixel.
+    transparency
+        The part of the light that the atmosphere lets through, compared with an average night.
+    ellipticity
+        Reduced shear of a star, two components along the axes of the camera.
+    pointing_error
+        How far the raw's header is off: right, up (pixels) and turned (degrees).
     """
 
     id: int
@@ -130,6 +160,11 @@ class Visit:
     seeing: float
     seq_num: int
     day_obs: int
+    rotation: float
+    sky: float
+    transparency: float
+    ellipticity: tuple[float, float]
+    pointing_error: tuple[float, float, float]
 
     @property
     def physical_filter(self) -> str:
@@ -170,41 +205,81 @@ class Survey:
     @cached_property
     def visits(self) -> tuple[Visit, ...]:
         """All visits in the order of time."""
-        rng = np.random.default_rng([self.size.seed, 1])
-        found = []
-        for number in range(self.size.visits):
-            for place, tract in enumerate(self.size.tracts):
-                ra, dec = self._pointing(tract, *rng.uniform(-_DITHER, _DITHER, 2))
-                night = _FIRST_NIGHT + number * _NIGHTS_BETWEEN
-                found.append(
-                    Visit(
-                        id=_FIRST_VISIT + 100 * number + place,
-                        tract=tract,
-                        band=self.size.bands[number % len(self.size.bands)],
-                        ra=ra,
-                        dec=dec,
-                        mjd=night + 0.2 + place / 1440,
-                        exposure_time=30.0,
-                        seeing=float(rng.uniform(0.65, 1.0)),
-                        seq_num=place + 1,
-                        day_obs=_day_obs(night),
-                    )
-                )
-        return tuple(found)
+        return tuple(
+            self._visit(number, place, tract)
+            for number in range(self.size.visits)
+            for place, tract in enumerate(self.size.tracts)
+        )
 
-    def _pointing(self, tract: int, east: float, north: float) -> tuple[float, float]:
+    @property
+    def template_visits(self) -> tuple[Visit, ...]:
+        """The visits that templates are made of."""
+        return self.visits[: (self.size.template_visits or self.size.visits) * len(self.size.tracts)]
+
+    @property
+    def science_visits(self) -> tuple[Visit, ...]:
+        """The visits in which the sky is searched for what has changed."""
+        return self.visits[self.size.template_visits * len(self.size.tracts) :]
+
+    def _visit(self, number: int, place: int, tract: int) -> Visit:
+        rng = np.random.default_rng([self.size.seed, 1, number, tract])
+        rotation = float(rng.uniform(-_ROTATION, _ROTATION))
+        ra, dec = self._pointing(tract, rotation, *rng.uniform(-_DITHER, _DITHER, 2))
+        for_template = number < self.size.template_visits
+        pause = _SEASON_BREAK if self.size.template_visits and not for_template else 0
+        night = _FIRST_NIGHT + number * _NIGHTS_BETWEEN + pause
+        band = self.size.bands[number % len(self.size.bands)]
+        return Visit(
+            id=_FIRST_VISIT + 100 * number + place,
+            tract=tract,
+            band=band,
+            ra=ra,
+            dec=dec,
+            mjd=night + 0.2 + place / 1440,
+            exposure_time=30.0,
+            seeing=float(rng.uniform(*(_GOOD_SEEING if for_template else _SEEING))),
+            seq_num=place + 1,
+            day_obs=_day_obs(night),
+            rotation=rotation,
+            sky=_SKY[band] * float(rng.uniform(0.85, 1.3)),
+            transparency=float(rng.uniform(0.8, 1.0)),
+            ellipticity=(float(rng.normal(0, 0.02)), float(rng.normal(0, 0.02))),
+            pointing_error=(float(rng.normal(0, 1.0)), float(rng.normal(0, 1.0)), float(rng.normal(0, 0.03))),
+        )
+
+    def _pointing(self, tract: int, rotation: float, east: float, north: float) -> tuple[float, float]:
         # The middle of the chosen detectors shall fall on the tract's centre.
-        centre_x = np.mean([DETECTORS[detector].x for detector in self.size.detectors]) / 3600
-        centre_y = np.mean([DETECTORS[detector].y for detector in self.size.detectors]) / 3600
+        places = [DETECTORS[detector] for detector in self.size.detectors]
+        right, up = (float(np.mean(xs)) / 3600 for xs in zip(*((p.x, p.y) for p in places), strict=True))
+        sine, cosine = np.sin(np.radians(rotation)), np.cos(np.radians(rotation))
         ra, dec = self.skymap.centre(tract)
-        return offset(ra, dec, float(centre_x) + east, -float(centre_y) + north)
+        return offset(
+            ra,
+            dec,
+            east + float(right * cosine - up * sine),
+            north - float(right * sine + up * cosine),
+        )
 
     def detector_wcs(self, visit: Visit, detector: int) -> TangentWcs:
         """Return the projection of a detector's image: the tangent point is the boresight."""
         place, box = DETECTORS[detector], self.detector_box
         x = (box.width - 1) / 2 - place.x / self.scale
         y = (box.height - 1) / 2 - place.y / self.scale
-        return TangentWcs(visit.ra, visit.dec, x, y, self.scale)
+        return TangentWcs(visit.ra, visit.dec, x, y, self.scale, visit.rotation)
+
+    def header_wcs(self, visit: Visit, detector: int) -> TangentWcs:
+        """Return what a raw's header says of the projection, a little wrong as the telescope's pointing is."""
+        true, (right, up, turn) = self.detector_wcs(visit, detector), visit.pointing_error
+        # Turned about the middle of the detector, not about the boresight, so that small errors stay small.
+        box = self.detector_box
+        ra, dec = true.to_sky((box.width - 1) / 2, (box.height - 1) / 2)
+        turned = replace(true, rotation=true.rotation + turn)
+        x, y = turned.to_pixel(ra, dec)
+        return replace(
+            turned,
+            x=turned.x + (box.width - 1) / 2 - float(x) + right,
+            y=turned.y + (box.height - 1) / 2 - float(y) + up,
+        )
 
 
 def _day_obs(mjd: int) -> int:

@@ -113,7 +113,7 @@ def test_templates_that_are_missing_are_told_when_no_run_will_make_them(ground: 
     assert (told.returncode, told.stderr) == (1, "")
     (finding,) = yaml.safe_load(told.stdout)["findings"]
     assert (finding["rule"], finding["severity"]) == ("no-templates", "error")
-    assert "8 of 9" in finding["what"]
+    assert "7 of 8" in finding["what"]
 
 
 def test_inspect_tells_collections_and_coverage(ground: Ground) -> None:

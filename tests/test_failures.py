@@ -69,7 +69,7 @@ def troubled(tmp_path_factory, sandbox, condor_pool):
     operator = plant(operator, *FAULTS)
     operator.apcampaign("submit", "templates", "--tracts", "3828")
     (submit,) = folder.glob("runs/*/templates/*/submit")
-    edit(submit, "selectAndAssemble_r_3828_32", "^executable=.*", "executable=/no/such/pipetask")
+    edit(submit, "selectAndAssemble_r_3828_30", "^executable=.*", "executable=/no/such/pipetask")
     edit(submit, "makeWarp_3828_17_731000", "^periodic_remove=.*", WALLTIME)
     watched = (folder / "watched").open("w")
     watch = subprocess.Popen(
@@ -125,7 +125,7 @@ def test_a_live_run_tells_the_cause_of_each_fault(troubled):
     assert groups["missing input"]["label"] == "selectAndAssemble"
     assert groups["missing executable"]["cause"] == "/no/such/pipetask: No such file or directory"
     assert list(groups["missing executable"]["jobs"]) == ["held"]
-    assert "removed after 2" in groups["walltime"]["cause"]
+    assert re.match(r"removed after (2[5-9]|[3-9]\d) s", groups["walltime"]["cause"])
     # What passed at a later attempt is no failure.
     retried = {(group["kind"], tuple(group["jobs"])): group for group in failures["retried"]}
     assert list(retried) == [("out of memory", ("done",))]
@@ -145,7 +145,7 @@ def test_a_live_run_says_what_it_waits_for(troubled):
     assert status["going_on"]
     assert step["state"] == "held"
     assert step["jobs"] == {
-        "done": 25,
+        "done": 20,
         "running": 0,
         "idle": 0,
         "held": 1,

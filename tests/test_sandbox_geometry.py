@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 from apcampaign.common.errors import SandboxError
+from apcampaign.sandbox.exposure import Exposure
 from apcampaign.sandbox.focalplane import DETECTORS
+from apcampaign.sandbox.formatters import to_hdus
 from apcampaign.sandbox.geometry import TangentWcs, angular_separation, sky_polygon
 from apcampaign.sandbox.skymap import RingsSkyMap
-from apcampaign.sandbox.survey import TWO_TRACTS, SandboxSize, Survey
+from apcampaign.sandbox.survey import DEMO, TWO_TRACTS, SandboxSize, Survey
 from astropy.wcs import WCS
 
 SKYMAP = RingsSkyMap()
@@ -52,12 +54,13 @@ def test_coarse_image_of_a_patch_covers_the_same_sky() -> None:
     assert box.width * 6.4 == pytest.approx(patch.box.width * 0.2, abs=6.4)
 
 
-def test_projection_agrees_with_astropys() -> None:
-    ours = TangentWcs(56.6, -36.4, 10.0, 20.0, 6.4)
-    theirs = WCS(naxis=2)
-    theirs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
-    theirs.wcs.crval, theirs.wcs.crpix = [56.6, -36.4], [11.0, 21.0]
-    theirs.wcs.cdelt = [-6.4 / 3600, 6.4 / 3600]
+@pytest.mark.parametrize("rotation", [0.0, 5.0, -130.0])
+def test_projection_agrees_with_astropys(rotation: float) -> None:
+    ours = TangentWcs(56.6, -36.4, 10.0, 20.0, 6.4, rotation)
+    header = to_hdus(Exposure.blank(30, 20, wcs=ours))[0].header
+    theirs = WCS(header)
+    assert tuple(theirs.wcs.crpix) == (11.0, 21.0)
+    assert np.sqrt(abs(np.linalg.det(theirs.wcs.cd))) * 3600 == pytest.approx(6.4)
     x, y = np.array([0.0, 100.0, 500.0]), np.array([0.0, -300.0, 700.0])
     np.testing.assert_allclose(ours.to_sky(x, y), theirs.pixel_to_world_values(x, y), rtol=0, atol=1e-9)
     np.testing.assert_allclose(ours.to_pixel(*ours.to_sky(x, y)), (x, y), rtol=0, atol=1e-6)
@@ -99,6 +102,24 @@ def test_visits_look_at_their_tract(size: SandboxSize) -> None:
         assert float(angular_separation(ra, dec, *SKYMAP.centre(visit.tract))) < 300
 
 
+def test_raws_say_nearly_where_they_are() -> None:
+    survey = Survey(SandboxSize())
+    for visit in survey.visits:
+        ra, dec = survey.detector_wcs(visit, 90).to_sky([0, 199], [0, 195])
+        x, y = survey.header_wcs(visit, 90).to_pixel(ra, dec)
+        off = np.hypot(x - [0, 199], y - [0, 195])
+        assert 0.01 < off.max() < 6
+
+
+def test_template_visits_come_first_and_months_before_the_others() -> None:
+    survey = Survey(DEMO)
+    templates, science = survey.template_visits, survey.science_visits
+    assert len(templates) == 6
+    assert len(templates) + len(science) == len(survey.visits)
+    assert science[0].mjd - templates[-1].mjd > 60
+    assert {visit.band for visit in templates} == {visit.band for visit in science} == {"g", "r"}
+
+
 def test_visits_are_dithered_and_in_the_order_of_time() -> None:
     visits = Survey(SandboxSize()).visits
     assert len({(visit.ra, visit.dec) for visit in visits}) == len(visits)
@@ -115,6 +136,7 @@ def test_visits_are_dithered_and_in_the_order_of_time() -> None:
         ({"bands": ("q",)}, "u g r i z y"),
         ({"visits": 1, "bands": ("g", "r")}, "each band"),
         ({"pixels": 5}, "32"),
+        ({"visits": 4, "template_visits": 4}, "fewer than all"),
     ],
 )
 def test_impossible_sizes_are_refused_with_what_is_possible(options: dict[str, object], word: str) -> None:

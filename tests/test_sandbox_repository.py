@@ -2,11 +2,14 @@ import json
 import sqlite3
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from apcampaign.common.errors import SandboxError
 from apcampaign.sandbox.create import Sandbox, create_sandbox
-from apcampaign.sandbox.survey import SandboxSize
+from apcampaign.sandbox.sky import KINDS
+from apcampaign.sandbox.survey import DEMO, SandboxSize, Survey
+from apcampaign.sandbox.truth import read_truth
 from click.testing import CliRunner
 from lsst.daf.butler import Butler
 
@@ -138,6 +141,22 @@ def test_command_reports_a_list_that_it_cannot_read(tmp_path: Path) -> None:
     result = CliRunner().invoke(command, ["create", str(tmp_path / "new"), "--tracts", "3828,north"])
     assert result.exit_code == 2
     assert "3828,north" in result.output
+
+
+def test_truth_is_in_the_folder_and_says_what_changed(sandbox: Sandbox) -> None:
+    truth = read_truth(sandbox.folder)
+    assert set(truth["kind"]) == set(KINDS)
+    assert set(truth["detector"]) == set(SIZE.detectors)
+    assert np.allclose(truth["difference"], truth["flux"] - truth["template_flux"])
+    with pytest.raises(SandboxError, match="sandbox create"):
+        read_truth(sandbox.folder / "repo")
+
+
+def test_campaign_of_a_sandbox_with_template_visits_tells_them_apart(tmp_path: Path) -> None:
+    campaign = Sandbox(tmp_path, DEMO).campaign()
+    first = Survey(DEMO).science_visits[0].id
+    assert campaign["templates"] == {"where": f"visit < {first}"}
+    assert campaign["diffim"] == {"where": f"visit >= {first}"}
 
 
 def test_marker_holds_the_options(sandbox: Sandbox) -> None:

@@ -13,8 +13,7 @@ import numpy as np
 import pandas as pd
 from apcampaign.sandbox.exposure import Exposure
 from apcampaign.sandbox.geometry import sky_polygon
-from apcampaign.sandbox.survey import BANDS
-from apcampaign.sandbox.tasks import measure
+from apcampaign.sandbox.science.association import assign, measure_forced, summarise
 from apcampaign.sandbox.tasks.calibrate import IVD, IdGeneratorConfig, first_id
 from apcampaign.sandbox.tasks.regions import IGD
 from astropy.table import Table
@@ -39,6 +38,7 @@ _SOURCES = {
     "psfFlux": "float64",
     "psfFluxErr": "float64",
 }
+_REAL_SCALE = 0.2  # arcseconds per pixel of the real camera
 _FORCED = {
     "diaForcedSourceId": "int64",
     "diaObjectId": "int64",
@@ -168,7 +168,10 @@ class DiaPipelineConfig(pipe_base.PipelineTaskConfig, pipelineConnections=DiaPip
     maxNewDiaObjects = Field[float](doc="More are an error; 0: no limit.", default=0.0)  # noqa: N815
     doReloadDiaObjects = Field[bool](doc="Read the objects again?", default=True)  # noqa: N815
     doPackageAlerts = Field[bool](doc="Count the alerts there would be?", default=False)  # noqa: N815
-    maxDistArcSeconds = Field[float](doc="Farthest match.", default=1.0)  # noqa: N815
+    maxDistArcSeconds = Field[float](  # noqa: N815
+        doc="Farthest match, on the real camera: five of its pixels, hence of the miniature's, are 1.0.",
+        default=0.5,
+    )
     historyThreshold = Field[int](doc="Sources of an object with forced ones.", default=2)  # noqa: N815
 
 
@@ -212,11 +215,11 @@ class DiaPipelineTask(pipe_base.PipelineTask):
             region = _padded(sky_polygon(exposure.sky, exposure.box), 2.0)
             objects = _trim(self.apdb.getDiaObjects(region), _OBJECTS).drop_duplicates("diaObjectId")
         sources = diaSourceTable.reset_index(drop=True).copy()
-        new = self._associate(sources, objects)
+        new = self._associate(sources, objects, exposure.sky.scale / _REAL_SCALE)
         # As in the real task, what counts is the history that was loaded, not what is there by now.
         columns = list(_SOURCES)
         history = pd.concat([preloadedDiaSources[columns], sources[columns]], ignore_index=True)
-        updated = _summarise(history[history["diaObjectId"].isin(sources["diaObjectId"])])
+        updated = summarise(history[history["diaObjectId"].isin(sources["diaObjectId"])])
         forced = self._forced(history, diffIm, exposure)
         self.apdb.store(Time.now(), updated, sources, forced)
         if self.config.doPackageAlerts:
@@ -243,57 +246,25 @@ class DiaPipelineTask(pipe_base.PipelineTask):
             marginalDiaSources=sources[:0],
         )
 
-    def _associate(self, sources: pd.DataFrame, objects: pd.DataFrame) -> Any:
-        """Fill in ``diaObjectId``; tell which sources are of a new object, which gets the source's number."""
-        nearest = measure.match(
-            sources["ra"].to_numpy(),
-            sources["dec"].to_numpy(),
-            objects["ra"].to_numpy(),
-            objects["dec"].to_numpy(),
-            self.config.maxDistArcSeconds,
-        )
-        new = nearest < 0
+    def _associate(self, sources: pd.DataFrame, objects: pd.DataFrame, zoom: float) -> Any:
+        """Fill in ``diaObjectId``; tell which sources are of a new object."""
+        ids, new = assign(sources, objects, self.config.maxDistArcSeconds * zoom)
         if self.config.maxNewDiaObjects and new.sum() > self.config.maxNewDiaObjects:
             raise RuntimeError(
                 f"Aborting before writing to the APDB: {new.sum()} new DiaObjects are more than "
                 f"{self.config.maxNewDiaObjects:.0f}"
             )
-        known = objects["diaObjectId"].to_numpy()
-        ids = sources["diaSourceId"].to_numpy(np.int64).copy()
-        ids[~new] = known[nearest[~new]]
         sources["diaObjectId"] = ids
         return new
 
     def _forced(self, history: pd.DataFrame, difference: Exposure, science: Exposure) -> pd.DataFrame:
         """Measure all objects with enough history that are on the image."""
         info = science.circumstances
-        rows: list[dict[str, Any]] = []
+        rows = measure_forced(history, difference, science, self.config.historyThreshold)
         start = first_id(self.config.idGenerator.release_id, info.visit, info.detector)
-        for object_id, group in history.groupby("diaObjectId"):
-            ra, dec = float(group["ra"].mean()), float(group["dec"].mean())
-            x, y = (float(value) for value in difference.sky.to_pixel(ra, dec))
-            inside = measure.footprint(difference.box.width, difference.box.height, x, y)
-            if len(group) < self.config.historyThreshold or not inside:
-                continue
-            flux, error = measure.psf_flux(difference.image, difference.variance, x, y, difference.psf_sigma)
-            total, total_error = measure.psf_flux(science.image, science.variance, x, y, science.psf_sigma)
-            rows.append(
-                {
-                    "diaForcedSourceId": start + len(rows),
-                    "diaObjectId": object_id,
-                    "ra": ra,
-                    "dec": dec,
-                    "visit": info.visit,
-                    "detector": info.detector,
-                    "psfFlux": flux,
-                    "psfFluxErr": error,
-                    "scienceFlux": total,
-                    "scienceFluxErr": total_error,
-                    "midpointMjdTai": info.mjd,
-                    "band": info.band,
-                    "timeProcessedMjdTai": Time.now().tai.mjd,
-                }
-            )
+        now = Time.now().tai.mjd
+        for number, row in enumerate(rows):
+            row |= {"diaForcedSourceId": start + number, "timeProcessedMjdTai": now}
         kinds = _FORCED | {
             name: "float64"
             for name in (
@@ -314,31 +285,3 @@ def _alerts(sources: pd.DataFrame, history: pd.DataFrame) -> list[tuple[int, lis
     members = history.groupby("diaObjectId")["diaSourceId"].apply(list)
     pairs = zip(sources["diaSourceId"], sources["diaObjectId"], strict=True)
     return [(new, [old for old in members[group] if old != new]) for new, group in pairs]
-
-
-def _summarise(history: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of ``DiaObject`` for the objects in a history of sources."""
-    rows = []
-    for object_id, group in history.groupby("diaObjectId"):
-        row: dict[str, Any] = {
-            "diaObjectId": object_id,
-            "ra": group["ra"].mean(),
-            "dec": group["dec"].mean(),
-            "nDiaSources": len(group),
-            "firstDiaSourceMjdTai": group["midpointMjdTai"].min(),
-            "lastDiaSourceMjdTai": group["midpointMjdTai"].max(),
-        }
-        for band in BANDS:
-            flux = group.loc[group["band"] == band, "psfFlux"]
-            row[f"{band}_psfFluxNdata"] = len(flux)
-            row[f"{band}_psfFluxMean"] = flux.mean()
-            row[f"{band}_psfFluxMin"] = flux.min()
-            row[f"{band}_psfFluxMax"] = flux.max()
-            row[f"{band}_psfFluxSigma"] = flux.std()
-        rows.append(row)
-    names = ["diaObjectId", "ra", "dec", "nDiaSources", "firstDiaSourceMjdTai", "lastDiaSourceMjdTai"]
-    for band in BANDS:
-        names += [f"{band}_psfFlux{what}" for what in ("Ndata", "Mean", "Min", "Max", "Sigma")]
-    counts = {"diaObjectId": "int64", "nDiaSources": "int32"}
-    counts |= {f"{band}_psfFluxNdata": "int32" for band in BANDS}
-    return pd.DataFrame(rows, columns=names).astype({name: "float64" for name in names} | counts)

@@ -11,7 +11,17 @@ from typing import Any, ClassVar
 import lsst.pipe.base as pipe_base
 import numpy as np
 from apcampaign.sandbox.exposure import Exposure
-from apcampaign.sandbox.tasks import measure
+from apcampaign.sandbox.science.calibration import (
+    Astrometry,
+    Photometry,
+    fit_astrometry,
+    fit_photometry,
+    pair,
+)
+from apcampaign.sandbox.science.cosmics import flag_cosmic_rays
+from apcampaign.sandbox.science.pixels import scatter
+from apcampaign.sandbox.science.psf import width
+from apcampaign.sandbox.science.stars import STAR_COLUMNS, Stars, measure_stars, subtract_background
 from astropy.table import Table, vstack
 from lsst.pex.config import Config, ConfigField, Field, ListField
 from lsst.pipe.base.connectionTypes import InitOutput, Input, Output, PrerequisiteInput
@@ -94,44 +104,31 @@ class CalibrateImageConfig(pipe_base.PipelineTaskConfig, pipelineConnections=Cal
     do_adaptive_threshold_detection = Field[bool](doc="Without effect here.", default=False)
     do_remeasure_star_background = Field[bool](doc="Without effect here.", default=True)
     doMaskDiffractionSpikes = Field[bool](doc="Without effect here.", default=False)  # noqa: N815
-    threshold = Field[float](doc="Detection threshold, sigma.", default=10.0)
+    threshold = Field[float](doc="Detection threshold, sigma.", default=8.0)
+    fewest_lonely = Field[int](doc="So many stars without neighbours do for the zero point.", default=5)
+    calibration_snr = Field[float](doc="Least significance of a star to calibrate with.", default=20.0)
 
 
-def measure_stars(exposure: Exposure, threshold: float, start: int) -> tuple[Table, float]:
-    """Detect and measure the point sources of a background-free image.
+_SCHEMA = ("id", "ra", "dec", *STAR_COLUMNS)
 
-    Returns
-    -------
-    stars, sigma
-        A table (id, x, y, ra, dec, flux, flux_err), and the width of the point-spread function, pixels.
-    """
-    _, noise = measure.background(exposure.image)
-    rough = measure.smooth(exposure.image, 1.5)
-    found = measure.peaks(rough, threshold * noise / (2 * np.sqrt(np.pi) * 1.5))
-    brightest = sorted(found, key=lambda place: -rough[place[1], place[0]])[:30]
-    places = [(measure.centroid(exposure.image, x, y, 1.5)) for x, y in brightest]
-    widths = [measure.psf_width(exposure.image, x, y, 1.5) for x, y in places]
-    sigma = float(np.nanmedian(widths)) if np.isfinite(widths).any() else float("nan")
-    if not np.isfinite(sigma):
-        raise pipe_base.NoWorkFound("no star is good enough to measure the point-spread function")
-    places = [measure.centroid(exposure.image, x, y, sigma) for x, y in found]
-    fluxes = [measure.psf_flux(exposure.image, exposure.variance, x, y, sigma) for x, y in places]
-    xs, ys = np.array(places).T
-    ra, dec = exposure.sky.to_sky(xs, ys)
-    flux, error = np.array(fluxes).T
-    ids = np.arange(start, start + len(xs))
-    return Table(dict(id=ids, x=xs, y=ys, ra=ra, dec=dec, flux=flux, flux_err=error)), sigma
+
+def star_table(stars: Stars, exposure: Exposure, start: int) -> Table:
+    """Return a table of sources, numbered from a start, with their places on the sky."""
+    table = Table(dict(stars.columns))
+    table["id"] = np.arange(start, start + len(stars))
+    table["ra"], table["dec"] = exposure.sky.to_sky(table["x"], table["y"])
+    return table[list(_SCHEMA)]
 
 
 class CalibrateImageTask(pipe_base.PipelineTask):
-    """Subtract the background, measure stars and their width, and calibrate to nJy with the catalogue."""
+    """Mask cosmic rays, subtract the background, measure stars, and calibrate with the catalogue."""
 
     ConfigClass = CalibrateImageConfig
     _DefaultName: ClassVar[str] = "calibrateImage"
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.initial_stars_schema = Table(names=("id", "x", "y", "ra", "dec", "flux", "flux_err"))
+        self.initial_stars_schema = Table(names=_SCHEMA)
 
     def runQuantum(self, butlerQC: Any, inputRefs: Any, outputRefs: Any) -> None:  # noqa: N802, N803
         """Read, run and write, with the identifiers of this quantum."""
@@ -143,50 +140,84 @@ class CalibrateImageTask(pipe_base.PipelineTask):
         self, exposures: list[Exposure], photometry_ref_cat: list[Any], start: int, **_unused: Any
     ) -> pipe_base.Struct:
         """Return the calibrated exposure and what was measured on the way."""
-        raw = exposures[0]
-        level, noise = measure.background(raw.image)
-        exposure = raw.with_pixels(raw.image - level, raw.variance)
-        stars, sigma = measure_stars(exposure, self.config.threshold, start)
-        catalogue = vstack([handle.get() for handle in photometry_ref_cat])
-        pairs = measure.match(
-            stars["ra"], stars["dec"], catalogue["ra"], catalogue["dec"], 2 * exposure.sky.scale
-        )
-        matches = stars[pairs >= 0]
-        if len(matches) < 3:
-            raise pipe_base.NoWorkFound(f"{len(matches)} stars match the reference catalogue; 3 are needed")
-        matches["ref_flux"] = catalogue[f"flux_{exposure.circumstances.band}"][pairs[pairs >= 0]]
-        factor = float(np.median(matches["ref_flux"] / matches["flux"]))
+        exposure, level = subtract_background(flag_cosmic_rays(exposures[0]))
+        found = measure_stars(exposure, self.config.threshold)
+        if found is None:
+            raise pipe_base.NoWorkFound("too few stars to measure the point-spread function")
+        catalogue = vstack([handle.get() for handle in photometry_ref_cat], metadata_conflicts="silent")
+        astrometry, photometry, matches = self._fit(found, exposure, catalogue)
+        factor, noise = photometry.factor, scatter(exposure.image[exposure.good])
         summary = {
-            "psfSigma": sigma,
+            "psfSigma": width(found.psf),
             # The real camera's scale: a miniature star is as many pixels wide as a real one.
             "pixelScale": 0.2,
             "skyBg": level,
             "skyNoise": noise,
             "zeroPoint": float(31.4 - 2.5 * np.log10(factor)),
-            "nPsfStar": len(stars),
+            "nPsfStar": int(found.columns["psf_used"].sum()),
+            "astromScatter": astrometry.scatter,
+            "photomScatter": photometry.scatter,
         }
-        self.metadata["nStars"], self.metadata["nMatches"] = len(stars), len(matches)
+        self.metadata["nStars"], self.metadata["nMatches"] = len(found), len(matches)
         calibrated = exposure.with_pixels(
-            exposure.image * factor, exposure.variance * factor**2, psf_sigma=sigma, summary=summary
+            exposure.image * factor,
+            exposure.variance * factor**2,
+            wcs=astrometry.wcs,
+            psf=found.psf,
+            summary=summary,
         )
+        stars = star_table(found, calibrated, start)
+        matches["ra"], matches["dec"] = calibrated.sky.to_sky(matches["x"], matches["y"])
         for table in (stars, matches):
             table["flux"] *= factor
             table["flux_err"] *= factor
         self.log.info(
-            "%d stars, sigma %.2f pixels, zero point %.2f.", len(stars), sigma, summary["zeroPoint"]
+            "%d stars, sigma %.2f pixels, zero point %.2f; agreement with the catalogue %.3f pixels, %.1f %%.",
+            len(stars),
+            summary["psfSigma"],
+            summary["zeroPoint"],
+            astrometry.scatter,
+            100 * photometry.scatter,
         )
+        psf_stars = stars[stars["psf_used"]]
         return pipe_base.Struct(
             exposure=calibrated,
             stars=stars,
             stars_footprints=stars,
-            psf_stars=stars,
-            psf_stars_footprints=stars,
+            psf_stars=psf_stars,
+            psf_stars_footprints=psf_stars,
             astrometry_matches=matches,
             photometry_matches=matches,
             applied_photo_calib={"njy_per_count": factor},
             background={"level": level * factor},
             mask=calibrated.mask,
         )
+
+    def _fit(
+        self, stars: Stars, exposure: Exposure, catalogue: Table
+    ) -> tuple[Astrometry, Photometry, Table]:
+        """Fit projection and zero point; return the stars that the catalogue has, too."""
+        good = stars.columns["pointlike"] & (stars.columns["snr"] > self.config.calibration_snr)
+        usable = Table({name: column[good] for name, column in stars.columns.items()})
+        ra, dec = np.asarray(catalogue["ra"]), np.asarray(catalogue["dec"])
+        # The error of a star's position is its width over its significance; neighbours add to it.
+        error = width(stars.psf) / np.asarray(usable["snr"]) + np.where(usable["lonely"], 0.0, 0.1)
+        x, y = np.asarray(usable["x"]), np.asarray(usable["y"])
+        astrometry = fit_astrometry(x, y, error, exposure.sky, ra, dec)
+        if astrometry is None:
+            raise pipe_base.NoWorkFound("fewer than three stars match the reference catalogue")
+        pairs = pair(x, y, *astrometry.wcs.to_pixel(ra, dec), 1.0)
+        matches = usable[pairs >= 0]
+        reference = np.asarray(catalogue[f"flux_{exposure.circumstances.band}"])[pairs[pairs >= 0]]
+        # Light of neighbours would make the zero point too faint; where everybody has some, bear it.
+        alone = np.asarray(matches["lonely"], bool)
+        alone = alone if alone.sum() >= self.config.fewest_lonely else np.ones(len(matches), bool)
+        flux, error = np.asarray(matches["flux"])[alone], np.asarray(matches["flux_err"])[alone]
+        photometry = fit_photometry(flux, error, reference[alone])
+        if photometry is None:
+            raise pipe_base.NoWorkFound("fewer than three stars agree with the fluxes of the catalogue")
+        matches["ref_flux"] = reference
+        return astrometry, photometry, matches
 
 
 class SingleFrameDetectAndMeasureConnections(pipe_base.PipelineTaskConnections, dimensions=IVD):
@@ -220,7 +251,10 @@ class SingleFrameDetectAndMeasureTask(pipe_base.PipelineTask):
         """Return the sources and the background."""
         info = exposure.circumstances
         start = first_id(self.config.id_generator.release_id, info.visit, info.detector)
-        sources, _ = measure_stars(exposure, self.config.threshold, start)
+        found = measure_stars(exposure, self.config.threshold)
+        if found is None:
+            raise pipe_base.NoWorkFound("too few stars to measure the point-spread function")
+        sources = star_table(found, exposure, start)
         sources["detect_isPrimary"] = True
         sources["sky_source"] = False
         return pipe_base.Struct(

@@ -17,8 +17,8 @@ import lsst.pipe.base as pipe_base
 import numpy as np
 from apcampaign.sandbox.exposure import MASKED, Exposure
 from apcampaign.sandbox.geometry import Box, TangentWcs, sky_polygon
+from apcampaign.sandbox.science import coaddition
 from apcampaign.sandbox.skymap import Patch, RingsSkyMap
-from apcampaign.sandbox.tasks import measure
 from apcampaign.sandbox.tasks.calibrate import IdGeneratorConfig
 from lsst.pex.config import ConfigField, Field, ListField
 from lsst.pipe.base.connectionTypes import Input, Output
@@ -110,8 +110,11 @@ class BestSeeingQuantileSelectVisitsTask(pipe_base.PipelineTask):
         return pipe_base.Struct(goodVisits=dict.fromkeys(chosen, True))
 
 
+_WCS = ("ra", "dec", "x", "y", "scale", "rotation")
+
+
 def _row_region(row: Any) -> Any:
-    wcs = TangentWcs(*(float(row[f"wcs_{name}"]) for name in ("ra", "dec", "x", "y", "scale")))
+    wcs = TangentWcs(*(float(row[f"wcs_{name}"]) for name in _WCS))
     return sky_polygon(wcs, Box(0, 0, int(row["width"]), int(row["height"])))
 
 
@@ -157,24 +160,15 @@ class MakeDirectWarpTask(pipe_base.PipelineTask):
         butlerQC.put(self.run(inputs["calexp_list"], patch), outputRefs)
 
     def run(self, calexp_list: list[Any], patch: Patch) -> pipe_base.Struct:
-        """Return the warp; there is no work if no pixel of the patch is seen."""
-        warp: Exposure | None = None
-        for handle in calexp_list:
-            exposure = handle.get()
-            box, wcs = patch.coarse(exposure.sky.scale)
-            part = measure.resample(exposure, wcs, box)
-            if warp is None:
-                warp = part
-                continue
-            new = part.good & ~warp.good
-            warp = warp.with_pixels(
-                np.where(new, part.image, warp.image),
-                np.where(new, part.variance, warp.variance),
-                mask=np.where(new, part.mask, warp.mask),
-            )
-        if warp is None or not warp.good.any():
-            raise pipe_base.NoWorkFound("no detector of this visit has pixels on this patch")
-        return pipe_base.Struct(warp=warp, masked_fraction_warp=(warp.mask != 0).astype(np.float32))
+        """Return the warp; where detectors hardly touch the patch, it may be empty."""
+        exposures = [handle.get() for handle in calexp_list]
+        if not exposures:
+            raise pipe_base.NoWorkFound("no detector of this visit is on this patch")
+        box, wcs = patch.coarse(exposures[0].sky.scale)
+        warp = coaddition.direct_warp(exposures, wcs, box)
+        seen = (warp.mask & MASKED) == 0
+        self.metadata["seenFraction"] = float(seen.mean())
+        return pipe_base.Struct(warp=warp, masked_fraction_warp=(~warp.good).astype(np.float32))
 
 
 class MakePsfMatchedWarpConnections(
@@ -194,7 +188,7 @@ class MakePsfMatchedWarpConfig(
 ):
     """The width that all warps are brought to."""
 
-    modelPsfSigma = Field[float](doc="Width of the common star, pixels.", default=2.4)  # noqa: N815
+    modelPsfSigma = Field[float](doc="Width of the common star, pixels.", default=2.6)  # noqa: N815
 
 
 class MakePsfMatchedWarpTask(pipe_base.PipelineTask):
@@ -204,12 +198,9 @@ class MakePsfMatchedWarpTask(pipe_base.PipelineTask):
     _DefaultName: ClassVar[str] = "makePsfMatchedWarp"
 
     def run(self, direct_warp: Exposure, **_unused: Any) -> pipe_base.Struct:
-        """Return the blurred warp; a warp that is wider already stays as it is."""
-        target = max(self.config.modelPsfSigma, direct_warp.psf_sigma)
-        blur = float(np.sqrt(target**2 - direct_warp.psf_sigma**2))
-        image = measure.smooth(direct_warp.image, blur)
+        """Return the blurred warp; one that is wider already is sharpened a little."""
         return pipe_base.Struct(
-            psf_matched_warp=direct_warp.with_pixels(image, direct_warp.variance, psf_sigma=target)
+            psf_matched_warp=coaddition.matched_warp(direct_warp, self.config.modelPsfSigma)
         )
 
 
@@ -274,7 +265,8 @@ class CompareWarpAssembleCoaddConfig(
     prefilterArtifactsMaskPlanes = ListField[str](  # noqa: N815
         doc="Without effect here.", default=["NO_DATA"]
     )
-    clip = Field[float](doc="Leave out what is so many sigma from the median.", default=5.0)
+    clip = Field[float](doc="An artefact is so many sigma from the static sky,", default=5.0)
+    contrast = Field[float](doc="and brighter than so many times a star that it is on.", default=1.1)
 
 
 class CompareWarpAssembleCoaddTask(pipe_base.PipelineTask):
@@ -296,42 +288,14 @@ class CompareWarpAssembleCoaddTask(pipe_base.PipelineTask):
         matched = _by_visit(psfMatchedWarps, set(direct))
         if not direct or set(direct) != set(matched):
             raise pipe_base.NoWorkFound("no warp of a chosen visit covers this patch")
-        visits = sorted(direct)
-        cube = np.array([np.where(matched[v].good, matched[v].image, np.nan) for v in visits])
-        noise = np.array([measure.background(layer)[1] for layer in cube])[:, None, None]
-        with np.errstate(all="ignore"):
-            static = np.nanmedian(np.where(np.isnan(cube).all(0), 0.0, cube), axis=0)
-        # Stars that are not quite equally wide must not be taken for artefacts.
-        artefact = np.abs(cube - static) > self.config.clip * noise + 0.1 * np.abs(static)
-        # The whole of what flared up, not only its brightest pixels; and what differs in many visits varies.
-        artefact = np.array([measure.smooth(layer, 2.5) > 0.01 for layer in artefact])
-        artefact &= artefact.sum(0) <= max(1, round(self.config.maxFractionEpochsHigh * len(visits)))
-        good = np.array([direct[v].good for v in visits])
-        used = good & ~artefact
-        used = np.where(used.any(0), used, good)
-        variances = np.array([direct[v].variance for v in visits], float)
-        weights = np.array([1 / np.median(variances[i][good[i]]) for i in range(len(visits))])
-        weight = used * weights[:, None, None]
-        total = weight.sum(0)
-        images = np.array([direct[v].image for v in visits])
-        with np.errstate(invalid="ignore", divide="ignore"):
-            image = np.where(total > 0, (weight * images).sum(0) / total, 0.0)
-            variance = np.where(
-                total > 0, (weight**2 * np.where(used, variances, 0)).sum(0) / total**2, np.inf
-            )
-        sigma = np.average([direct[v].psf_sigma for v in visits], weights=weights)
-        coadd = direct[visits[0]].with_pixels(
-            image,
-            variance,
-            mask=np.where(total > 0, 0, MASKED).astype(np.uint8),
-            visit_info=None,
-            psf_sigma=float(sigma),
-            summary={},
-            inputs=tuple({"visit": visit, "weight": float(weights[i])} for i, visit in enumerate(visits)),
+        config = self.config
+        coadd, number, clipped = coaddition.clipped_coadd(
+            direct, matched, config.clip, config.contrast, config.maxFractionEpochsHigh
         )
-        self.metadata["nInputs"] = len(visits)
-        self.metadata["artefactFraction"] = float(artefact[good].mean())
-        return pipe_base.Struct(coaddExposure=coadd, nImage=used.sum(0).astype(np.int32))
+        self.metadata["nInputs"] = len(direct)
+        self.metadata["artefactFraction"] = clipped
+        self.log.info("Averaged %d visits; %.2f %% of the pixels clipped.", len(direct), 100 * clipped)
+        return pipe_base.Struct(coaddExposure=coadd, nImage=number)
 
 
 def _by_visit(handles: list[Any], chosen: set[int] | None) -> dict[int, Exposure]:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import lsst.pipe.base as pipe_base
 import numpy as np
 from apcampaign.sandbox.exposure import Exposure
+from apcampaign.sandbox.science.signature import remove_signature
 from lsst.pex.config import Field
 from lsst.pipe.base.connectionTypes import Input, Output, PrerequisiteInput
 
@@ -47,11 +48,10 @@ class IsrConfig(pipe_base.PipelineTaskConfig, pipelineConnections=IsrConnections
     """The options of the real task that the pipelines set."""
 
     doBrighterFatter = Field[bool](doc="Need the brighter-fatter kernel?", default=True)  # noqa: N815
-    readNoise = Field[float](doc="Counts.", default=7.0)  # noqa: N815
 
 
 class IsrTask(pipe_base.PipelineTask):
-    """Subtract bias and dark current, divide by the flat field."""
+    """Subtract bias and dark current, divide by the flat field, mask broken and full pixels."""
 
     ConfigClass = IsrConfig
     _DefaultName: ClassVar[str] = "isr"
@@ -59,23 +59,19 @@ class IsrTask(pipe_base.PipelineTask):
     def run(
         self,
         ccdExposure: Exposure,  # noqa: N803
+        camera: dict[str, Any],
         bias: Exposure,
         dark: Exposure,
         flat: Exposure,
         **_unused: Any,
     ) -> pipe_base.Struct:
-        """Return the exposure without the marks of the camera, in counts."""
-        seconds = ccdExposure.circumstances.exposure_time
-        counts = ccdExposure.image.astype(float) - bias.image - dark.image * seconds
-        dark_counts = np.maximum(dark.image * seconds, 0)
-        variance = np.maximum(counts, 0) + dark_counts + self.config.readNoise**2
-        image = counts / flat.image
-        level = float(np.median(image))
+        """Return the exposure without the marks of the camera, in electrons."""
+        electronics = camera["electronics"][str(ccdExposure.circumstances.detector)]
+        exposure = remove_signature(ccdExposure, bias, dark, flat, **electronics)
+        level = float(np.median(exposure.image))
         self.metadata["medianLevel"] = level
-        self.log.info("Median level after the removal of the instrument's signature: %.1f counts.", level)
-        return pipe_base.Struct(
-            outputExposure=ccdExposure.with_pixels(image, variance / flat.image.astype(float) ** 2)
-        )
+        self.log.info("Median level after the removal of the instrument's signature: %.1f electrons.", level)
+        return pipe_base.Struct(outputExposure=exposure)
 
 
 class IsrLSSTConnections(IsrConnections, dimensions=("instrument", "exposure", "detector")):

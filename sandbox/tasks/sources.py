@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import lsst.pipe.base as pipe_base
 import numpy as np
 from apcampaign.sandbox.exposure import Exposure, VisitInfo
+from apcampaign.sandbox.science.reliability import reliability
 from apcampaign.sandbox.tasks.calibrate import IVD
 from astropy.table import Table
 from astropy.time import Time
@@ -102,15 +103,15 @@ class RBTransiNetConfig(pipe_base.PipelineTaskConfig, pipelineConnections=RBTran
 
 
 class RBTransiNetTask(pipe_base.PipelineTask):
-    """Score each source by its significance: no neural network, but a number from 0 to 1."""
+    """Score each source by its shape and surroundings: no neural network, but a number from 0 to 1."""
 
     ConfigClass = RBTransiNetConfig
     _DefaultName: ClassVar[str] = "rbTransiNet"
 
     def run(self, diaSources: Table, **_unused: Any) -> pipe_base.Struct:  # noqa: N803
         """Return a row for each source, in the same order."""
-        snr = np.asarray(diaSources["snr"])
-        scores = Table({"id": diaSources["id"], "score": 1 - np.exp(-snr / 8)})
+        score = reliability({name: diaSources[name] for name in diaSources.colnames})
+        scores = Table({"id": diaSources["id"], "score": score})
         return pipe_base.Struct(classifications=scores)
 
 
@@ -195,7 +196,8 @@ class TransformDiaSourceCatalogTask(pipe_base.PipelineTask):
             catalogue = catalogue[~catalogue["sky_source"]]
         info, number = diffIm.circumstances, len(catalogue)
         # Of a star's position, the error is its width over its significance.
-        error = catalogue["psf_sigma"] / np.maximum(catalogue["snr"], 1) * diffIm.sky.scale / 3600
+        pixels = np.asarray(catalogue["psf_sigma"] / np.maximum(catalogue["snr"], 1))
+        error = pixels * diffIm.sky.scale / 3600
         moment = (np.asarray(catalogue["psf_sigma"]) ** 2).astype(np.float32)
         columns = {
             "diaSourceId": np.asarray(catalogue["id"], np.int64),
@@ -210,13 +212,16 @@ class TransformDiaSourceCatalogTask(pipe_base.PipelineTask):
             "decErr": np.asarray(error, np.float32),
             "x": np.asarray(catalogue["x"], np.float32),
             "y": np.asarray(catalogue["y"], np.float32),
-            "centroid_flag": np.zeros(number, bool),
-            "apFlux": np.asarray(catalogue["flux"], np.float32),
-            "apFluxErr": np.asarray(catalogue["flux_err"], np.float32),
+            "xErr": np.asarray(pixels, np.float32),
+            "yErr": np.asarray(pixels, np.float32),
+            "centroid_flag": ~np.asarray(catalogue["converged"], bool),
+            "apFlux": np.asarray(catalogue["ap_flux"], np.float32),
+            "apFluxErr": np.asarray(catalogue["ap_flux_err"], np.float32),
             "isNegative": catalogue["negative"],
             "snr": np.asarray(catalogue["snr"], np.float32),
             "psfFlux": np.asarray(catalogue["flux"], np.float32),
             "psfFluxErr": np.asarray(catalogue["flux_err"], np.float32),
+            "psfChi2": np.asarray(catalogue["chi2"] * catalogue["n_pixels"], np.float32),
             "psfNdata": np.asarray(catalogue["n_pixels"], np.int32),
             "psfFlux_flag": np.zeros(number, bool),
             "trailNdata": np.zeros(number, np.int32),
@@ -225,6 +230,7 @@ class TransformDiaSourceCatalogTask(pipe_base.PipelineTask):
             "scienceFlux": np.asarray(catalogue["science_flux"], np.float32),
             "scienceFluxErr": np.asarray(catalogue["science_flux_err"], np.float32),
             "templateFlux": np.asarray(catalogue["template_flux"], np.float32),
+            "templateFluxErr": np.asarray(catalogue["template_flux_err"], np.float32),
             "ixx": moment,
             "iyy": moment,
             "ixy": np.zeros(number, np.float32),

@@ -1,0 +1,187 @@
+"""From exposures to templates: warps, warps of equal seeing, and a coadd without what is in one visit only.
+
+The comparison of warps of equal seeing is that of Rubin's CompareWarp (AlSayyad et al., DMTN-080).
+"""
+
+__all__ = ["clipped_coadd", "direct_warp", "matched_warp", "mosaic"]
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from apcampaign.sandbox.exposure import COSMIC_RAY, INEXACT, MASKED, SATURATED, Exposure
+from apcampaign.sandbox.geometry import Box, TangentWcs
+from apcampaign.sandbox.science.matching import match_psf
+from apcampaign.sandbox.science.pixels import convolve, fill, grow, resample, scatter
+from apcampaign.sandbox.science.psf import REACH
+from numpy.typing import NDArray
+from scipy import ndimage
+
+# The part of a star that may be left when its seeing is not quite what it should be.
+_MISMATCH = 0.08
+_DISC = np.hypot(*np.mgrid[-2:3, -2:3]) < 1.6
+
+type Floats = NDArray[np.float64]
+
+
+def direct_warp(exposures: Sequence[Exposure], wcs: TangentWcs, box: Box) -> Exposure:
+    """Bring the detectors of a visit, one at least, onto the pixels of a patch.
+
+    A detector that hardly touches the patch may leave nothing on it.
+    """
+    warp, *others = (resample(exposure, wcs, box) for exposure in exposures)
+    for part in others:
+        # Detectors do not overlap; where edges meet, the one that has data wins.
+        new = (part.mask & MASKED) == 0
+        warp = warp.with_pixels(
+            np.where(new, part.image, warp.image),
+            np.where(new, part.variance, warp.variance),
+            mask=np.where(new, part.mask, warp.mask),
+        )
+    psf = np.mean([exposure.star for exposure in exposures], axis=0)
+    return warp.with_pixels(warp.image, warp.variance, psf=psf)
+
+
+def matched_warp(warp: Exposure, sigma: float) -> Exposure:
+    """Blur a warp until its stars are Gaussians of a width (pixels)."""
+    y, x = np.mgrid[-REACH : REACH + 1, -REACH : REACH + 1]
+    target = np.exp(-0.5 * (x**2 + y**2) / sigma**2)
+    target /= target.sum()
+    kernel = match_psf(warp.star, target)
+    seen = (warp.mask & MASKED) == 0
+    image = convolve(fill(warp.image, warp.good), kernel)
+    variance = convolve(np.where(seen, warp.variance, 0), kernel**2)
+    return warp.with_pixels(np.where(seen, image, 0), np.where(seen, variance, np.inf), psf=target)
+
+
+def clipped_coadd(
+    direct: Mapping[int, Exposure],
+    matched: Mapping[int, Exposure],
+    clip: float,
+    contrast: float,
+    most: float,
+) -> tuple[Exposure, NDArray[np.int32], float]:
+    """Average warps, without what differs from the static sky in one visit.
+
+    Parameters
+    ----------
+    direct, matched
+        Warps by visit, as they are and of equal seeing.
+    clip, contrast
+        An artefact is so many sigma from the static sky. What is in the middle of a star is none if it is less
+        than so many times as bright: the star varies, and the template shall hold its mean.
+    most
+        The part of the visits, one at least, in which something may differ to be an artefact.
+
+    Returns
+    -------
+    coadd, number, clipped
+        The mean with inverse variances as weights, one for each visit; how many visits each pixel has; and the
+        part of the pixels that were left out.
+    """
+    visits = sorted(direct)
+    seen = np.array([(matched[visit].mask & MASKED) == 0 for visit in visits])
+    cube = np.array(
+        [np.where(flags, matched[v].image, np.nan) for v, flags in zip(visits, seen, strict=True)]
+    )
+    number = seen.sum(axis=0)
+    ordered = np.sort(cube, axis=0)
+    # The median; of two the fainter, since artefacts shine.
+    middle = np.maximum((number - 1) // 2, 0)
+    static = np.where(number > 0, np.take_along_axis(ordered, middle[None], axis=0)[0], 0.0)
+    noise = np.array(
+        [
+            max(scatter(layer[flags]), float(np.sqrt(np.median(matched[visit].variance[flags]))))
+            if flags.any()
+            else np.inf
+            for visit, layer, flags in zip(visits, cube - static, seen, strict=True)
+        ]
+    )
+    with np.errstate(invalid="ignore"):
+        limit = clip * noise[:, None, None] + _MISMATCH * np.abs(static)
+        artefact = (np.abs(cube - static) > limit) & seen & (number > 1)
+    change = np.where(artefact, np.abs(cube - static), 0.0)
+    artefact = np.array([_without_variables(layer, static, contrast) for layer in change])
+    few = artefact.sum(axis=0) <= max(1, round(most * len(visits)))
+    artefact = np.array([grow(layer & few, 3) for layer in artefact])
+    # Where a cosmic ray was, the image is filled in; that will do.
+    good = np.array([(direct[visit].mask & ~np.uint8(COSMIC_RAY)) == 0 for visit in visits])
+    used = good & ~artefact
+    used = np.where(used.any(axis=0), used, good)
+    # Where only one visit looked, nothing can be compared.
+    used &= number >= min(2, len(visits))
+    variances = np.array([np.where(good[i], direct[v].variance, 0.0) for i, v in enumerate(visits)], float)
+    weights = np.array(
+        [1 / np.median(variances[i][good[i]]) if good[i].any() else 0 for i in range(len(visits))]
+    )
+    weight = used * weights[:, None, None]
+    total = weight.sum(axis=0)
+    some = total > 0
+    images = np.array([direct[visit].image for visit in visits], float)
+    image = np.where(some, (weight * images).sum(axis=0) / np.where(some, total, 1), 0.0)
+    variance = np.where(some, (weight**2 * variances).sum(axis=0) / np.where(some, total, 1) ** 2, np.inf)
+    # Where no visit is good, say what is wrong: nothing is there, or only full or broken pixels.
+    wrong = np.bitwise_and.reduce([np.where(direct[v].mask > 0, direct[v].mask, 255) for v in visits])
+    wrong = np.where(wrong > 0, wrong, MASKED).astype(np.uint8)
+    # The core of a star that is full in one visit would be of other seeing than its wings.
+    full = np.any([(direct[v].mask & SATURATED) > 0 for v in visits], axis=0)
+    coadd = direct[visits[0]].with_pixels(
+        image,
+        variance,
+        mask=(
+            np.where(some, np.where(full, SATURATED, 0), wrong) | np.where(_changes(used), INEXACT, 0)
+        ).astype(np.uint8),
+        visit_info=None,
+        psf=np.average([direct[v].star for v in visits], axis=0, weights=np.maximum(weights, 1e-300)),
+        summary={},
+        inputs=tuple(
+            {"visit": int(visit), "weight": float(weight)}
+            for visit, weight in zip(visits, weights, strict=True)
+        ),
+    )
+    return coadd, used.sum(axis=0).astype(np.int32), float(artefact[good].mean()) if good.any() else 0.0
+
+
+def _without_variables(change: Floats, static: Floats, contrast: float) -> NDArray[np.bool_]:
+    """Tell what has changed (its brightness is given, zero elsewhere) and is no star that varies."""
+    labels, number = ndimage.label(change > 0, np.ones((3, 3)))
+    stars = static == ndimage.maximum_filter(static, 5)
+    near = ndimage.maximum_filter(np.where(stars, static, 0.0), footprint=_DISC)
+    kept = np.zeros(number + 1, bool)
+    for label, (row, column) in enumerate(
+        ndimage.maximum_position(change, labels, np.arange(1, number + 1)), start=1
+    ):
+        kept[label] = change[row, column] >= contrast * near[row, column]
+    return np.asarray(kept[labels], bool)
+
+
+def _changes(used: NDArray[np.bool_], pixels: int = 2) -> NDArray[np.bool_]:
+    """Tell where the visits that are used are not the same all around."""
+    return np.any([grow(layer, pixels) & grow(~layer, pixels) for layer in used], axis=0)
+
+
+def mosaic(coadds: Sequence[Exposure], wcs: TangentWcs, box: Box) -> Exposure | None:
+    """Bring the coadds of patches onto a detector, averaged where they overlap; `None` if there is nothing."""
+    shape = box.height, box.width
+    image, variance, number = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    mask = np.full(shape, MASKED, np.uint8)
+    stars: list[Floats] = []
+    for coadd in coadds:
+        part = resample(coadd, wcs, box)
+        if not part.good.any():
+            continue
+        image += np.where(part.good, part.image, 0)
+        variance += np.where(part.good, part.variance, 0)
+        number += part.good
+        mask = np.where((mask & MASKED) > 0, part.mask, mask | (part.mask & INEXACT))
+        stars.append(part.star * part.good.sum())
+    if not stars:
+        return None
+    some = number > 0
+    return Exposure(
+        np.where(some, image / np.maximum(number, 1), 0).astype(np.float32),
+        # The overlapping patches are made of the same exposures: their noise does not average out.
+        np.where(some, variance / np.maximum(number, 1), np.inf).astype(np.float32),
+        np.where(some, mask & INEXACT, np.maximum(mask, MASKED * (mask == 0))).astype(np.uint8),
+        wcs,
+        psf=np.sum(stars, axis=0) / np.sum(stars),
+    )

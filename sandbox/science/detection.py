@@ -1,0 +1,134 @@
+"""What has changed: detection and measurement on a difference.
+
+The matched filter finds it, PSF photometry measures it (see `apcampaign.sandbox.science.psf`). The noise of bright
+stars' residuals is not only that of their light: a kernel is never perfect.
+"""
+
+__all__ = ["COLUMNS", "calibrated_variance", "detect", "measure_at"]
+
+from typing import Any
+
+import numpy as np
+from apcampaign.sandbox.exposure import INEXACT, Exposure
+from apcampaign.sandbox.science.pixels import peaks, scatter, significance
+from apcampaign.sandbox.science.psf import fit_point, width
+from numpy.typing import NDArray
+
+COLUMNS = (
+    ("x", float),
+    ("y", float),
+    ("flux", float),
+    ("flux_err", float),
+    ("ap_flux", float),
+    ("ap_flux_err", float),
+    ("science_flux", float),
+    ("science_flux_err", float),
+    ("template_flux", float),
+    ("template_flux_err", float),
+    ("snr", float),
+    ("chi2", float),
+    ("sharpness", float),
+    ("opposite", float),
+    ("bad_fraction", float),
+    ("inexact_fraction", float),
+    ("converged", bool),
+    ("negative", bool),
+    ("psf_sigma", float),
+    ("n_pixels", int),
+)
+"""What is measured of a source on a difference, with its type. ``sharpness``: significance of its brightest pixel
+over that of the whole; ``opposite``: the light of the other sign around it over its own."""
+
+_APERTURE = 2.5  # widths of a star
+_AROUND, _CORE = 6, 3
+
+
+def calibrated_variance(difference: Exposure) -> Exposure:
+    """Scale the variance so that the significance of empty sky scatters by one.
+
+    Resampling and convolution make it a few percent wrong.
+    """
+    found = significance(difference.image, difference.variance, difference.good, difference.star)
+    spread = scatter(found[difference.good]) if difference.good.any() else 1.0
+    return difference.with_pixels(difference.image, difference.variance * max(spread, 0.7) ** 2)
+
+
+def detect(difference: Exposure, threshold: float) -> list[tuple[int, int, bool]]:
+    """Return (x, y, negative?) of what is more significant than a threshold, in the order of y, then x."""
+    found = significance(difference.image, difference.variance, difference.good, difference.star)
+    separation = max(2, round(1.5 * width(difference.star)))
+    places = [
+        (x, y, negative)
+        for negative in (False, True)
+        for x, y in peaks(-found if negative else found, threshold, separation)
+        if difference.good[y, x] or difference.good[max(0, y - 1) : y + 2, max(0, x - 1) : x + 2].sum() >= 3
+    ]
+    return sorted(places, key=lambda place: (place[1], place[0]))
+
+
+def measure_at(
+    difference: Exposure,
+    science: Exposure,
+    template: Exposure,
+    x: float,
+    y: float,
+    negative: bool,
+    move: bool,
+) -> dict[str, Any]:
+    """Measure a point source of a difference, at its place or where it moves to; see `COLUMNS`."""
+    sign, good = -1.0 if negative else 1.0, difference.good
+    psf, sigma = difference.star, width(difference.star)
+    fit = fit_point(difference.image, difference.variance, good, x, y, psf, move=move)
+    on_science = fit_point(
+        science.image, science.variance, science.good, fit.x, fit.y, science.star, move=False
+    )
+    seen = np.isfinite(template.variance)
+    on_template = fit_point(template.image, template.variance, seen, fit.x, fit.y, template.star, move=False)
+    aperture, aperture_error, number = _aperture(difference, fit.x, fit.y, _APERTURE * sigma)
+    column, row = round(fit.x), round(fit.y)
+    box: Any = np.s_[
+        max(0, row - _AROUND) : row + _AROUND + 1, max(0, column - _AROUND) : column + _AROUND + 1
+    ]
+    core = np.s_[max(0, row - _CORE) : row + _CORE + 1, max(0, column - _CORE) : column + _CORE + 1]
+    pixels = np.where(good[box], sign * difference.image[box], 0.0)
+    noise = np.sqrt(np.where(good[box], difference.variance[box], np.inf))
+    ratio = np.where(np.isfinite(noise), pixels / noise, 0.0)
+    snr = sign * fit.flux / fit.error if fit.error else np.nan
+    dy, dx = np.indices(ratio.shape)
+    near = np.hypot(dx + box[1].start - fit.x, dy + box[0].start - fit.y) < 2.2 * sigma
+    significant = (np.abs(ratio) > 2.5) & near
+    light, shade = pixels[significant & (pixels > 0)].sum(), -pixels[significant & (pixels < 0)].sum()
+    return {
+        "x": fit.x,
+        "y": fit.y,
+        "flux": fit.flux,
+        "flux_err": fit.error,
+        "ap_flux": aperture,
+        "ap_flux_err": aperture_error,
+        "science_flux": on_science.flux,
+        "science_flux_err": on_science.error,
+        "template_flux": on_template.flux,
+        "template_flux_err": on_template.error,
+        "snr": snr,
+        "chi2": fit.chi2,
+        "sharpness": float(ratio.max() / snr) if ratio.size and snr > 0 else 0.0,
+        "opposite": float(shade / light) if light > 0 else 1.0,
+        # What lies beyond the edge is not good either.
+        "bad_fraction": 1 - float(good[core].sum()) / (2 * _CORE + 1) ** 2,
+        "inexact_fraction": float(((difference.mask[core] & INEXACT) > 0).sum()) / (2 * _CORE + 1) ** 2,
+        "converged": fit.converged,
+        "negative": negative,
+        "psf_sigma": sigma,
+        "n_pixels": number,
+    }
+
+
+def _aperture(image: Exposure, x: float, y: float, radius: float) -> tuple[float, float, int]:
+    """Return flux, error and number of pixels within a circle; pixels that are not good do not count."""
+    reach = int(np.ceil(radius)) + 1
+    low, left = max(0, round(y) - reach), max(0, round(x) - reach)
+    box: Any = np.s_[low : round(y) + reach + 1, left : round(x) + reach + 1]
+    ys, xs = np.indices(image.image[box].shape)
+    inside: NDArray[np.bool_] = (np.hypot(xs + left - x, ys + low - y) <= radius) & image.good[box]
+    flux = float(image.image[box][inside].sum())
+    return flux, float(np.sqrt(image.variance[box][inside].sum())), int(inside.sum())

@@ -1,0 +1,44 @@
+"""How much a source of a difference looks like a real one: a number from 0 to 1.
+
+In place of a trained network (Rubin's is meas_transiNet), the product of what features tell, as before machine
+learning (e.g. Bloom et al. 2012, PASP 124, 1175, on the features): shape, light of the opposite sign, broken
+pixels, and brightness compared with what was subtracted there.
+"""
+
+__all__ = ["reliability"]
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+type Floats = NDArray[np.float64]
+
+# The part of a star that an imperfect kernel may leave, and that a patchwork of different seeing may.
+_RESIDUAL, _PATCHWORK = 0.015, 0.03
+
+
+def reliability(sources: Mapping[str, Any]) -> Floats:
+    """Return the reliability of sources with the columns of `apcampaign.sandbox.science.detection.COLUMNS`."""
+    column = {name: np.asarray(sources[name], float) for name in sources}
+    snr = np.nan_to_num(column["snr"])
+    # A model that lacks some percent of the light fits bright sources worse.
+    chi2 = np.nan_to_num(column["chi2"], nan=99.0) / (1 + (0.04 * snr) ** 2 / 4)
+    subtracted = np.maximum(np.nan_to_num(column["template_flux"]), 0)
+    allowed = _RESIDUAL + _PATCHWORK * column["inexact_fraction"]
+    left = np.abs(np.nan_to_num(column["flux"])) / np.maximum(allowed * subtracted, 1e-9)
+    score = _step(snr, 5.5, 0.2)
+    score *= _step(-chi2, -3.0, 0.4)
+    # Of a faint source, noise alone makes single pixels bright or dark.
+    noise = 1 / np.maximum(snr, 1)
+    score *= _step(-column["opposite"] + 4 * noise, -0.6, 0.08)
+    score *= _step(-column["sharpness"] + 2 * noise, -0.5, 0.04)
+    score *= _step(-column["bad_fraction"], -0.3, 0.03)
+    score *= _step(np.log(np.maximum(left, 1e-9)), np.log(1.75), 0.15)
+    return np.where(column["converged"] > 0, score, 0.3 * score)
+
+
+def _step(value: Floats, middle: float, width: float) -> Floats:
+    """Go from 0 to 1 around a value."""
+    return np.asarray(1 / (1 + np.exp(-np.clip((value - middle) / width, -50, 50))), float)

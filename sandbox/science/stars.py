@@ -1,0 +1,153 @@
+"""Background, detection and measurement of the sources of one exposure.
+
+Background and extraction are those of SExtractor (Bertin & Arnouts 1996, A&AS 117, 393), in the library SEP
+(Barbary 2016, JOSS 1, 58).
+"""
+
+__all__ = ["STAR_COLUMNS", "Stars", "measure_stars", "subtract_background"]
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sep
+from apcampaign.sandbox.exposure import SATURATED, Exposure
+from apcampaign.sandbox.science.pixels import grow, peaks, significance
+from apcampaign.sandbox.science.psf import fit_point, fit_psf, hermite
+from numpy.typing import NDArray
+
+type Floats = NDArray[np.float64]
+
+STAR_COLUMNS = ("x", "y", "flux", "flux_err", "snr", "chi2", "psf_used", "pointlike", "lonely")
+_MESH = 48  # pixels
+_ROUGH_SIGMA = 1.7
+_MOST, _LONELY = 40, 9.0  # stars for the point-spread function, and pixels to their next neighbour
+
+
+@dataclass(frozen=True)
+class Stars:
+    """The sources of an exposure, the brightest first.
+
+    Parameters
+    ----------
+    columns
+        An array for each of `STAR_COLUMNS`; positions in pixels, fluxes in the exposure's unit.
+    psf
+        The point-spread function.
+    """
+
+    columns: dict[str, NDArray[Any]]
+    psf: Floats
+
+    def __len__(self) -> int:
+        return len(self.columns["x"])
+
+
+def subtract_background(exposure: Exposure) -> tuple[Exposure, float]:
+    """Return an exposure without the light of the sky, and its mean level."""
+    image = np.ascontiguousarray(exposure.image, np.float64)
+    mask = grow((exposure.mask & SATURATED) > 0, 4) | ~exposure.good
+    background = sep.Background(image, mask=mask, bw=_MESH, bh=_MESH)
+    return exposure.with_pixels(image - background.back(), exposure.variance), float(background.globalback)
+
+
+def measure_stars(exposure: Exposure, threshold: float) -> Stars | None:
+    """Find point sources on an exposure without background, and the point-spread function.
+
+    Parameters
+    ----------
+    exposure
+        In any unit.
+    threshold
+        Of detection, sigma of a source.
+
+    Returns
+    -------
+    stars
+        `None` if there are too few to know the point-spread function.
+    """
+    image = np.ascontiguousarray(exposure.image, np.float64)
+    variance, good = exposure.variance.astype(float), exposure.good
+    grid_y, grid_x = np.mgrid[-7:8, -7:8].astype(float)
+    rough = hermite(grid_x, grid_y, ((_ROUGH_SIGMA, 0),))[0]
+    found = peaks(significance(image, variance, good, rough / rough.sum()), threshold)
+    if len(found) < 3:
+        return None
+    xs, ys = np.array(found, float).T
+    distance = np.hypot(xs[:, None] - xs, ys[:, None] - ys) + np.where(np.eye(len(xs)), np.inf, 0)
+    whole = np.array([_whole(exposure, x, y) for x, y in zip(xs, ys, strict=True)])
+    bright = np.flatnonzero(whole & (distance.min(axis=1) > _LONELY))[:_MOST]
+    if len(bright) < 3:
+        return None
+    # Galaxies are wide; what is much narrower than the rest is no star either.
+    size = np.array([_size(image, x, y) for x, y in zip(xs[bright], ys[bright], strict=True)])
+    typical = float(np.percentile(size, 35))
+    bright = bright[(size > 0.8 * typical) & (size < 1.25 * typical)]
+    sigma = float(np.clip(typical, 0.8, 4.0))
+    where, others = np.array(found, float), np.setdiff1d(np.arange(len(found)), bright)
+    psf, used = fit_psf(image, variance, good, where[bright], where[others], sigma)
+    if used.sum() < 3:
+        return None
+    fits = [fit_point(image, variance, good, x, y, psf) for x, y in zip(xs, ys, strict=True)]
+    columns: dict[str, NDArray[Any]] = {
+        name: np.array([getattr(fit, attribute) for fit in fits])
+        for name, attribute in (
+            ("x", "x"),
+            ("y", "y"),
+            ("flux", "flux"),
+            ("flux_err", "error"),
+            ("chi2", "chi2"),
+        )
+    }
+    columns["snr"] = columns["flux"] / columns["flux_err"]
+    columns["psf_used"] = np.zeros(len(fits), bool)
+    columns["psf_used"][bright[used]] = True
+    columns["pointlike"] = np.array([fit.converged for fit in fits]) & whole & _pointlike(columns)
+    columns["lonely"] = _lonely(columns["x"], columns["y"], columns["flux"])
+    fine = np.isfinite(columns["flux"]) & (columns["snr"] > 3)
+    return Stars({name: column[fine] for name, column in columns.items()}, psf)
+
+
+def _lonely(x: Floats, y: Floats, flux: Floats) -> NDArray[np.bool_]:
+    """Tell which sources have no other near enough, and bright enough, to matter by a percent or so."""
+    distance = np.hypot(x[:, None] - x, y[:, None] - y)
+    matters = np.abs(flux) * np.exp(-np.maximum(distance - _LONELY / 2, 0) / 2) > 0.02 * np.abs(flux)[:, None]
+    np.fill_diagonal(matters, False)
+    return ~(matters & (distance < 2 * _LONELY)).any(axis=1)
+
+
+def _size(image: NDArray[Any], x: float, y: float, rounds: int = 15) -> float:
+    """Return the width of a source: second moments under a Gaussian window that becomes as wide as it is.
+
+    Bernstein & Jarvis (2002, AJ 123, 583), section 3, for a round window.
+    """
+    sigma, column, row = _ROUGH_SIGMA, round(x), round(y)
+    reach = min(7, column, row, image.shape[1] - 1 - column, image.shape[0] - 1 - row)
+    dy, dx = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(float)
+    stamp = image[row - reach : row + reach + 1, column - reach : column + reach + 1]
+    for _ in range(rounds):
+        weight = stamp * np.exp(-0.5 * (dx**2 + dy**2) / sigma**2)
+        total = float(weight.sum())
+        moment = float((weight * (dx**2 + dy**2)).sum()) / 2 / total if total > 0 else 0.0
+        # Of the product of two Gaussians: 1/moment = 1/source² + 1/window².
+        inverse = 1 / moment - 1 / sigma**2 if moment > 0 else 0.0
+        sigma = float(np.clip(inverse**-0.5, 0.6, 5.0)) if inverse > 0.04 else 5.0
+    return sigma
+
+
+def _whole(exposure: Exposure, x: float, y: float, reach: int = 6) -> bool:
+    """Tell whether a source is far from edges, and its core without a bad pixel."""
+    column, row = round(x), round(y)
+    height, width = exposure.image.shape
+    if not (reach <= column < width - reach and reach <= row < height - reach):
+        return False
+    core = exposure.mask[row - 2 : row + 3, column - 2 : column + 3]
+    around = exposure.mask[row - reach : row + reach + 1, column - reach : column + reach + 1]
+    return not core.any() and not (around & SATURATED).any()
+
+
+def _pointlike(columns: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
+    """Tell stars from galaxies: where the fit leaves little, measured by the noise and by the light itself."""
+    # A residual of some percent of the light is what the model may lack.
+    allowed = 2.0 + (0.03 * columns["snr"]) ** 2 / 8
+    return np.asarray(columns["chi2"] < allowed)

@@ -1,0 +1,120 @@
+"""A science image less its template, both of equal seeing, with white noise.
+
+The sharper of the two is convolved (Alard & Lupton 1998, ApJ 503, 325). That leaves the noise correlated, which
+is undone as Reiss & Lupton do (LSST DMTN-021, 2016).
+"""
+
+__all__ = ["Subtraction", "subtract"]
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from apcampaign.sandbox.exposure import Exposure
+from apcampaign.sandbox.science.matching import Matching, fit_matching
+from apcampaign.sandbox.science.pixels import convolve, fill
+from apcampaign.sandbox.science.psf import width
+from numpy.typing import NDArray
+from scipy import fft
+
+type Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Subtraction:
+    """A difference and how it came about.
+
+    Parameters
+    ----------
+    difference
+        In the science image's nJy, with its own point-spread function.
+    template
+        What was subtracted.
+    matching
+        The kernel.
+    convolved
+        Which image was convolved, ``template`` or ``science``.
+    """
+
+    difference: Exposure
+    template: Exposure
+    matching: Matching
+    convolved: str
+
+
+def subtract(science: Exposure, template: Exposure, stars: NDArray[Any]) -> Subtraction | None:
+    """Subtract a template from a science image on the same pixels.
+
+    Parameters
+    ----------
+    science, template
+        Both in nJy.
+    stars
+        Positions (x, y) of bright stars: [star, 2].
+
+    Returns
+    -------
+    subtraction
+        `None` if there are too few stars for a kernel.
+    """
+    good = science.good & template.good
+    seen = np.isfinite(template.variance)
+    images = {"science": fill(science.image, science.good), "template": fill(template.image, template.good)}
+    variances = {
+        "science": science.variance.astype(float),
+        "template": np.where(seen, template.variance, 0).astype(float),
+    }
+    both = variances["science"] + variances["template"]
+    sharper, wider = "template", "science"
+    if width(science.star) < width(template.star):
+        sharper, wider = wider, sharper
+    matching = fit_matching(images[sharper], images[wider], both, good, stars)
+    if matching is None:
+        return None
+    convolved, noise = matching.apply(images[sharper]), matching.of_variance(variances[sharper])
+    plain = {name: float(np.median(values[good])) for name, values in variances.items()}
+    if sharper == "template":
+        image, subtracted = images["science"] - convolved, convolved
+        psf, unit = science.star, 1.0
+    else:
+        # The science image has taken over the template's brightness; bring it back.
+        unit = 1 / matching.scale
+        image, subtracted = (convolved - images["template"]) * unit, images["template"] * unit
+        psf = convolve(science.star, matching.kernel) * unit
+    white = _whitening(
+        matching.kernel * unit ** (sharper == "science"), plain[sharper], plain[wider] * unit**2
+    )
+    variance = both if sharper == "template" else variances["science"] + variances["template"] * unit**2
+    mask = (science.mask | template.mask).astype(np.uint8)
+    difference = science.with_pixels(
+        np.where(good, convolve(np.where(seen, image, 0), white), 0),
+        np.where(good, variance, np.inf),
+        mask=mask,
+        # Not of unit sum any more: what lies beyond the stamp must not make the rest brighter.
+        psf=convolve(psf, white),
+    )
+    matched = template.with_pixels(
+        np.where(seen, subtracted, 0), np.where(seen, noise, np.inf), psf=science.star if unit == 1 else psf
+    )
+    return Subtraction(difference, matched, matching, sharper)
+
+
+def _whitening(kernel: Floats, convolved: float, other: float, reach: int = 12) -> Floats:
+    """Return the kernel that makes the noise of the difference white again, of unit sum.
+
+    Parameters
+    ----------
+    kernel
+        With which the one image was convolved.
+    convolved, other
+        Variance of a pixel of that image before, and of the other one.
+    """
+    size = 64
+    power = np.abs(fft.fft2(kernel, (size, size))) ** 2
+    response = np.sqrt((convolved + other) / (convolved * power + other))
+    response /= response[0, 0]
+    stamp = fft.fftshift(fft.ifft2(response).real)
+    middle = size // 2
+    cut = slice(middle - reach, middle + reach + 1)
+    white = stamp[cut, cut]
+    return np.asarray(white / white.sum(), float)

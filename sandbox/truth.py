@@ -1,0 +1,154 @@
+"""What a perfect survey would find: a row for each changing source and detector that looked at it.
+
+The fluxes are those of the simulation. ``template_flux`` is what an ideal template holds of the source: the mean,
+weighted as the coaddition weights, over the template visits that saw the place; nothing for what is seen in one
+visit only, which a clipped coadd leaves out. ``difference`` and ``snr`` follow: what a difference image should
+show, and how significant that is there.
+"""
+
+__all__ = ["TRUTH_FILE", "make_truth", "read_truth"]
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import galsim
+import numpy as np
+import pandas as pd
+from apcampaign.common.errors import SandboxError
+from apcampaign.sandbox.camera import NJY_PER_ELECTRON, Electronics
+from apcampaign.sandbox.sky import KINDS, Sky
+from apcampaign.sandbox.survey import Visit
+
+TRUTH_FILE = "truth.parquet"
+"""The table's name in the folder of a sandbox."""
+
+_BLEND = 1.5  # widths of a star: nearer together, two are one
+_EDGE = 8.0  # pixels; nearer to the edge a source is not whole
+_LASTING = ("variable", "supernova")
+_SELECTED = 6  # at least so many visits, the best in seeing, go into a template
+
+
+def make_truth(sky: Sky) -> pd.DataFrame:
+    """Return the table.
+
+    Returns
+    -------
+    truth
+        ``id`` and ``kind`` of the source; ``visit``, ``detector``, ``band``, ``mjd``; ``ra``, ``dec`` (degrees),
+        ``x``, ``y`` (pixels); ``flux``, ``template_flux``, ``difference`` and its ``error`` (nJy), ``snr``;
+        ``usable``: whether it is far from the edges, with a template under it, and alone.
+    """
+    survey = sky.survey
+    fluxes = {visit.id: sky.changing(visit) for visit in survey.visits}
+    chosen: dict[tuple[int, str], list[Visit]] = defaultdict(list)
+    for visit in sorted(survey.template_visits, key=lambda visit: visit.seeing):
+        if len(chosen[visit.tract, visit.band]) < _SELECTED:
+            chosen[visit.tract, visit.band].append(visit)
+    variances = {visit.id: _variance(sky, visit) for visit in survey.visits}
+    parts = []
+    for visit in survey.science_visits:
+        now = fluxes[visit.id]
+        lasting = np.isin(now.kind, [KINDS.index(kind) for kind in _LASTING])
+        looks = np.zeros(len(now.id), int)
+        total, held = np.zeros(len(now.id)), np.zeros(len(now.id))
+        for template in chosen[visit.tract, visit.band]:
+            inside = _seen(sky, template, now.ra, now.dec)
+            looks += inside
+            seen = inside / variances[template.id]
+            total += seen
+            held[lasting] += (seen * _of_same(fluxes[template.id], now))[lasting]
+        template_flux = held / np.maximum(total, 1e-300)
+        difference = now.flux - template_flux
+        scale = NJY_PER_ELECTRON / visit.transparency
+        noise = variances[visit.id] + np.where(total > 0, 1 / np.maximum(total, 1e-300), 0)
+        error = np.sqrt(_pixels(visit) * noise + np.maximum(now.flux, 0) * scale)
+        for detector in survey.size.detectors:
+            x, y = survey.detector_wcs(visit, detector).to_pixel(now.ra, now.dec)
+            box = survey.detector_box
+            on = (x > -0.5) & (x < box.width - 0.5) & (y > -0.5) & (y < box.height - 0.5)
+            whole = (
+                (x > _EDGE)
+                & (x < box.width - 1 - _EDGE)
+                & (y > _EDGE)
+                & (y < box.height - 1 - _EDGE)
+                & (looks >= min(2, len(chosen[visit.tract, visit.band])))
+                & (total > 0)
+                & ~_blended(x, y, np.abs(difference), error, _BLEND * visit.seeing / 0.2)
+            )
+            columns: dict[str, Any] = {
+                "id": now.id,
+                "kind": np.array(KINDS)[now.kind],
+                "visit": visit.id,
+                "detector": detector,
+                "band": visit.band,
+                "mjd": visit.mjd,
+                "ra": now.ra,
+                "dec": now.dec,
+                "x": x,
+                "y": y,
+                "flux": now.flux,
+                "template_flux": template_flux,
+                "difference": difference,
+                "error": error,
+                "snr": np.abs(difference) / error,
+                "usable": whole,
+            }
+            parts.append(pd.DataFrame(columns)[on])
+    return pd.concat(parts, ignore_index=True)
+
+
+def read_truth(folder: Path) -> pd.DataFrame:
+    """Return the table in the folder of a sandbox.
+
+    Raises
+    ------
+    SandboxError
+        If there is none.
+    """
+    path = folder / TRUTH_FILE
+    if not path.is_file():
+        raise SandboxError(
+            f"there is no {TRUTH_FILE} in {folder}; expected the folder of a sandbox: make one with apcampaign "
+            "sandbox create"
+        )
+    return pd.read_parquet(path)
+
+
+def _of_same(then: Any, now: Any) -> Any:
+    """Return the flux that each of the sources of a visit has in another; zero for what is not there."""
+    order = np.argsort(then.id)
+    place = np.clip(np.searchsorted(then.id[order], now.id), 0, len(order) - 1)
+    there = order[place]
+    return np.where(then.id[there] == now.id, then.flux[there], 0.0)
+
+
+def _blended(x: Any, y: Any, change: Any, error: Any, distance: float) -> Any:
+    """Tell which sources have another one near that changes by more than noise and a fifth of what they do."""
+    near = np.hypot(x[:, None] - x, y[:, None] - y) < distance
+    np.fill_diagonal(near, False)
+    matters = (change > 3 * error) & (change > 0.2 * change[:, None])
+    return (near & matters).any(axis=1)
+
+
+def _seen(sky: Sky, visit: Visit, ra: Any, dec: Any, edge: float = 3.0) -> Any:
+    """Tell which places are on a detector of a visit."""
+    seen, box = np.zeros(len(ra), bool), sky.survey.detector_box
+    for detector in sky.survey.size.detectors:
+        x, y = sky.survey.detector_wcs(visit, detector).to_pixel(ra, dec)
+        seen |= (x > edge) & (x < box.width - 1 - edge) & (y > edge) & (y < box.height - 1 - edge)
+    return seen
+
+
+def _variance(sky: Sky, visit: Visit) -> float:
+    """Return the variance of a pixel of empty sky, nJy squared."""
+    noises = [Electronics.of(sky.survey, detector).read_noise for detector in sky.survey.size.detectors]
+    electrons = visit.sky + float(np.mean(np.square(noises)))
+    return electrons * (NJY_PER_ELECTRON / visit.transparency) ** 2
+
+
+def _pixels(visit: Visit) -> float:
+    """Return how many pixels of noise a star counts for (e.g. King 1983, PASP 95, 163)."""
+    profile = galsim.Moffat(beta=3.5, fwhm=visit.seeing / 0.2)
+    stamp = profile.drawImage(nx=41, ny=41, scale=1.0, method="no_pixel").array
+    return float(1 / np.square(stamp / stamp.sum(dtype=float)).sum(dtype=float))
