@@ -4,7 +4,7 @@ Stars and galaxies are drawn by GalSim (Rowe et al. 2015, Astronomy and Computin
 profile (Moffat 1969, A&A 3, 455). Light is in electrons, a raw in counts.
 """
 
-__all__ = ["NJY_PER_ELECTRON", "CalibrationFrames", "Electronics", "take_raw"]
+__all__ = ["FULL_WELL", "NJY_PER_ELECTRON", "CalibrationFrames", "Electronics", "take_raw"]
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,8 @@ type Floats = NDArray[np.float64]
 
 NJY_PER_ELECTRON = 2.0
 """The flux that makes one electron through a perfectly transparent atmosphere."""
-_FULL_WELL = 40_000.0  # electrons
+FULL_WELL = 40_000.0
+"""The electrons that a pixel holds."""
 _COSMIC_RAYS = 10  # for each `DENSITY_AREA`
 _BETA = 3.5
 _FAINT_REACH, _BRIGHT_REACH, _BRIGHT = 20, 45, 10**5  # pixels, pixels, nJy
@@ -50,7 +51,7 @@ class Electronics:
         """Return those of a detector."""
         rng = np.random.default_rng([survey.size.seed, 8, detector])
         gain = float(rng.uniform(0.9, 1.3))
-        return cls(gain, float(rng.uniform(5, 8)), _FULL_WELL / gain)
+        return cls(gain, float(rng.uniform(5, 8)), FULL_WELL / gain)
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def take_raw(sky: Sky, visit: Visit, detector: int, frames: CalibrationFrames) -
     light = visit.sky + _draw(sky, visit, wcs, box) * visit.transparency / NJY_PER_ELECTRON
     expected = np.maximum(light, 0) * frames.flat.image + frames.dark.image * visit.exposure_time
     electrons = rng.poisson(expected) + _cosmic_rays(box, rng)
-    electrons = np.minimum(electrons, _FULL_WELL) + rng.normal(0, wires.read_noise, electrons.shape)
+    electrons = np.minimum(electrons, FULL_WELL) + rng.normal(0, wires.read_noise, electrons.shape)
     counts = np.round(frames.bias.image + electrons / wires.gain)
     return Exposure(
         counts.astype(np.float32),

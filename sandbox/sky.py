@@ -30,6 +30,7 @@ _APART = 8.0  # pixels between what changes and stays in place: crowding is not 
 _FAINTEST, _BRIGHTEST = 10**3.9, 10**6.3
 _CATALOGUED = 10**4.1  # nJy in r
 _CATALOGUE_ERRORS = 0.02, 0.01  # pixels along an axis, and a part of the flux
+_SHORT_PERIODS, _LONG_PERIODS = (0.4, 11.0), (200.0, 500.0)  # days
 _PIXELS_A_DAY = (6.0, 25.0)
 
 
@@ -121,12 +122,13 @@ class Sky:
         return Changing(np.concatenate(ids), np.concatenate(kinds), *columns)
 
     def _variables(self, visit: Visit) -> tuple[Floats, Floats, Floats]:
-        """Stars that pulsate, alike in all bands."""
+        """Stars that pulsate, alike in all bands: in a survey with a season for templates, over many months."""
         ra, dec, rng = self._fixed(visit.tract)[0]
-        number = len(ra)
+        number, slow = len(ra), self.survey.size.template_visits > 0
         mean = 10 ** rng.uniform(4.3, 5.2, number)
-        amplitude = rng.uniform(0.15, 0.35, number)
-        period, phase = rng.uniform(0.4, 11, number), rng.uniform(0, 2 * np.pi, number)
+        amplitude = rng.uniform(0.15, 0.3, number)
+        period = rng.uniform(*(_LONG_PERIODS if slow else _SHORT_PERIODS), number)
+        phase = rng.uniform(0, 2 * np.pi, number)
         return ra, dec, mean * (1 + amplitude * np.sin(2 * np.pi * visit.mjd / period + phase))
 
     def _supernovae(self, visit: Visit) -> tuple[Floats, Floats, Floats]:

@@ -16,15 +16,15 @@ import galsim
 import numpy as np
 import pandas as pd
 from apcampaign.common.errors import SandboxError
-from apcampaign.sandbox.camera import NJY_PER_ELECTRON, Electronics
+from apcampaign.sandbox.camera import FULL_WELL, NJY_PER_ELECTRON, Electronics
 from apcampaign.sandbox.sky import KINDS, Sky
 from apcampaign.sandbox.survey import Visit
 
 TRUTH_FILE = "truth.parquet"
 """The table's name in the folder of a sandbox."""
 
-_BLEND = 1.5  # widths of a star: nearer together, two are one
-_EDGE = 8.0  # pixels; nearer to the edge a source is not whole
+_BLEND = 2.0  # widths of a star: nearer together, two are one
+_EDGE = 12.0  # pixels; nearer to the edge a source is not whole
 _LASTING = ("variable", "supernova")
 _SELECTED = 6  # at least so many visits, the best in seeing, go into a template
 
@@ -37,7 +37,8 @@ def make_truth(sky: Sky) -> pd.DataFrame:
     truth
         ``id`` and ``kind`` of the source; ``visit``, ``detector``, ``band``, ``mjd``; ``ra``, ``dec`` (degrees),
         ``x``, ``y`` (pixels); ``flux``, ``template_flux``, ``difference`` and its ``error`` (nJy), ``snr``;
-        ``usable``: whether it is far from the edges, with a template under it, and alone.
+        ``usable``: whether it is far from the edges, with a template under it, alone, and not in the light
+        of a star that is too bright for the camera.
     """
     survey = sky.survey
     fluxes = {visit.id: sky.changing(visit) for visit in survey.visits}
@@ -62,7 +63,8 @@ def make_truth(sky: Sky) -> pd.DataFrame:
         difference = now.flux - template_flux
         scale = NJY_PER_ELECTRON / visit.transparency
         noise = variances[visit.id] + np.where(total > 0, 1 / np.maximum(total, 1e-300), 0)
-        error = np.sqrt(_pixels(visit) * noise + np.maximum(now.flux, 0) * scale)
+        hidden = _hidden(sky, visit, now.ra, now.dec)
+        error = np.sqrt(_pixels(visit.seeing) * noise + np.maximum(now.flux, 0) * scale)
         for detector in survey.size.detectors:
             x, y = survey.detector_wcs(visit, detector).to_pixel(now.ra, now.dec)
             box = survey.detector_box
@@ -74,6 +76,7 @@ def make_truth(sky: Sky) -> pd.DataFrame:
                 & (y < box.height - 1 - _EDGE)
                 & (looks >= min(2, len(chosen[visit.tract, visit.band])))
                 & (total > 0)
+                & ~hidden
                 & ~_blended(x, y, np.abs(difference), error, _BLEND * visit.seeing / 0.2)
             )
             columns: dict[str, Any] = {
@@ -123,6 +126,17 @@ def _of_same(then: Any, now: Any) -> Any:
     return np.where(then.id[there] == now.id, then.flux[there], 0.0)
 
 
+def _hidden(sky: Sky, visit: Visit, ra: Any, dec: Any) -> Any:
+    """Tell which places are next to a star that is full in some visit."""
+    stars, wcs = sky.stars(visit.tract), sky.survey.detector_wcs(visit, sky.survey.size.detectors[0])
+    # The brightest pixel holds most in the best seeing.
+    best = min(visit.seeing for visit in sky.survey.visits)
+    full = FULL_WELL * NJY_PER_ELECTRON * _pixels(best) / 2
+    bright = stars.flux.max(axis=1) > 0.8 * full
+    (x, y), (x0, y0) = wcs.to_pixel(ra, dec), wcs.to_pixel(stars.ra[bright], stars.dec[bright])
+    return (np.hypot(x[:, None] - x0, y[:, None] - y0) < _EDGE).any(axis=1)
+
+
 def _blended(x: Any, y: Any, change: Any, error: Any, distance: float) -> Any:
     """Tell which sources have another one near that changes by more than noise and a fifth of what they do."""
     near = np.hypot(x[:, None] - x, y[:, None] - y) < distance
@@ -147,8 +161,8 @@ def _variance(sky: Sky, visit: Visit) -> float:
     return electrons * (NJY_PER_ELECTRON / visit.transparency) ** 2
 
 
-def _pixels(visit: Visit) -> float:
+def _pixels(seeing: float) -> float:
     """Return how many pixels of noise a star counts for (e.g. King 1983, PASP 95, 163)."""
-    profile = galsim.Moffat(beta=3.5, fwhm=visit.seeing / 0.2)
+    profile = galsim.Moffat(beta=3.5, fwhm=seeing / 0.2)
     stamp = profile.drawImage(nx=41, ny=41, scale=1.0, method="no_pixel").array
     return float(1 / np.square(stamp / stamp.sum(dtype=float)).sum(dtype=float))

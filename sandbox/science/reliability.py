@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 type Floats = NDArray[np.float64]
 
 # The part of a star that an imperfect kernel may leave, and that a patchwork of different seeing may.
-_RESIDUAL, _PATCHWORK = 0.015, 0.03
+_RESIDUAL, _PATCHWORK = 0.02, 0.03
 
 
 def reliability(sources: Mapping[str, Any]) -> Floats:
@@ -28,13 +28,13 @@ def reliability(sources: Mapping[str, Any]) -> Floats:
     subtracted = np.maximum(np.nan_to_num(column["template_flux"]), 0)
     allowed = _RESIDUAL + _PATCHWORK * column["inexact_fraction"]
     left = np.abs(np.nan_to_num(column["flux"])) / np.maximum(allowed * subtracted, 1e-9)
-    score = _step(snr, 5.5, 0.2)
-    score *= _step(-chi2, -3.0, 0.4)
+    score = _step(snr, 5.8, 0.2)
+    score *= _step(-chi2, -2.1, 0.3)
     # Of a faint source, noise alone makes single pixels bright or dark.
     noise = 1 / np.maximum(snr, 1)
     score *= _step(-column["opposite"] + 4 * noise, -0.6, 0.08)
-    score *= _step(-column["sharpness"] + 2 * noise, -0.5, 0.04)
-    score *= _step(-column["bad_fraction"], -0.3, 0.03)
+    score *= _step(-column["sharpness"] + 2 * noise, -0.55, 0.04)
+    score *= _step(-column["bad_fraction"], -0.25, 0.02)
     score *= _step(np.log(np.maximum(left, 1e-9)), np.log(1.75), 0.15)
     return np.where(column["converged"] > 0, score, 0.3 * score)
 

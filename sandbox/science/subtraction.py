@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from apcampaign.sandbox.exposure import Exposure
+from apcampaign.sandbox.exposure import MASKED, Exposure
 from apcampaign.sandbox.science.matching import Matching, fit_matching
 from apcampaign.sandbox.science.pixels import convolve, fill
 from apcampaign.sandbox.science.psf import width
@@ -59,6 +59,7 @@ def subtract(science: Exposure, template: Exposure, stars: NDArray[Any]) -> Subt
     """
     good = science.good & template.good
     seen = np.isfinite(template.variance)
+    exposures = {"science": science, "template": template}
     images = {"science": fill(science.image, science.good), "template": fill(template.image, template.good)}
     variances = {
         "science": science.variance.astype(float),
@@ -72,6 +73,10 @@ def subtract(science: Exposure, template: Exposure, stars: NDArray[Any]) -> Subt
     if matching is None:
         return None
     convolved, noise = matching.apply(images[sharper]), matching.of_variance(variances[sharper])
+    # Near where the convolved image ends, it lacks light.
+    weight = np.abs(matching.kernel)
+    covered = convolve(((exposures[sharper].mask & MASKED) == 0).astype(float), weight) > 0.98 * weight.sum()
+    good &= covered
     plain = {name: float(np.median(values[good])) for name, values in variances.items()}
     if sharper == "template":
         image, subtracted = images["science"] - convolved, convolved
@@ -85,7 +90,7 @@ def subtract(science: Exposure, template: Exposure, stars: NDArray[Any]) -> Subt
         matching.kernel * unit ** (sharper == "science"), plain[sharper], plain[wider] * unit**2
     )
     variance = both if sharper == "template" else variances["science"] + variances["template"] * unit**2
-    mask = (science.mask | template.mask).astype(np.uint8)
+    mask = (science.mask | template.mask | np.where(covered, 0, MASKED)).astype(np.uint8)
     difference = science.with_pixels(
         np.where(good, convolve(np.where(seen, image, 0), white), 0),
         np.where(good, variance, np.inf),
