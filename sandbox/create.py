@@ -69,8 +69,8 @@ class Sandbox:
         }
         if self.size.template_visits:
             first = Survey(self.size).science_visits[0].id
-            campaign["templates"] = {"where": f"visit < {first}"}
-            campaign["diffim"] = {"where": f"visit >= {first}"}
+            campaign["templates"] = {"pipeline": "ApTemplate-DC2.yaml", "where": f"visit < {first}"}
+            campaign["diffim"] = {"pipeline": "ApPipe-DC2.yaml", "where": f"visit >= {first}"}
         return campaign
 
 

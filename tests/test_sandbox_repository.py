@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from apcampaign.bps import load_campaign
 from apcampaign.common.errors import SandboxError
 from apcampaign.sandbox.create import Sandbox, create_sandbox
 from apcampaign.sandbox.sky import KINDS
@@ -153,10 +154,12 @@ def test_truth_is_in_the_folder_and_says_what_changed(sandbox: Sandbox) -> None:
 
 
 def test_campaign_of_a_sandbox_with_template_visits_tells_them_apart(tmp_path: Path) -> None:
-    campaign = Sandbox(tmp_path, DEMO).campaign()
+    path = tmp_path / "campaign.yaml"
+    path.write_text(yaml.safe_dump(Sandbox(tmp_path, DEMO).campaign()))
+    campaign = load_campaign(path, environment={})
     first = Survey(DEMO).science_visits[0].id
-    assert campaign["templates"] == {"where": f"visit < {first}"}
-    assert campaign["diffim"] == {"where": f"visit >= {first}"}
+    assert campaign.templates.where == f"visit < {first}"
+    assert campaign.diffim.where == f"visit >= {first}"
 
 
 def test_marker_holds_the_options(sandbox: Sandbox) -> None:
