@@ -3,7 +3,8 @@
 The flow: an `ApdbTarget` says where, from a URL and a namespace, its password kept apart. `plan_init` looks
 whether an APDB can be made there and `init_apdb` makes it, in one transaction. Everything after that starts
 from a reference (config file, ``label:NAME``, or URL and namespace), which `find_apdb` resolves and
-`open_apdb` opens with `lsst.dax.apdb`; `count_rows` counts, `describe_apdb` tells everything else, and
+`open_apdb` opens with `lsst.dax.apdb`; `count_rows` counts, `describe_apdb` tells everything else,
+`read_dia_sources` reads the sources, and
 `check_ready` refuses one that a run must not write to.
 
 After a run `read_expectation` asks Butler what was associated and `verify_apdb` compares: each once, whole, in
@@ -21,6 +22,7 @@ from .plan import ApdbOptions, InitPlan, plan_init
 from .ready import check_ready
 from .recorded import read_expectation
 from .rollback import RollbackPlan, plan_rollback, roll_back
+from .sources import read_dia_sources
 from .stored import read_stored
 from .target import ApdbTarget, check_namespace, namespace_for
 from .verify import Verification, verify_apdb
@@ -50,6 +52,7 @@ __all__ = [
     "open_apdb",
     "plan_init",
     "plan_rollback",
+    "read_dia_sources",
     "read_expectation",
     "read_stored",
     "roll_back",

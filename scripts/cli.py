@@ -15,7 +15,7 @@ from ..common.secrets import redact
 #: The commands, in the order in which a campaign needs them; each is the module of that name beside this.
 COMMANDS = {
     "demo": "Run a whole small campaign on this machine.",
-    "sandbox": "Make a miniature DC2.",
+    "sandbox": "Make a miniature DC2; score what was found in it.",
     "generate": "Write the pair of BPS submit configs of a campaign.",
     "lint": "Find the mistakes of BPS submit files.",
     "apdb": "Create and look after the alert production database.",

@@ -8,10 +8,15 @@ import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .options import say
+
+if TYPE_CHECKING:
+    from ..bps import Campaign
+    from ..submit import CampaignPaths
 
 SITES = ("local", "parsl-local")
 
@@ -78,10 +83,7 @@ def _run_campaign(servers: ExitStack, folder: Path, site: str) -> bool:
     from ..sandbox.servers import PostgresServer
     from ..submit import CampaignPaths
     from ..submit.both import run_in_foreground, submit_both
-    from ..submit.report import default_report
-    from ..submit.summary import summarise
     from ..submit.watch import follow_chain
-    from .summary import show
 
     timestamp = make_timestamp()
     sandbox = create_sandbox(folder / "dc2")
@@ -110,8 +112,22 @@ def _run_campaign(servers: ExitStack, folder: Path, site: str) -> bool:
         chain, cluster = submit_both(campaign, load_site(site), paths, timestamp, say)
         say(f"submitted the chain as {cluster}")
         follow_chain(chain, cluster, paths, say)
+    return _tell_what_came_of_it(campaign, paths, sandbox.folder)
+
+
+def _tell_what_came_of_it(campaign: "Campaign", paths: "CampaignPaths", folder: Path) -> bool:
+    """Say what there is in the repository and the APDB, and how well that is what the sky is like."""
+    from ..submit.report import ReportReader, write_report
+    from ..submit.summary import summarise
+    from .sandbox_score import score_apdb, show_score
+    from .score_figure import score_figures
+    from .summary import show
+
     summary = summarise(campaign, paths)
     show(summary)
-    if (report := default_report(paths)).exists():
-        say(f"report: {report}")
+    show_score(score_apdb(folder, str(paths.apdb_config)))
+    report, _ = write_report(
+        campaign, paths, reader=ReportReader(campaign, paths, score_figures), summary=summary
+    )
+    say(f"report: {report}")
     return summary.good

@@ -36,21 +36,24 @@ def command(context: CampaignContext, file: Path | None, watch: bool, interval: 
     The page needs no network to be opened and no server. What cannot be read is said on it.
     """
     from ..submit.closing import send
-    from ..submit.report import default_report, watch_report, write_report
+    from ..submit.report import ReportReader, default_report, watch_report, write_report
+    from .score_figure import score_figures
 
     campaign, paths = context.campaign, context.paths
     target = file or default_report(paths)
+    reader = ReportReader(campaign, paths, score_figures)
     if watch:
         watch_report(
             campaign,
             paths,
             target,
+            reader=reader,
             interval=interval,
             say=lambda data: _tell(target, data, as_json),
             tell=lambda notice: send(campaign, notice, lambda problem: click.echo(problem, err=True)),
         )
     else:
-        _, data = write_report(campaign, paths, target)
+        _, data = write_report(campaign, paths, target, reader=reader)
         _tell(target, data, as_json)
 
 

@@ -1,4 +1,4 @@
-"""``apcampaign sandbox``: make a miniature DC2."""
+"""``apcampaign sandbox``: make a miniature DC2, and score what a campaign found in it."""
 
 __all__ = ["command"]
 
@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from .options import echo_json, json_option
+from .sandbox_score import score
 
 
 def _words(_ctx: click.Context, param: click.Parameter, value: str) -> tuple[Any, ...]:
@@ -22,7 +23,10 @@ def _words(_ctx: click.Context, param: click.Parameter, value: str) -> tuple[Any
 
 @click.group()
 def command() -> None:
-    """Make a miniature DC2, for machines without the Rubin stack."""
+    """Make a miniature DC2, for machines without the Rubin stack; score what a campaign found in it."""
+
+
+command.add_command(score)
 
 
 @command.command()
@@ -30,12 +34,17 @@ def command() -> None:
 @click.option(
     "--tracts", callback=_words, default="3828", show_default=True, help="Tracts of the sky map DC2."
 )
-@click.option("--visits", type=int, default=4, show_default=True, help="Visits for each tract.")
+@click.option("--visits", type=int, default=12, show_default=True, help="Visits for each tract.")
+@click.option("--detectors", callback=_words, default="93,94", show_default=True, help="Detectors, 0 to 188.")
+@click.option("--bands", callback=_words, default="g,r", show_default=True, help="Some of u,g,r,i,z,y.")
+@click.option("--pixels", type=int, default=200, show_default=True, help="Pixels along a detector.")
 @click.option(
-    "--detectors", callback=_words, default="90,91,93,94", show_default=True, help="Detectors, 0 to 188."
+    "--template-visits",
+    type=int,
+    default=6,
+    show_default=True,
+    help="So many of the first visits are for templates only; 0: all are for both.",
 )
-@click.option("--bands", callback=_words, default="r", show_default=True, help="Some of u,g,r,i,z,y.")
-@click.option("--pixels", type=int, default=128, show_default=True, help="Pixels along a detector.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of all that is random.")
 @json_option
 def create(folder: Path, as_json: bool, **options: Any) -> None:

@@ -5,6 +5,7 @@ notes of what could not be had; `render_report` draws it, which needs none of th
 `watch_report` again and again until the campaign has ended.
 """
 
+from .figure import Column, Figure, Panel, Table
 from .gather import ReportReader
 from .headline import campaign_state, headline
 from .model import ReportData
@@ -12,8 +13,12 @@ from .render import render_report
 from .write import default_report, watch_report, write_report
 
 __all__ = [
+    "Column",
+    "Figure",
+    "Panel",
     "ReportData",
     "ReportReader",
+    "Table",
     "campaign_state",
     "default_report",
     "headline",

@@ -5,7 +5,7 @@ __all__ = ["ReportReader", "read_clusters"]
 import functools
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from ..products import PRODUCTS, count_products
 from ..quanta import QuantaCount, count_quanta
 from ..summary import StepSummary, Summary, summarise, verify_runs
 from .catalog import read_catalog
+from .figure import Figure
 from .model import DiaCatalog, FailureRow, ReportData, StepReport
 from .sky import Sky, read_sky
 from .tasks import TaskUsage, read_task_usage
@@ -36,11 +37,19 @@ class ReportReader:
     ----------
     campaign, paths
         The campaign and its files.
+    appendix
+        Draws figures of what else the caller knows of the campaign.
     """
 
-    def __init__(self, campaign: Campaign, paths: CampaignPaths):
+    def __init__(
+        self,
+        campaign: Campaign,
+        paths: CampaignPaths,
+        appendix: Callable[[Campaign, Sequence[RunRecord]], tuple[Figure, ...]] = lambda *_: (),
+    ):
         self._campaign = campaign
         self._paths = paths
+        self._appendix = appendix
         self._jobs = CampaignReader(paths)
         self._ended: dict[str, StepReport] = {}
         self._explorers: dict[str, ApdbExplorer] = {}
@@ -83,6 +92,7 @@ class ReportReader:
         sky = self._attempt("the sky", lambda: read_sky(campaign, records, ended=finished), Sky())
         catalog, by_visit = self._catalog(records)
         verification, good = self._judge(chain, summary) if over else (None, None)
+        appendix = self._attempt("the appendix", lambda: self._appendix(campaign, records), ())
         return ReportData(
             campaign=campaign.name,
             made=now,
@@ -98,6 +108,7 @@ class ReportReader:
             verification=verification,
             provenance=_provenance(campaign, paths, records, chain),
             files=_files(campaign, records),
+            appendix=appendix,
             notes=tuple(self._notes),
         )
 

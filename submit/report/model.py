@@ -22,6 +22,7 @@ from ...apdb import Verification
 from ...bps import Step
 from ..monitor.jobs import Job
 from ..quanta import QuantaCount
+from .figure import Figure
 from .tasks import TaskUsage
 from .usage import Spread
 
@@ -313,6 +314,8 @@ class ReportData:
         Titled mappings: collections, versions, …
     files
         Titled texts: the campaign, the configs of BPS.
+    appendix
+        Figures of what else is known of the campaign.
     notes
         What could not be read, and why.
     """
@@ -331,4 +334,5 @@ class ReportData:
     verification: Verification | None = None
     provenance: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    appendix: tuple[Figure, ...] = ()
     notes: tuple[str, ...] = ()

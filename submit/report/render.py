@@ -35,6 +35,7 @@ def figures_of(data: ReportData) -> dict[str, Figure]:
         visits_figure(data.visits),
         density_figure(data.catalog),
         light_curves_figure(data.catalog),
+        *data.appendix,
     )
     return {figure.id: figure for figure in figures}
 
@@ -79,6 +80,7 @@ def render_report(data: ReportData, *, refresh: int | None = None) -> str:
         tiles=headline(data),
         steps=[(step, step_rows(data, step)) for step in data.steps],
         figures=figures,
+        appendix=[(figure.id, figure.title) for figure in data.appendix],
         drawings=_as_script_data(
             {panel.id: _drawing(figure, panel) for figure in figures.values() for panel in figure.panels}
         ),

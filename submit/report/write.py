@@ -68,6 +68,7 @@ def watch_report(
     paths: CampaignPaths,
     file: Path | None = None,
     *,
+    reader: ReportReader | None = None,
     interval: int = 30,
     say: Callable[[ReportData], None] = lambda _: None,
     tell: Callable[[Notice], None] = lambda _: None,
@@ -76,7 +77,7 @@ def watch_report(
 
     Parameters
     ----------
-    campaign, paths, file
+    campaign, paths, file, reader
         As for `write_report`.
     interval
         Seconds between two; more where gathering takes long, so that it is idle most of the time.
@@ -90,7 +91,7 @@ def watch_report(
     data
         What the last one tells.
     """
-    reader, trouble = ReportReader(campaign, paths), TroubleWatch(campaign.name)
+    reader, trouble = reader or ReportReader(campaign, paths), TroubleWatch(campaign.name)
     while True:
         begin = time.monotonic()
         _, data = write_report(campaign, paths, file, refresh=interval, reader=reader)
