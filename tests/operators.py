@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import sqlalchemy
 import yaml
 from apcampaign.sandbox.create import Sandbox
@@ -160,13 +161,13 @@ def assert_complete(operator: Operator, url: str) -> dict[str, int]:
     # What the first run has calibrated is not calibrated again.
     assert not {"isr", "calibrateImage"} & set(diffim["quanta"])
     (config,) = operator.folder.glob("runs/*/apdb_config.yaml")
-    namespace = yaml.safe_load(config.read_text())["namespace"]
+    of_visit = sqlalchemy.column("visit")
+    sources = sqlalchemy.table(
+        "DiaSource", of_visit, schema=yaml.safe_load(config.read_text()).get("namespace")
+    )
+    counting = sqlalchemy.select(of_visit, sqlalchemy.func.count()).select_from(sources).group_by(of_visit)
     with sqlalchemy.create_engine(url.replace("postgresql:", "postgresql+psycopg2:")).connect() as connection:
-        rows = dict(
-            connection.execute(
-                sqlalchemy.text(f'SELECT visit, count(*) FROM "{namespace}"."DiaSource" GROUP BY visit')  # noqa: S608
-            ).all()
-        )
+        rows = dict(connection.execute(counting).all())
     repo = yaml.safe_load((operator.folder / "campaign.yaml").read_text())["butler"]
     expected: dict[int, int] = {}
     with Butler.from_config(repo) as butler:
@@ -220,7 +221,7 @@ def read_datasets(operator: Operator) -> set[str]:
 def read_apdb(operator: Operator, url: str) -> dict[str, list[str]]:
     """Read all rows of a campaign's APDB, sorted, but for when each was written."""
     (config,) = operator.folder.glob("runs/*/apdb_config.yaml")
-    metadata = sqlalchemy.MetaData(schema=yaml.safe_load(config.read_text())["namespace"])
+    metadata = sqlalchemy.MetaData(schema=yaml.safe_load(config.read_text()).get("namespace"))
     engine = sqlalchemy.create_engine(url.replace("postgresql:", "postgresql+psycopg2:"))
     metadata.reflect(engine, resolve_fks=False)
     content = {}
@@ -228,6 +229,17 @@ def read_apdb(operator: Operator, url: str) -> dict[str, list[str]]:
         for table in metadata.tables.values():
             if table.name != "metadata":
                 columns = [column for column in table.columns if not _WHEN.search(column.name)]
-                content[table.name] = sorted(map(repr, connection.execute(sqlalchemy.select(*columns))))
+                columns.sort(key=lambda column: column.name)
+                rows = connection.execute(sqlalchemy.select(*columns))
+                content[table.name] = sorted(
+                    repr([_plain(*pair) for pair in zip(columns, row, strict=True)]) for row in rows
+                )
     assert content["DiaSource"]
     return content
+
+
+def _plain(column: "sqlalchemy.Column[Any]", value: Any) -> Any:
+    """Give a value as PostgreSQL keeps it: SQLite knows neither short numbers nor truth values."""
+    if isinstance(value, float):
+        return value if isinstance(column.type, sqlalchemy.Double) else float(np.float32(value))
+    return int(value) if isinstance(value, bool) else value

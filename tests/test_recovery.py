@@ -216,11 +216,12 @@ def test_steps_by_hand_are_cancelled_and_resumed_one_by_one(
     assert_same((operator, postgres_url), undisturbed)
 
 
-def test_both_steps_in_the_foreground_with_parsl(operator, postgres_url, sandbox, undisturbed):
+def test_both_steps_with_parsl_and_sqlite_are_as_with_htcondor_and_postgresql(operator, sandbox, undisturbed):
+    url = f"sqlite:///{operator.folder}/apdb.db"
     write_campaign(
         operator.folder, sandbox, where=WHERE, templates=COARSE, diffim=COARSE_DIFFIM, site="parsl-local"
     )
-    operator.apcampaign("apdb", "init", "--db", postgres_url)
+    operator.apcampaign("apdb", "init", "--db", url)
     assert "--foreground" in operator.apcampaign("submit", good=False)
     broken = plant(operator, KILLED)
     words = ["submit", "--foreground", "--tracts", "3828"]
@@ -230,5 +231,5 @@ def test_both_steps_in_the_foreground_with_parsl(operator, postgres_url, sandbox
     said = operator.apcampaign("resume", seconds=RUN_DEADLINE)
     assert TAKEN_BACK in said
     assert "ParslService cannot go on with a run that has ended: building a new graph" in said
-    assert_complete(operator, postgres_url)
-    assert_same((operator, postgres_url), undisturbed)
+    assert_complete(operator, url)
+    assert_same((operator, url), undisturbed)
