@@ -149,6 +149,12 @@ def _parse(text: str) -> tuple[URL, SecretStr | None]:
     except (ArgumentError, ValueError):
         # Neither the text nor the reason is repeated: both may hold a password.
         raise ApdbError(f"the database URL cannot be read; {_EXPECTED}") from None
+    if parsed.password is not None and text.count("@") > 1:
+        # What stands after the first one would be taken for the host, and be shown and written.
+        raise ApdbError(
+            "the database URL has more than one '@', and a password; write those of the user's name and of the "
+            "password as %40, or leave the password to ~/.pgpass"
+        )
     # libpq also takes a password among the URL's options.
     hidden = parsed.query.get("password")
     password = parsed.password or (hidden if isinstance(hidden, str) else None)
