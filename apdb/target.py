@@ -155,6 +155,11 @@ def _parse(text: str) -> tuple[URL, SecretStr | None]:
             "the database URL has more than one '@', and a password; write those of the user's name and of the "
             "password as %40, or leave the password to ~/.pgpass"
         )
+    if "sslpassword" in parsed.query:
+        raise ApdbError(
+            "the database URL has the option sslpassword, which would be written into files; put it into a "
+            "service file (~/.pg_service.conf, chmod 600) and name that service: ?service=NAME"
+        )
     # libpq also takes a password among the URL's options.
     hidden = parsed.query.get("password")
     password = parsed.password or (hidden if isinstance(hidden, str) else None)

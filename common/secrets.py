@@ -6,11 +6,13 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 # The user part may itself hold escaped characters, never a bare colon, slash or at sign; a password, anything.
 _CREDENTIALS = re.compile(r"(?P<head>[A-Za-z][A-Za-z0-9+.-]*://[^\s:/@]*):(?P<password>[^\s]*)@")
-_PARAMETER = re.compile(r"(?P<head>\bpassword=)[^&\s]+", re.IGNORECASE)
+_PARAMETER = re.compile(r"(?P<head>\b(?:ssl)?password=)[^&\s]+", re.IGNORECASE)
+# Options of a database URL that libpq takes secrets from.
+_SECRET_OPTIONS = ("password", "sslpassword")
 
 #: Environment variables with such names hold secrets that a campaign file may name; no job gets them.
 SECRET_NAME = re.compile(r"\w*(WEBHOOK|WEBHOOK_URL|SMTP_PASSWORD)")
@@ -73,7 +75,8 @@ def split_password(url: str) -> tuple[str, str | None]:
     Returns
     -------
     url, password
-        The URL without the password, and the password with its percent escapes undone, or `None`.
+        The URL without the password, and the password with its percent escapes undone, or `None`. It may be
+        among the URL's options, as libpq takes it.
 
     Raises
     ------
@@ -83,10 +86,16 @@ def split_password(url: str) -> tuple[str, str | None]:
     try:
         parts = urlsplit(url)
         password = parts.password
+        options = parse_qsl(parts.query, keep_blank_values=True)
     except ValueError:
         raise ValueError(
             "the database URL cannot be read; expected postgresql://user@host/database"
         ) from None
+    hidden = [value for name, value in options if name in _SECRET_OPTIONS]
+    if hidden:
+        kept = [(name, value) for name, value in options if name not in _SECRET_OPTIONS]
+        bare, found = split_password(urlunsplit(parts._replace(query=urlencode(kept))))
+        return bare, hidden[0] if found is None else found
     if password is None:
         return url, None
     credentials, _, host = parts.netloc.rpartition("@")

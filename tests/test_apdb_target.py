@@ -76,6 +76,7 @@ def test_a_password_is_in_no_representation():
         ("postgresql://u:hush@h", "'postgresql://u@h' names no database"),
         ("postgresql://u:hush@h:port/d", "the database URL cannot be read"),
         ("u:hush@h/d", "the database URL cannot be read"),
+        ("postgresql://u@h/d?sslpassword=hush", "has the option sslpassword"),
         ("postgresql://u:a@hush@h/d", "write those of the user's name and of the password as %40"),
         ("postgresql://u:a@b/hush@h/d", "write those of the user's name and of the password as %40"),
         ("", "the database URL cannot be read"),

@@ -120,9 +120,12 @@ def test_all_mistakes_are_named_at_once(write):
     assert lines[1].startswith("$APCAMPAIGN_TRACTS: tracts: 'x'")
 
 
-def test_a_password_in_the_url_is_refused_and_not_repeated(write):
+@pytest.mark.parametrize(
+    "url", ["postgresql://me:hunter2@host/db", "postgresql://me@host/db?password=hunter2"]
+)
+def test_a_password_in_the_url_is_refused_and_not_repeated(write, url):
     with pytest.raises(CampaignError) as caught:
-        load(write(apdb={"url": "postgresql://me:hunter2@host/db"}))
+        load(write(apdb={"url": url}))
     assert "~/.pgpass" in str(caught.value)
     assert "hunter2" not in str(caught.value)
 

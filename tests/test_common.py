@@ -50,6 +50,13 @@ def test_any_password_is_taken_out_of_a_url(password, user):
     assert redact(f"cannot reach {url}: no") == f"cannot reach postgresql://{user}:***@dbhost:5432/db: no"
 
 
+@pytest.mark.parametrize("option", ["password", "sslpassword"])
+def test_a_password_among_the_options_of_a_url_is_taken_out_too(option):
+    url = f"postgresql://me@host/db?sslmode=require&{option}=a%20b"
+    assert split_password(url) == ("postgresql://me@host/db?sslmode=require", "a b")
+    assert redact(url) == f"postgresql://me@host/db?sslmode=require&{option}=***"
+
+
 @pytest.mark.parametrize(
     "url", ["postgresql://me@host/db", "sqlite:////tmp/x.db", "postgresql:///db", "label:x"]
 )
