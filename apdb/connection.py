@@ -1,6 +1,6 @@
 """Connections to the database of an APDB, and the one boundary where its errors become sentences."""
 
-__all__ = ["connect_arguments", "make_engine", "reporting_errors"]
+__all__ = ["connect_arguments", "credentials_sentence", "make_engine", "reporting_errors"]
 
 import re
 from collections.abc import Callable, Iterator
@@ -94,8 +94,14 @@ def _authenticated(target: ApdbTarget) -> URL:
     except DbAuthNotFoundError:
         return url
     except DbAuthError as exc:
-        raise ApdbError(f"the database credentials cannot be used: {exc}") from exc
+        raise ApdbError(credentials_sentence(exc)) from exc
     return url.set(username=user, password=password)
+
+
+def credentials_sentence(reason: Exception) -> str:
+    """Say that the file of credentials cannot be used, and what to do."""
+    said = str(reason).rstrip(".")
+    return f"the database credentials cannot be used: {said}; correct that file (chmod 600)"
 
 
 @contextmanager
@@ -140,7 +146,9 @@ def _postgres(target: ApdbTarget, said: str) -> str | None:
             f"{where} knows no role {user!r}; name another user in the URL: postgresql://user@host/database"
         )
     if "password authentication failed" in said or "no password supplied" in said:
-        what = "no password was found" if "no password supplied" in said else "the password is wrong"
+        missing = "no password supplied" in said
+        # The server does not tell these two from each other, so that nobody can find out who has a role.
+        what = "no password was found" if missing else "the password is wrong, or there is no such role"
         return f"{where} does not let {user!r} in: {what}; passwords come from {_WHERE_LOOKED}"
     if "pg_hba.conf" in said:
         return f"{where} does not let {user!r} in from this machine; ask its administrator (pg_hba.conf)"
@@ -152,6 +160,11 @@ def _postgres(target: ApdbTarget, said: str) -> str | None:
     if "permission denied" in said:
         return (
             f"{user!r} lacks a right on {target.place}: {said.splitlines()[0].strip()}; ask the owner for it"
+        )
+    if "must be owner of" in said:
+        return (
+            f"{user!r} does not own the tables of {target.place}, and only their owner may drop them; connect as "
+            "the owner (apcampaign apdb info names it), or choose another namespace"
         )
     if "lock timeout" in said:
         return f"{target.place} is in use: somebody holds a lock on its tables; try again when they are done"

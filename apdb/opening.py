@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine
 
 from ..common.errors import ApdbError, ForeignApdbError
 from ..common.secrets import redact
-from .connection import make_creator, make_engine, reporting_errors
+from .connection import credentials_sentence, make_creator, make_engine, reporting_errors
 from .contents import inspect_namespace
 from .target import ApdbTarget
 
@@ -71,7 +71,7 @@ class ApdbPlace:
                     "was made with, or make a new APDB"
                 ) from exc
             except DbAuthError as exc:
-                raise ApdbError(f"the database credentials cannot be used: {exc}") from exc
+                raise ApdbError(credentials_sentence(exc)) from exc
 
 
 def find_apdb(reference: Reference, namespace: str | None = None) -> ApdbPlace:

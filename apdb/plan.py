@@ -183,7 +183,9 @@ def plan_init(
     options = options or ApdbOptions()
     options.check()
     if not instrument:
-        raise ApdbError("the APDB needs the instrument's name, such as LSSTCam-imSim")
+        raise ApdbError(
+            "the APDB needs the instrument's name, such as LSSTCam-imSim; give it with --instrument"
+        )
     config = config.absolute()
     if config.is_dir():
         raise ApdbError(f"{config} is a folder; name a file for the APDB's configuration, ending in .yaml")
@@ -253,13 +255,15 @@ def _check_config(path: Path, target: ApdbTarget) -> None:
     try:
         content = yaml.safe_load(path.read_text())
         url, namespace = content["db_url"], content.get("namespace")
-        same = ApdbTarget.from_url(url, namespace) == target
+        other = ApdbTarget.from_url(url, namespace)
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError, ApdbError):
-        same = False
-    if not same:
+        other = None
+    if other != target:
+        # The same place may be reached in another way, as another user say.
+        how = f" by {target.url}" if other is not None and other.place == target.place else ""
         raise ApdbError(
-            f"{path} exists and is not the configuration of {target.place}; name another file with --config, "
-            "or overwrite it with --replace-config"
+            f"{path} exists and is not the configuration of {target.place}{how}; name another file with "
+            "--config, or overwrite it with --replace-config"
         )
 
 
@@ -295,12 +299,15 @@ def _check_rights(connection: Connection, target: ApdbTarget, namespace: str) ->
     if namespace in sqlalchemy.inspect(connection).get_schema_names():
         query = "has_schema_privilege(:name, 'CREATE') AND has_schema_privilege(:name, 'USAGE')"
         what, found = f"in {target.place}", None
+        right = f"GRANT CREATE, USAGE ON SCHEMA {namespace}"
     else:
         query = "has_database_privilege(current_database(), 'CREATE')"
         what, found = f"namespaces in {target.database}", NamespaceContents()
+        right = "GRANT CREATE ON DATABASE, or for a namespace"
     if not connection.execute(sqlalchemy.text(f"SELECT {query}"), {"name": namespace}).scalar_one():
         user = connection.execute(sqlalchemy.text("SELECT current_user")).scalar_one()
         raise ApdbError(
-            f"role {user!r} may not create {what}; ask the owner for GRANT CREATE, or name another"
+            f"role {user!r} may not create {what}; ask its owner for {right}, or name another with "
+            f"{'--namespace' if found is None else '--db'}"
         )
     return found

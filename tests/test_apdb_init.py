@@ -365,9 +365,16 @@ def test_each_bad_input_gets_its_sentence_and_nothing_is_made(guarded, tmp_path)
     owner = url_of(guarded, "owner", SECRET)
     table = [
         (url_of(guarded, "owner", SECRET, "nowhere"), "ns", {}, "has no database 'nowhere'; create it"),
-        (url_of(guarded, "owner", "wr0ng"), "ns", {}, "does not let 'owner' in: the password is wrong"),
+        (url_of(guarded, "owner", "wr0ng"), "ns", {}, "in: the password is wrong, or there is no such role;"),
+        (
+            url_of(guarded, "nobody", "hush"),
+            "ns",
+            {},
+            "'nobody' in: the password is wrong, or there is no such",
+        ),
         (url_of(guarded, "owner", None), "ns", {}, "does not let 'owner' in: no password was found"),
         (url_of(guarded, "stranger", "x"), "ns", {}, "role 'stranger' may not create namespaces in"),
+        (url_of(guarded, "stranger", "x"), "ns", {}, "ask its owner for GRANT CREATE ON DATABASE, or for a"),
         (
             f"postgresql://owner:{SECRET[:6]}@{unused}/apdb",
             "ns",
@@ -380,7 +387,7 @@ def test_each_bad_input_gets_its_sentence_and_nothing_is_made(guarded, tmp_path)
         (owner, "pg_mine", {}, "namespace 'pg_mine' is PostgreSQL's own"),
         (owner, None, {}, "needs a namespace"),
         (owner, "ns", {"readers": ("ghost",)}, "the server knows no role ghost"),
-        (owner, "ns", {"instrument": ""}, "needs the instrument's name"),
+        (owner, "ns", {"instrument": ""}, "such as LSSTCam-imSim; give it with --instrument"),
         (owner, "ns", {"options": ApdbOptions(htm_level=99)}, "HTM level 99 is out of range"),
         (owner, "ns", {"options": ApdbOptions(read_sources_months=-1)}, "read sources months cannot be -1"),
         (owner, "ns", {"config": tmp_path}, "is a folder; name a file"),
@@ -405,11 +412,26 @@ def test_a_namespace_that_the_administrator_made_is_enough(guarded, tmp_path):
     owner = ApdbTarget.from_url(url_of(guarded, "owner", SECRET), "lent")
     run_sql(owner, "CREATE SCHEMA lent")
     stranger = ApdbTarget.from_url(url_of(guarded, "stranger", "x"), "lent")
-    with pytest.raises(ApdbError, match="role 'stranger' may not create in namespace 'lent'"):
+    with pytest.raises(ApdbError, match=r"'stranger' may not create in namespace 'lent' .*ask its owner for"):
         make(stranger, tmp_path)
     run_sql(owner, "GRANT CREATE, USAGE ON SCHEMA lent TO stranger")
     make(stranger, tmp_path)
     assert count_rows(stranger)["DiaSource"] == 0
+
+
+@pytest.mark.postgres
+def test_only_the_owner_of_an_apdb_may_drop_it(guarded, tmp_path):
+    owner = ApdbTarget.from_url(url_of(guarded, "owner", SECRET), "owned")
+    make(owner, tmp_path, readers=("stranger",))
+    run_sql(owner, "GRANT CREATE ON SCHEMA owned TO stranger")
+    stranger = ApdbTarget.from_url(url_of(guarded, "stranger", "x"), "owned")
+    with pytest.raises(
+        ApdbError, match=r"is not the configuration of .* by postgresql\+psycopg2://stranger@"
+    ):
+        make(stranger, tmp_path, reset=True)
+    with pytest.raises(ApdbError, match="'stranger' does not own the tables of namespace 'owned'"):
+        make(stranger, tmp_path / "other", reset=True)
+    assert count_rows(owner)["DiaSource"] == 0
 
 
 @pytest.mark.postgres
@@ -438,7 +460,7 @@ def test_credentials_that_others_may_read_are_refused(guarded, tmp_path, monkeyp
     file.write_text(yaml.safe_dump([{"url": "postgresql://owner@127.0.0.1", "password": SECRET}]))
     file.chmod(0o644)
     monkeypatch.setenv("LSST_DB_AUTH", str(file))
-    with pytest.raises(ApdbError, match=r"the database credentials cannot be used: .*permissions"):
+    with pytest.raises(ApdbError, match=r"the database credentials cannot be used: .*permissions.*chmod 600"):
         make(ApdbTarget.from_url(url_of(guarded, "owner", None), "open"), tmp_path)
 
 
