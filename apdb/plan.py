@@ -119,7 +119,13 @@ class InitPlan:
             lines.append(f"drop the APDB tables of {self.target.place}: {rows}")
         if self.found.foreign:
             lines.append(f"leave alone what is no APDB's: {', '.join(self.found.foreign)}")
-        kind = ", ".join(f"{name}={value}" for name, value in asdict(self.options).items() if value)
+        # An option of 0 is one.
+        given = {
+            name: value
+            for name, value in asdict(self.options).items()
+            if value is not None and value is not False
+        }
+        kind = ", ".join(f"{name}={value}" for name, value in given.items())
         lines.append(f"create an empty APDB in {self.target.place}{f' with {kind}' if kind else ''}")
         lines.append(f"set its instrument to {self.instrument}")
         lines += [f"let role {role} read it" for role in self.readers]

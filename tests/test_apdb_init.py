@@ -1,5 +1,6 @@
 """Making an APDB: whole or not at all, in a free place only, and secrets stay secret."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -107,6 +108,8 @@ def test_planning_changes_nothing(database, tmp_path):
     target = target_of(database)
     plan = plan_init(target, instrument="X", config=tmp_path / "apdb.yaml")
     assert plan.describe()[0] == f"create an empty APDB in {target.place}"
+    told = dataclasses.replace(plan, options=ApdbOptions(replica=True, connection_timeout=0)).describe()
+    assert told[0].endswith(" with replica=True, connection_timeout=0")
     json.dumps(plan.as_dict())
     assert tables_in(target) == set()
     assert not (tmp_path / "apdb.db").exists()
