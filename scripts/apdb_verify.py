@@ -82,6 +82,5 @@ def show(result: "Verification") -> None:
     )
     against = f"the {result.expected:,} of {result.source}" if result.source else "itself"
     total = sum(result.counts.values())
-    console.print(
-        f"checked against {against}: {'good' if result.good else f'{total:,} findings'}", markup=False
-    )
+    found = "good" if result.good else f"{total:,} finding{'s' * (total > 1)}"
+    console.print(f"checked against {against}: {found}", markup=False)

@@ -365,6 +365,7 @@ def test_the_command_exits_with_one_if_anything_is_wrong(repository, copies):
     bad = CliRunner().invoke(command, ["verify", *reference, *recorded], catch_exceptions=False)
     assert bad.exit_code == 1
     assert "missing: 1" in bad.stdout
+    assert bad.stdout.endswith(": 1 finding\n")
     alone = CliRunner().invoke(command, ["verify", *reference, "--no-butler"], catch_exceptions=False)
     assert alone.exit_code == 0
     assert "checked against itself: good" in alone.stdout
