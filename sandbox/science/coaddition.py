@@ -1,6 +1,8 @@
 """From exposures to templates: warps, warps of equal seeing, and a coadd without what is in one visit only.
 
-The comparison of warps of equal seeing is that of Rubin's CompareWarp (AlSayyad et al., DMTN-080).
+The comparison of warps of equal seeing is that of Rubin's CompareWarp (AlSayyad et al., DMTN-080). Where not all
+visits are used, what there is gets the point-spread function of all (homogenisation; Desai et al. 2012, ApJ 757, 83,
+did so for whole coadds).
 """
 
 __all__ = ["clipped_coadd", "direct_warp", "matched_warp", "mosaic"]
@@ -8,7 +10,7 @@ __all__ = ["clipped_coadd", "direct_warp", "matched_warp", "mosaic"]
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from apcampaign.sandbox.exposure import COSMIC_RAY, INEXACT, MASKED, SATURATED, Exposure
+from apcampaign.sandbox.exposure import INEXACT, MASKED, SATURATED, Exposure
 from apcampaign.sandbox.geometry import Box, TangentWcs
 from apcampaign.sandbox.science.matching import match_psf
 from apcampaign.sandbox.science.pixels import convolve, fill, grow, resample, scatter
@@ -18,7 +20,7 @@ from scipy import ndimage
 
 # The part of a star that may be left when its seeing is not quite what it should be.
 _MISMATCH = 0.08
-_DISC = np.hypot(*np.mgrid[-2:3, -2:3]) < 1.6
+_DISC = np.hypot(*np.mgrid[-1:2, -1:2]) < 1.2
 
 type Floats = NDArray[np.float64]
 
@@ -97,14 +99,14 @@ def clipped_coadd(
         ]
     )
     with np.errstate(invalid="ignore"):
-        limit = clip * noise[:, None, None] + _MISMATCH * np.abs(static)
+        # A part of the brightest pixel around: on the flank of a star, a small shift is a large difference.
+        limit = clip * noise[:, None, None] + _MISMATCH * ndimage.maximum_filter(np.abs(static), 3)
         artefact = (np.abs(cube - static) > limit) & seen & (number > 1)
     change = np.where(artefact, np.abs(cube - static), 0.0)
     artefact = np.array([_without_variables(layer, static, contrast) for layer in change])
     few = artefact.sum(axis=0) <= max(1, round(most * len(visits)))
     artefact = np.array([grow(layer & few, 3) for layer in artefact])
-    # Where a cosmic ray was, the image is filled in; that will do.
-    good = np.array([(direct[visit].mask & ~np.uint8(COSMIC_RAY)) == 0 for visit in visits])
+    good = np.array([direct[visit].mask == 0 for visit in visits])
     used = good & ~artefact
     used = np.where(used.any(axis=0), used, good)
     # Where only one visit looked, nothing can be compared.
@@ -117,7 +119,8 @@ def clipped_coadd(
     total = weight.sum(axis=0)
     some = total > 0
     images = np.array([direct[visit].image for visit in visits], float)
-    image = np.where(some, (weight * images).sum(axis=0) / np.where(some, total, 1), 0.0)
+    psfs = np.array([direct[visit].star for visit in visits])
+    image = np.where(some, _homogeneous(images, weight, weights, psfs), 0.0)
     variance = np.where(some, (weight**2 * variances).sum(axis=0) / np.where(some, total, 1) ** 2, np.inf)
     # Where no visit is good, say what is wrong: nothing is there, or only full or broken pixels.
     wrong = np.bitwise_and.reduce([np.where(direct[v].mask > 0, direct[v].mask, 255) for v in visits])
@@ -131,7 +134,7 @@ def clipped_coadd(
             np.where(some, np.where(full, SATURATED, 0), wrong) | np.where(_changes(used), INEXACT, 0)
         ).astype(np.uint8),
         visit_info=None,
-        psf=np.average([direct[v].star for v in visits], axis=0, weights=np.maximum(weights, 1e-300)),
+        psf=_mean_psf(psfs, weights),
         summary={},
         inputs=tuple(
             {"visit": int(visit), "weight": float(weight)}
@@ -143,7 +146,13 @@ def clipped_coadd(
 
 def _without_variables(change: Floats, static: Floats, contrast: float) -> NDArray[np.bool_]:
     """Tell what has changed (its brightness is given, zero elsewhere) and is no star that varies."""
-    labels, number = ndimage.label(change > 0, np.ones((3, 3)))
+    # What belongs to which peak: next to a bright star that does not match perfectly, a flash is on its own.
+    summits = (change > 0) & (change == ndimage.maximum_filter(change, 5))
+    seeds, number = ndimage.label(summits, np.ones((3, 3)))
+    if not number:
+        return np.zeros(change.shape, bool)
+    row, column = ndimage.distance_transform_edt(~summits, return_distances=False, return_indices=True)
+    labels = np.where(change > 0, seeds[row, column], 0)
     stars = static == ndimage.maximum_filter(static, 5)
     near = ndimage.maximum_filter(np.where(stars, static, 0.0), footprint=_DISC)
     kept = np.zeros(number + 1, bool)
@@ -152,6 +161,36 @@ def _without_variables(change: Floats, static: Floats, contrast: float) -> NDArr
     ):
         kept[label] = change[row, column] >= contrast * near[row, column]
     return np.asarray(kept[labels], bool)
+
+
+def _mean_psf(psfs: Floats, weights: Floats) -> Floats:
+    return np.asarray(np.average(psfs, axis=0, weights=np.maximum(weights, 1e-300)), float)
+
+
+def _homogeneous(images: Floats, weight: Floats, weights: Floats, psfs: Floats) -> Floats:
+    """Return the weighted mean of images with the same point-spread function everywhere.
+
+    Parameters
+    ----------
+    images, weight
+        By visit, and how much each of its pixels counts: [visit, y, x].
+    weights, psfs
+        How much a visit counts where it does, and its star.
+    """
+    total = weight.sum(axis=0)
+    mean = (weight * images).sum(axis=0) / np.where(total > 0, total, 1)
+    used = weight > 0
+    result, target = mean.copy(), _mean_psf(psfs, weights)
+    sets = np.unique(used.reshape(len(used), -1), axis=1).T
+    for those in sets[sets.any(axis=1) & ~sets.all(axis=1)]:
+        # The mean of these visits alone, also around where they are on their own: the kernel has a reach.
+        part = weight * those[:, None, None]
+        number = part.sum(axis=0)
+        alone = np.where(number > 0, (part * images).sum(axis=0) / np.where(number > 0, number, 1), mean)
+        kernel = match_psf(_mean_psf(psfs[those], weights[those]), target)
+        here = (used == those[:, None, None]).all(axis=0)
+        result[here] = convolve(fill(alone, total > 0), kernel)[here]
+    return result
 
 
 def _changes(used: NDArray[np.bool_], pixels: int = 2) -> NDArray[np.bool_]:

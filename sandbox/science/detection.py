@@ -37,7 +37,8 @@ COLUMNS = (
     ("n_pixels", int),
 )
 """What is measured of a source on a difference, with its type. ``sharpness``: significance of its brightest pixel
-over that of the whole; ``opposite``: the light of the other sign around it over its own."""
+over that of the whole; ``opposite``: the light of the other sign around it over its own; ``bad_fraction``: the part
+of what is known of a star, its profile squared, that falls on pixels which are not good or beyond the edge."""
 
 _APERTURE = 2.5  # widths of a star
 _AROUND, _CORE = 6, 3
@@ -113,14 +114,21 @@ def measure_at(
         "chi2": fit.chi2,
         "sharpness": float(ratio.max() / snr) if ratio.size and snr > 0 else 0.0,
         "opposite": float(shade / light) if light > 0 else 1.0,
-        # What lies beyond the edge is not good either.
-        "bad_fraction": 1 - float(good[core].sum()) / (2 * _CORE + 1) ** 2,
+        "bad_fraction": _lost(good, psf, column, row),
         "inexact_fraction": float(((difference.mask[core] & INEXACT) > 0).sum()) / (2 * _CORE + 1) ** 2,
         "converged": fit.converged,
         "negative": negative,
         "psf_sigma": sigma,
         "n_pixels": number,
     }
+
+
+def _lost(good: NDArray[np.bool_], psf: NDArray[np.float64], column: int, row: int) -> float:
+    """Return the part of a star's profile squared that is not on good pixels."""
+    middle = psf.shape[0] // 2
+    profile = np.square(psf[middle - _CORE : middle + _CORE + 1, middle - _CORE : middle + _CORE + 1])
+    padded = np.pad(good, _CORE)[row : row + 2 * _CORE + 1, column : column + 2 * _CORE + 1]
+    return 1 - float(profile[padded].sum() / profile.sum())
 
 
 def _aperture(image: Exposure, x: float, y: float, radius: float) -> tuple[float, float, int]:

@@ -266,7 +266,7 @@ class CompareWarpAssembleCoaddConfig(
         doc="Without effect here.", default=["NO_DATA"]
     )
     clip = Field[float](doc="An artefact is so many sigma from the static sky,", default=5.0)
-    contrast = Field[float](doc="and brighter than so many times a star that it is on.", default=1.1)
+    contrast = Field[float](doc="and brighter than so many times a star that it is on.", default=0.7)
 
 
 class CompareWarpAssembleCoaddTask(pipe_base.PipelineTask):
