@@ -4,7 +4,7 @@ Stars and galaxies are drawn by GalSim (Rowe et al. 2015, Astronomy and Computin
 profile (Moffat 1969, A&A 3, 455). Light is in electrons, a raw in counts.
 """
 
-__all__ = ["FULL_WELL", "NJY_PER_ELECTRON", "CalibrationFrames", "Electronics", "take_raw"]
+__all__ = ["FULL_WELL", "NJY_PER_ELECTRON", "CalibrationFrames", "Electronics", "draw_light", "take_raw"]
 
 from dataclasses import dataclass
 from typing import Any
@@ -93,9 +93,9 @@ class CalibrationFrames:
 def take_raw(sky: Sky, visit: Visit, detector: int, frames: CalibrationFrames) -> Exposure:
     """Return what the camera reads out: counts with the noise of light, sky and electronics, and cosmic rays."""
     survey, wires = sky.survey, Electronics.of(sky.survey, detector)
-    wcs, box = survey.detector_wcs(visit, detector), survey.detector_box
+    box = survey.detector_box
     rng = np.random.default_rng([survey.size.seed, 7, visit.id, detector])
-    light = visit.sky + _draw(sky, visit, wcs, box) * visit.transparency / NJY_PER_ELECTRON
+    light = visit.sky + draw_light(sky, visit, detector) * visit.transparency / NJY_PER_ELECTRON
     expected = np.maximum(light, 0) * frames.flat.image + frames.dark.image * visit.exposure_time
     electrons = rng.poisson(expected) + _cosmic_rays(box, rng)
     electrons = np.minimum(electrons, FULL_WELL) + rng.normal(0, wires.read_noise, electrons.shape)
@@ -109,8 +109,9 @@ def take_raw(sky: Sky, visit: Visit, detector: int, frames: CalibrationFrames) -
     )
 
 
-def _draw(sky: Sky, visit: Visit, wcs: TangentWcs, box: Box) -> Floats:
+def draw_light(sky: Sky, visit: Visit, detector: int) -> Floats:
     """Return the image of all sources of a visit, nJy."""
+    wcs, box = sky.survey.detector_wcs(visit, detector), sky.survey.detector_box
     image = galsim.ImageD(box.width, box.height, xmin=0, ymin=0)
     g1, g2 = visit.ellipticity
     psf = galsim.Moffat(beta=_BETA, fwhm=visit.seeing / 0.2).shear(g1=g1, g2=g2)

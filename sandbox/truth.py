@@ -3,7 +3,8 @@
 The fluxes are those of the simulation. ``template_flux`` is what an ideal template holds of the source: the mean,
 weighted as the coaddition weights, over the template visits that saw the place; nothing for what is seen in one
 visit only, which a clipped coadd leaves out. ``difference`` and ``snr`` follow: what a difference image should
-show, and how significant that is there.
+show, and how significant that is there: the noise is that of all the light that falls on the place, of the sky,
+the source, and the stars and galaxies around, in the image and in the template.
 """
 
 __all__ = ["TRUTH_FILE", "make_truth", "read_truth"]
@@ -16,7 +17,7 @@ import galsim
 import numpy as np
 import pandas as pd
 from apcampaign.common.errors import SandboxError
-from apcampaign.sandbox.camera import FULL_WELL, NJY_PER_ELECTRON, Electronics
+from apcampaign.sandbox.camera import FULL_WELL, NJY_PER_ELECTRON, Electronics, draw_light
 from apcampaign.sandbox.sky import KINDS, Sky
 from apcampaign.sandbox.survey import Visit
 
@@ -25,6 +26,7 @@ TRUTH_FILE = "truth.parquet"
 
 _BLEND = 2.0  # widths of a star: nearer together, two are one
 _EDGE = 12.0  # pixels; nearer to the edge a source is not whole
+_CORE = 6.0  # pixels; a template that ends nearer lacks a part of the source
 _LASTING = ("variable", "supernova")
 _SELECTED = 6  # at least so many visits, the best in seeing, go into a template
 
@@ -37,8 +39,9 @@ def make_truth(sky: Sky) -> pd.DataFrame:
     truth
         ``id`` and ``kind`` of the source; ``visit``, ``detector``, ``band``, ``mjd``; ``ra``, ``dec`` (degrees),
         ``x``, ``y`` (pixels); ``flux``, ``template_flux``, ``difference`` and its ``error`` (nJy), ``snr``;
-        ``usable``: whether it is far from the edges, with a template under it, alone, and not in the light
-        of a star that is too bright for the camera.
+        ``usable``: whether it is far from the edges, with a template under all of its core (nearer to the edge of
+        a template than its kernel reaches, no survey has a difference), alone, and not in the light of a star
+        that is too bright for the camera.
     """
     survey = sky.survey
     fluxes = {visit.id: sky.changing(visit) for visit in survey.visits}
@@ -64,10 +67,12 @@ def make_truth(sky: Sky) -> pd.DataFrame:
         scale = NJY_PER_ELECTRON / visit.transparency
         noise = variances[visit.id] + np.where(total > 0, 1 / np.maximum(total, 1e-300), 0)
         hidden = _hidden(sky, visit, now.ra, now.dec)
-        error = np.sqrt(_pixels(visit.seeing) * noise + np.maximum(now.flux, 0) * scale)
         for detector in survey.size.detectors:
             x, y = survey.detector_wcs(visit, detector).to_pixel(now.ra, now.dec)
             box = survey.detector_box
+            # A template's light has noise as well, the less the more visits it is made of.
+            light = draw_light(sky, visit, detector) * scale * (1 + 1 / max(1, len(chosen[visit.tract, visit.band])))
+            error = _errors(light, x, y, noise, visit.seeing)
             on = (x > -0.5) & (x < box.width - 0.5) & (y > -0.5) & (y < box.height - 0.5)
             whole = (
                 (x > _EDGE)
@@ -145,7 +150,7 @@ def _blended(x: Any, y: Any, change: Any, error: Any, distance: float) -> Any:
     return (near & matters).any(axis=1)
 
 
-def _seen(sky: Sky, visit: Visit, ra: Any, dec: Any, edge: float = 3.0) -> Any:
+def _seen(sky: Sky, visit: Visit, ra: Any, dec: Any, edge: float = _CORE) -> Any:
     """Tell which places are on a detector of a visit."""
     seen, box = np.zeros(len(ra), bool), sky.survey.detector_box
     for detector in sky.survey.size.detectors:
@@ -163,6 +168,34 @@ def _variance(sky: Sky, visit: Visit) -> float:
 
 def _pixels(seeing: float) -> float:
     """Return how many pixels of noise a star counts for (e.g. King 1983, PASP 95, 163)."""
+    return float(1 / np.square(_star(seeing, 41)).sum())
+
+
+def _star(seeing: float, pixels: int) -> Any:
+    """Return the image of a star, of unit sum."""
     profile = galsim.Moffat(beta=3.5, fwhm=seeing / 0.2)
-    stamp = profile.drawImage(nx=41, ny=41, scale=1.0, method="no_pixel").array
-    return float(1 / np.square(stamp / stamp.sum(dtype=float)).sum(dtype=float))
+    stamp = profile.drawImage(nx=pixels, ny=pixels, scale=1.0, method="no_pixel").array.astype(float)
+    return stamp / stamp.sum()
+
+
+def _errors(light: Any, x: Any, y: Any, noise: Any, seeing: float, reach: int = 8) -> Any:
+    """Return the error of the flux of a source at each place (NaN off the image), as an optimal fit has it.
+
+    Parameters
+    ----------
+    light
+        The variance of a pixel that all sources make, nJy squared.
+    x, y, noise
+        Of each source: place, and variance of a pixel of empty sky.
+    seeing
+        Arcseconds.
+    """
+    weight = np.square(_star(seeing, 2 * reach + 1))
+    padded = np.pad(light, reach, mode="edge")
+    errors = np.full(len(x), np.nan)
+    height, width = light.shape
+    for index, (column, row) in enumerate(zip(np.round(x), np.round(y), strict=True)):
+        if 0 <= column < width and 0 <= row < height:
+            there = padded[int(row) : int(row) + 2 * reach + 1, int(column) : int(column) + 2 * reach + 1]
+            errors[index] = (weight / (noise[index] + there)).sum() ** -0.5
+    return errors

@@ -90,6 +90,14 @@ def clipped_coadd(
     # The median; of two the fainter, since artefacts shine.
     middle = np.maximum((number - 1) // 2, 0)
     static = np.where(number > 0, np.take_along_axis(ordered, middle[None], axis=0)[0], 0.0)
+    # Of few visits, two may each have an artefact at the same place. Then the faintest one shows the static sky.
+    faintest = np.where(number > 0, ordered[0], 0.0)
+    spread = [scatter(layer[flags]) for layer, flags in zip(cube - static, seen, strict=True) if flags.any()]
+    lower = static - faintest
+    limit = clip * max(spread, default=0.0) + _MISMATCH * ndimage.maximum_filter(np.abs(static), 3)
+    several = _without_variables(np.where((lower > limit) & (number == 3), lower, 0.0), faintest, contrast)
+    static = np.where(several, faintest, static)
+    several = grow(several, 3)
     noise = np.array(
         [
             max(scatter(layer[flags]), float(np.sqrt(np.median(matched[visit].variance[flags]))))
@@ -104,7 +112,7 @@ def clipped_coadd(
         artefact = (np.abs(cube - static) > limit) & seen & (number > 1)
     change = np.where(artefact, np.abs(cube - static), 0.0)
     artefact = np.array([_without_variables(layer, static, contrast) for layer in change])
-    few = artefact.sum(axis=0) <= max(1, round(most * len(visits)))
+    few = artefact.sum(axis=0) <= np.where(several, number - 1, max(1, round(most * len(visits))))
     artefact = np.array([grow(layer & few, 3) for layer in artefact])
     good = np.array([direct[visit].mask == 0 for visit in visits])
     used = good & ~artefact

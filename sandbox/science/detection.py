@@ -29,6 +29,7 @@ COLUMNS = (
     ("chi2", float),
     ("sharpness", float),
     ("opposite", float),
+    ("halo", float),
     ("bad_fraction", float),
     ("inexact_fraction", float),
     ("converged", bool),
@@ -37,7 +38,8 @@ COLUMNS = (
     ("n_pixels", int),
 )
 """What is measured of a source on a difference, with its type. ``sharpness``: significance of its brightest pixel
-over that of the whole; ``opposite``: the light of the other sign around it over its own; ``bad_fraction``: the part
+over that of the whole; ``opposite``: the light of the other sign around it over its own;
+``halo``: the typical pixel of a ring around it over its middle, as the fit has that; ``bad_fraction``: the part
 of what is known of a star, its profile squared, that falls on pixels which are not good or beyond the edge."""
 
 _APERTURE = 2.5  # widths of a star
@@ -114,6 +116,7 @@ def measure_at(
         "chi2": fit.chi2,
         "sharpness": float(ratio.max() / snr) if ratio.size and snr > 0 else 0.0,
         "opposite": float(shade / light) if light > 0 else 1.0,
+        "halo": _halo(difference, fit.x, fit.y, sigma) / (fit.flux * float(psf.max())) if fit.flux else 0.0,
         "bad_fraction": _lost(good, psf, column, row),
         "inexact_fraction": float(((difference.mask[core] & INEXACT) > 0).sum()) / (2 * _CORE + 1) ** 2,
         "converged": fit.converged,
@@ -127,8 +130,23 @@ def _lost(good: NDArray[np.bool_], psf: NDArray[np.float64], column: int, row: i
     """Return the part of a star's profile squared that is not on good pixels."""
     middle = psf.shape[0] // 2
     profile = np.square(psf[middle - _CORE : middle + _CORE + 1, middle - _CORE : middle + _CORE + 1])
-    padded = np.pad(good, _CORE)[row : row + 2 * _CORE + 1, column : column + 2 * _CORE + 1]
-    return 1 - float(profile[padded].sum() / profile.sum())
+    there = [
+        np.arange(place - _CORE, place + _CORE + 1) for place in (row, column)
+    ]
+    inside = [(index >= 0) & (index < size) for index, size in zip(there, good.shape, strict=True)]
+    known = good[np.ix_(*(index[flags] for index, flags in zip(there, inside, strict=True)))]
+    return 1 - float(profile[np.ix_(*inside)][known].sum() / profile.sum())
+
+
+def _halo(image: Exposure, x: float, y: float, sigma: float) -> float:
+    """Return the median of the pixels in a ring, where a point source has nearly no light left."""
+    reach = int(np.ceil(4.5 * sigma))
+    low, left = max(0, round(y) - reach), max(0, round(x) - reach)
+    box: Any = np.s_[low : round(y) + reach + 1, left : round(x) + reach + 1]
+    ys, xs = np.indices(image.image[box].shape)
+    radius = np.hypot(xs + left - x, ys + low - y) / sigma
+    ring = image.image[box][(radius > 2.75) & (radius < 4.5) & image.good[box]]
+    return float(np.median(ring)) if len(ring) > 8 else 0.0
 
 
 def _aperture(image: Exposure, x: float, y: float, radius: float) -> tuple[float, float, int]:

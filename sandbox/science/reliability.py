@@ -34,6 +34,7 @@ def reliability(sources: Mapping[str, Any]) -> Floats:
     noise = 1 / np.maximum(snr, 1)
     score *= _step(-column["opposite"] + 4 * noise, -0.6, 0.08)
     score *= _step(-column["sharpness"] + 2 * noise, -0.55, 0.04)
+    score *= _step(-column["halo"] + noise, -0.3, 0.03)
     score *= _step(-column["bad_fraction"], -0.45, 0.04)
     score *= _step(np.log(np.maximum(left, 1e-9)), np.log(1.75), 0.15)
     return np.where(column["converged"] > 0, score, 0.3 * score)

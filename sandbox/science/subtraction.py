@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from apcampaign.sandbox.exposure import MASKED, Exposure
+from apcampaign.sandbox.exposure import MASKED, SATURATED, Exposure
 from apcampaign.sandbox.science.matching import Matching, fit_matching
-from apcampaign.sandbox.science.pixels import convolve, fill
+from apcampaign.sandbox.science.pixels import convolve, fill, grow
 from apcampaign.sandbox.science.psf import width
 from numpy.typing import NDArray
 from scipy import fft
 
 type Floats = NDArray[np.float64]
+
+_SPREAD = 3  # pixels
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ def subtract(science: Exposure, template: Exposure, stars: NDArray[Any]) -> Subt
     # Near where the convolved image ends, it lacks light.
     weight = np.abs(matching.kernel)
     covered = convolve(((exposures[sharper].mask & MASKED) == 0).astype(float), weight) > 0.98 * weight.sum()
+    # What a full pixel lacks of its star's light, its neighbours lack after the convolution.
+    covered &= ~grow((exposures[sharper].mask & SATURATED) > 0, _SPREAD)
     good &= covered
     plain = {name: float(np.median(values[good])) for name, values in variances.items()}
     if sharper == "template":
