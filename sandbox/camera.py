@@ -12,7 +12,7 @@ from typing import Any
 import galsim
 import numpy as np
 from apcampaign.sandbox.exposure import Exposure
-from apcampaign.sandbox.geometry import Box, TangentWcs
+from apcampaign.sandbox.geometry import Box
 from apcampaign.sandbox.sky import DENSITY_AREA, Sky
 from apcampaign.sandbox.survey import BANDS, Survey, Visit
 from numpy.typing import NDArray

@@ -18,8 +18,9 @@ from apcampaign.sandbox.science.psf import REACH
 from numpy.typing import NDArray
 from scipy import ndimage
 
-# The part of a star that may be left when its seeing is not quite what it should be.
-_MISMATCH = 0.08
+# The part of a star's middle that may be left there, and in its wings, when its seeing is not quite what it should be.
+_MISMATCH, _WINGS = 0.08, 0.02
+_WIDE = np.hypot(*np.mgrid[-10:11, -10:11]) < 10.5
 _DISC = np.hypot(*np.mgrid[-1:2, -1:2]) < 1.2
 
 type Floats = NDArray[np.float64]
@@ -94,7 +95,7 @@ def clipped_coadd(
     faintest = np.where(number > 0, ordered[0], 0.0)
     spread = [scatter(layer[flags]) for layer, flags in zip(cube - static, seen, strict=True) if flags.any()]
     lower = static - faintest
-    limit = clip * max(spread, default=0.0) + _MISMATCH * ndimage.maximum_filter(np.abs(static), 3)
+    limit = clip * max(spread, default=0.0) + _mismatch(static)
     several = _without_variables(np.where((lower > limit) & (number == 3), lower, 0.0), faintest, contrast)
     static = np.where(several, faintest, static)
     several = grow(several, 3)
@@ -107,8 +108,7 @@ def clipped_coadd(
         ]
     )
     with np.errstate(invalid="ignore"):
-        # A part of the brightest pixel around: on the flank of a star, a small shift is a large difference.
-        limit = clip * noise[:, None, None] + _MISMATCH * ndimage.maximum_filter(np.abs(static), 3)
+        limit = clip * noise[:, None, None] + _mismatch(static)
         artefact = (np.abs(cube - static) > limit) & seen & (number > 1)
     change = np.where(artefact, np.abs(cube - static), 0.0)
     artefact = np.array([_without_variables(layer, static, contrast) for layer in change])
@@ -169,6 +169,14 @@ def _without_variables(change: Floats, static: Floats, contrast: float) -> NDArr
     ):
         kept[label] = change[row, column] >= contrast * near[row, column]
     return np.asarray(kept[labels], bool)
+
+
+def _mismatch(static: Floats) -> Floats:
+    """Return how much a pixel may differ because the seeing is not quite the same."""
+    light = np.abs(static)
+    # On the flank of a star, a small shift is a large difference.
+    core = _MISMATCH * ndimage.maximum_filter(light, 3)
+    return np.asarray(np.maximum(core, _WINGS * ndimage.maximum_filter(light, footprint=_WIDE)), float)
 
 
 def _mean_psf(psfs: Floats, weights: Floats) -> Floats:
