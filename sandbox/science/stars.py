@@ -12,14 +12,17 @@ from typing import Any
 import numpy as np
 import sep
 from apcampaign.sandbox.exposure import SATURATED, Exposure
-from apcampaign.sandbox.science.pixels import grow, peaks, significance
+from apcampaign.sandbox.science.pixels import grow, peaks, scatter, significance
 from apcampaign.sandbox.science.psf import fit_point, fit_psf, hermite
 from numpy.typing import NDArray
+from scipy import ndimage
 
 type Floats = NDArray[np.float64]
 
 STAR_COLUMNS = ("x", "y", "flux", "flux_err", "snr", "chi2", "psf_used", "pointlike", "lonely")
 _MESH = 48  # pixels
+_SKY_ROUNDS, _STANDS_OUT, _AROUND_FULL = 2, 2.5, 12  # sigma; pixels
+_MOST_MASKED = 0.8  # of an image; more, and too little of the sky is left
 _ROUGH_SIGMA = 1.7
 _MOST, _LONELY = 40, 9.0  # stars for the point-spread function, and pixels to their next neighbour
 
@@ -44,10 +47,23 @@ class Stars:
 
 
 def subtract_background(exposure: Exposure) -> tuple[Exposure, float]:
-    """Return an exposure without the light of the sky, and its mean level."""
+    """Return an exposure without the light of the sky, and its mean level.
+
+    What stands out is masked, and the sky measured again (as Rubin's calibration does with its detections): else the
+    light around the brightest stars would count as sky.
+    """
     image = np.ascontiguousarray(exposure.image, np.float64)
-    mask = grow((exposure.mask & SATURATED) > 0, 4) | ~exposure.good
-    background = sep.Background(image, mask=mask, bw=_MESH, bh=_MESH)
+    full = grow((exposure.mask & SATURATED) > 0, _AROUND_FULL) | ~exposure.good
+    # Equal cells; a narrow one at the edge would know little of the sky.
+    height, width = (int(np.ceil(size / max(1, round(size / _MESH)))) for size in image.shape)
+    background = sep.Background(image, mask=full, bw=width, bh=height)
+    for _ in range(_SKY_ROUNDS):
+        rest = np.where(exposure.good, image - background.back(), 0.0)
+        smooth = ndimage.gaussian_filter(rest, _ROUGH_SIGMA)
+        mask = full | grow(smooth > _STANDS_OUT * scatter(smooth[exposure.good]), 3)
+        if mask.mean() > _MOST_MASKED:
+            break
+        background = sep.Background(image, mask=mask, bw=width, bh=height)
     return exposure.with_pixels(image - background.back(), exposure.variance), float(background.globalback)
 
 
