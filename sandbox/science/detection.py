@@ -30,6 +30,7 @@ COLUMNS = (
     ("sharpness", float),
     ("opposite", float),
     ("halo", float),
+    ("glare", float),
     ("bad_fraction", float),
     ("inexact_fraction", float),
     ("converged", bool),
@@ -39,11 +40,13 @@ COLUMNS = (
 )
 """What is measured of a source on a difference, with its type. ``sharpness``: significance of its brightest pixel
 over that of the whole; ``opposite``: the light of the other sign around it over its own;
-``halo``: the typical pixel of a ring around it over its middle, as the fit has that; ``bad_fraction``: the part
+``halo``: the typical pixel of a ring around it over its middle, as the fit has that;
+``glare``: the brightest star around it, the less the farther it is, nJy; ``bad_fraction``: the part
 of what is known of a star, its profile squared, that falls on pixels which are not good or beyond the edge."""
 
 _APERTURE = 2.5  # widths of a star
 _AROUND, _CORE = 6, 3
+_NEAR, _FAR, _FALL = 3.5, 14, 6.0  # pixels: from where to where a star glares, and how fast that falls off
 
 
 def calibrated_variance(difference: Exposure) -> Exposure:
@@ -117,6 +120,7 @@ def measure_at(
         "sharpness": float(ratio.max() / snr) if ratio.size and snr > 0 else 0.0,
         "opposite": float(shade / light) if light > 0 else 1.0,
         "halo": _halo(difference, fit.x, fit.y, sigma) / (fit.flux * float(psf.max())) if fit.flux else 0.0,
+        "glare": _glare(science, template, fit.x, fit.y),
         "bad_fraction": _lost(good, psf, column, row),
         "inexact_fraction": float(((difference.mask[core] & INEXACT) > 0).sum()) / (2 * _CORE + 1) ** 2,
         "converged": fit.converged,
@@ -147,6 +151,18 @@ def _halo(image: Exposure, x: float, y: float, sigma: float) -> float:
     radius = np.hypot(xs + left - x, ys + low - y) / sigma
     ring = image.image[box][(radius > 2.75) & (radius < 4.5) & image.good[box]]
     return float(np.median(ring)) if len(ring) > 8 else 0.0
+
+
+def _glare(science: Exposure, template: Exposure, x: float, y: float) -> float:
+    """Return the flux of the brightest star around a place (not at it), falling off with distance."""
+    low, left = max(0, round(y) - _FAR), max(0, round(x) - _FAR)
+    box: Any = np.s_[low : round(y) + _FAR + 1, left : round(x) + _FAR + 1]
+    # Where a star is too bright for the one, the other may have more of it.
+    light = np.maximum(science.image[box] / science.star.max(), template.image[box] / template.star.max())
+    ys, xs = np.indices(light.shape)
+    radius = np.hypot(xs + left - x, ys + low - y)
+    around = (radius > _NEAR) & (radius < _FAR)
+    return float((light * np.exp(-radius / _FALL))[around].max(initial=0.0))
 
 
 def _aperture(image: Exposure, x: float, y: float, radius: float) -> tuple[float, float, int]:

@@ -17,6 +17,8 @@ type Floats = NDArray[np.float64]
 
 # The part of a star that an imperfect kernel may leave, and that a patchwork of different seeing may.
 _RESIDUAL, _PATCHWORK = 0.02, 0.01
+# The same of a bright star nearby, in its wings.
+_GLARE = 0.03
 
 
 def reliability(sources: Mapping[str, Any]) -> Floats:
@@ -27,7 +29,8 @@ def reliability(sources: Mapping[str, Any]) -> Floats:
     chi2 = np.nan_to_num(column["chi2"], nan=99.0) / (1 + (0.04 * snr) ** 2 / 4)
     subtracted = np.maximum(np.nan_to_num(column["template_flux"]), 0)
     allowed = _RESIDUAL + _PATCHWORK * column["inexact_fraction"]
-    left = np.abs(np.nan_to_num(column["flux"])) / np.maximum(allowed * subtracted, 1e-9)
+    expected = np.maximum(1.75 * allowed * subtracted, _GLARE * column["glare"])
+    left = np.abs(np.nan_to_num(column["flux"])) / np.maximum(expected, 1e-9)
     score = _step(snr, 5.8, 0.2)
     score *= _step(-chi2, -2.1, 0.3)
     # Of a faint source, noise alone makes single pixels bright or dark.
@@ -36,7 +39,7 @@ def reliability(sources: Mapping[str, Any]) -> Floats:
     score *= _step(-column["sharpness"] + 2 * noise, -0.55, 0.04)
     score *= _step(-column["halo"] + noise, -0.3, 0.03)
     score *= _step(-column["bad_fraction"], -0.45, 0.04)
-    score *= _step(np.log(np.maximum(left, 1e-9)), np.log(1.75), 0.15)
+    score *= _step(np.log(np.maximum(left, 1e-9)), 0.0, 0.15)
     return np.where(column["converged"] > 0, score, 0.3 * score)
 
 
