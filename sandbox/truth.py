@@ -71,7 +71,11 @@ def make_truth(sky: Sky) -> pd.DataFrame:
             x, y = survey.detector_wcs(visit, detector).to_pixel(now.ra, now.dec)
             box = survey.detector_box
             # A template's light has noise as well, the less the more visits it is made of.
-            light = draw_light(sky, visit, detector) * scale * (1 + 1 / max(1, len(chosen[visit.tract, visit.band])))
+            light = (
+                draw_light(sky, visit, detector)
+                * scale
+                * (1 + 1 / max(1, len(chosen[visit.tract, visit.band])))
+            )
             error = _errors(light, x, y, noise, visit.seeing)
             on = (x > -0.5) & (x < box.width - 0.5) & (y > -0.5) & (y < box.height - 0.5)
             whole = (

@@ -130,15 +130,23 @@ def _moved(wcs: TangentWcs, u: Floats, v: Floats, p: Floats, q: Floats, weight: 
 
 
 def fit_photometry(flux: NDArray[Any], error: NDArray[Any], reference: NDArray[Any]) -> Photometry | None:
-    """Return the factor between instrumental and catalogue fluxes: a weighted mean without outliers."""
+    """Return the factor between instrumental and catalogue fluxes: a weighted mean around the densest ratio.
+
+    Neighbours only ever add light. So the median of all stars would be too faint a zero point; where most of them
+    crowd, they are alone.
+    """
     ratio = np.asarray(reference / flux, float)
-    noise = np.hypot(0.01, error / flux)
-    used = np.isfinite(ratio) & (ratio > 0)
-    for _ in range(4):
-        if used.sum() < 3:
-            return None
-        middle = float(np.median(ratio[used]))
-        used = np.abs(ratio / middle - 1) < 3 * np.maximum(noise, scatter(ratio[used] / middle))
+    noise = np.hypot(0.015, error / flux)
+    sound = np.isfinite(ratio) & (ratio > 0)
+    if sound.sum() < 3:
+        return None
+    ratio, noise = ratio[sound], noise[sound]
+    density = (np.exp(-0.5 * ((ratio / ratio[:, None] - 1) / noise) ** 2) / noise).sum(axis=1)
+    middle = float(ratio[density.argmax()])
+    used = np.abs(ratio / middle - 1) < 2.5 * noise
+    if used.sum() < 3:
+        # They disagree by more than their noise.
+        used = np.abs(ratio / middle - 1) <= np.sort(np.abs(ratio / middle - 1))[2]
     weight = 1 / noise[used] ** 2
     factor = float((weight * ratio[used]).sum() / weight.sum())
     return Photometry(factor, int(used.sum()), scatter(ratio[used] / factor))

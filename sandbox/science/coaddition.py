@@ -1,8 +1,8 @@
 """From exposures to templates: warps, warps of equal seeing, and a coadd without what is in one visit only.
 
 The comparison of warps of equal seeing is that of Rubin's CompareWarp (AlSayyad et al., DMTN-080). Where not all
-visits are used, what there is gets the point-spread function of all (homogenisation; Desai et al. 2012, ApJ 757, 83,
-did so for whole coadds).
+visits are used, what there is gets the point-spread function of all (homogenisation; Desai et al. 2012, ApJ 757,
+83, did so for whole coadds).
 """
 
 __all__ = ["clipped_coadd", "direct_warp", "matched_warp", "mosaic"]
@@ -18,7 +18,7 @@ from apcampaign.sandbox.science.psf import REACH
 from numpy.typing import NDArray
 from scipy import ndimage
 
-# The part of a star's middle that may be left there, and in its wings, when its seeing is not quite what it should be.
+# The part of a star's middle that may be left there, and in its wings, when its seeing is not as it should be.
 _MISMATCH, _WINGS = 0.08, 0.02
 _WIDE = np.hypot(*np.mgrid[-10:11, -10:11]) < 10.5
 _DISC = np.hypot(*np.mgrid[-1:2, -1:2]) < 1.2

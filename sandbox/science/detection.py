@@ -134,9 +134,7 @@ def _lost(good: NDArray[np.bool_], psf: NDArray[np.float64], column: int, row: i
     """Return the part of a star's profile squared that is not on good pixels."""
     middle = psf.shape[0] // 2
     profile = np.square(psf[middle - _CORE : middle + _CORE + 1, middle - _CORE : middle + _CORE + 1])
-    there = [
-        np.arange(place - _CORE, place + _CORE + 1) for place in (row, column)
-    ]
+    there = [np.arange(place - _CORE, place + _CORE + 1) for place in (row, column)]
     inside = [(index >= 0) & (index < size) for index, size in zip(there, good.shape, strict=True)]
     known = good[np.ix_(*(index[flags] for index, flags in zip(there, inside, strict=True)))]
     return 1 - float(profile[np.ix_(*inside)][known].sum() / profile.sum())

@@ -21,7 +21,7 @@ type Floats = NDArray[np.float64]
 
 STAR_COLUMNS = ("x", "y", "flux", "flux_err", "snr", "chi2", "psf_used", "pointlike", "lonely")
 _MESH = 48  # pixels
-_SKY_ROUNDS, _STANDS_OUT, _AROUND_FULL = 2, 2.5, 12  # sigma; pixels
+_SKY_ROUNDS, _STANDS_OUT, _AROUND_FULL = 2, 5.0, 12  # sigma; pixels
 _MOST_MASKED = 0.8  # of an image; more, and too little of the sky is left
 _ROUGH_SIGMA = 1.7
 _MOST, _LONELY = 40, 9.0  # stars for the point-spread function, and pixels to their next neighbour
@@ -49,8 +49,8 @@ class Stars:
 def subtract_background(exposure: Exposure) -> tuple[Exposure, float]:
     """Return an exposure without the light of the sky, and its mean level.
 
-    What stands out is masked, and the sky measured again (as Rubin's calibration does with its detections): else the
-    light around the brightest stars would count as sky.
+    What stands out is masked, and the sky measured again (as Rubin's calibration does with its detections): else
+    the light around the brightest stars would count as sky.
     """
     image = np.ascontiguousarray(exposure.image, np.float64)
     full = grow((exposure.mask & SATURATED) > 0, _AROUND_FULL) | ~exposure.good
