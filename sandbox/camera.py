@@ -11,11 +11,12 @@ from typing import Any
 
 import galsim
 import numpy as np
-from apcampaign.sandbox.exposure import Exposure
-from apcampaign.sandbox.geometry import Box
-from apcampaign.sandbox.sky import DENSITY_AREA, Sky
-from apcampaign.sandbox.survey import BANDS, Survey, Visit
 from numpy.typing import NDArray
+
+from .exposure import Exposure
+from .geometry import Box
+from .sky import DENSITY_AREA, Sky
+from .survey import BANDS, Survey, Visit
 
 type Floats = NDArray[np.float64]
 

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from apcampaign.common.errors import SandboxError
-from apcampaign.sandbox.survey import DEMO, SandboxSize, Survey
+
+from ..common.errors import SandboxError
+from .survey import DEMO, SandboxSize, Survey
 
 _PACKAGE = Path(str(files("apcampaign.sandbox"))).resolve()
 AP_PIPE_DIR = _PACKAGE / "ap_pipe"

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from apcampaign.sandbox.geometry import Box, TangentWcs
 from numpy.typing import NDArray
+
+from .geometry import Box, TangentWcs
 
 type Image = NDArray[np.float32]
 

@@ -8,11 +8,12 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from apcampaign.sandbox.exposure import Exposure, VisitInfo
-from apcampaign.sandbox.geometry import TangentWcs
 from astropy.io import fits
 from lsst.daf.butler import FormatterV2
 from lsst.resources import ResourcePath
+
+from .exposure import Exposure, VisitInfo
+from .geometry import TangentWcs
 
 
 class ExposureFormatter(FormatterV2):

@@ -4,11 +4,12 @@ __all__ = ["LsstCamImSim"]
 
 from typing import Any
 
-from apcampaign.sandbox.focalplane import DETECTORS
-from apcampaign.sandbox.formatters import ExposureFormatter
-from apcampaign.sandbox.survey import BANDS, physical_filter
 from lsst.daf.butler import Registry
 from lsst.pipe.base import Instrument
+
+from .focalplane import DETECTORS
+from .formatters import ExposureFormatter
+from .survey import BANDS, physical_filter
 
 ONE_TO_ONE = 0
 """The visit system in which each exposure is a visit."""

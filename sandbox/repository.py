@@ -25,17 +25,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from apcampaign.sandbox.camera import CalibrationFrames, Electronics, take_raw
-from apcampaign.sandbox.focalplane import DETECTORS
-from apcampaign.sandbox.geometry import sky_polygon
-from apcampaign.sandbox.instrument import ONE_TO_ONE, LsstCamImSim
-from apcampaign.sandbox.sky import Sky
-from apcampaign.sandbox.survey import BANDS, SandboxSize, Survey, Visit, physical_filter
-from apcampaign.sandbox.truth import TRUTH_FILE, make_truth
 from astropy.table import Table, vstack
 from astropy.time import Time
 from lsst.daf.butler import Butler, CollectionType, Config, DatasetRef, DatasetType, Timespan
 from lsst.sphgeom import ConvexPolygon, HtmPixelization, LonLat, UnitVector3d
+
+from .camera import CalibrationFrames, Electronics, take_raw
+from .focalplane import DETECTORS
+from .geometry import sky_polygon
+from .instrument import ONE_TO_ONE, LsstCamImSim
+from .sky import Sky
+from .survey import BANDS, SandboxSize, Survey, Visit, physical_filter
+from .truth import TRUTH_FILE, make_truth
 
 INSTRUMENT = "LSSTCam-imSim"
 SKYMAP = "DC2"

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from apcampaign.sandbox.science.calibration import pair
+
+from .science.calibration import pair
 
 RADIUS = 2.0
 """Pixels between a source and its truth at most."""

@@ -12,9 +12,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from apcampaign.sandbox.geometry import TangentWcs
-from apcampaign.sandbox.survey import BANDS, Survey, Visit
 from numpy.typing import NDArray
+
+from .geometry import TangentWcs
+from .survey import BANDS, Survey, Visit
 
 type Floats = NDArray[np.float64]
 type Integers = NDArray[np.int64]

@@ -12,8 +12,9 @@ import math
 from dataclasses import asdict, dataclass
 from itertools import accumulate
 
-from apcampaign.sandbox.geometry import Box, TangentWcs, sky_polygon
 from lsst.sphgeom import ConvexPolygon
+
+from .geometry import Box, TangentWcs, sky_polygon
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from apcampaign.common.errors import SandboxError
-from apcampaign.sandbox.exposure import VisitInfo
-from apcampaign.sandbox.focalplane import DETECTOR_SIZE, DETECTORS
-from apcampaign.sandbox.geometry import Box, TangentWcs, offset
-from apcampaign.sandbox.skymap import RingsSkyMap
+
+from ..common.errors import SandboxError
+from .exposure import VisitInfo
+from .focalplane import DETECTOR_SIZE, DETECTORS
+from .geometry import Box, TangentWcs, offset
+from .skymap import RingsSkyMap
 
 BANDS = "ugrizy"
 

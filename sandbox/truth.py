@@ -16,10 +16,11 @@ from typing import Any
 import galsim
 import numpy as np
 import pandas as pd
-from apcampaign.common.errors import SandboxError
-from apcampaign.sandbox.camera import FULL_WELL, NJY_PER_ELECTRON, Electronics, draw_light
-from apcampaign.sandbox.sky import KINDS, Sky
-from apcampaign.sandbox.survey import Visit
+
+from ..common.errors import SandboxError
+from .camera import FULL_WELL, NJY_PER_ELECTRON, Electronics, draw_light
+from .sky import KINDS, Sky
+from .survey import Visit
 
 TRUTH_FILE = "truth.parquet"
 """The table's name in the folder of a sandbox."""

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from apcampaign.sandbox.exposure import Exposure
-from apcampaign.sandbox.geometry import TangentWcs
-from apcampaign.sandbox.science.calibration import pair
-from apcampaign.sandbox.science.psf import fit_point
-from apcampaign.sandbox.survey import BANDS
 from numpy.typing import NDArray
+
+from ..exposure import Exposure
+from ..geometry import TangentWcs
+from ..survey import BANDS
+from .calibration import pair
+from .psf import fit_point
 
 _STATISTICS = ("Mean", "MeanErr", "Sigma", "Ndata", "Min", "Max", "MaxSlope", "ErrMean")
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from apcampaign.sandbox.geometry import TangentWcs
-from apcampaign.sandbox.science.pixels import scatter
 from numpy.typing import NDArray
+
+from ..geometry import TangentWcs
+from .pixels import scatter
 
 type Floats = NDArray[np.float64]
 type Integers = NDArray[np.int64]

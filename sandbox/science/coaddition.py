@@ -10,13 +10,14 @@ __all__ = ["clipped_coadd", "direct_warp", "matched_warp", "mosaic"]
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from apcampaign.sandbox.exposure import INEXACT, MASKED, SATURATED, Exposure
-from apcampaign.sandbox.geometry import Box, TangentWcs
-from apcampaign.sandbox.science.matching import match_psf
-from apcampaign.sandbox.science.pixels import convolve, fill, grow, resample, scatter
-from apcampaign.sandbox.science.psf import REACH
 from numpy.typing import NDArray
 from scipy import ndimage
+
+from ..exposure import INEXACT, MASKED, SATURATED, Exposure
+from ..geometry import Box, TangentWcs
+from .matching import match_psf
+from .pixels import convolve, fill, grow, resample, scatter
+from .psf import REACH
 
 # The part of a star's middle that may be left there, and in its wings, when its seeing is not as it should be.
 _MISMATCH, _WINGS = 0.08, 0.02

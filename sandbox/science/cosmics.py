@@ -4,8 +4,9 @@ __all__ = ["flag_cosmic_rays"]
 
 import astroscrappy
 import numpy as np
-from apcampaign.sandbox.exposure import COSMIC_RAY, Exposure
-from apcampaign.sandbox.science.pixels import fill
+
+from ..exposure import COSMIC_RAY, Exposure
+from .pixels import fill
 
 
 def flag_cosmic_rays(exposure: Exposure, gain: float = 1.0) -> Exposure:

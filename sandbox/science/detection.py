@@ -9,10 +9,11 @@ __all__ = ["COLUMNS", "calibrated_variance", "detect", "measure_at"]
 from typing import Any
 
 import numpy as np
-from apcampaign.sandbox.exposure import INEXACT, Exposure
-from apcampaign.sandbox.science.pixels import peaks, scatter, significance
-from apcampaign.sandbox.science.psf import fit_point, width
 from numpy.typing import NDArray
+
+from ..exposure import INEXACT, Exposure
+from .pixels import peaks, scatter, significance
+from .psf import fit_point, width
 
 COLUMNS = (
     ("x", float),

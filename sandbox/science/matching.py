@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from apcampaign.sandbox.science.pixels import convolve
-from apcampaign.sandbox.science.psf import hermite
 from numpy.typing import NDArray
+
+from .pixels import convolve
+from .psf import hermite
 
 type Floats = NDArray[np.float64]
 type Flags = NDArray[np.bool_]

@@ -5,10 +5,11 @@ __all__ = ["convolve", "fill", "grow", "peaks", "resample", "scatter", "signific
 from typing import Any
 
 import numpy as np
-from apcampaign.sandbox.exposure import MASKED, Exposure
-from apcampaign.sandbox.geometry import Box, TangentWcs
 from numpy.typing import NDArray
 from scipy import fft, ndimage
+
+from ..exposure import MASKED, Exposure
+from ..geometry import Box, TangentWcs
 
 type Floats = NDArray[np.float64]
 type Flags = NDArray[np.bool_]

@@ -6,9 +6,10 @@ The order of Rubin's ``lsst.ip.isr``; for the noise see e.g. Howell, Handbook of
 __all__ = ["remove_signature"]
 
 import numpy as np
-from apcampaign.sandbox.exposure import BAD, SATURATED, Exposure
-from apcampaign.sandbox.science.pixels import grow
 from scipy import ndimage
+
+from ..exposure import BAD, SATURATED, Exposure
+from .pixels import grow
 
 _DEAD = 0.3  # of the light
 _HOT = 20.0  # electrons a second

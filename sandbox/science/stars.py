@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 import sep
-from apcampaign.sandbox.exposure import SATURATED, Exposure
-from apcampaign.sandbox.science.pixels import grow, peaks, scatter, significance
-from apcampaign.sandbox.science.psf import fit_point, fit_psf, hermite
 from numpy.typing import NDArray
 from scipy import ndimage
+
+from ..exposure import SATURATED, Exposure
+from .pixels import grow, peaks, scatter, significance
+from .psf import fit_point, fit_psf, hermite
 
 type Floats = NDArray[np.float64]
 

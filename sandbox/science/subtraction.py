@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from apcampaign.sandbox.exposure import MASKED, SATURATED, Exposure
-from apcampaign.sandbox.science.matching import Matching, fit_matching
-from apcampaign.sandbox.science.pixels import convolve, fill, grow
-from apcampaign.sandbox.science.psf import width
 from numpy.typing import NDArray
 from scipy import fft
+
+from ..exposure import MASKED, SATURATED, Exposure
+from .matching import Matching, fit_matching
+from .pixels import convolve, fill, grow
+from .psf import width
 
 type Floats = NDArray[np.float64]
 

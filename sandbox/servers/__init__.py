@@ -15,8 +15,8 @@ __all__ = [
     "system_condor_works",
 ]
 
-from apcampaign.sandbox.servers.condor import CondorPool
-from apcampaign.sandbox.servers.condor_software import CondorSoftware, system_condor_works
-from apcampaign.sandbox.servers.identity import Identity
-from apcampaign.sandbox.servers.postgres import PostgresServer
-from apcampaign.sandbox.servers.postgres_binaries import PostgresBinaries
+from .condor import CondorPool
+from .condor_software import CondorSoftware, system_condor_works
+from .identity import Identity
+from .postgres import PostgresServer
+from .postgres_binaries import PostgresBinaries

@@ -12,12 +12,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from apcampaign.common.errors import SandboxError
-from apcampaign.common.files import write_atomically
-from apcampaign.sandbox.servers.condor_config import STATE_FOLDERS, PoolSettings, pool_config
-from apcampaign.sandbox.servers.condor_software import CondorSoftware, check_path
-from apcampaign.sandbox.servers.identity import Identity
-from apcampaign.sandbox.servers.processes import ProcessRecord, end, locked, run, spawn, wait_until
+from ...common.errors import SandboxError
+from ...common.files import write_atomically
+from .condor_config import STATE_FOLDERS, PoolSettings, pool_config
+from .condor_software import CondorSoftware, check_path
+from .identity import Identity
+from .processes import ProcessRecord, end, locked, run, spawn, wait_until
 
 # What `condor_status -any` lists once jobs can be submitted and matched.
 _READY = {"Machine", "Negotiator", "Scheduler"}

@@ -5,8 +5,8 @@ __all__ = ["STATE_FOLDERS", "PoolSettings", "pool_config"]
 from dataclasses import dataclass
 from pathlib import Path
 
-from apcampaign.sandbox.servers.condor_software import CondorSoftware, is_plain
-from apcampaign.sandbox.servers.identity import Identity
+from .condor_software import CondorSoftware, is_plain
+from .identity import Identity
 
 # Folder below the pool's state → permission bits.
 STATE_FOLDERS = {

@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from apcampaign.common.errors import SandboxError
-from apcampaign.common.files import write_atomically
-from apcampaign.sandbox.servers.debian import DebianSuite
-from apcampaign.sandbox.servers.identity import Identity
-from apcampaign.sandbox.servers.processes import locked, run
+from ...common.errors import SandboxError
+from ...common.files import write_atomically
+from .debian import DebianSuite
+from .identity import Identity
+from .processes import locked, run
 
 # The first has the release of the PyPI bindings, the second the last stable Debian's.
 SUITES = ("sid", "trixie")

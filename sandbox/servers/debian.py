@@ -8,8 +8,8 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from apcampaign.common.errors import SandboxError
-from apcampaign.sandbox.servers.processes import run
+from ...common.errors import SandboxError
+from .processes import run
 
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 # What of the system's apt settings says how to download: proxies, retries, checks.

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from apcampaign.common.errors import SandboxError
-from apcampaign.sandbox.servers.processes import run
+from ...common.errors import SandboxError
+from .processes import run
 
 
 @dataclass(frozen=True)

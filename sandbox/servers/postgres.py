@@ -12,12 +12,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
-from apcampaign.common.errors import SandboxError
-from apcampaign.common.files import write_atomically
-from apcampaign.sandbox.servers.identity import Identity
-from apcampaign.sandbox.servers.postgres_binaries import PostgresBinaries
-from apcampaign.sandbox.servers.postgres_roles import SUPERUSER, check_roles, role_statements
-from apcampaign.sandbox.servers.processes import ProcessRecord, end, limited, locked, run, spawn, wait_until
+from ...common.errors import SandboxError
+from ...common.files import write_atomically
+from .identity import Identity
+from .postgres_binaries import PostgresBinaries
+from .postgres_roles import SUPERUSER, check_roles, role_statements
+from .processes import ProcessRecord, end, limited, locked, run, spawn, wait_until
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812

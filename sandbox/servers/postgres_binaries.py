@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from apcampaign.common.errors import SandboxError
-from apcampaign.sandbox.servers.processes import run
+from ...common.errors import SandboxError
+from .processes import run
 
 # Debian keeps them off PATH, one folder per major version.
 _DEBIAN = Path("/usr/lib/postgresql")

@@ -10,7 +10,7 @@ import unicodedata
 from base64 import b64encode
 from collections.abc import Mapping
 
-from apcampaign.common.errors import SandboxError
+from ...common.errors import SandboxError
 
 SUPERUSER = "postgres"
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")

@@ -19,8 +19,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from apcampaign.common.errors import SandboxError
-from apcampaign.common.files import write_atomically
+from ...common.errors import SandboxError
+from ...common.files import write_atomically
 
 # Seconds a server gets to shut down when its time to live is over, before it is killed.
 LIFETIME_GRACE = 60

@@ -11,11 +11,6 @@ from typing import Any, ClassVar
 import lsst.pipe.base as pipe_base
 import numpy as np
 import pandas as pd
-from apcampaign.sandbox.exposure import Exposure
-from apcampaign.sandbox.geometry import sky_polygon
-from apcampaign.sandbox.science.association import assign, measure_forced, summarise
-from apcampaign.sandbox.tasks.calibrate import IVD, IdGeneratorConfig, first_id
-from apcampaign.sandbox.tasks.regions import IGD
 from astropy.table import Table
 from astropy.time import Time
 from lsst.dax.apdb import Apdb
@@ -23,6 +18,12 @@ from lsst.pex.config import Config, ConfigField, Field
 from lsst.pipe.base.connectionTypes import Input, Output
 from lsst.pipe.base.utils import RegionTimeInfo
 from lsst.sphgeom import Angle, Region
+
+from ..exposure import Exposure
+from ..geometry import sky_polygon
+from ..science.association import assign, measure_forced, summarise
+from .calibrate import IVD, IdGeneratorConfig, first_id
+from .regions import IGD
 
 # What the association needs of each table, so that an empty answer has the right columns and types.
 _OBJECTS = {"diaObjectId": "int64", "ra": "float64", "dec": "float64", "nDiaSources": "int64"}

@@ -10,21 +10,22 @@ from typing import Any, ClassVar
 
 import lsst.pipe.base as pipe_base
 import numpy as np
-from apcampaign.sandbox.exposure import Exposure
-from apcampaign.sandbox.science.calibration import (
+from astropy.table import Table, vstack
+from lsst.pex.config import Config, ConfigField, Field, ListField
+from lsst.pipe.base.connectionTypes import InitOutput, Input, Output, PrerequisiteInput
+
+from ..exposure import Exposure
+from ..science.calibration import (
     Astrometry,
     Photometry,
     fit_astrometry,
     fit_photometry,
     pair,
 )
-from apcampaign.sandbox.science.cosmics import flag_cosmic_rays
-from apcampaign.sandbox.science.pixels import scatter
-from apcampaign.sandbox.science.psf import width
-from apcampaign.sandbox.science.stars import STAR_COLUMNS, Stars, measure_stars, subtract_background
-from astropy.table import Table, vstack
-from lsst.pex.config import Config, ConfigField, Field, ListField
-from lsst.pipe.base.connectionTypes import InitOutput, Input, Output, PrerequisiteInput
+from ..science.cosmics import flag_cosmic_rays
+from ..science.pixels import scatter
+from ..science.psf import width
+from ..science.stars import STAR_COLUMNS, Stars, measure_stars, subtract_background
 
 IVD = ("instrument", "visit", "detector")
 

@@ -15,13 +15,14 @@ from typing import Any, ClassVar
 
 import lsst.pipe.base as pipe_base
 import numpy as np
-from apcampaign.sandbox.exposure import MASKED, Exposure
-from apcampaign.sandbox.geometry import Box, TangentWcs, sky_polygon
-from apcampaign.sandbox.science import coaddition
-from apcampaign.sandbox.skymap import Patch, RingsSkyMap
-from apcampaign.sandbox.tasks.calibrate import IdGeneratorConfig
 from lsst.pex.config import ConfigField, Field, ListField
 from lsst.pipe.base.connectionTypes import Input, Output
+
+from ..exposure import MASKED, Exposure
+from ..geometry import Box, TangentWcs, sky_polygon
+from ..science import coaddition
+from ..skymap import Patch, RingsSkyMap
+from .calibrate import IdGeneratorConfig
 
 PATCH = ("skymap", "tract", "patch")
 WARP = (*PATCH, "instrument", "visit")

@@ -16,16 +16,17 @@ from typing import Any, ClassVar
 
 import lsst.pipe.base as pipe_base
 import numpy as np
-from apcampaign.sandbox.exposure import Exposure
-from apcampaign.sandbox.geometry import Box, TangentWcs
-from apcampaign.sandbox.science.coaddition import mosaic
-from apcampaign.sandbox.science.detection import COLUMNS, calibrated_variance, detect, measure_at
-from apcampaign.sandbox.science.psf import width
-from apcampaign.sandbox.science.subtraction import subtract
-from apcampaign.sandbox.tasks.calibrate import IVD, IdGeneratorConfig, first_id
 from astropy.table import Table
 from lsst.pex.config import ConfigField, Field
 from lsst.pipe.base.connectionTypes import InitOutput, Input, Output
+
+from ..exposure import Exposure
+from ..geometry import Box, TangentWcs
+from ..science.coaddition import mosaic
+from ..science.detection import COLUMNS, calibrated_variance, detect, measure_at
+from ..science.psf import width
+from ..science.subtraction import subtract
+from .calibrate import IVD, IdGeneratorConfig, first_id
 
 _TEMPLATES = {"coaddName": "deep", "warpTypeSuffix": "", "fakesType": ""}
 

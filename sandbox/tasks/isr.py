@@ -6,10 +6,11 @@ from typing import Any, ClassVar
 
 import lsst.pipe.base as pipe_base
 import numpy as np
-from apcampaign.sandbox.exposure import Exposure
-from apcampaign.sandbox.science.signature import remove_signature
 from lsst.pex.config import Field
 from lsst.pipe.base.connectionTypes import Input, Output, PrerequisiteInput
+
+from ..exposure import Exposure
+from ..science.signature import remove_signature
 
 
 def _calibration(name: str, storage_class: str, *dimensions: str, minimum: int = 1) -> Any:

@@ -15,13 +15,14 @@ from typing import Any, ClassVar
 
 import lsst.pipe.base as pipe_base
 import numpy as np
-from apcampaign.sandbox.exposure import Exposure, VisitInfo
-from apcampaign.sandbox.science.reliability import reliability
-from apcampaign.sandbox.tasks.calibrate import IVD
 from astropy.table import Table
 from astropy.time import Time
 from lsst.pex.config import Field
 from lsst.pipe.base.connectionTypes import InitInput, Input, Output, PrerequisiteInput
+
+from ..exposure import Exposure, VisitInfo
+from ..science.reliability import reliability
+from .calibrate import IVD
 
 _TEMPLATES = {"coaddName": "deep", "fakesType": ""}
 
