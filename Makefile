@@ -20,7 +20,7 @@ $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt scripts/find-python
 	python3.13, python3.12, python3.14, python3 and pyenv's). Install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
-	$(BIN)/python -m apcampaign.common.zipfile_fix
+	$(BIN)/python -c 'from apcampaign.common import zipfile_fix; zipfile_fix.install()'
 	@mkdir -p .ns/apcampaign && cd .ns/apcampaign && rm -f * && \
 	for room in ../../*/__init__.py; do ln -s "$$(dirname $$room)" .; done
 	@touch $@
