@@ -6,7 +6,7 @@ months later, so that the templates know nothing of what is new on the sky.
 Pure: a `SandboxSize` in, `Visit` objects out. The schedule is the same for the same size.
 """
 
-__all__ = ["BANDS", "DEMO", "TWO_TRACTS", "SandboxSize", "Survey", "Visit", "physical_filter"]
+__all__ = ["BANDS", "DEMO", "SandboxSize", "Survey", "Visit", "physical_filter"]
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -111,9 +111,6 @@ class SandboxSize:
             name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()
         }
 
-
-TWO_TRACTS = SandboxSize(tracts=(3828, 3829), visits=3, detectors=(93, 94))
-"""Both tracts of DC2's ``test-med-1``, each in small."""
 
 DEMO = SandboxSize(visits=12, template_visits=6, detectors=(93, 94), bands=("g", "r"))
 """A season of templates in two bands, and another of science months later."""

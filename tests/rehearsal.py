@@ -3,7 +3,7 @@
 Without Butler and batch system it takes seconds, so that many skies, and mistakes, can be scored.
 """
 
-__all__ = ["Rehearsal", "rehearse"]
+__all__ = ["Rehearsal", "read_table", "rehearse"]
 
 import time
 from collections import defaultdict
@@ -68,8 +68,6 @@ class Rehearsal:
 
     survey: Survey
     folder: Path
-    wanted: set[str] = field(default_factory=set)
-    images: dict[tuple[str, int, int], Any] = field(default_factory=dict)
     seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     reasons: list[str] = field(default_factory=list)
     done: dict[tuple[int, int], pipe_base.Struct] = field(default_factory=dict)
@@ -131,7 +129,6 @@ class Rehearsal:
                 dark=frames.dark,
                 flat=frames.flat,
             )
-            self._keep("raw", visit, detector, raw)
             self.done[visit.id, detector] = self.run(
                 CalibrateImageTask,
                 exposures=[isr.outputExposure],
@@ -208,15 +205,6 @@ class Rehearsal:
         scores = self.run(RBTransiNetTask, diaSources=found.diaSources).classifications
         kept = self.run(FilterDiaSourceReliabilityTask, found.diaSources, scores)
         difference = found.subtractedMeasuredExposure
-        for name, image in (
-            ("calibrated", exposure),
-            ("template", subtracted.matchedTemplate),
-            ("difference", difference),
-            ("kept", kept.filteredDiaSources),
-            ("rejected", kept.rejectedDiaSources),
-            ("kernel", subtracted.psfMatchingKernel),
-        ):
-            self._keep(name, visit, detector, image)
         table = self.run(TransformDiaSourceCatalogTask, kept.filteredDiaSources, difference).diaSourceTable
         begin = Time(visit.mjd, format="mjd", scale="tai")
         span = Timespan(begin, Time(visit.mjd + visit.exposure_time / 86400, format="mjd", scale="tai"))
@@ -230,23 +218,23 @@ class Rehearsal:
             past.diaSources,
         )
 
-    def _keep(self, name: str, visit: Visit, detector: int, image: Any) -> None:
-        if name in self.wanted:
-            self.images[name, visit.id, detector] = image
-
     def rows(self, table: str) -> pd.DataFrame:
-        engine = create_engine(f"sqlite:///{self.database}")
-        try:
-            return pd.read_sql_table(table, engine)
-        finally:
-            engine.dispose()
+        return read_table(self.database, table)
+
+
+def read_table(database: Path, table: str) -> pd.DataFrame:
+    """Read all rows of a table of an APDB in SQLite."""
+    engine = create_engine(f"sqlite:///{database}")
+    try:
+        return pd.read_sql_table(table, engine)
+    finally:
+        engine.dispose()
 
 
 def rehearse(
     survey: Survey,
     folder: Path,
     templates: Templates | None = None,
-    wanted: Sequence[str] = (),
     done: dict[tuple[int, int], pipe_base.Struct] | None = None,
     backwards: bool = False,
 ) -> Rehearsal:
@@ -258,15 +246,13 @@ def rehearse(
         On which sky; and an empty folder for the APDB.
     templates
         Those of the survey's own template visits by default.
-    wanted
-        Names of the images to keep.
     done
         What is calibrated already.
     backwards
         Search the detectors of a visit in the opposite order.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    campaign = Rehearsal(survey, folder, set(wanted), done={} if done is None else done)
+    campaign = Rehearsal(survey, folder, done={} if done is None else done)
     if templates is None:
         templates = campaign.templates(survey.template_visits)
     for visit in survey.science_visits:

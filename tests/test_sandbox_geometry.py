@@ -6,7 +6,7 @@ from apcampaign.sandbox.focalplane import DETECTORS
 from apcampaign.sandbox.formatters import to_hdus
 from apcampaign.sandbox.geometry import TangentWcs, angular_separation, sky_polygon
 from apcampaign.sandbox.skymap import RingsSkyMap
-from apcampaign.sandbox.survey import DEMO, TWO_TRACTS, SandboxSize, Survey
+from apcampaign.sandbox.survey import DEMO, SandboxSize, Survey
 from astropy.wcs import WCS
 
 SKYMAP = RingsSkyMap()
@@ -88,7 +88,14 @@ def test_neighbouring_detectors_are_neighbours_on_the_sky_and_do_not_overlap() -
     assert np.degrees(np.arccos(distance)) * 60 == pytest.approx(14.08, abs=0.05)
 
 
-@pytest.mark.parametrize("size", [SandboxSize(), TWO_TRACTS, SandboxSize(detectors=(0, 188))])
+@pytest.mark.parametrize(
+    "size",
+    [
+        SandboxSize(),
+        SandboxSize(tracts=(3828, 3829), visits=3, detectors=(93, 94)),
+        SandboxSize(detectors=(0, 188)),
+    ],
+)
 def test_visits_look_at_their_tract(size: SandboxSize) -> None:
     survey = Survey(size)
     assert {visit.tract for visit in survey.visits} == set(size.tracts)

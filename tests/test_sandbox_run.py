@@ -12,7 +12,7 @@ from apcampaign.sandbox.create import Sandbox, create_sandbox
 from apcampaign.sandbox.survey import SandboxSize, Survey
 from lsst.daf.butler import Butler
 from lsst.dax.apdb.sql import ApdbSql
-from sqlalchemy import create_engine
+from rehearsal import read_table
 
 pytestmark = pytest.mark.slow
 
@@ -45,11 +45,7 @@ class Runner:
         )
 
     def rows(self, table: str) -> pd.DataFrame:
-        engine = create_engine(f"sqlite:///{self.database}")
-        try:
-            return pd.read_sql_table(table, engine)
-        finally:
-            engine.dispose()
+        return read_table(self.database, table)
 
 
 @pytest.fixture(scope="module")
