@@ -7,7 +7,7 @@ SHELL := /bin/bash
 VENV ?= .venv
 BIN := $(VENV)/bin
 # A Python of 3.12 or newer: the first that is found on PATH or under pyenv; PYTHON=… overrides.
-PYTHON ?= $(shell scripts/find-python)
+PYTHON ?= $(shell tools/find-python)
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,14 +15,15 @@ help: ## show this list
 # ---- set-up -------------------------------------------------------------------------------------------
 dev: $(VENV)/.installed ## make the environment (.venv), if it is not there or its inputs changed
 
-$(VENV)/.installed: setup.cfg pyproject.toml constraints.txt scripts/find-python
+$(VENV)/.installed: setup.cfg pyproject.toml constraints.txt tools/find-python
 	@test -n "$(PYTHON)" || { echo "apcampaign needs Python 3.12 or newer, and none was found (looked for \
 	python3.13, python3.12, python3.14, python3 and pyenv's). Install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	$(BIN)/python -c 'from apcampaign.common import zipfile_fix; zipfile_fix.install()'
 	@mkdir -p .ns/apcampaign && cd .ns/apcampaign && rm -f * && \
-	for room in ../../*/__init__.py; do ln -s "$$(dirname $$room)" .; done
+	for package in ../../*/__init__.py; do ln -s "$$(dirname $$package)" .; done && \
+	for module in ../../src/apcampaign/*; do ln -s "$$module" .; done
 	@touch $@
 
 # ---- campaigns ----------------------------------------------------------------------------------------
@@ -35,6 +36,8 @@ export APCAMPAIGN_BUTLER := $(or $(BUTLER),$(APCAMPAIGN_BUTLER))
 export APCAMPAIGN_SITE := $(or $(SITE),$(APCAMPAIGN_SITE))
 export APCAMPAIGN_NAMESPACE := $(or $(NAMESPACE),$(APCAMPAIGN_NAMESPACE))
 export APCAMPAIGN_RUNS := $(or $(RUNS),$(APCAMPAIGN_RUNS))
+# Remedies then name Make targets.
+export APCAMPAIGN_FROM_MAKE := 1
 # The command of the environment that `make dev` makes; with lsst_distrib: make APCAMPAIGN=apcampaign …
 APCAMPAIGN ?= $(BIN)/apcampaign
 READY := $(if $(filter $(BIN)/apcampaign,$(APCAMPAIGN)),dev)
@@ -48,14 +51,14 @@ configs: $(READY) ## write the pair of BPS configs into configs/
 check: $(READY) ## check the whole campaign, changing nothing
 	$(APCAMPAIGN) check
 
-plan: $(READY) ## say what will run and what it will take
+plan: $(READY) ## forecast what will run and what it will take
 	$(APCAMPAIGN) plan
 
 apdb-init: export APCAMPAIGN_DB := $(or $(DB),$(APCAMPAIGN_DB))
 apdb-init: $(READY) ## make an empty APDB: make apdb-init DB=postgresql://user@host/database
 	$(APCAMPAIGN) apdb init
 
-submit: $(READY) ## submit both steps, chained inside HTCondor
+submit: $(READY) ## submit both steps as one HTCondor DAG
 	$(APCAMPAIGN) submit
 
 submit-templates: $(READY) ## submit the first step: make submit-templates TRACTS="3828 3829"
@@ -67,22 +70,22 @@ submit-diffim: $(READY) ## submit the second step on the first one's templates
 resume: $(READY) ## continue after a failure
 	$(APCAMPAIGN) resume
 
-cancel: $(READY) ## end what is going on
+cancel: $(READY) ## cancel the running jobs
 	$(APCAMPAIGN) cancel
 
-status: $(READY) ## say how far it is
+status: $(READY) ## show the progress
 	$(APCAMPAIGN) status
 
-failures: $(READY) ## say what went wrong
+failures: $(READY) ## show what failed, and what to do next
 	$(APCAMPAIGN) failures
 
 runs: $(READY) ## list the runs
 	$(APCAMPAIGN) runs
 
-summary: $(READY) ## say what came of it
+summary: $(READY) ## summarise the results
 	$(APCAMPAIGN) summary
 
-report: $(READY) ## write one HTML page of what the campaign does and what came of it
+report: $(READY) ## write one HTML page of what the campaign does and of its results
 	$(APCAMPAIGN) report
 
 # ---- checks -------------------------------------------------------------------------------------------
@@ -93,7 +96,7 @@ lint: dev types ## ruff (style, docstrings, security) and mypy --strict
 types: dev
 	$(BIN)/mypy
 
-format: dev ## let ruff mend what it can
+format: dev ## let ruff fix what it can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
@@ -105,7 +108,7 @@ test-fast: dev ## the tests that take no server and no ten seconds
 
 wheel-test: dev ## build the wheel, install it alone, and use it far from the clone
 	rm -rf build dist/wheel-test && $(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
-	scripts/wheel-test "$(PYTHON)" dist/apcampaign-*.whl
+	tools/wheel-test "$(PYTHON)" dist/apcampaign-*.whl
 
 clean: ## remove what make made, except runs/ and demo/
 	rm -rf $(VENV) .ns build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,46 +1,48 @@
-"""Where results go: the alert production database (APDB).
+"""The alert production database (APDB): its creation, description, verification and rollback, and queries.
 
-The flow: an `ApdbTarget` says where, from a URL and a namespace, its password kept apart. `plan_init` looks
-whether an APDB can be made there and `init_apdb` makes it, in one transaction. Everything after that starts
-from a reference (config file, ``label:NAME``, or URL and namespace), which `find_apdb` resolves and
-`open_apdb` opens with `lsst.dax.apdb`; `count_rows` counts, `describe_apdb` tells everything else,
-`read_dia_sources` reads the sources, and
-`check_ready` refuses one that a run must not write to.
+The flow: an `ApdbTarget` names the place of an APDB by a database URL and a namespace, the password kept
+apart. `plan_init` checks whether an APDB can be created there, and `init_apdb` creates it, in one
+transaction. Everything after that starts from a reference (configuration file, ``label:NAME``, or URL and
+namespace), which `find_apdb` resolves and `open_apdb` opens with `lsst.dax.apdb`. `describe_apdb` describes
+it, `count_rows` counts its rows, and `check_ready` refuses one that a run must not write to.
 
-After a run `read_expectation` asks Butler what was associated and `verify_apdb` compares: each once, whole, in
-time order. What was written but not recorded, or is wanted again, `plan_rollback` and `roll_back` take out,
-so that the database is as if it had never been written. An `ApdbExplorer` shows
-what it holds.
+After a run, `read_expected_associations` asks Butler what was associated, and `verify_apdb` compares: each
+once, completely, in time order. What was written but not recorded, or is to be associated again,
+`plan_rollback` and `roll_back` remove, as if it had never been written. An `ApdbExplorer`, `read_dia_sources`
+and `read_stored` query what the APDB holds.
+
+Modules with similar names: `preconditions` looks before a run, `verify` after it, with `checks` (internal
+consistency) and `findings` (comparison with what was expected). `tables` are SQLAlchemy tables, on which
+`queries` (counts, for the report) and `frames` (whole catalogues, for notebooks) are built.
 """
 
+from .associations import read_stored
+from .butler_records import read_expected_associations
 from .create import ApdbCreated, init_apdb
-from .explore import ApdbExplorer, Measurement, PixelCounts
-from .findings import Expectation, Finding, Kind
+from .findings import ApdbFinding, ApdbFindingKind, ExpectedAssociations
+from .frames import read_dia_objects, read_dia_sources, read_light_curve
 from .info import ApdbInfo, describe_apdb
-from .opening import ApdbPlace, count_rows, find_apdb, open_apdb
-from .plan import ApdbOptions, InitPlan, plan_init
-from .ready import check_ready
-from .recorded import read_expectation
+from .locate import count_rows, find_apdb, open_apdb
+from .options import ApdbOptions
+from .plan import InitPlan, plan_init
+from .preconditions import Unchecked, check_ready
+from .queries import ApdbExplorer
 from .rollback import RollbackPlan, plan_rollback, roll_back
-from .sources import read_dia_sources
-from .stored import read_stored
 from .target import ApdbTarget, check_namespace, namespace_for
 from .verify import Verification, verify_apdb
 
 __all__ = [
     "ApdbCreated",
     "ApdbExplorer",
+    "ApdbFinding",
+    "ApdbFindingKind",
     "ApdbInfo",
     "ApdbOptions",
-    "ApdbPlace",
     "ApdbTarget",
-    "Expectation",
-    "Finding",
+    "ExpectedAssociations",
     "InitPlan",
-    "Kind",
-    "Measurement",
-    "PixelCounts",
     "RollbackPlan",
+    "Unchecked",
     "Verification",
     "check_namespace",
     "check_ready",
@@ -52,8 +54,10 @@ __all__ = [
     "open_apdb",
     "plan_init",
     "plan_rollback",
+    "read_dia_objects",
     "read_dia_sources",
-    "read_expectation",
+    "read_expected_associations",
+    "read_light_curve",
     "read_stored",
     "roll_back",
     "verify_apdb",

@@ -1,22 +1,22 @@
-"""When each (visit, detector) was associated, read from the APDB alone.
+"""Associations in an APDB: which (visit, detector)s it holds and when each was written, from the APDB alone.
 
 `Apdb.store` writes one (visit, detector) in one transaction, and stamps all versions of DiaObjects that it writes
 with one time, the time of the association: their ``validityStart``. No row says which (visit, detector) a
-version comes from. What tells is this:
+version comes from, but this is known:
 
 - a DiaObject with one version and one DiaSource was made by the association of that source; nearly every
   image has one;
 - all DiaObjects whose versions start at one time have a DiaSource of the one association that wrote them (not
   the other way round: objects that end up off the image get no new version);
-- an image's DiaSources, and its DiaForcedSources, were processed before it was written: the former by any
-  amount, since a batch system subtracts many images before their turn comes; the latter by a moment, since
-  they are measured by the association itself;
+- an image's DiaSources and its DiaForcedSources were processed before it was written: the DiaSources long
+  before, since a batch system subtracts many images before their turn comes; the DiaForcedSources a moment
+  before, since the association itself measures them;
 - each image was written once, and each time belongs to an image.
 
-What follows from these with certainty is told, and nothing else.
+Only what follows from these with certainty is reported.
 """
 
-__all__ = ["AssociationTimes", "stored_associations"]
+__all__ = ["AssociationTimes", "read_stored", "stored_associations"]
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -26,8 +26,17 @@ from sqlalchemy.engine import Connection, Result
 from sqlalchemy.sql.expression import ColumnElement, FromClause
 
 from .findings import StoredAssociation, VisitDetector
+from .locate import Reference, find_apdb
 from .matching import Association, match_times
-from .tables import ApdbSqlTables
+from .tables import ApdbSqlTables, open_tables, snapshot
+
+
+def read_stored(reference: Reference, namespace: str | None = None) -> frozenset[VisitDetector]:
+    """Read which (visit, detector)s have rows in an APDB; parameters and errors as `find_apdb`."""
+    place = find_apdb(reference, namespace)
+    _, tables = open_tables(place)
+    with snapshot(place) as connection:
+        return frozenset(row.key for row in stored_associations(connection, tables))
 
 
 class AssociationTimes:
@@ -46,19 +55,19 @@ class AssociationTimes:
         self._tables = tables
         self._known: dict[VisitDetector, Association] = {}
         self._owners: dict[float, VisitDetector] = {}
-        # Which of the unknown ones have been looked at for lone objects, in vain.
+        # Those without lone objects.
         self._crowded: set[VisitDetector] = set()
         self._candidates: dict[VisitDetector, list[float]] = {}
 
     def read_all(self, keys: Iterable[VisitDetector]) -> dict[VisitDetector, Association]:
-        """Return the times of many, most of them found with one pass over the tables."""
+        """Find the times of many (visit, detector)s, most of them in one pass over the tables."""
         self._learn(self._by_lone_objects(None))
         keys = list(keys)
         self._crowded.update(key for key in keys if key not in self._known)
         return {key: self.of(key) for key in keys}
 
     def of(self, key: VisitDetector) -> Association:
-        """Return the time of one."""
+        """Find the time of one (visit, detector)."""
         if not self._has_lone_objects(key):
             self._learn(self._by_exclusion(key))
         return self._known[key]
@@ -82,7 +91,7 @@ class AssociationTimes:
         return self._connection.execute(query, execution_options={"stream_results": False})
 
     def _has_lone_objects(self, key: VisitDetector) -> bool:
-        """Tell whether the time is known, after looking for lone objects if that has not been done."""
+        """Tell whether the time is known, after looking for lone objects if that was not done before."""
         if key not in self._known and key not in self._crowded:
             self._learn(self._by_lone_objects(key))
             self._crowded.add(key)
@@ -91,7 +100,7 @@ class AssociationTimes:
     def _by_lone_objects(self, key: VisitDetector | None) -> dict[VisitDetector, Association]:
         """Use the DiaObjects with one version and one DiaSource, of which nearly every image has some.
 
-        Looks at the objects of one image, or at all.
+        Looks at the objects of one image, or of all.
         """
         tables = self._tables
         sources, objects = tables.dia_source, tables.dia_object
@@ -134,7 +143,7 @@ class AssociationTimes:
         }
 
     def _by_exclusion(self, key: VisitDetector) -> dict[VisitDetector, Association]:
-        """Find the times of an image and of all that hang together with it."""
+        """Find the times of an image and of all images that compete with it for a time."""
         possible = self._possible(key)
         certain = match_times(possible)
         return {
@@ -143,7 +152,7 @@ class AssociationTimes:
         }
 
     def _possible(self, key: VisitDetector) -> dict[VisitDetector, tuple[float, ...]]:
-        """Return the times at which an image may have been written, the images that may have been, and so on."""
+        """Find the times at which an image may have been written, the images that compete for them, and so on."""
         while True:
             before = len(self._known)
             possible: dict[VisitDetector, set[float]] = {key: set()}
@@ -160,16 +169,16 @@ class AssociationTimes:
                         front += self._free_times(image)
             if len(self._known) == before:
                 return {image: tuple(sorted(times)) for image, times in possible.items()}
-            # What was found out about others excludes more.
+            # What is now known of others excludes more.
 
     def _free_times(self, key: VisitDetector) -> list[float]:
-        """Return the times at which objects of an image were written, and which are not known to be another's."""
+        """Find the times at which objects of an image were written, and which are not known to be another's."""
         if key not in self._candidates:
             self._candidates[key] = self._possible_times(key)
         return [time for time in self._candidates[key] if self._owners.get(time, key) == key]
 
     def _possible_times(self, key: VisitDetector) -> list[float]:
-        """Return the times at which versions were written of objects of an image, and of no others."""
+        """Find the times at which versions of objects of an image were written, and of no other objects."""
         objects, start = self._tables.dia_object, self._tables.start
         mine = self.objects_of(key)
         query = (
@@ -184,7 +193,7 @@ class AssociationTimes:
         return [time for time, count in self._run(query) if count == shared[time]]
 
     def _images_with(self, time: float) -> dict[VisitDetector, float]:
-        """Return the images that have all objects written at one time, and when they were last processed."""
+        """Find the images that have all objects written at one time, and when they were last processed."""
         tables = self._tables
         objects, sources, forced = tables.dia_object, tables.dia_source, tables.dia_forced_source
         measured = (
@@ -208,7 +217,7 @@ class AssociationTimes:
 
 
 def _uncertain(times: tuple[float, ...]) -> tuple[float, ...]:
-    """Two images may contend for one time, and then it is not certain for either."""
+    """Mark as uncertain also a single time, for which two images compete."""
     return times * 2 if len(times) == 1 else times
 
 

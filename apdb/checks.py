@@ -1,4 +1,8 @@
-"""The checks of an APDB against itself. Each reads its tables once and yields what is wrong, as a stream."""
+"""Checks of an APDB's internal consistency: orphans, duplicates, versions of DiaObjects, time order.
+
+Each reads its tables once and yields findings as a stream. The comparison with what other sources say was
+associated is in `findings`.
+"""
 
 __all__ = [
     "check_duplicates",
@@ -17,26 +21,26 @@ from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.expression import ColumnElement, TableClause
 
-from .findings import Finding, Kind, VisitDetector
+from .findings import ApdbFinding, ApdbFindingKind, VisitDetector
 from .tables import ApdbSqlTables
 
 Order = Literal["sky", "detector"]
 
-# HTM pixels of this level have sides of 10″: images with a source in the same one share sky for sure.
+# HTM pixels of this level have sides of 10″: images with a source in the same one certainly overlap.
 _SHARED_SKY_LEVEL = 15
 
 
-def check_orphans(connection: Connection, tables: ApdbSqlTables) -> Iterator[Finding]:
-    """Look for DiaSources that belong to no DiaObject and no SSObject, and DiaForcedSources of no DiaObject."""
+def check_orphans(connection: Connection, tables: ApdbSqlTables) -> Iterator[ApdbFinding]:
+    """Look for DiaSources of no DiaObject and no SSObject, and DiaForcedSources of no DiaObject."""
     sources, forced = tables.dia_source, tables.dia_forced_source
     has_object = and_(sources.c.diaObjectId.is_not(None), sources.c.diaObjectId != 0)
     has_ss_object = and_(sources.c.ssObjectId.is_not(None), sources.c.ssObjectId != 0)
     lost = and_(has_object, ~_object_exists(sources, tables))
     unassociated = and_(~_true(has_object), ~_true(has_ss_object))
     for table, condition, name in [
-        (sources, lost, "DiaSources whose DiaObject is not there"),
+        (sources, lost, "DiaSources whose DiaObject does not exist"),
         (sources, unassociated, "DiaSources with neither a DiaObject nor a solar system object"),
-        (forced, ~_object_exists(forced, tables), "DiaForcedSources whose DiaObject is not there"),
+        (forced, ~_object_exists(forced, tables), "DiaForcedSources whose DiaObject does not exist"),
     ]:
         identity = "diaForcedSourceId" if table is forced else "diaSourceId"
         query = (
@@ -46,11 +50,13 @@ def check_orphans(connection: Connection, tables: ApdbSqlTables) -> Iterator[Fin
             .order_by(table.c.visit, table.c.detector)
         )
         for visit, detector, rows, first in connection.execute(query):
-            yield Finding(Kind.ORPHAN, f"{rows} {name}, such as {first}", visit, detector, rows)
+            yield ApdbFinding(
+                ApdbFindingKind.ORPHAN, f"{rows} {name}, such as {first}", visit, detector, rows
+            )
 
 
-def check_duplicates(connection: Connection, tables: ApdbSqlTables) -> Iterator[Finding]:
-    """Look for identifiers that more than one row has."""
+def check_duplicates(connection: Connection, tables: ApdbSqlTables) -> Iterator[ApdbFinding]:
+    """Look for IDs that more than one row has."""
     for table, identity in [
         (tables.dia_source, "diaSourceId"),
         (tables.dia_forced_source, "diaForcedSourceId"),
@@ -67,10 +73,12 @@ def check_duplicates(connection: Connection, tables: ApdbSqlTables) -> Iterator[
             .order_by(table.c[identity])
         )
         for value, rows, visit, detector in connection.execute(query):
-            yield Finding(Kind.DUPLICATE, f"{rows} rows have {identity} {value}", visit, detector, rows)
+            yield ApdbFinding(
+                ApdbFindingKind.DUPLICATE, f"{rows} rows have {identity} {value}", visit, detector, rows
+            )
 
 
-def check_validity(connection: Connection, tables: ApdbSqlTables) -> Iterator[Finding]:
+def check_validity(connection: Connection, tables: ApdbSqlTables) -> Iterator[ApdbFinding]:
     """Look for gaps and overlaps between the versions of a DiaObject.
 
     Each version must end when the next one starts. The last one is open, or was closed by deduplication.
@@ -101,10 +109,10 @@ def check_validity(connection: Connection, tables: ApdbSqlTables) -> Iterator[Fi
             message = f"{version} overlaps the next from {after}: it {_ends(last)}"
         else:
             message = f"{version} leaves a gap to the next from {after}: it {_ends(last)}"
-        yield Finding(Kind.VALIDITY, message)
+        yield ApdbFinding(ApdbFindingKind.VALIDITY, message)
 
 
-def check_last_versions(connection: Connection, tables: ApdbSqlTables) -> Iterator[Finding]:
+def check_last_versions(connection: Connection, tables: ApdbSqlTables) -> Iterator[ApdbFinding]:
     """Look for differences between DiaObjectLast and the open versions of DiaObject."""
     last, objects = tables.dia_object_last, tables.dia_object
     if last is None:
@@ -114,8 +122,9 @@ def check_last_versions(connection: Connection, tables: ApdbSqlTables) -> Iterat
     stale = select(last.c.diaObjectId).where(~exists().where(same).correlate(last))
     query = select(stale.order_by(last.c.diaObjectId).subquery())
     for (identity,) in connection.execute(query):
-        yield Finding(
-            Kind.LAST, f"DiaObject {identity}: DiaObjectLast has a version that is not the open one"
+        yield ApdbFinding(
+            ApdbFindingKind.LAST,
+            f"DiaObject {identity}: DiaObjectLast has a version that is not the open one",
         )
     absent = (
         select(objects.c.diaObjectId)
@@ -123,7 +132,9 @@ def check_last_versions(connection: Connection, tables: ApdbSqlTables) -> Iterat
         .order_by(objects.c.diaObjectId)
     )
     for (identity,) in connection.execute(absent):
-        yield Finding(Kind.LAST, f"DiaObject {identity}: its open version is not in DiaObjectLast")
+        yield ApdbFinding(
+            ApdbFindingKind.LAST, f"DiaObject {identity}: its open version is not in DiaObjectLast"
+        )
 
 
 def check_time_order(
@@ -132,8 +143,8 @@ def check_time_order(
     midpoints: Mapping[VisitDetector, float],
     times: Mapping[VisitDetector, float],
     order: Order,
-) -> Iterator[Finding]:
-    """Look for visits that were associated before earlier ones of the same sky, or detector.
+) -> Iterator[ApdbFinding]:
+    """Look for visits that were associated before earlier ones of the same sky, or of the same detector.
 
     Parameters
     ----------
@@ -142,7 +153,7 @@ def check_time_order(
     midpoints
         Middle of the exposure of each (visit, detector), MJD TAI.
     times
-        When each was associated, MJD TAI, for those of which it is known.
+        When each was associated, MJD TAI, where it is known.
     order
         ``"sky"``: visits must be in order where both have a DiaSource on the same 10″ of sky.
         ``"detector"``: all visits of one detector must be.
@@ -155,8 +166,8 @@ def check_time_order(
             if before < after and times[early] > times[late] and (early, late) not in seen:
                 seen.add((early, late))
                 where = "saw the same sky" if order == "sky" else "was of the same detector"
-                yield Finding(
-                    Kind.ORDER,
+                yield ApdbFinding(
+                    ApdbFindingKind.ORDER,
                     f"associated at {times[early]:.6f}, after visit {late[0]}, detector {late[1]} "
                     f"({times[late]:.6f}), which {where} {(after - before) * 1440:.1f} minutes later",
                     *early,
@@ -164,7 +175,7 @@ def check_time_order(
 
 
 def _by_sky(connection: Connection, tables: ApdbSqlTables) -> Iterator[set[VisitDetector]]:
-    """Group the (visit, detector)s that have a source on the same sky."""
+    """Group the (visit, detector)s that have a source in the same part of the sky."""
     sources = tables.dia_source
     cells = 4 ** max(0, tables.pixel_level - _SHARED_SKY_LEVEL)
     sky: ColumnElement[Any] = (tables.pixel.op("/")(cells)).label("sky")
@@ -186,7 +197,7 @@ def _object_exists(table: TableClause, tables: ApdbSqlTables) -> ColumnElement[b
 
 
 def _true(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Make a condition that may be NULL either true or false."""
+    """Make a condition false where it is NULL."""
     return func.coalesce(condition, False)
 
 

@@ -1,6 +1,6 @@
-"""Connections to the database of an APDB, and the one boundary where its errors become sentences."""
+"""Connections to the database of an APDB, and translation of the database's errors."""
 
-__all__ = ["connect_arguments", "credentials_sentence", "make_engine", "reporting_errors"]
+__all__ = ["connect_arguments", "credentials_error", "make_creator", "make_engine", "reporting_errors"]
 
 import re
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from .target import ApdbTarget
 
 DEFAULT_TIMEOUT = 15
 
-_WHERE_LOOKED = (
+_LOOKED_UP_IN = (
     "~/.pgpass (chmod 600), the file named in PGPASSFILE or in LSST_DB_AUTH, or the variable PGPASSWORD"
 )
 
@@ -48,9 +48,9 @@ def connect_arguments(target: ApdbTarget, timeout: int = DEFAULT_TIMEOUT) -> dic
 
 
 def make_engine(target: ApdbTarget, timeout: int = DEFAULT_TIMEOUT) -> Engine:
-    """Make an engine that opens a connection when one is asked for, and keeps none.
+    """Make an engine that opens a connection when one is needed, and keeps none.
 
-    An SQLite file that does not exist is not made.
+    An SQLite file that does not exist is not created.
     """
     return sqlalchemy.create_engine(target.url, creator=make_creator(target, timeout), poolclass=NullPool)
 
@@ -58,7 +58,7 @@ def make_engine(target: ApdbTarget, timeout: int = DEFAULT_TIMEOUT) -> Engine:
 def make_creator(target: ApdbTarget, timeout: int = DEFAULT_TIMEOUT) -> Callable[[], Any]:
     """Return a function that opens a connection of the database driver.
 
-    It keeps the password out of every URL that somebody might print.
+    It keeps the password out of every URL that may be printed.
     """
     if target.is_sqlite:
         return lambda: _connect_sqlite(target, timeout)
@@ -94,19 +94,21 @@ def _authenticated(target: ApdbTarget) -> URL:
     except DbAuthNotFoundError:
         return url
     except DbAuthError as exc:
-        raise ApdbError(credentials_sentence(exc)) from exc
+        raise credentials_error(exc) from exc
     return url.set(username=user, password=password)
 
 
-def credentials_sentence(reason: Exception) -> str:
-    """Say that the file of credentials cannot be used, and what to do."""
+def credentials_error(reason: Exception) -> ApdbError:
+    """Describe why the file of credentials cannot be used."""
     said = str(reason).rstrip(".")
-    return f"the database credentials cannot be used: {said}; correct that file (chmod 600)"
+    return ApdbError(
+        f"the database credentials cannot be used: {said}", remedy="correct that file (chmod 600)"
+    )
 
 
 @contextmanager
 def reporting_errors(target: ApdbTarget) -> Iterator[None]:
-    """Turn what the database says into a sentence that a person can act on.
+    """Turn what the database says into an error that a person can act on.
 
     Raises
     ------
@@ -123,70 +125,105 @@ def reporting_errors(target: ApdbTarget) -> Iterator[None]:
     try:
         yield
     except drivers as exc:
-        raise ApdbError(_sentence(target, exc)) from exc
+        raise _explain(target, exc) from exc
 
 
-def _sentence(target: ApdbTarget, exc: Exception) -> str:
+def _explain(target: ApdbTarget, exc: Exception) -> ApdbError:
     original = getattr(exc, "orig", None) or exc
     said = redact(str(original).strip() or type(original).__name__)
-    first = said.splitlines()[0]
-    sentence = _sqlite(target, first) if target.is_sqlite else _postgres(target, said)
-    return sentence or f"{target.place}: the database says: {first}"
+    first = said.splitlines()[0].strip()
+    if target.is_sqlite:
+        error = _explain_sqlite(target, first)
+    else:
+        error = _explain_login(target, said) or _explain_postgres(target, said, first)
+    return error or ApdbError(f"{target.place}: the database says: {first}")
 
 
-def _postgres(target: ApdbTarget, said: str) -> str | None:
-    url = target.secret_url()
-    where = f"{url.host or 'the local server'}{f':{url.port}' if url.port else ''}"
-    user = url.username or "(your login name)"
+def _explain_login(target: ApdbTarget, said: str) -> ApdbError | None:
+    """Explain why the server cannot be reached, or does not let the user in."""
+    server, user = _server(target), _user(target)
     match = re.search(r'database "([^"]*)" does not exist', said)
     if match:
-        return f"{where} has no database {match[1]!r}; create it (createdb {match[1]}) or correct the URL"
+        return ApdbError(
+            f"{server} has no database {match[1]!r}",
+            remedy=f"create it (createdb {match[1]}) or correct the URL",
+        )
     if re.search(r'role "([^"]*)" does not exist', said) and "FATAL" in said:
-        return (
-            f"{where} knows no role {user!r}; name another user in the URL: postgresql://user@host/database"
+        return ApdbError(
+            f"{server} has no role {user!r}",
+            remedy="name another user in the URL: postgresql://user@host/database",
         )
     if "password authentication failed" in said or "no password supplied" in said:
         missing = "no password supplied" in said
         # The server does not tell these two from each other, so that nobody can find out who has a role.
         what = "no password was found" if missing else "the password is wrong, or there is no such role"
-        return f"{where} does not let {user!r} in: {what}; passwords come from {_WHERE_LOOKED}"
+        return ApdbError(
+            f"{server} does not let {user!r} in: {what}", remedy=f"give the password in {_LOOKED_UP_IN}"
+        )
     if "pg_hba.conf" in said:
-        return f"{where} does not let {user!r} in from this machine; ask its administrator (pg_hba.conf)"
+        return ApdbError(
+            f"{server} does not let {user!r} in from this machine",
+            remedy="ask its administrator (pg_hba.conf)",
+        )
     if re.search(
         "Connection refused|could not translate host|No route to host|timeout expired|timed out", said
     ):
         reason = re.split(r"failed: |: ", said.splitlines()[0])[-1].strip()
-        return f"{where} cannot be reached: {reason}; is the host right, and does PostgreSQL run there?"
-    if "permission denied" in said:
-        return (
-            f"{user!r} lacks a right on {target.place}: {said.splitlines()[0].strip()}; ask the owner for it"
+        return ApdbError(
+            f"{server} cannot be reached: {reason}",
+            remedy="check the host and the port, and that PostgreSQL runs there",
         )
+    return None
+
+
+def _explain_postgres(target: ApdbTarget, said: str, first: str) -> ApdbError | None:
+    """Explain what went wrong on a connection that was made."""
+    user = _user(target)
+    if "permission denied" in said:
+        return ApdbError(f"{user!r} lacks a right on {target.place}: {first}", remedy="ask the owner for it")
     if "must be owner of" in said:
-        return (
-            f"{user!r} does not own the tables of {target.place}, and only their owner may drop them; connect as "
-            "the owner (apcampaign apdb info names it), or choose another namespace"
+        return ApdbError(
+            f"{user!r} does not own the tables of {target.place}, and only their owner may drop them",
+            remedy="connect as the owner (`apcampaign apdb info` names it), or choose another namespace",
         )
     if "lock timeout" in said:
-        return f"{target.place} is in use: somebody holds a lock on its tables; try again when they are done"
-    if (
-        "no results to fetch" in said
-        or "connection already closed" in said
-        or "closed the connection" in said
-    ):
-        return f"{where} closed the connection: {said.splitlines()[0].strip()}"
+        return ApdbError(
+            f"{target.place} is in use: somebody holds a lock on its tables",
+            remedy="try again when they have finished",
+        )
+    if re.search("no results to fetch|connection already closed|closed the connection", said):
+        return ApdbError(
+            f"{_server(target)} closed the connection: {first}", remedy="see whether the server still runs"
+        )
     return None
 
 
-def _sqlite(target: ApdbTarget, said: str) -> str | None:
+def _explain_sqlite(target: ApdbTarget, said: str) -> ApdbError | None:
     path = target.sqlite_path
     if "locked" in said:
-        return f"{path} is locked: another process is writing to it; try again when it is done"
+        return ApdbError(
+            f"{path} is locked: another process is writing to it", remedy="try again when it has finished"
+        )
     if "unable to open" in said and path.parent.is_dir() and not path.exists():
-        return f"there is no file {path}; make an APDB there with apcampaign apdb init, or correct the name"
+        return ApdbError(
+            f"there is no file {path}",
+            remedy="create an APDB there with `apcampaign apdb init`, or correct the name",
+        )
     if "unable to open" in said:
-        return f"{path} cannot be opened; is the folder there, and may you write to it?"
+        return ApdbError(
+            f"{path} cannot be opened", remedy="check that its folder exists and that you may write to it"
+        )
     if "not a database" in said:
-        return f"{path} is not an SQLite database; name another file"
+        return ApdbError(f"{path} is not an SQLite database", remedy="name another file")
     if "readonly" in said:
-        return f"{path} may not be written to; correct its permissions or name another file"
+        return ApdbError(f"{path} is read-only", remedy="correct its permissions or name another file")
     return None
+
+
+def _server(target: ApdbTarget) -> str:
+    url = target.secret_url()
+    return f"{url.host or 'the local server'}{f':{url.port}' if url.port else ''}"
+
+
+def _user(target: ApdbTarget) -> str:
+    return target.secret_url().username or "(your login name)"

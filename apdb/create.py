@@ -1,4 +1,4 @@
-"""Making an empty APDB: one transaction, so that it is there whole or not at all."""
+"""Creation of an empty APDB in one transaction, so that it exists completely or not at all."""
 
 __all__ = ["ApdbCreated", "init_apdb"]
 
@@ -19,8 +19,8 @@ from sqlalchemy.engine import Connection
 
 from ..common.errors import ApdbError
 from ..common.files import write_atomically
-from .contents import NamespaceContents, inspect_namespace
 from .grants import grant
+from .namespace import NamespaceContents, inspect_namespace
 from .plan import InitPlan, tables_to_drop
 from .target import ApdbTarget
 from .transaction import HeldTransaction, held_transaction
@@ -42,7 +42,7 @@ class ApdbCreated:
     tables
         Its tables.
     metadata
-        Its metadata: versions, instrument, who made it and when.
+        Its metadata: versions, instrument, who created it and when.
     dropped
         Number of rows of the tables that were dropped before.
     """
@@ -65,7 +65,7 @@ class ApdbCreated:
 
 
 def init_apdb(plan: InitPlan) -> ApdbCreated:
-    """Make an empty APDB as planned.
+    """Create an empty APDB as planned.
 
     Parameters
     ----------
@@ -75,13 +75,13 @@ def init_apdb(plan: InitPlan) -> ApdbCreated:
     Raises
     ------
     ApdbError
-        If it cannot be made, or somebody else has made or is making one there; then nothing is changed.
+        If it cannot be created, or somebody else has created or is creating one there; nothing is changed then.
 
     Notes
     -----
-    Tables, metadata and rights come into being in one transaction, and the configuration is written
-    just before it is committed. Killed at any moment, the database is as it was; a configuration that was
-    written then points to an APDB that is not there, and the next attempt overwrites it.
+    Tables, metadata and rights are created in one transaction, and the configuration is written just before
+    it is committed. If this is killed, the database stays as it was; a configuration that was already written
+    then points to an APDB that does not exist, and the next attempt overwrites it.
     """
     target = plan.target
     with _restoring(plan.config) as write_config, held_transaction(target) as held:
@@ -91,7 +91,8 @@ def init_apdb(plan: InitPlan) -> ApdbCreated:
         if dict(found.filled) != dict(plan.found.filled):
             raise ApdbError(
                 f"{target.place} has changed since the plan was made: it held {_rows(plan.found)} and now "
-                f"holds {_rows(found)}; look at it again"
+                f"holds {_rows(found)}",
+                remedy="plan it again",
             )
         _drop(held.connection, target.namespace, drop)
         if target.namespace is not None:
@@ -105,7 +106,7 @@ def init_apdb(plan: InitPlan) -> ApdbCreated:
 
 
 def _lock(connection: Connection, target: ApdbTarget) -> None:
-    """Let one at a time initialise a namespace. SQLite's transaction is a lock already."""
+    """Let only one process at a time initialise a namespace. SQLite's transaction is a lock already."""
     if target.is_sqlite:
         return
     digest = hashlib.blake2b(f"apcampaign apdb {target.namespace}".encode(), digest_size=8).digest()
@@ -113,8 +114,8 @@ def _lock(connection: Connection, target: ApdbTarget) -> None:
     locked = connection.execute(sqlalchemy.text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": key})
     if not locked.scalar_one():
         raise ApdbError(
-            f"somebody else is initialising {target.place} at this moment; look at what they made "
-            "(apcampaign apdb info) or choose another namespace"
+            f"somebody else is initialising {target.place} at this moment",
+            remedy="look at the result (`apcampaign apdb info`) or choose another namespace",
         )
 
 
@@ -130,7 +131,7 @@ def _enter_namespace(connection: Connection, namespace: str) -> None:
     # CREATE SCHEMA IF NOT EXISTS would ask for the right to create one even if it exists.
     if not sqlalchemy.inspect(connection).has_schema(namespace):
         connection.exec_driver_sql(f"CREATE SCHEMA {quoted}")
-    # The APDB's code creates its tables in the default schema, and reads them there: this one.
+    # lsst.dax.apdb creates its tables in the default schema, and reads them there: this one.
     connection.exec_driver_sql(f"SET LOCAL search_path TO {quoted}")
 
 
@@ -154,7 +155,7 @@ def _create(held: HeldTransaction, plan: InitPlan) -> "ApdbSqlConfig":
         metadata.set(f"apcampaign:{key}", value)
     content = config.model_dump()
     content.update(db_url=target.url, namespace=target.namespace)
-    # Validated from a mapping, every field counts as set; else save() would leave out nested ones.
+    # Validated from a mapping, every field counts as set; otherwise save() would leave out nested ones.
     return type(config).model_validate(content)
 
 
@@ -180,7 +181,7 @@ def _config_text(config: "ApdbSqlConfig") -> str:
 
 @contextmanager
 def _restoring(path: Path) -> Iterator[Any]:
-    """Give a function that writes a file, and undo it if the block raises."""
+    """Give a function that writes a file, and restore the file if the block raises."""
     before = path.read_text() if path.exists() else None
     written = False
 
@@ -190,7 +191,8 @@ def _restoring(path: Path) -> Iterator[Any]:
             write_atomically(path, text)
         except OSError as exc:
             raise ApdbError(
-                f"the APDB's configuration cannot be written to {path}: {exc.strerror}; no APDB was made"
+                f"the APDB's configuration cannot be written to {path}: {exc.strerror}, so no APDB was created",
+                remedy="name another file with --config",
             ) from exc
         written = True
 

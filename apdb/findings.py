@@ -1,6 +1,6 @@
-"""What can be wrong with an APDB, and the comparison of what is there with what should be."""
+"""Findings about an APDB, and the comparison of its associations with those that are expected."""
 
-__all__ = ["Expectation", "Finding", "Kind", "StoredAssociation", "compare"]
+__all__ = ["ApdbFinding", "ApdbFindingKind", "ExpectedAssociations", "StoredAssociation", "compare"]
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -10,8 +10,8 @@ from typing import Any
 VisitDetector = tuple[int, int]
 
 
-class Kind(StrEnum):
-    """Sorts of findings."""
+class ApdbFindingKind(StrEnum):
+    """What is wrong, by kind."""
 
     MISSING = "missing"
     UNRECORDED = "unrecorded"
@@ -25,22 +25,22 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong.
+class ApdbFinding:
+    """Something that is wrong with an APDB.
 
     Parameters
     ----------
     kind
-        What sort of thing.
+        What is wrong.
     message
-        What it is, in a sentence.
+        A sentence that describes it.
     visit, detector
-        Whose association it concerns, if one's.
+        The association it concerns; `None` if it concerns no single one.
     rows
-        How many rows are concerned.
+        The number of rows it concerns.
     """
 
-    kind: Kind
+    kind: ApdbFindingKind
     message: str
     visit: int | None = None
     detector: int | None = None
@@ -52,15 +52,15 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Expectation:
-    """What was associated, as somebody else than the APDB recorded it.
+class ExpectedAssociations:
+    """What was associated, according to a record other than the APDB.
 
     Parameters
     ----------
     counts
-        (visit, detector) → number of DiaSources; `None` where it is not known.
+        (visit, detector) → number of DiaSources; `None` where it is unknown.
     source
-        Who says so, for messages.
+        The record, for messages.
     """
 
     counts: Mapping[VisitDetector, int | None]
@@ -96,15 +96,15 @@ class StoredAssociation:
         return self.visit, self.detector
 
 
-def compare(expectation: Expectation, stored: Iterable[StoredAssociation]) -> Iterator[Finding]:
+def compare(expected: ExpectedAssociations, stored: Iterable[StoredAssociation]) -> Iterator[ApdbFinding]:
     """Compare what was associated with what an APDB holds.
 
     Parameters
     ----------
-    expectation
-        What should be there.
+    expected
+        What the APDB should hold.
     stored
-        What is there, sorted by visit and detector.
+        What it holds, sorted by visit and detector.
 
     Yields
     ------
@@ -113,50 +113,53 @@ def compare(expectation: Expectation, stored: Iterable[StoredAssociation]) -> It
 
     Notes
     -----
-    An image without DiaSources and without DiaForcedSources leaves no trace in an APDB, so its absence is no
+    An image without DiaSources and without DiaForcedSources leaves no rows in an APDB, so its absence is not a
     finding.
     """
-    wanted = iter(sorted(expectation.counts.items(), key=lambda item: item[0]))
+    wanted = iter(sorted(expected.counts.items(), key=lambda item: item[0]))
     want = next(wanted, None)
     for have in stored:
         while want is not None and want[0] < have.key:
-            yield from _absent(*want, expectation.source)
+            yield from _absent(*want, expected.source)
             want = next(wanted, None)
         if want is not None and want[0] == have.key:
-            yield from _present(want[1], have, expectation.source)
+            yield from _present(want[1], have, expected.source)
             want = next(wanted, None)
         else:
-            yield Finding(
-                Kind.UNRECORDED,
+            yield ApdbFinding(
+                ApdbFindingKind.UNRECORDED,
                 f"written ({have.sources} DiaSources, {have.forced} DiaForcedSources), but not recorded in "
-                f"{expectation.source}",
+                f"{expected.source}",
                 *have.key,
                 rows=have.sources + have.forced,
             )
     while want is not None:
-        yield from _absent(*want, expectation.source)
+        yield from _absent(*want, expected.source)
         want = next(wanted, None)
 
 
-def _absent(key: VisitDetector, count: int | None, source: str) -> Iterator[Finding]:
+def _absent(key: VisitDetector, count: int | None, source: str) -> Iterator[ApdbFinding]:
     if count != 0:
         many = "an unknown number of" if count is None else count
-        yield Finding(
-            Kind.MISSING, f"recorded in {source} with {many} DiaSources, but not there", *key, rows=count or 1
+        yield ApdbFinding(
+            ApdbFindingKind.MISSING,
+            f"recorded in {source} with {many} DiaSources, but not there",
+            *key,
+            rows=count or 1,
         )
 
 
-def _present(count: int | None, have: StoredAssociation, source: str) -> Iterator[Finding]:
+def _present(count: int | None, have: StoredAssociation, source: str) -> Iterator[ApdbFinding]:
     if count is None or have.sources == count:
         return
     extra = have.sources - count
     if extra > 0 and (have.written_twice or (count and have.sources % count == 0)):
-        kind, what = Kind.DOUBLED, "was written more than once"
+        kind, what = ApdbFindingKind.DOUBLED, "was written more than once"
     elif have.sources == 0:
-        kind, what = Kind.MISSING, "has DiaForcedSources only"
+        kind, what = ApdbFindingKind.MISSING, "has DiaForcedSources only"
     else:
-        kind, what = Kind.COUNT, "has lost rows" if extra < 0 else "has rows of something else"
-    yield Finding(
+        kind, what = ApdbFindingKind.COUNT, "has lost rows" if extra < 0 else "has rows of something else"
+    yield ApdbFinding(
         kind,
         f"{what}: {have.sources} DiaSources, and {count} in {source}",
         *have.key,

@@ -1,6 +1,6 @@
-"""Rights of other roles on an APDB: what reading, or associating, needs, and nothing else."""
+"""Privileges granted to other roles on an APDB: those that reading or association needs, and no more."""
 
-__all__ = ["WRITER_RIGHTS", "grant", "missing_roles", "read_grants"]
+__all__ = ["grant", "missing_roles", "read_grants"]
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -8,9 +8,9 @@ from types import MappingProxyType
 import sqlalchemy
 from sqlalchemy.engine import Connection
 
-# What Apdb.store() does to each table, beside SELECT. Deduplication, withdrawal, rollback and reset are the
-# owner's.
-WRITER_RIGHTS: Mapping[str, str] = MappingProxyType(
+# What Apdb.store() does to each table, besides SELECT. Only the owner can deduplicate, withdraw, roll back and
+# reset.
+_WRITER_RIGHTS: Mapping[str, str] = MappingProxyType(
     {
         "DiaObject": "INSERT, UPDATE",
         "DiaObjectLast": "INSERT, DELETE",
@@ -25,7 +25,7 @@ WRITER_RIGHTS: Mapping[str, str] = MappingProxyType(
 
 
 def missing_roles(connection: Connection, roles: Iterable[str]) -> list[str]:
-    """Return those roles that the server does not have."""
+    """List the roles that the server does not have."""
     wanted = sorted(set(roles))
     known = connection.execute(
         sqlalchemy.text("SELECT rolname FROM pg_catalog.pg_roles WHERE rolname = ANY(:roles)"),
@@ -42,12 +42,12 @@ def grant(
     readers: Iterable[str] = (),
     writers: Iterable[str] = (),
 ) -> None:
-    """Let roles read, or read and associate.
+    """Grant roles the rights to read, or to read and associate.
 
     Parameters
     ----------
     connection
-        Of the owner, in a transaction.
+        The owner's connection, in a transaction.
     namespace
         Schema of the APDB.
     tables
@@ -55,7 +55,7 @@ def grant(
     readers
         Roles that get SELECT on each table.
     writers
-        Roles that get SELECT on each table and `WRITER_RIGHTS`.
+        Roles that get SELECT on each table and what association writes.
     """
     quote = connection.dialect.identifier_preparer.quote
     schema = quote(namespace)
@@ -66,21 +66,21 @@ def grant(
             connection.exec_driver_sql(f"GRANT SELECT ON {schema}.{quote(table)} TO {quote(role)}")
     for role in dict.fromkeys(writers):
         for table in tables:
-            if rights := WRITER_RIGHTS.get(table):
+            if rights := _WRITER_RIGHTS.get(table):
                 connection.exec_driver_sql(f"GRANT {rights} ON {schema}.{quote(table)} TO {quote(role)}")
 
 
 def read_grants(connection: Connection, namespace: str | None) -> dict[str, list[str]]:
-    """Tell who may do what, beside the owner.
+    """Read the rights of other roles than the owner.
 
     Returns
     -------
     grants
-        Role → sorted rights, those on any table of the namespace together; ``PUBLIC`` is everybody.
+        Role → sorted rights on any table of the namespace; ``PUBLIC`` is everybody.
     """
     if connection.dialect.name != "postgresql":
         return {}
-    # Read from the catalogue: information_schema shows only what concerns the asking role.
+    # Read from the catalogue: information_schema shows only what concerns the current role.
     query = sqlalchemy.text(
         """
         SELECT coalesce(role.rolname, 'PUBLIC') AS grantee, array_agg(DISTINCT acl.privilege_type::text)

@@ -1,4 +1,4 @@
-"""What there is to know about an APDB."""
+"""Description of an APDB: its location, content, versions and grants."""
 
 __all__ = ["ApdbInfo", "describe_apdb"]
 
@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy
 from sqlalchemy.engine import Connection
 
-from ..common.errors import ApdbError
 from .connection import reporting_errors
-from .contents import NamespaceContents, inspect_namespace
 from .grants import read_grants
-from .opening import ApdbPlace, Reference, find_apdb
+from .locate import ApdbPlace, Reference, find_apdb, missing_apdb
+from .namespace import NamespaceContents, inspect_namespace
 from .target import ApdbTarget
 
 if TYPE_CHECKING:
@@ -37,13 +36,13 @@ class ApdbInfo:
     compatible
         Whether the installed software can use it.
     versions
-        What the installed software is: of the schema, of the code, and of the package.
+        Versions of the installed software: of the schema, of the code, and of the package.
     visits, visit_detectors
         How many visits, and how many (visit, detector)s, have DiaSources.
     time_range
         Earliest and latest middle of an exposure among the DiaSources, MJD TAI; `None` if there are none.
     grants
-        Who else may do what: role → rights.
+        Rights of other roles than the owner: role → rights.
     owner
         The role the namespace belongs to; `None` for SQLite.
     """
@@ -84,7 +83,7 @@ class ApdbInfo:
 
 
 def describe_apdb(reference: Reference, namespace: str | None = None) -> ApdbInfo:
-    """Look into an APDB, also one that the installed software cannot use.
+    """Describe an APDB, also one that the installed software cannot use.
 
     Parameters
     ----------
@@ -100,7 +99,7 @@ def describe_apdb(reference: Reference, namespace: str | None = None) -> ApdbInf
     with reporting_errors(place.target), place.engine().connect() as connection:
         found = inspect_namespace(connection, place.target.namespace, place.config.prefix)
         if not found.has_apdb:
-            raise ApdbError(f"there is no APDB in {place.target.place}; make one with apcampaign apdb init")
+            raise missing_apdb(place.target)
         visits, visit_detectors, time_range = _summarise(connection, place, found)
         grants = read_grants(connection, place.target.namespace)
         owner = _owner(connection, place.target.namespace)

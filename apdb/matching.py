@@ -1,4 +1,4 @@
-"""Which of several images was associated when, as far as it is certain."""
+"""Matching of associations to the times that were read from an APDB, where it is unambiguous."""
 
 __all__ = ["Association", "match_times"]
 
@@ -17,7 +17,7 @@ class Association:
     Parameters
     ----------
     times
-        When it may have been written, MJD TAI, sorted: one time if that is certain, none if it wrote no
+        When it may have been written, MJD TAI, sorted: one time if it is certain, none if it wrote no
         version of a DiaObject.
     """
 
@@ -30,12 +30,12 @@ class Association:
 
     @property
     def ambiguous(self) -> bool:
-        """Whether it cannot be told when it was written."""
+        """Whether it is uncertain when it was written."""
         return len(self.times) > 1
 
 
 def match_times(possible: Mapping[VisitDetector, Collection[float]]) -> dict[VisitDetector, float]:
-    """Decide which images were associated when: each at one time, and one image at each time.
+    """Determine which image was associated at which time: each image at one time, one image at each time.
 
     Parameters
     ----------
@@ -46,12 +46,12 @@ def match_times(possible: Mapping[VisitDetector, Collection[float]]) -> dict[Vis
     Returns
     -------
     certain
-        The time of each image for which it is the same in every way to deal out all the times.
+        The time of each image for which it is the same in every assignment of all the times.
 
     Notes
     -----
-    The times are matched with the images. A pair can be exchanged for another if it is on a cycle, or on a
-    way to an image that goes empty, of pairs that are alternately in the matching and not.
+    The times are matched with the images. A pair can be exchanged for another if it is on an alternating cycle
+    of the matching, or on an alternating path to an image without a time.
     """
     graph = nx.Graph()
     images = {key: ("image", key) for key in possible}

@@ -1,72 +1,22 @@
-"""What making an APDB will do, and every reason not to: read before anything is changed."""
+"""Plan for creating an APDB: what will be done, and every reason not to. Nothing is changed."""
 
-__all__ = ["ApdbOptions", "InitPlan", "plan_init", "tables_to_drop"]
+__all__ = ["InitPlan", "plan_init", "tables_to_drop"]
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, get_args
+from typing import Any
 
 import sqlalchemy
 from sqlalchemy.engine import Connection
 
 from ..common.errors import ApdbError
 from .connection import make_engine, reporting_errors
-from .contents import APDB_TABLES, NamespaceContents, inspect_namespace
 from .grants import missing_roles
+from .namespace import APDB_TABLES, NamespaceContents, inspect_namespace
+from .options import ApdbOptions
 from .target import ApdbTarget, check_namespace
-
-DiaObjectIndex = Literal["baseline", "pix_id_iov", "last_object_table"]
-
-# The deepest level of lsst.sphgeom.HtmPixelization.
-_MAX_HTM_LEVEL = 24
-
-
-@dataclass(frozen=True)
-class ApdbOptions:
-    """What `lsst.dax.apdb` offers for a new APDB; `None` leaves it its default.
-
-    Parameters
-    ----------
-    replica
-        Make the tables for replication to the PPDB.
-    dia_object_index
-        How DiaObject is indexed, and whether there is a DiaObjectLast.
-    htm_level
-        Level of the HTM pixels of the spatial index, 0–24.
-    read_sources_months, read_forced_sources_months
-        How far back the pipeline reads a DiaObject's history, months of 30 days.
-    connection_timeout
-        Seconds a pipeline waits for the database; written to the config file.
-    """
-
-    replica: bool = False
-    dia_object_index: DiaObjectIndex | None = None
-    htm_level: int | None = None
-    read_sources_months: int | None = None
-    read_forced_sources_months: int | None = None
-    connection_timeout: int | None = None
-
-    def check(self) -> None:
-        """Refuse values that the APDB's code would trip over later.
-
-        Raises
-        ------
-        ApdbError
-            If a value is out of range.
-        """
-        if self.dia_object_index not in (None, *get_args(DiaObjectIndex)):
-            raise ApdbError(
-                f"{self.dia_object_index!r} is not a DiaObject index; expected one of "
-                f"{', '.join(get_args(DiaObjectIndex))}"
-            )
-        if self.htm_level is not None and not 0 <= self.htm_level <= _MAX_HTM_LEVEL:
-            raise ApdbError(f"HTM level {self.htm_level} is out of range; expected 0 to {_MAX_HTM_LEVEL}")
-        for name in ("read_sources_months", "read_forced_sources_months", "connection_timeout"):
-            value = getattr(self, name)
-            if value is not None and value < 0:
-                raise ApdbError(f"{name.replace('_', ' ')} cannot be {value}; expected 0 or more")
 
 
 @dataclass(frozen=True)
@@ -82,11 +32,11 @@ class InitPlan:
     config
         File that the pipeline's configuration of the APDB will be written to.
     options
-        What kind of APDB.
+        Options of the new APDB.
     readers, writers
         PostgreSQL roles that will get rights.
     reset
-        Whether an APDB that is there is replaced.
+        Whether an existing APDB is replaced.
     replace_config
         Whether ``config`` may replace a file that points elsewhere.
     campaign
@@ -98,7 +48,7 @@ class InitPlan:
     target: ApdbTarget
     instrument: str
     config: Path
-    options: ApdbOptions = ApdbOptions()
+    options: ApdbOptions = field(default_factory=ApdbOptions)
     readers: tuple[str, ...] = ()
     writers: tuple[str, ...] = ()
     reset: bool = False
@@ -112,14 +62,14 @@ class InitPlan:
         return self.found.tables if self.reset else MappingProxyType({})
 
     def describe(self) -> list[str]:
-        """Say in sentences what will be done, in order."""
+        """List what will be done, in order, as sentences."""
         lines = []
         if self.dropped:
             rows = ", ".join(f"{name} ({rows} rows)" for name, rows in self.dropped.items())
             lines.append(f"drop the APDB tables of {self.target.place}: {rows}")
         if self.found.foreign:
-            lines.append(f"leave alone what is no APDB's: {', '.join(self.found.foreign)}")
-        # An option of 0 is one.
+            lines.append(f"leave what does not belong to an APDB: {', '.join(self.found.foreign)}")
+        # 0 is a value.
         given = {
             name: value
             for name, value in asdict(self.options).items()
@@ -128,8 +78,8 @@ class InitPlan:
         kind = ", ".join(f"{name}={value}" for name, value in given.items())
         lines.append(f"create an empty APDB in {self.target.place}{f' with {kind}' if kind else ''}")
         lines.append(f"set its instrument to {self.instrument}")
-        lines += [f"let role {role} read it" for role in self.readers]
-        lines += [f"let role {role} read it and associate" for role in self.writers]
+        lines += [f"grant role {role} the rights to read it" for role in self.readers]
+        lines += [f"grant role {role} the rights to read it and to associate" for role in self.writers]
         lines.append(f"write its configuration to {self.config}")
         return lines
 
@@ -160,7 +110,7 @@ def plan_init(
     replace_config: bool = False,
     campaign: str | None = None,
 ) -> InitPlan:
-    """Look whether an APDB can be made, and say what making it will do. Changes nothing.
+    """Check whether an APDB can be created, and plan what creating it will do. Changes nothing.
 
     Parameters
     ----------
@@ -171,11 +121,11 @@ def plan_init(
     config
         Where to write the configuration for pipelines.
     options
-        What kind of APDB.
+        Options of the new APDB.
     readers, writers
         PostgreSQL roles to give rights to.
     reset
-        Drop the tables of an APDB that is there.
+        Drop the tables of an existing APDB.
     replace_config
         Overwrite ``config`` even if it points to another APDB.
     campaign
@@ -190,11 +140,13 @@ def plan_init(
     options.check()
     if not instrument:
         raise ApdbError(
-            "the APDB needs the instrument's name, such as LSSTCam-imSim; give it with --instrument"
+            "the APDB needs the instrument's name, such as LSSTCam-imSim", remedy="give it with --instrument"
         )
     config = config.absolute()
     if config.is_dir():
-        raise ApdbError(f"{config} is a folder; name a file for the APDB's configuration, ending in .yaml")
+        raise ApdbError(
+            f"{config} is a folder", remedy="name a file for the APDB's configuration, ending in .yaml"
+        )
     if not replace_config:
         _check_config(config, target)
     if target.is_sqlite:
@@ -215,9 +167,9 @@ def tables_to_drop(target: ApdbTarget, found: NamespaceContents, *, reset: bool)
     target
         The place, for messages.
     found
-        What is there.
+        What the namespace holds.
     reset
-        Whether the user wants an APDB that is there to be dropped.
+        Whether the user wants an existing APDB to be dropped.
 
     Returns
     -------
@@ -230,30 +182,32 @@ def tables_to_drop(target: ApdbTarget, found: NamespaceContents, *, reset: bool)
         If the namespace cannot be used.
     """
     place = target.place
+    container = "file" if target.is_sqlite else "namespace"
     clash = sorted(set(found.foreign) & set(APDB_TABLES))
     if found.foreign and (not found.has_apdb or clash):
         shown = ", ".join(clash or found.foreign[:5]) + (", …" if len(clash or found.foreign) > 5 else "")
         raise ApdbError(
-            f"{place} holds {len(found.foreign)} tables or views that are no APDB's ({shown}); choose another "
-            f"{'file' if target.is_sqlite else 'namespace'}"
+            f"{place} holds {len(found.foreign)} tables or views that do not belong to an APDB ({shown})",
+            remedy=f"choose another {container}",
         )
     if not found.has_apdb or reset:
         return list(found.tables)
     if found.filled:
         rows = ", ".join(f"{count} rows in {name}" for name, count in found.filled.items())
         raise ApdbError(
-            f"{place} already holds an APDB with {rows}; choose another "
-            f"{'file' if target.is_sqlite else 'namespace'}, or drop all of it with --reset"
+            f"{place} already holds an APDB with {rows}",
+            remedy=f"choose another {container}, or drop all of it with --reset",
         )
     maker = found.metadata.get("apcampaign:created_by", "somebody")
     when = found.metadata.get("apcampaign:created_at", "an unknown time")
     raise ApdbError(
-        f"{place} already holds an empty APDB, made by {maker} at {when}; use it, or make it anew with --reset"
+        f"{place} already holds an empty APDB, created by {maker} at {when}",
+        remedy="use it, or create it again with --reset",
     )
 
 
 def _check_config(path: Path, target: ApdbTarget) -> None:
-    """Refuse to overwrite the only trace of another APDB."""
+    """Refuse to overwrite the configuration of another APDB."""
     import yaml
 
     if not path.exists():
@@ -265,20 +219,22 @@ def _check_config(path: Path, target: ApdbTarget) -> None:
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError, ApdbError):
         other = None
     if other != target:
-        # The same place may be reached in another way, as another user say.
+        # The same place may be reached in another way, such as by another user.
         how = f" by {target.url}" if other is not None and other.place == target.place else ""
         raise ApdbError(
-            f"{path} exists and is not the configuration of {target.place}{how}; name another file with "
-            "--config, or overwrite it with --replace-config"
+            f"{path} exists and is not the configuration of {target.place}{how}",
+            remedy="name another file with --config, or overwrite it with --replace-config",
         )
 
 
 def _look_into_sqlite(target: ApdbTarget, roles: tuple[str, ...]) -> NamespaceContents:
     path = target.sqlite_path
     if roles:
-        raise ApdbError(f"SQLite has no roles to grant rights to ({', '.join(roles)}); leave them out")
+        raise ApdbError(
+            f"SQLite has no roles to grant rights to ({', '.join(roles)})", remedy="leave them out"
+        )
     if not path.parent.is_dir():
-        raise ApdbError(f"there is no folder {path.parent} for the APDB's file; make it first")
+        raise ApdbError(f"there is no folder {path.parent} for the APDB's file", remedy="create it first")
     if not path.exists():
         return NamespaceContents()
     with reporting_errors(target), make_engine(target).connect() as connection:
@@ -288,20 +244,23 @@ def _look_into_sqlite(target: ApdbTarget, roles: tuple[str, ...]) -> NamespaceCo
 def _look_into_postgres(target: ApdbTarget, roles: tuple[str, ...]) -> NamespaceContents:
     namespace = target.namespace
     if namespace is None:
-        raise ApdbError("an APDB in PostgreSQL needs a namespace (its schema); name one with --namespace")
+        raise ApdbError(
+            "an APDB in PostgreSQL needs a namespace (its schema)", remedy="name one with --namespace"
+        )
     check_namespace(namespace)
     with reporting_errors(target), make_engine(target).connect() as connection:
         unknown = missing_roles(connection, roles)
         if unknown:
             raise ApdbError(
-                f"the server knows no role {', '.join(unknown)}; create it (CREATE ROLE) or leave its grant out"
+                f"the server has no role {', '.join(unknown)}",
+                remedy="create it (CREATE ROLE) or leave its grant out",
             )
         found = _check_rights(connection, target, namespace)
         return found or inspect_namespace(connection, namespace)
 
 
 def _check_rights(connection: Connection, target: ApdbTarget, namespace: str) -> NamespaceContents | None:
-    """Make sure that tables may be created; tells at once if there is no such namespace."""
+    """Make sure that tables may be created; return empty contents if there is no such namespace yet."""
     if namespace in sqlalchemy.inspect(connection).get_schema_names():
         query = "has_schema_privilege(:name, 'CREATE') AND has_schema_privilege(:name, 'USAGE')"
         what, found = f"in {target.place}", None
@@ -313,7 +272,8 @@ def _check_rights(connection: Connection, target: ApdbTarget, namespace: str) ->
     if not connection.execute(sqlalchemy.text(f"SELECT {query}"), {"name": namespace}).scalar_one():
         user = connection.execute(sqlalchemy.text("SELECT current_user")).scalar_one()
         raise ApdbError(
-            f"role {user!r} may not create {what}; ask its owner for {right}, or name another with "
-            f"{'--namespace' if found is None else '--db'}"
+            f"role {user!r} may not create {what}",
+            remedy=f"ask its owner for {right}, or name another with "
+            f"{'--namespace' if found is None else '--db'}",
         )
     return found

@@ -1,30 +1,30 @@
-"""Undoing the association of (visit, detector)s, exactly, so that it can run again.
+"""Rollback of associations: removes exactly what (visit, detector)s wrote, so that they can run again.
 
 One association writes, in one transaction: its DiaSources and DiaForcedSources; a version of each DiaObject it
 updated, starting at the time of the association, and that time as the end of the version before; that
-version into DiaObjectLast; and what replication needs. All of that is taken back, from the latest association to
-the earliest, and nothing else.
+version into DiaObjectLast; and what replication needs. All of that is rolled back, from the latest association
+to the earliest, and nothing else.
 """
 
 __all__ = ["RollbackPlan", "plan_rollback", "roll_back"]
 
-import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
 from ..common.errors import ApdbError
 from .associations import AssociationTimes
+from .changes import name_association, refuse_changed, refuse_deduplicated
 from .connection import reporting_errors
-from .contents import read_metadata
+from .deletion import count_association, delete_association, refresh_chunks
 from .findings import VisitDetector
-from .opening import ApdbPlace, Reference, find_apdb
-from .removal import count_rows_of, remove_association, sweep_chunks
+from .locate import ApdbPlace, Reference, find_apdb
+from .namespace import read_metadata
 from .tables import ApdbSqlTables, open_tables, snapshot
 
 _SHOWN = 10
@@ -32,16 +32,16 @@ _SHOWN = 10
 
 @dataclass(frozen=True)
 class RollbackPlan:
-    """What `roll_back` will take away.
+    """What `roll_back` will do.
 
     Parameters
     ----------
     place
-        From which APDB.
+        Which APDB.
     requested
         The (visit, detector)s that were named.
     later
-        Those that built on them and go too.
+        Later ones that built on them and are rolled back too.
     times
         When each was associated, MJD TAI, the latest first; `None` for one that wrote no DiaObject.
     rows
@@ -63,11 +63,11 @@ class RollbackPlan:
     def describe(self) -> list[str]:
         """Say in sentences what will be done."""
         lines = [
-            f"undo the association of visit {visit}, detector {detector}"
+            f"roll back the association of visit {visit}, detector {detector}"
             for visit, detector in self.requested
         ]
         lines += [
-            f"undo the later association of visit {v}, detector {d}, built on it" for v, d in self.later
+            f"roll back the later association of visit {v}, detector {d}, built on it" for v, d in self.later
         ]
         lines += [f"delete {count} rows of {name}" for name, count in self.rows.items() if count]
         lines.append(f"reopen {self.reopened} versions of DiaObjects")
@@ -92,7 +92,7 @@ def plan_rollback(
     with_later: bool = False,
     namespace: str | None = None,
 ) -> RollbackPlan:
-    """Find out what undoing associations takes away. Changes nothing.
+    """Find out what rolling back associations does. Changes nothing.
 
     Parameters
     ----------
@@ -101,12 +101,12 @@ def plan_rollback(
     visit_detectors
         Which associations.
     with_later
-        Also undo the later associations that built on these.
+        Also roll back the later associations that built on these.
 
     Raises
     ------
     ApdbError
-        If one of them is not there, if later ones built on them, or if they have been changed since:
+        If one of them is not in the APDB, if later ones built on them, or if they have been changed since:
         withdrawn, deduplicated or replicated.
     """
     place = find_apdb(reference, namespace)
@@ -116,7 +116,7 @@ def plan_rollback(
 
 
 def roll_back(plan: RollbackPlan) -> RollbackPlan:
-    """Undo associations as planned, in one transaction.
+    """Roll back associations as planned, in one transaction.
 
     Parameters
     ----------
@@ -138,12 +138,13 @@ def roll_back(plan: RollbackPlan) -> RollbackPlan:
         now = _plan(connection, place, tables, plan.requested, with_later=bool(plan.later))
         if now != plan:
             raise ApdbError(
-                f"the APDB in {place.target.place} has changed since the rollback was planned; look at it again"
+                f"the APDB in {place.target.place} has changed since the rollback was planned",
+                remedy="plan it again",
             )
         chunks: set[int] = set()
         for key, time in now.times.items():
-            chunks |= remove_association(connection, tables, key, time)
-        sweep_chunks(connection, tables, chunks)
+            chunks |= delete_association(connection, tables, key, time)
+        refresh_chunks(connection, tables, chunks)
     return now
 
 
@@ -174,24 +175,25 @@ def _plan(
 ) -> RollbackPlan:
     requested = tuple(dict.fromkeys(visit_detectors))
     for key in requested:
-        if not any(count_rows_of(connection, tables, key, None)[0].values()):
+        if not any(count_association(connection, tables, key, None)[0].values()):
             raise ApdbError(
-                f"{_name(key)} is not in the APDB in {place.target.place}, so there is nothing to roll back"
+                f"{name_association(key)} is not in the APDB in {place.target.place}",
+                remedy="correct the visit and detector, or leave them out",
             )
     clock = AssociationTimes(connection, tables)
     times = _with_later(connection, tables, clock, requested)
     later = tuple(sorted(set(times) - set(requested), key=lambda key: (times[key] or 0, key)))
     if later and not with_later:
         raise ApdbError(
-            f"{len(later)} later associations built on {_names(requested)}: {_names(later)}; roll them back "
-            "too with --with-later, and associate all of them again in time order"
+            f"{len(later)} later associations built on {_names(requested)}: {_names(later)}",
+            remedy="roll them back too with --with-later, and associate all of them again in time order",
         )
     for key, time in times.items():
-        _refuse_changed(connection, tables, key, time)
-    _refuse_deduplicated(read_metadata(connection, tables.namespace, tables.prefix), times)
+        refuse_changed(connection, tables, key, time)
+    refuse_deduplicated(read_metadata(connection, tables.namespace, tables.prefix), times)
     rows: Counter[str] = Counter()
     for key, time in times.items():
-        rows.update(count_rows_of(connection, tables, key, time)[0])
+        rows.update(count_association(connection, tables, key, time)[0])
     reopened = _count_reopened(connection, tables, times)
     return RollbackPlan(place, requested, later, times, dict(rows), reopened, tables)
 
@@ -212,8 +214,9 @@ def _with_later(
         association = clock.of(key)
         if association.ambiguous:
             raise ApdbError(
-                f"it cannot be told which versions of DiaObjects {_name(key)} wrote: it was written twice, or "
-                "other images saw the same objects and nothing tells which came first; make a new APDB"
+                f"it cannot be determined which versions of DiaObjects {name_association(key)} wrote: it was "
+                "written twice, or other images saw the same objects and nothing shows which came first",
+                remedy="create a new APDB",
             )
         times[key] = association.time
         front += _built_on(connection, tables, clock, key, association.time)
@@ -227,10 +230,10 @@ def _built_on(
     key: VisitDetector,
     time: float | None,
 ) -> set[VisitDetector]:
-    """Return the later associations that used the DiaObjects of one, or what may be such."""
+    """Find the later associations that used the DiaObjects of one, or may have used them."""
     sources, forced = tables.dia_source, tables.dia_forced_source
     if time is None:
-        # It was not written before it was processed, and more is not known.
+        # It was not written before it was processed; no more is known.
         processed = select(func.max(tables.source_processed)).where(
             sources.c.visit == key[0], sources.c.detector == key[1]
         )
@@ -248,74 +251,10 @@ def _built_on(
     return (later | found) - {key}
 
 
-def _refuse_changed(
-    connection: Connection, tables: ApdbSqlTables, key: VisitDetector, time: float | None
-) -> None:
-    """Refuse what somebody has worked on since: what they did would be lost, or contradict what is left."""
-    sources, forced, objects = tables.dia_source, tables.dia_forced_source, tables.dia_object
-    mine = and_(sources.c.visit == key[0], sources.c.detector == key[1])
-    measured = and_(forced.c.visit == key[0], forced.c.detector == key[1])
-    changed = {
-        "sources of it have been withdrawn": or_(
-            exists().where(mine, tables.source_withdrawn.is_not(None)),
-            exists().where(measured, tables.forced_withdrawn.is_not(None)),
-        ),
-        "sources of it have been given to solar system objects": exists().where(
-            mine, tables.reassociated.is_not(None)
-        ),
-    }
-    objects_of_it = select(sources.c.diaObjectId).where(mine, sources.c.diaObjectId != 0)
-    images = (
-        select(sources.c.diaObjectId, sources.c.visit, sources.c.detector)
-        .where(sources.c.diaObjectId.in_(objects_of_it))
-        .distinct()
-        .subquery()
-    )
-    number = select(func.count()).where(images.c.diaObjectId == objects.c.diaObjectId).correlate(objects)
-    changed["it was written more than once"] = exists(
-        select(objects.c.diaObjectId)
-        .where(objects.c.diaObjectId.in_(objects_of_it))
-        .group_by(objects.c.diaObjectId)
-        .having(func.count() > number.scalar_subquery())
-    )
-    if time is not None:
-        after = objects.alias()
-        changed["DiaObjects of it have been closed by deduplication"] = exists().where(
-            tables.start == time,
-            tables.end.is_not(None),
-            ~exists()
-            .where(after.c.diaObjectId == objects.c.diaObjectId, after.c[tables.start.name] == tables.end)
-            .correlate(objects),
-            objects.c.diaObjectId.in_(objects_of_it),
-        )
-    if tables.replica:
-        chunks = tables.table("DiaSourceChunks", "diaSourceId")
-        changed["it has been replicated to the PPDB"] = exists().where(
-            mine, ~exists().where(chunks.c.diaSourceId == sources.c.diaSourceId).correlate(sources)
-        )
-    for reason, condition in changed.items():
-        if connection.execute(select(condition)).scalar_one():
-            raise ApdbError(f"{_name(key)} cannot be rolled back: {reason}; make a new APDB")
-
-
-def _refuse_deduplicated(metadata: Mapping[str, str], times: Mapping[VisitDetector, float | None]) -> None:
-    from astropy.time import Time
-
-    state = metadata.get("status:deduplication.json")
-    if state is None:
-        return
-    done = float(Time(json.loads(state)["dedup_time_iso_tai"], format="iso", scale="tai").mjd)
-    for key, time in times.items():
-        if time is not None and time <= done:
-            raise ApdbError(
-                f"{_name(key)} cannot be rolled back: the APDB has been deduplicated since; make a new one"
-            )
-
-
 def _count_reopened(
     connection: Connection, tables: ApdbSqlTables, times: Mapping[VisitDetector, float | None]
 ) -> int:
-    """Count the versions that end when a removed one starts, and stay themselves."""
+    """Count the versions that end when a deleted one starts, and are not deleted themselves."""
     removed = [time for time in times.values() if time is not None]
     query = (
         select(func.count())
@@ -323,10 +262,6 @@ def _count_reopened(
         .where(tables.end.in_(removed), tables.start.not_in(removed))
     )
     return int(connection.execute(query).scalar_one())
-
-
-def _name(key: VisitDetector) -> str:
-    return f"visit {key[0]}, detector {key[1]}"
 
 
 def _names(keys: Collection[VisitDetector]) -> str:

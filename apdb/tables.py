@@ -1,4 +1,4 @@
-"""The tables and columns of an APDB as SQL expressions, whatever its schema version and options."""
+"""SQLAlchemy tables and columns of an APDB, whatever its schema version and options."""
 
 __all__ = ["ApdbSqlTables", "open_tables", "snapshot"]
 
@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.sql.expression import ColumnElement, TableClause
 
 from .connection import reporting_errors
-from .opening import ApdbPlace
+from .locate import ApdbPlace
 
 if TYPE_CHECKING:
     from lsst.dax.apdb import ApdbSql
@@ -22,7 +22,7 @@ Column = ColumnElement[Any]
 
 @dataclass(frozen=True)
 class ApdbSqlTables:
-    """Names of an APDB's tables, with the columns that are looked at.
+    """The tables of an APDB, with the columns that are used here.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class ApdbSqlTables:
     dia_object_last
         The latest version of each DiaObject, if the APDB is indexed that way.
     replica
-        Whether there are the tables of replication.
+        Whether the tables for replication exist.
     start, end
         Validity of a version of a DiaObject.
     source_processed, forced_processed
@@ -39,13 +39,13 @@ class ApdbSqlTables:
     source_withdrawn, forced_withdrawn
         When a source was withdrawn.
     reassociated
-        When a source was given to a solar system object.
+        When a source was reassigned to a solar system object.
     pixel
         HTM index of a DiaSource.
     pixel_level
         Its level.
     prefix, namespace
-        What comes before the names of tables.
+        The prefix of the tables' names, and their schema.
     """
 
     dia_object: TableClause
@@ -66,12 +66,12 @@ class ApdbSqlTables:
     namespace: str | None
 
     def table(self, name: str, *columns: str) -> TableClause:
-        """Name any other table of the APDB."""
+        """Make any other table of the APDB."""
         return sqlalchemy.table(self.prefix + name, *map(sqlalchemy.column, columns), schema=self.namespace)
 
 
 def open_tables(place: ApdbPlace) -> "tuple[ApdbSql, ApdbSqlTables]":
-    """Open an APDB, which checks its versions, and name its tables."""
+    """Open an APDB, which checks its versions, and make its tables."""
     apdb = place.open()
     config = apdb.getConfig()
     named = apdb.schema.timestamp_column_name
@@ -114,7 +114,7 @@ def open_tables(place: ApdbPlace) -> "tuple[ApdbSql, ApdbSqlTables]":
 def snapshot(place: ApdbPlace) -> Iterator[Connection]:
     """Connect for reading: all statements of the block see the APDB as it was at the first one.
 
-    Results are streamed: a query of many rows takes no memory here.
+    Results are streamed, so a query of many rows takes little memory.
     """
     with reporting_errors(place.target), place.engine().connect() as connection:
         if place.target.is_sqlite:

@@ -1,4 +1,4 @@
-"""Where an APDB is or shall be: a database URL, a namespace, and the password kept apart from both."""
+"""Database URL and namespace of an APDB, existing or planned, with the password kept apart from both."""
 
 __all__ = ["ApdbTarget", "check_namespace", "namespace_for"]
 
@@ -16,7 +16,7 @@ from ..common.errors import ApdbError
 
 # With psycopg 3, the other driver of SQLAlchemy, Apdb.store() fails: DatatypeMismatch on validityEndMjdTai.
 _DRIVER = "postgresql+psycopg2"
-_EXPECTED = "expected postgresql://user@host/database or sqlite:///path/of/file.db"
+_EXPECTED = "postgresql://user@host/database or sqlite:///path/of/file.db"
 _NAMESPACE = re.compile(r"[a-z_][a-z0-9_]*")
 # PostgreSQL cuts longer identifiers off, silently.
 _LONGEST = 63
@@ -34,11 +34,11 @@ class ApdbTarget:
     namespace
         PostgreSQL schema that holds the APDB's tables; `None` for the default schema, and for SQLite.
     password
-        Password that was given in the URL. It is in no other attribute, nor in any representation.
+        Password that was given in the URL. No other attribute and no representation holds it.
 
     Notes
     -----
-    Make one with `from_url`, which checks.
+    Make one with `from_url`, which validates the URL.
     """
 
     url: str
@@ -70,15 +70,16 @@ class ApdbTarget:
             if namespace is not None:
                 raise ApdbError(
                     f"namespace {namespace!r} was given for the SQLite file {parsed.database!r}, and SQLite "
-                    "knows no namespaces; leave it out, or use PostgreSQL"
+                    "has no namespaces",
+                    remedy="leave it out, or use PostgreSQL",
                 )
             return cls(_sqlite_url(parsed), None, None)
         if backend == "postgresql":
             raise ApdbError(
-                f"the driver of {_show(parsed)!r} cannot be used: the APDB's code works with psycopg2 only; "
-                "write postgresql://user@host/database"
+                f"the driver of {_show(parsed)!r} cannot be used: lsst.dax.apdb works with psycopg2 only",
+                remedy="write postgresql://user@host/database",
             )
-        raise ApdbError(f"an APDB cannot be in {_show(parsed)!r}: {_EXPECTED}")
+        raise ApdbError(f"an APDB cannot be in {_show(parsed)!r}", expected=_EXPECTED)
 
     @property
     def is_sqlite(self) -> bool:
@@ -92,7 +93,7 @@ class ApdbTarget:
 
     @property
     def place(self) -> str:
-        """The target in words, for messages."""
+        """A description of the target, for messages."""
         if self.is_sqlite:
             return f"the SQLite file {self.sqlite_path}"
         namespace = "the default namespace" if self.namespace is None else f"namespace {self.namespace!r}"
@@ -100,13 +101,13 @@ class ApdbTarget:
 
     @property
     def database(self) -> str:
-        """The database in words, for messages."""
+        """A description of the database, for messages."""
         url = make_url(self.url)
         host = f"{url.host or 'the local server'}{f':{url.port}' if url.port else ''}"
         return f"database {url.database!r} on {host}"
 
     def secret_url(self) -> URL:
-        """Return the URL with the password; for a database driver, and never to be written or shown."""
+        """Return the URL with the password, for a database driver; it must never be written or shown."""
         url = make_url(self.url)
         return url if self.password is None else url.set(password=self.password.get_secret_value())
 
@@ -124,7 +125,7 @@ def namespace_for(name: str) -> str:
 
 
 def check_namespace(namespace: str) -> None:
-    """Refuse a name for a new namespace that PostgreSQL, or somebody typing SQL, would stumble over.
+    """Refuse a name for a new namespace that PostgreSQL does not take, or that SQL would have to quote.
 
     Raises
     ------
@@ -133,13 +134,14 @@ def check_namespace(namespace: str) -> None:
     """
     if namespace.startswith("pg_") or namespace == "information_schema":
         raise ApdbError(
-            f"namespace {namespace!r} is PostgreSQL's own; choose another, such as "
-            f"{namespace_for(namespace)!r}"
+            f"namespace {namespace!r} is reserved by PostgreSQL",
+            remedy=f"choose another, such as {namespace_for(namespace)!r}",
         )
     if not _NAMESPACE.fullmatch(namespace) or len(namespace) > _LONGEST:
         raise ApdbError(
-            f"{namespace!r} cannot be a namespace; expected at most {_LONGEST} lower-case letters, digits "
-            f"and '_', not starting with a digit, such as {namespace_for(namespace)!r}"
+            f"{namespace!r} cannot be a namespace",
+            expected=f"at most {_LONGEST} lower-case letters, digits and '_', not starting with a digit, such as "
+            f"{namespace_for(namespace)!r}",
         )
 
 
@@ -148,17 +150,17 @@ def _parse(text: str) -> tuple[URL, SecretStr | None]:
         parsed = make_url(text.strip())
     except (ArgumentError, ValueError):
         # Neither the text nor the reason is repeated: both may hold a password.
-        raise ApdbError(f"the database URL cannot be read; {_EXPECTED}") from None
+        raise ApdbError("the database URL cannot be read", expected=_EXPECTED) from None
     if parsed.password is not None and text.count("@") > 1:
-        # What stands after the first one would be taken for the host, and be shown and written.
+        # What follows the first one would be taken for the host, and be shown and written.
         raise ApdbError(
-            "the database URL has more than one '@', and a password; write those of the user's name and of the "
-            "password as %40, or leave the password to ~/.pgpass"
+            "the database URL has more than one '@', and a password",
+            remedy="write each '@' of the user name and the password as %40, or keep the password in ~/.pgpass",
         )
     if "sslpassword" in parsed.query:
         raise ApdbError(
-            "the database URL has the option sslpassword, which would be written into files; put it into a "
-            "service file (~/.pg_service.conf, chmod 600) and name that service: ?service=NAME"
+            "the database URL has the option sslpassword, which would be written to files",
+            remedy="put it in a service file (~/.pg_service.conf, chmod 600) and name that service: ?service=NAME",
         )
     # libpq also takes a password among the URL's options.
     hidden = parsed.query.get("password")
@@ -170,22 +172,24 @@ def _parse(text: str) -> tuple[URL, SecretStr | None]:
 
 def _postgres_url(parsed: URL) -> str:
     if not parsed.database:
-        raise ApdbError(f"{_show(parsed)!r} names no database; {_EXPECTED}")
+        raise ApdbError(f"{_show(parsed)!r} names no database", expected=_EXPECTED)
     if importlib.util.find_spec("psycopg2") is None:
         raise ApdbError(
-            "the Python package psycopg2 is missing, and the APDB's code works with no other PostgreSQL "
-            "driver; install psycopg2-binary"
+            "the Python package psycopg2 is missing, and lsst.dax.apdb works with no other PostgreSQL driver",
+            remedy="install psycopg2-binary",
         )
     return _show(parsed.set(drivername=_DRIVER))
 
 
 def _sqlite_url(parsed: URL) -> str:
     database = parsed.database or ""
-    # The form that the APDB's own code writes: file:/path?mode=rw&uri=true
+    # The form that lsst.dax.apdb writes: file:/path?mode=rw&uri=true
     path = database.removeprefix("file:")
     if not path or path.startswith(":") or parsed.query.get("mode") == "memory":
-        raise ApdbError(f"{_show(parsed)!r} names no file, and an APDB in memory serves nobody; {_EXPECTED}")
-    # Too many leading slashes are easily typed.
+        raise ApdbError(
+            f"{_show(parsed)!r} names no file, and jobs cannot share an APDB in memory", expected=_EXPECTED
+        )
+    # Too many leading slashes are a common mistake.
     absolute = Path(re.sub("^/+", "/", path)).absolute()
     return URL.create("sqlite", database=str(absolute)).render_as_string()
 

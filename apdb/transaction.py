@@ -1,9 +1,9 @@
-"""One transaction around code that opens engines of its own.
+"""A single transaction around code that opens database engines of its own.
 
-`lsst.dax.apdb` creates an APDB through engines that it makes itself from a URL and commits as it goes: what
-is killed halfway stays behind. Here that URL names an SQLAlchemy plugin which gives every such engine one and
-the same database connection, on which nothing but `held_transaction` can commit. PostgreSQL and SQLite
-both undo the creation of tables, so at any moment either everything is there or nothing.
+`lsst.dax.apdb` creates an APDB through engines that it makes itself from a URL and commits as it goes: if it is
+killed halfway, a part stays behind. Here that URL names an SQLAlchemy plugin which gives every such engine one
+and the same database connection, on which nothing but `held_transaction` can commit. PostgreSQL and SQLite both
+roll back the creation of tables, so at any moment there is either everything or nothing.
 """
 
 __all__ = ["HeldTransaction", "held_transaction"]
@@ -24,7 +24,7 @@ from sqlalchemy.pool import StaticPool
 from .connection import DEFAULT_TIMEOUT, connect_arguments, reporting_errors
 from .target import ApdbTarget
 
-# Seconds to wait for somebody who is using a table that shall be changed.
+# Seconds to wait for another user of a table that is to be changed.
 _LOCK_TIMEOUT = 5
 
 _PLUGIN = "apcampaign_held"
@@ -52,7 +52,7 @@ class HeldTransaction:
 
 @contextmanager
 def held_transaction(target: ApdbTarget, timeout: int = DEFAULT_TIMEOUT) -> Iterator[HeldTransaction]:
-    """Run a block in one transaction: commit at its end, undo everything if it raises.
+    """Run a block in one transaction: commit at its end, roll everything back if it raises.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class _HeldPlugin(CreateEnginePlugin):
 
     def __init__(self, url: URL, kwargs: dict[str, Any]) -> None:
         raw = _held[str(url.query[_QUERY])]
-        # Resetting on return would undo the transaction.
+        # Resetting on return would roll the transaction back.
         kwargs.update(creator=lambda: raw, poolclass=StaticPool, pool_reset_on_return=None)
 
     def update_url(self, url: URL) -> URL:
@@ -120,7 +120,7 @@ class _HeldSqlite(sqlite3.Connection):
             super().commit()
         else:
             if self.made is not None:
-                # Before the lock is released: who waits for it then sees that the file is gone.
+                # Before the lock is released: whoever waits for it then sees that the file is gone.
                 self.made.unlink(missing_ok=True)
             super().rollback()
         super().close()
@@ -175,7 +175,7 @@ def _open_postgres(target: ApdbTarget, timeout: int) -> Any:
                 if commit:
                     super().commit()
             finally:
-                # Closing undoes what was not committed.
+                # Closing rolls back what was not committed.
                 super().close()
 
     return psycopg2.connect(connection_factory=HeldPostgres, **connect_arguments(target, timeout))

@@ -1,4 +1,4 @@
-"""Proving that an APDB holds what was associated: each once, whole, and in time order."""
+"""Verification of an APDB: each expected association is there once, complete, and in time order."""
 
 __all__ = ["Verification", "verify_apdb"]
 
@@ -20,8 +20,15 @@ from .checks import (
     check_time_order,
     check_validity,
 )
-from .findings import Expectation, Finding, Kind, StoredAssociation, VisitDetector, compare
-from .opening import Reference, find_apdb
+from .findings import (
+    ApdbFinding,
+    ApdbFindingKind,
+    ExpectedAssociations,
+    StoredAssociation,
+    VisitDetector,
+    compare,
+)
+from .locate import Reference, find_apdb
 from .tables import ApdbSqlTables, open_tables, snapshot
 from .target import ApdbTarget
 
@@ -35,21 +42,21 @@ class Verification:
     target
         Which APDB.
     source
-        Who said what was associated; `None` if the APDB was checked against itself only.
+        The record of what was associated; `None` if the APDB was checked against itself only.
     expected
-        How many (visit, detector)s were associated.
+        The number of (visit, detector)s that were associated.
     stored
-        How many (visit, detector)s the APDB holds.
+        The number of (visit, detector)s that the APDB holds.
     sources, forced
-        How many DiaSources and DiaForcedSources it holds.
+        The numbers of DiaSources and DiaForcedSources that it holds.
     findings
-        What is wrong, at most so many of each kind as were asked for.
+        What is wrong, up to the limit of each kind.
     unrecorded
-        All (visit, detector)s that were written but not recorded.
+        All (visit, detector)s that were written, but not recorded.
     counts
-        How many findings there are of each kind, those that are not listed included.
+        The number of findings of each kind, including those not listed.
     seconds
-        How long it took.
+        How long the verification took.
     """
 
     target: ApdbTarget
@@ -58,14 +65,14 @@ class Verification:
     stored: int
     sources: int
     forced: int
-    findings: tuple[Finding, ...]
+    findings: tuple[ApdbFinding, ...]
     unrecorded: tuple[VisitDetector, ...]
-    counts: Mapping[Kind, int]
+    counts: Mapping[ApdbFindingKind, int]
     seconds: float
 
     @property
     def good(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there are no findings."""
         return not self.counts
 
     def as_dict(self) -> dict[str, Any]:
@@ -87,7 +94,7 @@ class Verification:
 
 def verify_apdb(
     reference: Reference,
-    expectation: Expectation | None = None,
+    expected: ExpectedAssociations | None = None,
     *,
     namespace: str | None = None,
     order: Order | None = "sky",
@@ -99,13 +106,13 @@ def verify_apdb(
     ----------
     reference, namespace
         Which one, as for `apcampaign.apdb.find_apdb`.
-    expectation
-        What was associated; without it the APDB is checked against itself only.
+    expected
+        What was associated; without it, the APDB is checked against itself only.
     order
         Which visits must have been associated in time order: those of the same ``"sky"``, all of one
         ``"detector"``, or `None`. See `apcampaign.apdb.checks.check_time_order`.
     limit
-        How many findings of each kind to list.
+        The largest number of findings of each kind to list.
 
     Raises
     ------
@@ -115,22 +122,21 @@ def verify_apdb(
     Notes
     -----
     Everything is read in one transaction, so a run that is writing at the same time is seen at one
-    moment. The database sorts and joins; what is kept here grows with the number of (visit, detector)s, not with
-    that of rows.
+    moment. The database sorts and joins; memory here grows with the number of (visit, detector)s, not of rows.
 
-    When a (visit, detector) was associated is read from the versions of its DiaObjects, as
-    `apcampaign.apdb.associations` explains. Where it cannot be told, nothing is said about its order.
+    The time of an association is derived from the versions of its DiaObjects, as
+    `apcampaign.apdb.associations` explains. Where it is uncertain, its order is not checked.
     """
     begin = time.monotonic()
     place = find_apdb(reference, namespace)
     _, tables = open_tables(place)
     tally = _Tally(limit)
     with snapshot(place) as connection:
-        tally.take(_check(connection, tables, expectation, order, tally))
+        tally.take(_check(connection, tables, expected, order, tally))
     return Verification(
         place.target,
-        expectation.source if expectation else None,
-        len(expectation.counts) if expectation else 0,
+        expected.source if expected else None,
+        len(expected.counts) if expected else 0,
         len(tally.midpoints),
         tally.sources,
         tally.forced,
@@ -142,28 +148,32 @@ def verify_apdb(
 
 
 class _Tally:
-    """Counts what streams by."""
+    """Counts what is streamed."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self.counts: Counter[Kind] = Counter()
-        self.findings: list[Finding] = []
+        self.counts: Counter[ApdbFindingKind] = Counter()
+        self.findings: list[ApdbFinding] = []
         self.unrecorded: list[VisitDetector] = []
         self.midpoints: dict[VisitDetector, float | None] = {}
         self.sources = 0
         self.forced = 0
 
-    def take(self, findings: Iterable[Finding]) -> None:
-        """Keep the first of each kind."""
+    def take(self, findings: Iterable[ApdbFinding]) -> None:
+        """Count findings, and keep the first ones of each kind."""
         for finding in findings:
             self.counts[finding.kind] += 1
             if self.counts[finding.kind] <= self.limit:
                 self.findings.append(finding)
-            if finding.kind is Kind.UNRECORDED and finding.visit is not None and finding.detector is not None:
+            if (
+                finding.kind is ApdbFindingKind.UNRECORDED
+                and finding.visit is not None
+                and finding.detector is not None
+            ):
                 self.unrecorded.append((finding.visit, finding.detector))
 
     def watch(self, stored: Iterable[StoredAssociation]) -> Iterator[StoredAssociation]:
-        """Note what passes."""
+        """Count associations while they are passed on."""
         for each in stored:
             self.midpoints[each.key] = each.midpoint
             self.sources += each.sources
@@ -174,13 +184,13 @@ class _Tally:
 def _check(
     connection: Connection,
     tables: ApdbSqlTables,
-    expectation: Expectation | None,
+    expected: ExpectedAssociations | None,
     order: Order | None,
     tally: _Tally,
-) -> Iterator[Finding]:
+) -> Iterator[ApdbFinding]:
     stored = tally.watch(stored_associations(connection, tables))
-    if expectation is not None:
-        yield from compare(expectation, stored)
+    if expected is not None:
+        yield from compare(expected, stored)
     else:
         for _ in stored:
             pass

@@ -31,14 +31,14 @@ IMAGE = 150
 
 _CHILD = """
 import json, resource, sys
-from apcampaign.apdb import ApdbTarget, Expectation, verify_apdb
-from apcampaign.apdb.opening import find_apdb
+from apcampaign.apdb import ApdbTarget, ExpectedAssociations, verify_apdb
+from apcampaign.apdb.locate import find_apdb
 url, namespace, visits, detectors, image = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:])
 counts = {(v, d): image for v in range(1, visits + 1) for d in range(detectors)}
 find_apdb(ApdbTarget.from_url(url, namespace)).open()
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 before = peak()
-result = verify_apdb(ApdbTarget.from_url(url, namespace), Expectation(counts, "the benchmark"))
+result = verify_apdb(ApdbTarget.from_url(url, namespace), ExpectedAssociations(counts, "the benchmark"))
 assert result.good, result.findings[:5]
 print(json.dumps([result.sources, result.seconds, before, peak()]))
 """

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 from apcampaign.apdb import ApdbTarget, init_apdb, plan_init
-from apcampaign.bps import Step, load_campaign, load_site, make_timestamp, plan_campaign
+from apcampaign.bps import Step, load_campaign, make_timestamp, plan_campaign
+from apcampaign.common.environment import environment_for_batch
+from apcampaign.ledger import Workspace
 from apcampaign.sandbox.create import create_sandbox
-from apcampaign.submit import CampaignPaths
-from apcampaign.submit.stages import prepare_run
-from apcampaign.submit.surroundings import environment_for_batch
+from apcampaign.submit.bps_process.driver import prepare_run
 
 TASKS = ("getRegionTimeFromVisit", "loadDiaCatalogs", "associateApdb")
 
@@ -37,19 +37,18 @@ def main():
             "input_collections": (f"{done.root_collection}/diffim", *done.input_collections),
         }
     )
-    campaign = done.model_copy(update={"name": "association-job", "diffim": diffim})
+    campaign = done.model_copy(update={"name": "association-job", "site": "local", "diffim": diffim})
     templates = f"{done.root_collection}/templates"
-    plan = plan_campaign(campaign, timestamp=make_timestamp(), steps=[Step.DIFFIM], templates=templates)
-    paths = CampaignPaths(work, campaign.name).run(plan.runs[0])
-    record, _ = prepare_run(campaign, plan.runs[0], load_site("local"), paths, apdb_config=str(apdb))
+    (planned,) = plan_campaign(campaign, steps=[Step.DIFFIM], templates=templates)
+    record = prepare_run(Workspace(campaign, work), planned, apdb_config=str(apdb))
     quanta = read_quanta(record.graph)
     environment = environment_for_batch()
 
     def run(command, *names):
-        words = [str(Path(sys.executable).with_name("pipetask")), command, campaign.butler, record.graph]
-        words += [word for name in names for word in ("--qgraph-node-id", name)]
+        arguments = [str(Path(sys.executable).with_name("pipetask")), command, campaign.butler, record.graph]
+        arguments += [argument for name in names for argument in ("--qgraph-node-id", name)]
         begin, before = time.monotonic(), os.times()
-        subprocess.run(words, env=environment, check=True, capture_output=True)
+        subprocess.run(arguments, env=environment, check=True, capture_output=True)
         after = os.times()
         spent = after.children_user + after.children_system - before.children_user - before.children_system
         return np.array([time.monotonic() - begin, spent])

@@ -42,7 +42,7 @@ def main(folder: Path, visits: tuple[int, ...]) -> None:
     for count in visits:
         _run(sandbox, __file__, "add", str(sandbox.butler), str(count))
         begin = time.monotonic()
-        words = [
+        arguments = [
             "check",
             "--step",
             "templates",
@@ -52,19 +52,22 @@ def main(folder: Path, visits: tuple[int, ...]) -> None:
             "--runs",
             str(folder / "runs"),
         ]
-        told = json.loads(_run(sandbox, "-m", "apcampaign.scripts.cli", *words))
+        result = json.loads(_run(sandbox, "-m", "apcampaign.scripts.cli", *arguments))
         seconds = time.monotonic() - begin
-        if not told["good"]:
-            raise SystemExit(f"the campaign is not good: {told['findings']}")
-        raws, quanta = told["selections"]["templates"]["raw"], sum(told["estimates"]["templates"].values())
+        if not result["good"]:
+            raise SystemExit(f"the campaign is not good: {result['findings']}")
+        raws, quanta = (
+            result["selections"]["templates"]["raw"],
+            sum(result["estimates"]["templates"].values()),
+        )
         memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
         sys.stdout.write(f"| {count} | {raws} | {quanta} | {seconds:.1f} | {memory} |\n")
         sys.stdout.flush()
 
 
-def _run(sandbox: Sandbox, *words: str) -> str:
+def _run(sandbox: Sandbox, *arguments: str) -> str:
     environment = os.environ | dict(sandbox.environment)
-    command = [sys.executable, *words]
+    command = [sys.executable, *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=3600)
     if done.returncode:
         raise SystemExit(done.stderr[-2000:])
@@ -72,7 +75,7 @@ def _run(sandbox: Sandbox, *words: str) -> str:
 
 
 def _add(repository: str, count: int) -> None:
-    """Let there be so many visits, each like the first but a minute later."""
+    """Add visits until there are ``count``, each like the first but a minute later."""
     from astropy.time import TimeDelta
     from lsst.daf.butler import Butler, Timespan
 

@@ -1,7 +1,7 @@
 """What raw BPS says to each planted mistake, and what `apcampaign lint` and `apcampaign check` say.
 
 ``python benchmarks/lint_vs_bps.py FOLDER [files] [campaigns]`` makes a sandbox in FOLDER, plants each mistake
-of `tests/planted.py` and `tests/planted_campaigns.py`, runs ``bps prepare`` on it, then ours, and prints two
+of `planted` and `planted_campaigns` (tests/support), runs ``bps prepare`` on it, then ours, and prints two
 tables in Markdown. Takes about twenty minutes.
 """
 
@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 import yaml  # noqa: E402
 from apcampaign.bps import (  # noqa: E402
@@ -24,7 +24,6 @@ from apcampaign.bps import (  # noqa: E402
     lint,
     load_campaign,
     load_site,
-    make_timestamp,
     plan_campaign,
 )
 from apcampaign.common.errors import ApcampaignError  # noqa: E402
@@ -40,7 +39,7 @@ SILENT = "**nothing**, exit 0"
 
 
 def run(
-    words: list[str], ground: Ground, environment: dict[str, str | None] | None = None
+    command: list[str], ground: Ground, environment: dict[str, str | None] | None = None
 ) -> tuple[int, str, float]:
     variables = ground.environment | {
         "PATH": f"{BIN}:{os.environ['PATH']}",
@@ -51,7 +50,7 @@ def run(
             variables[name] = value
     begin = time.monotonic()
     done = subprocess.run(
-        words, cwd=ground.folder, env=variables, capture_output=True, text=True, timeout=600, check=False
+        command, cwd=ground.folder, env=variables, capture_output=True, text=True, timeout=600, check=False
     )
     return done.returncode, done.stdout + done.stderr, time.monotonic() - begin
 
@@ -59,7 +58,7 @@ def run(
 def bps_prepare(
     path: Path, ground: Ground, environment: dict[str, str | None] | None = None
 ) -> tuple[str, float]:
-    """Run raw BPS; give its last telling line and how long it took."""
+    """Run raw BPS; return its most telling last line and how long it took."""
     code, text, seconds = run([str(BIN / "bps"), "prepare", str(path)], ground, environment)
     if code == 0:
         lines = [line for line in text.splitlines() if re.search(r"\bWARNING\b", line)]
@@ -117,17 +116,17 @@ def show_campaigns(ground: Ground) -> None:
     for case, result in zip(CAMPAIGNS, results, strict=True):
         said, seconds = prepare_campaign(ground, case)
         finding = next(finding for finding in result["findings"] if finding["rule"] == case.rule)
-        told = f"{finding['what']}; {finding['mend']}"
+        message = shorten(f"{finding['what']}; {finding['remedy']}")
         print(
-            f"| {case.name} | {said} | {seconds:.0f} | {shorten(told)} | {case.rule} | {result['seconds']:.1f} |",
+            f"| {case.name} | {said} | {seconds:.0f} | {message} | {case.rule} | {result['seconds']:.1f} |",
             flush=True,
         )
 
 
 def make_templates(ground: Ground) -> None:
     """Run the templates step, so that the files of the second one are right but for their mistakes."""
-    words = [str(BIN / "pipetask"), "run", "--register-dataset-types", "-b", str(ground.sandbox.butler)]
-    words += [
+    command = [str(BIN / "pipetask"), "run", "--register-dataset-types", "-b", str(ground.sandbox.butler)]
+    command += [
         "-i",
         "2.2i/defaults/test-med-1",
         "-o",
@@ -135,8 +134,8 @@ def make_templates(ground: Ground) -> None:
         "-p",
         str(ROOT / "pipelines/ApTemplate-DC2.yaml"),
     ]
-    words += ["-d", "instrument='LSSTCam-imSim' AND skymap='DC2' AND tract=3828"]
-    code, text, _ = run(words, ground)
+    command += ["-d", "instrument='LSSTCam-imSim' AND skymap='DC2' AND tract=3828"]
+    code, text, _ = run(command, ground)
     if code and "u/me/templates" not in text:
         raise SystemExit(text[-3000:])
     shutil.copy(ground.apdb("ready"), ground.folder / "apdb.yaml")
@@ -149,8 +148,12 @@ def show_file(ground: Ground, name: str, text: str, rule: str | None) -> None:
     os.environ["AP_PIPE_DIR"] = ground.sandbox.environment["AP_PIPE_DIR"]
     _, _, seconds = run([str(BIN / "apcampaign"), "lint", str(path)], ground)
     findings = [finding for finding in lint.lint_file(path) if rule in (None, finding.rule)]
-    told = f"line {findings[0].line}: {findings[0].what}; {findings[0].mend}" if findings else "nothing found"
-    print(f"| {name} | {said} | {before:.0f} | {shorten(told)} | {rule or ''} | {seconds:.1f} |", flush=True)
+    message = (
+        f"line {findings[0].line}: {findings[0].what}; {findings[0].remedy}" if findings else "nothing found"
+    )
+    print(
+        f"| {name} | {said} | {before:.0f} | {shorten(message)} | {rule or ''} | {seconds:.1f} |", flush=True
+    )
     shutil.rmtree(ground.folder / "submit", ignore_errors=True)
 
 
@@ -163,9 +166,7 @@ def prepare_campaign(ground: Ground, mistake: CampaignMistake) -> tuple[str, flo
         campaign = load_campaign(path, environment={})
         step = Step(mistake.step)
         templates = "u/me/templates" if step is Step.DIFFIM else None
-        (planned,) = plan_campaign(
-            campaign, timestamp=make_timestamp(), steps=[step], templates=templates
-        ).runs
+        (planned,) = plan_campaign(campaign, steps=[step], templates=templates)
         submit = ground.folder / "submit" / re.sub(r"\W+", "-", mistake.name)
         config = build_config(
             campaign,

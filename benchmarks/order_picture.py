@@ -5,9 +5,9 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+from apcampaign.ordering.edges import overlap_edges
+from apcampaign.ordering.footprints import find_pixels
 from apcampaign.sandbox.focalplane import DETECTORS
-from apcampaign.submit.footprints import find_pixels
-from apcampaign.submit.order import order_edges
 from dc2_survey import project, regions_of
 
 mpl.use("Agg")
@@ -27,7 +27,7 @@ def main():
     corners = project(offsets[:, 0] / np.cos(DEC), DEC + offsets[:, 1], rotation, RAFT)
     flat = corners.reshape(-1, 4, 3)
     ranks = np.repeat(np.arange(len(POINTINGS)), len(RAFT))
-    edges = order_edges(find_pixels(regions_of(flat)), ranks)
+    edges = overlap_edges(find_pixels(regions_of(flat)), ranks)
     # A plane is good enough for a degree of sky.
     x = np.degrees(np.arctan2(flat[..., 1], flat[..., 0])) * np.cos(DEC) * 60
     y = (np.degrees(np.arcsin(flat[..., 2])) - np.degrees(DEC)) * 60

@@ -14,13 +14,14 @@ from pathlib import Path
 
 import networkx as nx
 from apcampaign.apdb import ApdbTarget, init_apdb, plan_init
-from apcampaign.bps import Campaign, Ordering, Step, load_site, make_timestamp, plan_campaign
+from apcampaign.bps import CampaignConfig, Ordering, Step, plan_campaign
+from apcampaign.ledger import Workspace
+from apcampaign.monitor import is_active, run_state
 from apcampaign.pipelines import find_pipeline
 from apcampaign.sandbox.create import create_sandbox
 from apcampaign.sandbox.servers import CondorPool
 from apcampaign.sandbox.survey import SandboxSize
-from apcampaign.submit import CampaignPaths
-from apcampaign.submit.stages import prepare_run, run_state, submit_run
+from apcampaign.submit.bps_process.driver import prepare_run
 
 SIZE = SandboxSize(tracts=(3828, 3829), visits=4, detectors=(85, 88, 90, 91, 92, 93, 94, 97), pixels=32)
 TASKS = "getRegionTimeFromVisit,loadDiaCatalogs,associateApdb"
@@ -29,7 +30,7 @@ SLOTS = 16
 
 
 def register_inputs(sandbox, apdb):
-    """Tell the repository of all that the association reads."""
+    """Register in the repository all that the association reads."""
     from lsst.daf.butler import Butler
     from lsst.pipe.base import Pipeline
 
@@ -52,12 +53,12 @@ def register_inputs(sandbox, apdb):
 
 
 def run(sandbox, folder, apdb, ordering):
-    """Let the jobs of one order sleep; return the makespan, the longest chain and the number of edges."""
+    """Let the jobs of one order sleep; return the makespan, the critical path and the number of edges."""
     pipetask = {"pipetaskInit": {"runQuantumCommand": "/bin/sleep 0"}}
     bps = {"runQuantumCommand": f"/bin/sleep {SLEEP}", "pipetask": pipetask, "finalJob": {"whenRun": "NEVER"}}
     bps["cluster"] = {"preload": {"pipetasks": "mpSkyEphemerisQuery"}}
     bps["pipetask"]["getRegionTimeFromVisit"] = {"runQuantumCommand": "/bin/sleep 0"}
-    campaign = Campaign.model_validate(
+    campaign = CampaignConfig.model_validate(
         {
             **sandbox.campaign(),
             "name": f"order-{ordering}",
@@ -71,12 +72,11 @@ def run(sandbox, folder, apdb, ordering):
             },
         }
     )
-    plan = plan_campaign(campaign, timestamp=make_timestamp(), steps=[Step.DIFFIM], templates="fake")
-    paths = CampaignPaths(folder / "runs", campaign.name)
-    files = paths.run(plan.runs[0])
-    record, prepared = prepare_run(campaign, plan.runs[0], load_site(campaign.site), files, apdb_config=apdb)
-    record = submit_run(files, record, prepared)
-    while run_state(record) in {"UNREADY", "READY", "PENDING", "RUNNING", "HELD"}:
+    (planned,) = plan_campaign(campaign, steps=[Step.DIFFIM], templates="fake")
+    workspace = Workspace(campaign, folder / "runs")
+    files = workspace.paths.run(planned)
+    record = prepare_run(workspace, planned, apdb_config=apdb, submit=True)
+    while is_active(record):
         time.sleep(2)
     if (state := run_state(record)) != "SUCCEEDED":
         raise RuntimeError(f"{record.submit_dir} is {state}")
@@ -106,7 +106,7 @@ def makespan(submit):
             elif event.type == htcondor2.JobEventType.JOB_TERMINATED:
                 ends.append(when)
     if len(ends) != 64:
-        raise RuntimeError(f"{log} tells of {len(ends)} associations")
+        raise RuntimeError(f"{log} has {len(ends)} associations")
     return max(ends) - min(starts)
 
 
@@ -127,15 +127,15 @@ def main():
         )
         register_inputs(sandbox, str(apdb))
     print(f"8 visits of 8 detectors on two tracts, {SLOTS} slots, each job sleeps {SLEEP} s")
-    print("| order | edges | longest chain | its sleep, s | makespan, s | makespan ÷ that |")
+    print("| order | edges | jobs of the critical path | their sleep, s | makespan, s | makespan ÷ that |")
     print("|---|---|---|---|---|---|")
     with CondorPool(folder / "condor", cpus=SLOTS, memory=SLOTS * 4608, time_to_live=60) as pool:
         os.environ.update(pool.environ())
         for order in orders:
-            seconds, chain, edges = run(sandbox, folder, str(apdb), order)
-            bound = chain * SLEEP
+            seconds, critical, edges = run(sandbox, folder, str(apdb), order)
+            bound = critical * SLEEP
             print(
-                f"| {order} | {edges} | {chain} | {bound} | {seconds:.0f} | {seconds / bound:.2f} |",
+                f"| {order} | {edges} | {critical} | {bound} | {seconds:.0f} | {seconds / bound:.2f} |",
                 flush=True,
             )
 

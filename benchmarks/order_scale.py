@@ -1,7 +1,7 @@
 """What it costs to find the order of visits: ``python benchmarks/order_scale.py [VISITS]``.
 
 For a survey like DC2's, 530 visits of 189 detectors (100,170 (visit, detector)s) unless told otherwise, and some
-sizes of pixels: time, peak memory, edges, and the longest chain that comes of them. Each in a process of its own.
+sizes of pixels: time, peak memory, edges, and the critical path that comes of them. Each in a process of its own.
 The last row also puts neighbouring detectors of one visit into an order, by number. Prints Markdown;
 docs/ordering.md has it.
 """
@@ -16,8 +16,8 @@ import numpy as np
 
 
 def measure(visits, level, within_visits):
-    from apcampaign.submit.footprints import find_pixels
-    from apcampaign.submit.order import order_edges
+    from apcampaign.ordering.edges import overlap_edges
+    from apcampaign.ordering.footprints import find_pixels
     from dc2_survey import make_survey, regions_of
 
     corners = make_survey(visits)
@@ -27,7 +27,7 @@ def measure(visits, level, within_visits):
     footprints = find_pixels(regions, level)
     middle = time.process_time()
     ranks = np.repeat(np.arange(visits), detectors)
-    edges = order_edges(footprints, np.arange(len(regions)) if within_visits else ranks)
+    edges = overlap_edges(footprints, np.arange(len(regions)) if within_visits else ranks)
     end = time.process_time()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     longest = np.ones(len(regions), dtype=np.int64)
@@ -55,7 +55,7 @@ def main():
         print(json.dumps(measure(visits, int(sys.argv[2]), sys.argv[3] == "within")))
         return
     names = ("a footprint", "footprints, s", "edges, s", "peak, MB", "edges a job", "visits on a pixel")
-    print(f"| pixels | {' | '.join(names)} | longest chain |")
+    print(f"| pixels | {' | '.join(names)} | critical path |")
     print("|---|---|---|---|---|---|---|---|")
     for level, within in ((10, "not"), (11, "not"), (12, "not"), (11, "within")):
         words = [sys.executable, __file__, str(visits), str(level), within]

@@ -12,8 +12,8 @@ import sys
 import time
 
 import numpy as np
-from apcampaign.submit.footprints import LEVEL, find_pixels
-from apcampaign.submit.order import order_edges
+from apcampaign.ordering.edges import overlap_edges
+from apcampaign.ordering.footprints import LEVEL, find_pixels
 from dc2_survey import make_survey, regions_of
 
 
@@ -30,7 +30,7 @@ class Graph:
         )
 
     def way_to_the_end(self):
-        """Return for each job how long it and the longest chain behind it take."""
+        """Return for each job how long it and the longest path behind it take."""
         ways = self.durations.copy()
         for job in range(len(ways) - 1, -1, -1):
             if len(self.children[job]):
@@ -66,7 +66,7 @@ def main():
     begin = time.process_time()
     footprints = find_pixels(regions)
     middle = time.process_time()
-    edges = order_edges(footprints, ranks)
+    edges = overlap_edges(footprints, ranks)
     end = time.process_time()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     count = len(footprints)

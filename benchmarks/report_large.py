@@ -10,9 +10,9 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
-from apcampaign.submit.report import render_report
+from apcampaign.report import render_report
 from report_data import make_data, make_jobs
 
 
@@ -29,7 +29,7 @@ def main() -> None:
     more = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - peak
     size = len(page.encode())
     print(
-        f"{len(jobs):,} jobs: drawn in {seconds:.2f} s with {more:.0f} MiB beside the data; {size / 1e6:.2f} MB, "
+        f"{len(jobs):,} jobs: drawn in {seconds:.2f} s with {more:.0f} MiB besides the data; {size / 1e6:.2f} MB, "
         f"{len(gzip.compress(page.encode())) / 1e6:.2f} MB when packed"
     )
 

@@ -1,4 +1,4 @@
-"""A run of a hundred thousand jobs that nobody ran: ledger page, jobs, DAG, event log, logs of failed jobs.
+"""A run of a hundred thousand jobs that nobody ran: its record, jobs, DAG, event log, logs of failed jobs.
 
 ``python benchmarks/synthetic_run.py FOLDER [JOBS]`` writes it into FOLDER with a campaign file beside it and
 prints how long `status` and `failures` take with it, in seconds and MiB.
@@ -18,8 +18,7 @@ from pathlib import Path
 
 import yaml
 from apcampaign.bps import Step
-from apcampaign.submit.ledger import RunRecord, write_run
-from apcampaign.submit.paths import CampaignPaths, RunPaths
+from apcampaign.ledger import CampaignPaths, RunPaths, RunRecord, write_run
 
 NAME, STAMP = "synthetic", "20261101T000000Z"
 SLOTS = 2000
@@ -122,7 +121,7 @@ class Work:
 
 
 def make_jobs(count: int, dice: random.Random) -> list[Work]:
-    """Make jobs that wait for each other as those of the templates step do."""
+    """Make jobs that depend on each other as those of the templates step do."""
     jobs: list[Work] = []
     before: list[int] = []
     for label, share, seconds, memory, used, waits in LABELS:
@@ -192,7 +191,7 @@ def play(jobs: list[Work], share: float, dice: random.Random, folder: Path) -> I
 
 
 def write_log(job: Work, folder: Path, dice: random.Random) -> None:
-    """Write what a job said that failed."""
+    """Write the log of a job that failed."""
     exception, message = dice.choice(CAUSES)
     data_id = "{" + ", ".join(f"{key}: {value}" for key, value in job.tags.items()) + "}"
     text = LOG.format(
@@ -246,7 +245,7 @@ def make_run(folder: Path, count: int = 100_000, share: float = 0.7) -> Campaign
         quanta={},
     )
     write_run(paths, record)
-    page = [
+    workflow = [
         {
             "name": job.name,
             "label": job.label,
@@ -259,7 +258,7 @@ def make_run(folder: Path, count: int = 100_000, share: float = 0.7) -> Campaign
         }
         for job in jobs
     ]
-    paths.jobs.write_text("[\n" + ",\n".join(json.dumps(job) for job in page) + "\n]\n")
+    paths.jobs.write_text("[\n" + ",\n".join(json.dumps(job) for job in workflow) + "\n]\n")
     with dag.open("w") as stream:
         for job in jobs:
             stream.write(f'JOB {job.name} "{job.name}.sub" DIR "{job.folder}"\n')
@@ -276,8 +275,8 @@ def make_run(folder: Path, count: int = 100_000, share: float = 0.7) -> Campaign
 
 
 def measure(folder: Path, count: int) -> None:
-    """Time what an operator waits for."""
-    from apcampaign.submit.monitor import CampaignReader, find_failures
+    """Time the commands that an operator waits for."""
+    from apcampaign.monitor import CampaignReader, find_failures
 
     begin = time.monotonic()
     campaign = make_run(folder, count)
@@ -291,7 +290,8 @@ def measure(folder: Path, count: int) -> None:
     reader.read()
     print(f"status again: {time.process_time() - begin[0]:.1f} s CPU, {time.monotonic() - begin[1]:.1f} s")
     begin = time.process_time(), time.monotonic()
-    failures = find_failures(reader.read_jobs())
+    found = reader.read_jobs()
+    failures = find_failures(found.jobs, nodes=found.nodes)
     print(f"failures: {time.process_time() - begin[0]:.1f} s CPU, {time.monotonic() - begin[1]:.1f} s")
     print([(group.count, *group.cause.signature) for group in failures.groups])
     print(f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")

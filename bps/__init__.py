@@ -1,39 +1,46 @@
-"""What to run: from a campaign file to BPS submit configs, without touching Butler, database or scheduler.
+"""Campaign settings, plan of runs, and BPS configs: pure, without Butler, database or scheduler.
 
-The flow: `load_campaign` reads ``campaign.yaml`` and what overrides it into a frozen `Campaign`;
-`plan_campaign` names the runs of its steps and their edges before any of them exists (`Plan`);
-`build_config` makes the BPS submit config of one planned run, a mapping; `dump_config` turns it into YAML.
-What a site or a step needs besides is data: ``bps/sites/*.yaml`` and ``bps/steps/*.yaml``.
+The flow: `load_campaign` reads ``campaign.yaml`` and what overrides it into a frozen `CampaignConfig`;
+`plan_campaign` names the runs of its steps and their edges before any of them exists (`Plan`); `build_config`
+makes the BPS submit config of one planned run, a mapping; `dump_config` turns it into YAML. What is
+particular to a site or a step is data: ``bps/sites/*.yaml`` and ``bps/steps/*.yaml``.
 
-Nothing here imports ``lsst``, ``htcondor2`` or ``sqlalchemy``.
+BPS itself is called by `apcampaign.submit.bps_process`. Nothing here imports ``lsst``, ``htcondor2`` or
+``sqlalchemy``.
 """
 
-from .campaign import ApdbSettings, Campaign, DiffimSettings, Ordering, StepSettings
-from .config import UNORDERED, build_config, build_query, dump_config
-from .loading import load_campaign
-from .notify import EmailSettings, NotifySettings, Occasion
-from .plan import Plan, PlannedRun, Step, make_timestamp, plan_campaign
-from .site import Site, load_site
+from .campaign import ApdbSettings, CampaignConfig, Ordering, StepSettings
+from .config import UNORDERED, build_config, dump_config
+from .loading import change_campaign, dump_campaign, load_campaign
+from .notify import EmailSettings, NotifyEvent, NotifySettings
+from .pair import write_pair
+from .plan import Plan, PlannedRun, Step, gate_node, make_timestamp, plan_campaign, prepare_node
+from .site import Site, Wms, load_site, wms_kind
 
 __all__ = [
     "UNORDERED",
     "ApdbSettings",
-    "Campaign",
-    "DiffimSettings",
+    "CampaignConfig",
     "EmailSettings",
+    "NotifyEvent",
     "NotifySettings",
-    "Occasion",
     "Ordering",
     "Plan",
     "PlannedRun",
     "Site",
     "Step",
     "StepSettings",
+    "Wms",
     "build_config",
-    "build_query",
+    "change_campaign",
+    "dump_campaign",
     "dump_config",
+    "gate_node",
     "load_campaign",
     "load_site",
     "make_timestamp",
     "plan_campaign",
+    "prepare_node",
+    "wms_kind",
+    "write_pair",
 ]

@@ -1,6 +1,6 @@
-"""The campaign: what one alert production campaign is, checked before anything is done with it."""
+"""Settings of a campaign (`CampaignConfig`), validated when they are read."""
 
-__all__ = ["ApdbSettings", "Campaign", "DiffimSettings", "Ordering", "StepSettings"]
+__all__ = ["ApdbSettings", "CampaignConfig", "DiffimSettings", "Ordering", "StepSettings"]
 
 import getpass
 import re
@@ -17,14 +17,14 @@ from pydantic import (
 )
 
 from ..common.secrets import split_password
-from .model import Model, split_words
+from .model import Model, split_list
 from .notify import NotifySettings
 from .query import check_where
 
 BANDS = "ugrizy"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-# What Butler allows, and a shell, a DAG and a file system all carry unharmed.
+# What Butler allows and needs no quoting in a shell, a DAG or a file system.
 _COLLECTION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+:@-]*(/[A-Za-z0-9_.+:@-]+)*")
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
 
@@ -41,16 +41,16 @@ def _check_name(value: str) -> str:
 def _check_collection(value: str) -> str:
     if not _COLLECTION.fullmatch(value):
         raise ValueError(
-            f"{value!r} is not a collection name; expected words of letters, digits and _.+:@- joined by '/', "
+            f"{value!r} is not a collection name; expected parts of letters, digits and _.+:@- joined by '/', "
             "such as '2.2i/defaults/test-med-1'"
         )
     return value
 
 
 def _check_collection_template(value: str) -> str:
-    for word in _PLACEHOLDER.findall(value):
-        if word not in ("operator", "name"):
-            raise ValueError(f"{{{word}}} is unknown in {value!r}; valid are {{operator}} and {{name}}")
+    for name in _PLACEHOLDER.findall(value):
+        if name not in ("operator", "name"):
+            raise ValueError(f"{{{name}}} is unknown in {value!r}; valid are {{operator}} and {{name}}")
     _check_collection(_PLACEHOLDER.sub("x", value))
     return value
 
@@ -65,8 +65,8 @@ def _check_apdb_url(value: str) -> str:
     bare, password = split_password(value)
     if password is not None:
         raise ValueError(
-            f"the URL {bare!r} holds a password; a campaign keeps none: put it into ~/.pgpass (chmod 600) or "
-            "name a file of credentials in $LSST_DB_AUTH"
+            f"the URL {bare!r} holds a password, which a campaign file must not; put it in ~/.pgpass (chmod 600) "
+            "or name a credentials file in $LSST_DB_AUTH"
         )
     if not re.match(r"(postgresql|sqlite)(\+\w+)?://", value):
         raise ValueError(
@@ -77,31 +77,31 @@ def _check_apdb_url(value: str) -> str:
 
 Name = Annotated[str, AfterValidator(_check_name)]
 Collection = Annotated[str, AfterValidator(_check_collection)]
-Collections = Annotated[tuple[Collection, ...], BeforeValidator(split_words), Field(min_length=1)]
+Collections = Annotated[tuple[Collection, ...], BeforeValidator(split_list), Field(min_length=1)]
 CollectionTemplate = Annotated[str, AfterValidator(_check_collection_template)]
-Tracts = Annotated[tuple[NonNegativeInt, ...], BeforeValidator(split_words), Field(min_length=1)]
+Tracts = Annotated[tuple[NonNegativeInt, ...], BeforeValidator(split_list), Field(min_length=1)]
 Bands = Annotated[
     tuple[Annotated[str, AfterValidator(_check_band)], ...],
-    BeforeValidator(split_words),
+    BeforeValidator(split_list),
     Field(min_length=1),
 ]
 Where = Annotated[str, AfterValidator(check_where), Field(min_length=1)]
 
 
 class StepSettings(Model):
-    """What is particular to one step.
+    """Settings of one step.
 
     Parameters
     ----------
     pipeline
-        A pipeline file of `apcampaign.pipelines`, or a path, with ``#subset`` if only a part shall run.
-        The guide's word ``pipelineYaml`` is accepted.
+        A pipeline file of `apcampaign.pipelines`, or a path, with ``#subset`` to run only a part.
+        ``pipelineYaml`` is accepted as another name of this key.
     input_collections
-        Where this step's raw images are, if not where the campaign's are (``inCollection``).
+        Collections with this step's raw images, if other than the campaign's (``inCollection``).
     where
         More conditions for this step's data query, joined by AND to those of the campaign.
     data_query
-        The whole data query (``dataQuery``), instead of the one made from instrument, skymap, tracts,
+        The complete data query (``dataQuery``), instead of the one made from instrument, skymap, tracts,
         bands and ``where``.
     bps
         BPS settings for this step only, merged last.
@@ -123,10 +123,10 @@ class StepSettings(Model):
 
 
 class Ordering(StrEnum):
-    """Which associations wait for which.
+    """For which others an association waits.
 
-    ``overlap``: for those of earlier visits on the same sky. ``total``: for the one before, whatever its sky: one
-    (visit, detector) after another. ``none``: for none, so that history goes missing from the APDB.
+    ``overlap``: for those of earlier visits of the same sky. ``total``: for the previous one, wherever it is: one
+    (visit, detector) after another. ``none``: for none, so that history is missing from the APDB.
     """
 
     OVERLAP = "overlap"
@@ -135,12 +135,12 @@ class Ordering(StrEnum):
 
 
 class DiffimSettings(StepSettings):
-    """What is particular to difference imaging.
+    """Settings of difference imaging.
 
     Parameters
     ----------
     ordering
-        Which associations wait for which.
+        For which others an association waits.
     """
 
     ordering: Ordering = Ordering.OVERLAP
@@ -156,7 +156,7 @@ class ApdbSettings(Model):
     namespace
         The PostgreSQL schema; by default derived from the campaign's name.
     config
-        A ready configuration: the URI of its file or ``label:NAME``; then ``url`` is not given.
+        The configuration of an existing APDB: the URI of its file, or ``label:NAME``; then ``url`` is not given.
     """
 
     url: Annotated[str, AfterValidator(_check_apdb_url)] | None = None
@@ -167,18 +167,18 @@ class ApdbSettings(Model):
     def _one_source(self) -> "ApdbSettings":
         if self.config and (self.url or self.namespace):
             raise ValueError(
-                "give 'url' (and 'namespace') of an APDB to make, or the 'config' of a ready one, not both"
+                "give 'url' (and 'namespace') of an APDB to create, or the 'config' of an existing one, not both"
             )
         return self
 
 
-class Campaign(Model):
-    """One alert production campaign.
+class CampaignConfig(Model):
+    """The configuration of one alert production campaign.
 
     Parameters
     ----------
     name
-        Part of file names, collections and the APDB's namespace.
+        The campaign's name, a part of file names, collections and the APDB's namespace.
     butler
         URI or path of the Butler repository.
     instrument, skymap
@@ -188,25 +188,25 @@ class Campaign(Model):
     bands
         Bands to process; all if not given.
     input_collections
-        Collections with raws, calibrations, reference catalogues and skymap (``inCollection``).
+        Collections with raw images, calibrations, reference catalogues and skymap (``inCollection``).
     output_collection
-        Where the campaign's collections go (``outCollection``); each step appends its name.
+        The prefix of the campaign's collections (``outCollection``); each step appends its name.
     where
         More conditions for the data queries of both steps.
     operator
-        Whose campaign it is; the login name by default.
+        The name of whoever runs the campaign; the login name by default.
     templates, diffim
         The two steps.
     apdb
         The database that the second step fills.
     allow_missing_templates
-        How many percent of the (patch, band) that the science visits need may lack a template.
+        The percentage of the (patch, band)s needed by the science visits that may lack a template.
     site
-        A file of ``bps/sites`` without its ending, or a path.
+        The name of a file in ``bps/sites`` without its suffix, or a path.
     notify
-        Who is told when it has ended or is in trouble.
+        Who is notified when it has ended or has failures.
     bps
-        Anything else BPS understands, for both steps, merged last.
+        Any other BPS settings, for both steps, merged last.
     """
 
     name: Name

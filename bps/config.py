@@ -1,6 +1,6 @@
-"""The BPS submit config of one planned run, as a mapping, and its YAML."""
+"""BPS submit config of one planned run, as a mapping and as YAML."""
 
-__all__ = ["UNORDERED", "build_config", "build_query", "dump_config"]
+__all__ = ["UNORDERED", "build_config", "dump_config"]
 
 import shlex
 from collections.abc import Mapping
@@ -10,13 +10,12 @@ from typing import Any
 
 import yaml
 
-from ..common.errors import CampaignError
+from ..common.errors import SettingsError
 from ..pipelines import find_pipeline
-from .campaign import Campaign, Ordering, StepSettings
+from .campaign import CampaignConfig, Ordering, StepSettings
 from .data import merge, read_mapping
-from .plan import PlannedRun, Step
-from .query import make_query
-from .site import Site
+from .plan import PlannedRun
+from .site import Site, Wms
 
 _HEADER = """\
 # BPS submit config of the {step} step of campaign {campaign}, made by apcampaign.
@@ -24,15 +23,15 @@ _HEADER = """\
 """
 
 
-#: What is to be said of a campaign without an order of visits.
+#: The warning about a campaign whose associations do not wait for each other.
 UNORDERED = (
-    "warning: diffim: ordering: none: associations do not wait for each other, so a visit may read the APDB "
-    "before an earlier one of the same sky has written it, and its history goes missing; take 'overlap'"
+    "warning: diffim: ordering: none: associations do not wait for each other, so a visit may be associated "
+    "before an earlier one of the same sky, and miss its history; use 'overlap'"
 )
 
 
 def build_config(
-    campaign: Campaign,
+    campaign: CampaignConfig,
     run: PlannedRun,
     site: Site,
     *,
@@ -48,15 +47,15 @@ def build_config(
     campaign, run, site
         What to run and where.
     submit_path
-        The folder BPS shall make and fill.
+        The folder that BPS will create and fill.
     apdb_config
-        URI of the APDB configuration, or ``label:NAME``; needed by the diffim step.
+        URI of the APDB configuration, or ``label:NAME``; the diffim step needs it.
     environment
-        The variables of whoever submits; those that the site passes on become the jobs'.
+        The variables of whoever submits; jobs get those that the site passes on.
     edges_added
-        Whether the order of visits will be put into the workflow as edges of its own before it is
-        submitted. Then the association of one (visit, detector) is one job and BPS is not asked for an
-        order, which it would only give to tasks that are not clustered.
+        Whether the order of visits will be added to the workflow as edges before it is submitted. Then the
+        association of one (visit, detector) is one job, and BPS is not asked for an order, which it supports
+        only for tasks that are not clustered.
 
     Returns
     -------
@@ -65,8 +64,8 @@ def build_config(
 
     Raises
     ------
-    CampaignError
-        If the diffim step has no APDB, or a path could not survive BPS's substitutions.
+    SettingsError
+        If the diffim step has no APDB, or a path has characters that BPS would change.
     PipelineError
         If the pipeline file does not exist.
     """
@@ -77,10 +76,10 @@ def build_config(
         "inCollection": ",".join(run.inputs),
         "output": run.output,
         "outputRun": run.output_run,
-        "dataQuery": build_query(campaign, run.step),
+        "dataQuery": run.query,
     }
     ours: dict[str, Any] = {
-        "pipelineYaml": find_pipeline(settings.pipeline),
+        "pipelineYaml": find_pipeline(run.pipeline),
         "project": "apcampaign",
         "campaign": campaign.name,
         "operator": campaign.operator,
@@ -89,15 +88,16 @@ def build_config(
     }
     step_data = read_mapping(Path(str(resources.files(__package__))) / "steps" / f"{run.step}.yaml")
     options = ["--skip-existing-in", ",".join(run.skip_existing)] if run.skip_existing else []
-    if run.step is Step.DIFFIM:
+    if run.fills_apdb:
         if apdb_config is None:
-            raise CampaignError(
-                "apdb: the diffim step needs an APDB; give its 'url' and make it with `apcampaign apdb init`, "
-                "or give the 'config' of a ready one"
+            raise SettingsError(
+                "apdb: the diffim step needs an APDB",
+                remedy="give its 'url' and create it with `apcampaign apdb init`, or give the 'config' of an "
+                "existing one",
             )
         options += ["-c", f"parameters:apdb_config={apdb_config}"]
-        # Parsl cannot run the empty nodes of which BPS makes an order.
-        if edges_added or campaign.diffim.ordering is Ordering.NONE or not site.uses_htcondor:
+        # Parsl cannot run the empty nodes with which BPS orders jobs.
+        if edges_added or campaign.diffim.ordering is Ordering.NONE or site.wms is not Wms.HTCONDOR:
             _join_association(step_data)
     if options:
         ours["extraQgraphOptions"] = shlex.join(options)
@@ -107,8 +107,9 @@ def build_config(
         ("submitPath", str(submit_path)),
     ):
         if any(character in text for character in "{}\"' \n"):
-            raise CampaignError(
-                f"{name}: {text!r} holds a space, quote or brace, which BPS cannot carry; use another path"
+            raise SettingsError(
+                f"{name}: {text!r} holds a space, quote or brace, which BPS cannot pass on",
+                remedy="use another path",
             )
     passed = {name: environment[name] for name in site.passed_variables if environment.get(name)}
     return merge(
@@ -121,20 +122,8 @@ def build_config(
     )
 
 
-def build_query(campaign: Campaign, step: Step) -> str:
-    """Make the data query of a step."""
-    settings: StepSettings = getattr(campaign, step)
-    return settings.data_query or make_query(
-        instrument=campaign.instrument,
-        skymap=campaign.skymap,
-        tracts=campaign.tracts,
-        bands=campaign.bands,
-        where=(campaign.where, settings.where),
-    )
-
-
 def _join_association(step_data: dict[str, Any]) -> None:
-    """Let the reader and the writer of one (visit, detector) share a job, in place of BPS's order."""
+    """Cluster the reader and the writer of one (visit, detector) into one job, instead of BPS's order."""
     ordering = step_data.pop("ordering")["association"]
     step_data["cluster"]["association"] = {
         "pipetasks": ordering["labels"],

@@ -1,4 +1,4 @@
-"""YAML data that comes with this room, and the joining of mappings."""
+"""YAML files that hold a mapping, such as sites and steps: reading and merging."""
 
 __all__ = ["merge", "read_mapping"]
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from ..common.errors import CampaignError
+from ..common.errors import SettingsError
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
@@ -16,20 +16,20 @@ def read_mapping(path: Path) -> dict[str, Any]:
 
     Raises
     ------
-    CampaignError
-        If it cannot be read or holds something else.
+    SettingsError
+        If it cannot be read or does not hold a mapping.
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise CampaignError(f"{path} cannot be read as YAML: {error}") from error
+        raise SettingsError(f"{path} cannot be read as YAML: {error}", remedy="correct the file") from error
     if not isinstance(content, dict):
-        raise CampaignError(f"{path} does not hold a mapping; expected lines such as 'computeSite: local'")
+        raise SettingsError(f"{path} does not hold a mapping", expected="lines such as 'computeSite: local'")
     return content
 
 
 def merge(*mappings: Mapping[str, Any]) -> dict[str, Any]:
-    """Join mappings into a new one, section by section; what comes later wins."""
+    """Merge mappings into a new one, section by section; later ones take precedence."""
     result: dict[str, Any] = {}
     for mapping in mappings:
         for key, value in mapping.items():

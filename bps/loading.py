@@ -1,4 +1,4 @@
-"""Reading a campaign: defaults < file < environment < flags, and sentences for what is wrong with it."""
+"""Reading of a campaign file: defaults < file < environment < flags, and descriptions of its mistakes."""
 
 __all__ = ["ENVIRONMENT", "change_campaign", "dump_campaign", "load_campaign"]
 
@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from ..common.errors import CampaignError
-from .campaign import ApdbSettings, Campaign, DiffimSettings, StepSettings
+from ..common.errors import SettingsError
+from .campaign import ApdbSettings, CampaignConfig, DiffimSettings, StepSettings
 from .data import merge
 from .notify import EmailSettings, NotifySettings
 
@@ -31,8 +31,8 @@ def load_campaign(
     path: Path,
     *,
     flags: Mapping[tuple[str, ...], Any] | None = None,
-    environment: Mapping[str, str] = os.environ,
-) -> Campaign:
+    environment: Mapping[str, str] | None = None,
+) -> CampaignConfig:
     """Read a campaign file and what overrides it.
 
     Parameters
@@ -40,20 +40,20 @@ def load_campaign(
     path
         The campaign file.
     flags
-        What was given on the command line: values by key path, such as ``("apdb", "url")``; `None` values
-        are passed over.
+        The options of the command line: values by key path, such as ``("apdb", "url")``; `None` values
+        are ignored.
     environment
-        Variables named in `ENVIRONMENT`; empty ones are passed over.
+        Variables named in `ENVIRONMENT`, by default those of this process; empty ones are ignored.
 
     Raises
     ------
-    CampaignError
-        If the file cannot be read or its content cannot be used. All mistakes are named at once.
+    SettingsError
+        If the file cannot be read or its content is invalid. All mistakes are listed at once.
     """
     content = _read(path)
     sources = dict.fromkeys(content, str(path))
     for variable, keys in ENVIRONMENT.items():
-        if value := environment.get(variable):
+        if value := (os.environ if environment is None else environment).get(variable):
             _override(content, keys, value)
             sources[".".join(keys)] = f"${variable}"
     for keys, value in (flags or {}).items():
@@ -61,13 +61,13 @@ def load_campaign(
             _override(content, keys, value)
             sources[".".join(keys)] = "the command line"
     try:
-        return Campaign.model_validate(content)
+        return CampaignConfig.model_validate(content)
     except ValidationError as error:
         sentences = [_sentence(details, sources, str(path)) for details in error.errors(include_url=False)]
-        raise CampaignError("\n".join(sentences)) from None
+        raise SettingsError("\n".join(sentences)) from None
 
 
-def change_campaign(campaign: Campaign, changes: Iterable[str]) -> Campaign:
+def change_campaign(campaign: CampaignConfig, changes: Iterable[str]) -> CampaignConfig:
     """Change BPS settings of a campaign's steps.
 
     Parameters
@@ -79,16 +79,17 @@ def change_campaign(campaign: Campaign, changes: Iterable[str]) -> Campaign:
 
     Raises
     ------
-    CampaignError
+    SettingsError
         If a change does not name a step, a key and a value.
     """
     for change in changes:
         key, equals, text = change.partition("=")
         step, *keys = key.split(".")
         if not (equals and keys and all(keys) and step in ("templates", "diffim")):
-            raise CampaignError(
-                f"--set {change!r} cannot be read; expected STEP.KEY=VALUE with templates or diffim as STEP, such "
-                "as templates.pipetask.makeDirectWarp.requestMemory=8192"
+            raise SettingsError(
+                f"--set {change!r} cannot be read",
+                expected="STEP.KEY=VALUE with templates or diffim as STEP, such as "
+                "templates.pipetask.makeDirectWarp.requestMemory=8192",
             )
         value: Any = yaml.safe_load(text)
         for section in reversed(keys):
@@ -99,8 +100,8 @@ def change_campaign(campaign: Campaign, changes: Iterable[str]) -> Campaign:
     return campaign
 
 
-def dump_campaign(campaign: Campaign) -> str:
-    """Write a campaign, with everything that overrode its file, as the text of a campaign file."""
+def dump_campaign(campaign: CampaignConfig) -> str:
+    """Write a campaign, including everything that overrode its file, as the text of a campaign file."""
     content = campaign.model_dump(mode="json", by_alias=True, exclude_none=True)
     return yaml.safe_dump(content, sort_keys=False)
 
@@ -109,23 +110,27 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise CampaignError(
-            f"there is no campaign file {path}; name one with --campaign FILE (or make CAMPAIGN=FILE), "
-            "or copy the campaign.yaml that comes with apcampaign"
+        raise SettingsError(
+            f"there is no campaign file {path}",
+            remedy="name one with --campaign FILE, or copy the campaign.yaml that comes with apcampaign",
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise CampaignError(f"the campaign file {path} cannot be read: {error}") from error
+        raise SettingsError(
+            f"the campaign file {path} cannot be read: {error}", remedy="name another with --campaign FILE"
+        ) from error
     except yaml.YAMLError as error:
-        raise CampaignError(f"the campaign file {path} is not YAML: {error}") from error
+        raise SettingsError(
+            f"the campaign file {path} is not YAML: {error}", remedy="correct the line that it names"
+        ) from error
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise CampaignError(
-            f"the campaign file {path} is not a mapping; expected lines such as 'name: dc2-test-med-1'"
+        raise SettingsError(
+            f"the campaign file {path} is not a mapping", expected="lines such as 'name: dc2-test-med-1'"
         )
     return content
 
 
 def _override(content: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:
-    """Set one value; a ready APDB ``config`` gives way to a URL that comes from nearer."""
+    """Set one value; a URL of an APDB replaces the ``config`` of an existing one."""
     for key in keys[:-1]:
         inner = content.get(key)
         content[key] = dict(inner) if isinstance(inner, Mapping) else {}
@@ -136,7 +141,7 @@ def _override(content: dict[str, Any], keys: tuple[str, ...], value: Any) -> Non
 
 
 def _sentence(details: Any, sources: Mapping[str, str], path: str) -> str:
-    """Say one of pydantic's findings in words: where, what, what was expected."""
+    """Describe one of pydantic's errors: where, what, what was expected."""
     location = [str(part) for part in details["loc"] if not str(part).startswith("function-")]
     key = ".".join(part for part in location if not part.isdigit())
     source = sources.get(key) or path
@@ -156,12 +161,12 @@ def _sentence(details: Any, sources: Mapping[str, str], path: str) -> str:
     if kind == "value_error":
         return f"{where}: {details['ctx']['error']}"
     if location[:1] == ["notify"]:
-        return f"{where}: {details['msg']}"  # what was given may be a secret
+        return f"{where}: {details['msg']}"  # the value may be a secret
     return f"{where}: {details['msg']} (got {value!r})"
 
 
 def _valid_keys(location: list[str]) -> list[str]:
-    model: type[BaseModel] = Campaign
+    model: type[BaseModel] = CampaignConfig
     if location and location[0] == "templates":
         model = StepSettings
     elif location and location[0] == "diffim":

@@ -1,6 +1,6 @@
-"""What all parts of a campaign file have in common, and how words in it are read."""
+"""Base class for the sections of a campaign file, and parsing of lists in it."""
 
-__all__ = ["Model", "split_words"]
+__all__ = ["Model", "split_list"]
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Model(BaseModel):
-    """A part of a campaign file: frozen, without unknown keys."""
+    """A part of a campaign file: frozen, and without unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-def split_words(value: Any) -> Any:
+def split_list(value: Any) -> Any:
     """Take ``"3828 3829"`` or ``"3828,3829"`` as a list, as Make variables and the environment give it."""
     if isinstance(value, str):
         return value.replace(",", " ").split()

@@ -1,6 +1,6 @@
-"""Who is told when a campaign has ended or is in trouble."""
+"""Notification settings of a campaign: who is notified, how, and of which events."""
 
-__all__ = ["EmailSettings", "NotifySettings", "Occasion"]
+__all__ = ["EmailSettings", "NotifyEvent", "NotifySettings"]
 
 import re
 from enum import StrEnum
@@ -9,14 +9,14 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from ..common.secrets import check_secret_reference
-from .model import Model, split_words
+from .model import Model, split_list
 
 _ADDRESS = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
 _SERVER = re.compile(r"(?P<host>[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:(?P<port>\d{1,5}))?")
 
 
-class Occasion(StrEnum):
-    """What somebody is told of."""
+class NotifyEvent(StrEnum):
+    """The events of which somebody is notified."""
 
     END = "end"
     TROUBLE = "trouble"
@@ -35,7 +35,7 @@ def _check_server(value: str) -> str:
 
 
 def _take_address(value: Any) -> Any:
-    """Take ``email: me@host`` for ``email: {to: me@host}``."""
+    """Read ``email: me@host`` as ``email: {to: me@host}``."""
     return {"to": value} if isinstance(value, str | list) else value
 
 
@@ -49,18 +49,18 @@ class EmailSettings(Model):
     Parameters
     ----------
     to
-        Who gets it.
+        The recipients.
     sender
-        Whom it is from (``from``); the first of those who get it by default.
+        The sender (``from``); by default the first recipient.
     server
         Host and port of the mail server.
     tls
         How the connection is protected.
     user, password
-        For servers that ask for them. The password is ``file:PATH`` or ``env:NAME``, never the password itself.
+        For servers that require them. The password is ``file:PATH`` or ``env:NAME``, never the password itself.
     """
 
-    to: Annotated[tuple[Address, ...], BeforeValidator(split_words), Field(min_length=1)]
+    to: Annotated[tuple[Address, ...], BeforeValidator(split_list), Field(min_length=1)]
     sender: Address | None = Field(default=None, alias="from")
     server: Annotated[str, AfterValidator(_check_server)] = "localhost:25"
     tls: Literal["none", "starttls", "ssl"] = "none"
@@ -69,35 +69,35 @@ class EmailSettings(Model):
 
     @property
     def host_and_port(self) -> tuple[str, int]:
-        """The server's host and port; by default the usual one for the protection."""
+        """The server's host and port; by default the usual port for the protection."""
         match = _SERVER.fullmatch(self.server)
-        assert match is not None  # noqa: S101 - the validator has seen to it
+        assert match is not None  # noqa: S101 - the validator has checked it
         usual = {"none": 25, "starttls": 587, "ssl": 465}[self.tls]
         return match["host"].strip("[]"), int(match["port"] or usual)
 
 
 class NotifySettings(Model):
-    """Who is told, how, and when.
+    """Who is notified, how, and when.
 
     Parameters
     ----------
     when
-        On which occasions.
+        The events to notify of.
     command
-        A command that gets the notice as JSON on its standard input.
+        A command that gets the notification as JSON on its standard input.
     email
-        An address, or how e-mail is sent.
+        An address, or the settings of e-mail.
     webhook
-        Where JSON such as Slack takes it is posted. The URL is a secret: ``file:PATH`` or ``env:NAME``.
+        Where JSON in Slack's form is posted. The URL is a secret: ``file:PATH`` or ``env:NAME``.
     """
 
-    when: Annotated[tuple[Occasion, ...], BeforeValidator(split_words)] = tuple(Occasion)
+    when: Annotated[tuple[NotifyEvent, ...], BeforeValidator(split_list)] = tuple(NotifyEvent)
     command: str | None = Field(default=None, min_length=1)
     email: Annotated[EmailSettings | None, BeforeValidator(_take_address)] = None
     webhook: SecretReference | None = None
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The references to secrets, as they are written."""
+        """The references to secrets, as written in the campaign file."""
         references = (self.webhook, self.email.password if self.email else None)
         return tuple(reference for reference in references if reference)

@@ -1,13 +1,18 @@
-"""The plan of a campaign: its runs and their edges, all named before any of them exists."""
+"""Plan of a campaign: the graph of its runs, all named before any of them exists."""
 
-__all__ = ["Plan", "PlannedRun", "Step", "make_timestamp", "plan_campaign"]
+__all__ = ["Plan", "PlannedRun", "Step", "gate_node", "make_timestamp", "plan_campaign", "prepare_node"]
 
-from collections.abc import Collection
-from dataclasses import dataclass
+import graphlib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any, Self
 
-from .campaign import Campaign
+from pydantic import TypeAdapter
+
+from .campaign import CampaignConfig, StepSettings
+from .query import make_query
 
 
 class Step(StrEnum):
@@ -19,48 +24,156 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedRun:
-    """One execution of a step, to be.
+    """One execution of a step, or of a part of it, to be.
 
     Parameters
     ----------
     step
         What it executes.
+    part
+        Which part of the step; empty if it is all of it.
     timestamp
-        When it was planned, ``YYYYMMDDTHHMMSSZ``; the last word of its RUN collection and of its folder.
+        When it was planned, ``YYYYMMDDTHHMMSSZ``.
+    pipeline
+        The pipeline file, with ``#subset`` if only a part of it is run.
+    query
+        The data query.
     inputs
         Collections to search, in this order.
     output
-        The CHAINED collection through which the step's runs are read.
+        The CHAINED collection that holds the step's runs.
     skip_existing
         Collections whose quanta are not run again.
     """
 
     step: Step
+    part: str = ""
     timestamp: str
+    pipeline: str
+    query: str
     inputs: tuple[str, ...]
     output: str
     skip_existing: tuple[str, ...] = ()
 
     @property
+    def name(self) -> str:
+        """Its name in the plan, and that of its node in the campaign DAG: ``diffim``, or ``diffim-PART``."""
+        return f"{self.step}-{self.part}" if self.part else str(self.step)
+
+    @property
+    def folder(self) -> str:
+        """Its name among the runs of its step: the last part of its RUN collection, and the name of its folder."""
+        return f"{self.timestamp}-{self.part}" if self.part else self.timestamp
+
+    @property
     def output_run(self) -> str:
         """The RUN collection that it fills."""
-        return f"{self.output}/{self.timestamp}"
+        return f"{self.output}/{self.folder}"
+
+    @property
+    def needs_templates(self) -> bool:
+        """Whether it subtracts templates: the first of its inputs then holds them."""
+        return self.step is Step.DIFFIM
+
+    @property
+    def fills_apdb(self) -> bool:
+        """Whether it associates, and so writes to the APDB."""
+        return self.step is Step.DIFFIM
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """The runs of a campaign and which of them must be good before another begins.
+    """The runs of a campaign, and which of them must have ended before another is prepared.
 
     Parameters
     ----------
+    timestamp
+        When it was made.
     runs
-        In an order in which they can be executed.
+        The runs, each name once.
     edges
-        Pairs of positions in ``runs``: the first must be good before the second is prepared.
+        Pairs of names of runs: the graph of the second is built on what the first has made.
+
+    Raises
+    ------
+    ValueError
+        If an edge names no run, or runs would wait for each other in a circle.
     """
 
+    timestamp: str
     runs: tuple[PlannedRun, ...]
-    edges: frozenset[tuple[int, int]]
+    edges: frozenset[tuple[str, str]] = frozenset()
+    _order: tuple[str, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        names = {run.name for run in self.runs}
+        if len(names) < len(self.runs) or not {name for edge in self.edges for name in edge} <= names:
+            raise ValueError("a plan names each run once, and its edges name its runs")
+        sorter = graphlib.TopologicalSorter({run.name: self.parents(run) for run in self.runs})
+        object.__setattr__(self, "_order", tuple(sorter.static_order()))
+
+    def __iter__(self) -> Iterator[PlannedRun]:
+        """Go through the runs in an order in which they can be executed."""
+        by_name = {run.name: run for run in self.runs}
+        return (by_name[name] for name in self._order)
+
+    def parents(self, run: PlannedRun) -> tuple[str, ...]:
+        """Name the runs that must have ended before this one is prepared."""
+        return tuple(sorted(before for before, after in self.edges if after == run.name))
+
+    @property
+    def ready(self) -> tuple[PlannedRun, ...]:
+        """The runs that wait for no other: their graphs can be built at once."""
+        return tuple(run for run in self if not self.parents(run))
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps of which it has runs, in their order."""
+        found = {run.step for run in self.runs}
+        return tuple(step for step in Step if step in found)
+
+    def runs_of(self, step: Step) -> tuple[PlannedRun, ...]:
+        """Its runs of a step, in an order in which they can be executed."""
+        return tuple(run for run in self if run.step is step)
+
+    def find(self, name: str) -> PlannedRun:
+        """Find the run of a name; raises KeyError if there is none."""
+        return {run.name: run for run in self.runs}[name]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as plain values, for JSON and YAML."""
+        return {
+            "timestamp": self.timestamp,
+            "runs": [{**asdict(run), "step": str(run.step)} for run in self],
+            "edges": sorted(map(list, self.edges)),
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+        """Make it again from what `as_dict` gave.
+
+        Raises
+        ------
+        ValueError
+            If that is not what it is given.
+        """
+        adapter = TypeAdapter(tuple[PlannedRun, ...])
+        try:
+            edges = frozenset((str(before), str(after)) for before, after in content["edges"])
+            runs = adapter.validate_python(content["runs"])
+            return cls(timestamp=str(content["timestamp"]), runs=runs, edges=edges)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not a plan: {error}") from error
+
+
+def gate_node(run: PlannedRun) -> str:
+    """Name the node of the campaign DAG that checks the templates of a run: ``gate``, or ``gate-PART``."""
+    return f"gate-{run.part}" if run.part else "gate"
+
+
+def prepare_node(run: PlannedRun) -> str:
+    """Name the node of the campaign DAG that builds the graph of a run when its inputs have been made."""
+    return f"prepare-{run.name}"
 
 
 def make_timestamp(now: datetime | None = None) -> str:
@@ -69,12 +182,12 @@ def make_timestamp(now: datetime | None = None) -> str:
 
 
 def plan_campaign(
-    campaign: Campaign,
+    campaign: CampaignConfig,
     *,
-    timestamp: str,
+    timestamp: str | None = None,
     steps: Collection[Step] = tuple(Step),
     templates: str | None = None,
-    again: Collection[Step] = (),
+    skip_done: Collection[Step] = (),
 ) -> Plan:
     """Name the runs of a campaign.
 
@@ -83,31 +196,53 @@ def plan_campaign(
     campaign
         What to run.
     timestamp
-        When the runs are planned.
+        When the runs are planned; now by default.
     steps
         The steps to execute.
     templates
         The collection with the templates for difference imaging; the output of the campaign's own first
         step by default.
-    again
-        The steps that have runs already, whose quanta that are done shall not be run again.
+    skip_done
+        The steps that have runs already, whose quanta that are done are not to be run again.
     """
+    timestamp = timestamp or make_timestamp()
     root = campaign.root_collection
     runs = []
     for step in Step:
         if step not in steps:
             continue
-        settings = getattr(campaign, step)
+        settings: StepSettings = getattr(campaign, step)
         inputs = settings.input_collections or campaign.input_collections
         output = f"{root}/{step}"
-        skip = [output] if step in again else []
+        skip = [output] if step in skip_done else []
         if step is Step.DIFFIM:
             inputs = (templates or f"{root}/{Step.TEMPLATES}", *inputs)
             skip.append(inputs[0])  # what the first step has calibrated
         runs.append(
             PlannedRun(
-                step=step, timestamp=timestamp, inputs=inputs, output=output, skip_existing=tuple(skip)
+                step=step,
+                timestamp=timestamp,
+                pipeline=settings.pipeline,
+                query=_make_query(campaign, settings),
+                inputs=inputs,
+                output=output,
+                skip_existing=tuple(skip),
             )
         )
-    edges = frozenset({(0, 1)} if len(runs) == 2 else ())
-    return Plan(runs=tuple(runs), edges=edges)
+    edges = {
+        (before.name, after.name)
+        for before in runs
+        for after in runs
+        if before.step is Step.TEMPLATES and after.needs_templates and not templates
+    }
+    return Plan(timestamp=timestamp, runs=tuple(runs), edges=frozenset(edges))
+
+
+def _make_query(campaign: CampaignConfig, settings: StepSettings) -> str:
+    return settings.data_query or make_query(
+        instrument=campaign.instrument,
+        skymap=campaign.skymap,
+        tracts=campaign.tracts,
+        bands=campaign.bands,
+        where=(campaign.where, settings.where),
+    )

@@ -1,4 +1,4 @@
-"""Data queries: made from a campaign's words, and checked as far as that needs no repository."""
+"""Data queries: built from a campaign's settings, and checked as far as possible without a repository."""
 
 __all__ = ["check_where", "make_query"]
 
@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 
 def check_where(text: str) -> str:
-    """Refuse a piece of a data query that could not survive the way to ``pipetask``.
+    """Refuse a part of a data query that BPS would not pass to ``pipetask`` unchanged.
 
     Parameters
     ----------
     text
-        Conditions in Butler's expression language.
+        Conditions in Butler's query language.
 
     Returns
     -------
@@ -60,12 +60,12 @@ def make_query(
     instrument, skymap, tracts, bands
         What the query selects; all bands if `None`.
     where
-        More conditions, each put into parentheses; `None` entries are passed over.
+        More conditions, each put in parentheses; `None` entries are ignored.
 
     Returns
     -------
     query
-        An expression in Butler's language.
+        An expression in Butler's query language.
     """
     terms = [
         f"instrument='{instrument}'",

@@ -1,18 +1,38 @@
-"""Sites: where the jobs of a campaign run, as files of BPS settings."""
+"""Sites where the jobs of a campaign run (``bps/sites/*.yaml``), and the WMS of each."""
 
-__all__ = ["PASSED_VARIABLES_KEY", "Site", "load_site"]
+__all__ = ["Site", "Wms", "load_site", "wms_kind"]
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from ..common.errors import CampaignError
+from ..common.errors import SettingsError
 from .data import read_mapping
 
-#: The one key of a site file that is ours: environment variables that jobs get from the submitter.
-PASSED_VARIABLES_KEY = "passEnvironment"
+# The only key of a site file that is not BPS's: environment variables that jobs get from the submitter.
+_PASSED_VARIABLES_KEY = "passEnvironment"
+
+
+class Wms(StrEnum):
+    """The WMSs that are told apart here."""
+
+    HTCONDOR = "htcondor"
+    PARSL = "parsl"
+    OTHER = "other"
+
+
+def wms_kind(wms_service: str) -> Wms:
+    """Tell which WMS a BPS plugin class speaks to.
+
+    Parameters
+    ----------
+    wms_service
+        The full name of the class, as ``wmsServiceClass`` has it.
+    """
+    return next((wms for wms in (Wms.HTCONDOR, Wms.PARSL) if f".{wms}." in wms_service), Wms.OTHER)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,13 +55,13 @@ class Site:
 
     @property
     def wms_service(self) -> str:
-        """The BPS plugin class that runs the jobs."""
+        """The class of the BPS plugin that runs the jobs."""
         return str(self.settings["wmsServiceClass"])
 
     @property
-    def uses_htcondor(self) -> bool:
-        """Whether the jobs go to HTCondor."""
-        return ".htcondor." in self.wms_service
+    def wms(self) -> Wms:
+        """The WMS that runs the jobs."""
+        return wms_kind(self.wms_service)
 
 
 def load_site(name: str) -> Site:
@@ -49,21 +69,26 @@ def load_site(name: str) -> Site:
 
     Raises
     ------
-    CampaignError
-        If there is no such site, or its file does not say what a site must say.
+    SettingsError
+        If there is no such site, or its file lacks what every site needs.
     """
     known = Path(str(resources.files(__package__))) / "sites"
     path = Path(name) if "/" in name or name.endswith(".yaml") else known / f"{name}.yaml"
     if not path.is_file():
         names = ", ".join(sorted(file.stem for file in known.glob("*.yaml")))
-        raise CampaignError(f"site: {name!r} is unknown; expected one of {names}, or the path of a site file")
+        raise SettingsError(
+            f"site: {name!r} is unknown", expected=f"one of {names}, or the path of a site file"
+        )
     settings = read_mapping(path)
     for key in ("wmsServiceClass", "computeSite"):
         if not isinstance(settings.get(key), str):
-            raise CampaignError(f"the site file {path} has no {key!r}; every site needs one")
-    passed = settings.pop(PASSED_VARIABLES_KEY, [])
-    if not isinstance(passed, list) or not all(isinstance(word, str) for word in passed):
-        raise CampaignError(
-            f"{path}: {PASSED_VARIABLES_KEY}: expected a list of names of environment variables"
+            raise SettingsError(
+                f"the site file {path} has no {key!r}, which every site needs", remedy=f"write {key}: …"
+            )
+    passed = settings.pop(_PASSED_VARIABLES_KEY, [])
+    if not isinstance(passed, list) or not all(isinstance(variable, str) for variable in passed):
+        raise SettingsError(
+            f"{path}: {_PASSED_VARIABLES_KEY} cannot be {passed!r}",
+            expected="a list of names of environment variables",
         )
     return Site(name=name, settings=settings, passed_variables=tuple(passed))

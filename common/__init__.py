@@ -1,4 +1,4 @@
-"""What every room may use: errors that people read, whole-or-nothing files, and keeping secrets secret.
+"""Helpers of every package: errors, atomic files, secrets, and the access to Butler and HTCondor.
 
-Nothing here knows about campaigns; nothing here imports another room.
+Nothing here knows about campaigns; nothing here imports another package of apcampaign.
 """

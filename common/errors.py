@@ -1,52 +1,112 @@
-"""The errors a user can act on.
+"""Errors that a user can act on, by subject.
 
-Each message says what is wrong, the value, what was expected and the next step. The command prints it
-without a traceback and exits 1; anything else that escapes is a bug and shows its traceback.
+Each says what is wrong and with which value (`what`), what was expected (`expected`), and the next step
+(`remedy`). The command prints them as one sentence, without a traceback, and exits 1; anything else that
+escapes is a bug and shows its traceback.
 
 ::
 
     ApcampaignError
-    ├── CampaignError (ValueError)      the campaign, or a word given for it, cannot be used
-    ├── PipelineError (ValueError)      a pipeline file cannot be found or loaded
-    ├── ApdbError (RuntimeError)        the alert production database
-    │   └── ForeignApdbError            it is of a kind that can be filled, but not looked into
-    ├── SubmissionError (RuntimeError)  BPS or the workload manager refused or failed
-    └── SandboxError (RuntimeError)     the miniature DC2 and the servers of this machine
+    ├── SettingsError (ValueError)        the campaign file, a site file, or a value given for them
+    ├── PipelineError (ValueError)        a pipeline file cannot be found or loaded
+    ├── RepositoryError (RuntimeError)    Butler: the repository, its collections, quantum graphs
+    ├── SchedulerError (RuntimeError)     HTCondor does not answer, or refuses
+    ├── BpsError (RuntimeError)           BPS could not prepare or submit a run
+    ├── ApdbError (RuntimeError)          the alert production database
+    │   └── UnsupportedApdbError          it is of a kind that can be filled, but not looked into
+    ├── PreconditionError (RuntimeError)  what must hold before something is done does not hold
+    ├── LedgerError (RuntimeError)        the records of runs: missing or unreadable
+    └── SandboxError (RuntimeError)       the miniature DC2 and the servers of this machine
 """
 
 __all__ = [
     "ApcampaignError",
     "ApdbError",
-    "CampaignError",
-    "ForeignApdbError",
+    "BpsError",
+    "LedgerError",
     "PipelineError",
+    "PreconditionError",
+    "RepositoryError",
     "SandboxError",
-    "SubmissionError",
+    "SchedulerError",
+    "SettingsError",
+    "UnsupportedApdbError",
 ]
+
+from collections.abc import Iterable
 
 
 class ApcampaignError(Exception):
-    """Something the user can mend."""
+    """Something the user can fix.
+
+    Parameters
+    ----------
+    what
+        What is wrong, with the value.
+    expected
+        What was expected instead, as the words that follow «expected».
+    remedy
+        The next step, as an imperative.
+    """
+
+    def __init__(self, what: str, *, expected: str = "", remedy: str = ""):
+        super().__init__(what)
+        self.what = what
+        self.expected = expected
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        """Join what is wrong, what was expected and the next step into one sentence."""
+        expected = f"expected {self.expected}" if self.expected else ""
+        return "; ".join(part for part in (self.what, expected, self.remedy) if part)
 
 
-class CampaignError(ApcampaignError, ValueError):
-    """The campaign, or a word given for it, cannot be used."""
+class SettingsError(ApcampaignError, ValueError):
+    """The campaign file, a site file, or a value given for them cannot be used."""
 
 
 class PipelineError(ApcampaignError, ValueError):
     """A pipeline file cannot be found or loaded."""
 
 
+class RepositoryError(ApcampaignError, RuntimeError):
+    """The Butler repository, a collection or a quantum graph cannot be read or written."""
+
+
+class SchedulerError(ApcampaignError, RuntimeError):
+    """HTCondor does not answer, or refuses."""
+
+
+class BpsError(ApcampaignError, RuntimeError):
+    """BPS could not prepare or submit a run."""
+
+
 class ApdbError(ApcampaignError, RuntimeError):
     """The alert production database is not as it should be, or cannot be reached."""
 
 
-class ForeignApdbError(ApdbError):
+class UnsupportedApdbError(ApdbError):
     """The alert production database is of a kind that runs can fill, but that cannot be looked into here."""
 
 
-class SubmissionError(ApcampaignError, RuntimeError):
-    """BPS or the workload manager refused or failed."""
+class PreconditionError(ApcampaignError, RuntimeError):
+    """What must hold before something is done does not hold; nothing was done.
+
+    Parameters
+    ----------
+    what, expected, remedy
+        As for `ApcampaignError`.
+    findings
+        The findings of a preflight, where that is what refuses (`apcampaign.bps.lint.Finding`).
+    """
+
+    def __init__(self, what: str, *, expected: str = "", remedy: str = "", findings: Iterable[object] = ()):
+        super().__init__(what, expected=expected, remedy=remedy)
+        self.findings = tuple(findings)
+
+
+class LedgerError(ApcampaignError, RuntimeError):
+    """The records of a campaign's runs are missing or cannot be read."""
 
 
 class SandboxError(ApcampaignError, RuntimeError):

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Text files written atomically: a reader sees the old content or the new, never a part."""
 
 __all__ = ["write_atomically"]
 
@@ -15,7 +15,7 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
     path
         The file. Its folder is made if it is not there.
     text
-        What the file shall hold, written as UTF-8.
+        The new content, written as UTF-8.
     mode
         Permission bits of the new file, before the process's umask.
 

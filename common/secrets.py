@@ -1,4 +1,4 @@
-"""Secrets: taken out before anything is written, logged or shown, and read only when they are used."""
+"""Secrets: read only when they are used, and removed from all that is written, logged or shown."""
 
 __all__ = ["SECRET_NAME", "check_secret_reference", "read_secret", "redact", "split_password"]
 
@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
-# The user part may itself hold escaped characters, never a bare colon, slash or at sign; a password, anything.
+from .errors import SettingsError
+
+# The user part may hold escaped characters, never a bare colon, slash or at sign; a password may hold anything.
 _CREDENTIALS = re.compile(r"(?P<head>[A-Za-z][A-Za-z0-9+.-]*://[^\s:/@]*):(?P<password>[^\s]*)@")
 _PARAMETER = re.compile(r"(?P<head>\b(?:ssl)?password=)[^&\s]+", re.IGNORECASE)
-# Options of a database URL that libpq takes secrets from.
+# Options of a database URL in which libpq takes secrets.
 _SECRET_OPTIONS = ("password", "sslpassword")
 
-#: Environment variables with such names hold secrets that a campaign file may name; no job gets them.
+#: Names of environment variables that hold secrets: a campaign file may name them, and no job gets them.
 SECRET_NAME = re.compile(r"\w*(WEBHOOK|WEBHOOK_URL|SMTP_PASSWORD)")
 
 
@@ -24,48 +26,49 @@ def check_secret_reference(reference: str) -> str:
     Raises
     ------
     ValueError
-        If it is something else; the message does not hold it: it may be the secret itself.
+        If it is neither; the message does not repeat it, since it may be the secret itself.
     """
     kind, _, name = reference.partition(":")
     if kind == "env" and not SECRET_NAME.fullmatch(name):
         raise ValueError(
-            f"${name} is not known as a secret; its name must end in WEBHOOK, WEBHOOK_URL or SMTP_PASSWORD, so "
-            "that it is kept out of the jobs"
+            f"${name} is not known as a secret; expected a name that ends in WEBHOOK, WEBHOOK_URL or "
+            "SMTP_PASSWORD, which no job gets"
         )
     if kind not in ("env", "file") or not name:
         raise ValueError(
-            "this is a secret, which a campaign file must not hold; say where it is: file:PATH (chmod 600) or "
+            "this is a secret, which a campaign file must not hold; expected its place: file:PATH (chmod 600) or "
             "env:NAME"
         )
     return reference
 
 
-def read_secret(reference: str, environment: Mapping[str, str] = os.environ) -> str:
-    """Read a secret from where a campaign file says it is.
+def read_secret(reference: str, environment: Mapping[str, str] | None = None) -> str:
+    """Read a secret from the place that a campaign file names.
 
     Raises
     ------
-    ValueError
-        If it is not there.
+    SettingsError
+        If it cannot be read, or is empty.
     """
     kind, _, name = reference.partition(":")
     if kind == "env":
-        if value := environment.get(name):
+        if value := (os.environ if environment is None else environment).get(name):
             return value.strip()
-        raise ValueError(f"the variable {name} is not set")
+        raise SettingsError(f"the variable {name} is not set", remedy=f"set {name}")
     path = Path(name).expanduser()
     try:
         if value := path.read_text(encoding="utf-8").strip():
             return value
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"{path} cannot be read: {getattr(error, 'strerror', None) or 'not a text'}"
+        raise SettingsError(
+            f"{path} cannot be read: {getattr(error, 'strerror', None) or 'not a text'}",
+            remedy="put the secret in this file (chmod 600)",
         ) from None
-    raise ValueError(f"{path} is empty")
+    raise SettingsError(f"{path} is empty", remedy="put the secret in this file (chmod 600)")
 
 
 def split_password(url: str) -> tuple[str, str | None]:
-    """Take the password out of a database URL.
+    """Remove the password from a database URL.
 
     Parameters
     ----------
@@ -75,13 +78,13 @@ def split_password(url: str) -> tuple[str, str | None]:
     Returns
     -------
     url, password
-        The URL without the password, and the password with its percent escapes undone, or `None`. It may be
+        The URL without the password, and the password with its percent escapes decoded, or `None`. It may be
         among the URL's options, as libpq takes it.
 
     Raises
     ------
     ValueError
-        If the text is not a URL (the message does not hold it: it may hold a password).
+        If the text is not a URL; the message does not repeat it, since it may hold a password.
     """
     try:
         parts = urlsplit(url)

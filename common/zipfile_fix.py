@@ -1,4 +1,4 @@
-"""Cure a bug of some CPython releases that keeps ``run-qbb`` from reading quantum graphs.
+"""Fix for a bug of some CPython releases that keeps ``run-qbb`` from reading quantum graphs.
 
 In CPython before 3.12.9, and in 3.13.0 and 3.13.1, a member of a zip file that is opened while another one is
 open seeks wrongly when the seek is relative (https://github.com/python/cpython/issues/127847). A quantum
@@ -6,18 +6,18 @@ graph is a zip file that is read this way: above about a hundred quanta nearly e
 ``pipetask run-qbb --qgraph-node-id`` ends with an ``EOFError``.
 
 ``python -m apcampaign.common.zipfile_fix`` puts a ``.pth`` file into the environment's ``site-packages``
-so that every interpreter of this environment, those of the batch jobs included, starts cured. On other
+so that every interpreter of this environment, including those of the batch jobs, starts with the fix. On other
 releases it does nothing.
 """
 
-__all__ = ["PTH_NAME", "cure", "install", "is_affected", "is_cured"]
+__all__ = ["cure", "install", "is_affected", "is_cured"]
 
 import sys
 import sysconfig
 from pathlib import Path
 
 # Read after setuptools' own ``__editable__…`` file: .pth files are read in sorted order.
-PTH_NAME = "apcampaign-zipfile-fix.pth"
+_PTH_NAME = "apcampaign-zipfile-fix.pth"
 _PTH_LINE = "import apcampaign.common.zipfile_fix as _fix; _fix.cure()\n"
 
 
@@ -28,7 +28,7 @@ def is_affected(version: tuple[int, int, int] | None = None) -> bool:
 
 
 def is_cured() -> bool:
-    """Tell whether this interpreter reads zip files rightly, by nature or by the cure."""
+    """Tell whether this interpreter reads zip files correctly, without the bug or with the fix."""
     if not is_affected():
         return True
     import zipfile
@@ -37,7 +37,7 @@ def is_cured() -> bool:
 
 
 def cure() -> None:
-    """Mend ``zipfile`` of the running interpreter, if it needs it."""
+    """Patch ``zipfile`` of the running interpreter, if it needs the fix."""
     if is_cured():
         return
     import io
@@ -56,7 +56,7 @@ def cure() -> None:
 
 
 def install(site_packages: Path | None = None) -> Path | None:
-    """Make every interpreter of an environment start cured.
+    """Make every interpreter of an environment start with the fix.
 
     Parameters
     ----------
@@ -66,11 +66,11 @@ def install(site_packages: Path | None = None) -> Path | None:
     Returns
     -------
     path
-        The file that does it, or `None` where the interpreter does not have the bug.
+        The ``.pth`` file, or `None` if the interpreter does not have the bug.
     """
     if not is_affected():
         return None
-    path = (site_packages or Path(sysconfig.get_path("purelib"))) / PTH_NAME
+    path = (site_packages or Path(sysconfig.get_path("purelib"))) / _PTH_NAME
     path.write_text(_PTH_LINE)
     return path
 

@@ -1,4 +1,4 @@
-"""What science: the pipelines of the two steps, on top of Rubin's ``ap_pipe`` (``$AP_PIPE_DIR``).
+"""Pipelines of the two steps, based on Rubin's ``ap_pipe`` (``$AP_PIPE_DIR``).
 
 ``ApTemplate-DC2.yaml`` builds good-seeing templates; ``ApPipe-DC2.yaml`` difference-images against them and
 fills the APDB.
@@ -13,7 +13,7 @@ from ..common.errors import PipelineError
 
 
 def find_pipeline(name: str) -> str:
-    """Find a pipeline file by the name of one that comes with this room, or by path.
+    """Find a pipeline file by the name of one in this package, or by path.
 
     Parameters
     ----------
@@ -24,8 +24,8 @@ def find_pipeline(name: str) -> str:
     Returns
     -------
     location
-        The absolute path (relative ones would be sought in the working directory of the jobs), with the
-        subset if there is one. A location with a variable is returned as it is: the jobs expand it.
+        The absolute path (a relative one would be looked up in the working directory of the jobs), with the
+        subset if there is one. A location with a variable is returned unchanged: the jobs expand it.
 
     Raises
     ------
@@ -42,6 +42,6 @@ def find_pipeline(name: str) -> str:
     if not path.is_file():
         names = ", ".join(sorted(entry.name for entry in ours.glob("*.yaml")))
         raise PipelineError(
-            f"pipeline: there is no file {file!r}; expected one of {names}, or the path of a pipeline file"
+            f"pipeline: there is no file {file!r}", expected=f"one of {names}, or the path of a pipeline file"
         )
     return f"{path.resolve()}{mark}{subset}"

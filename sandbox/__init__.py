@@ -1,10 +1,11 @@
-"""A miniature DC2 with a truth to score it by, and the servers of one machine: for want of the Rubin stack.
+"""Sandbox: a miniature DC2 with a known truth, stand-in tasks, and the servers of one machine.
 
-`survey` says what is observed (on `skymap` and `focalplane`), `sky` what is there, `camera` takes it as `exposure`
-images, `repository` puts them into Butler under DC2's names, and `create` makes that a folder that is there whole
-or not at all: `create.create_sandbox` is the door. ``ap_pipe/`` stands in for ``$AP_PIPE_DIR``; its pipelines run
-the stand-in `tasks`, whose numerics are in `science`. `truth` is what a perfect survey would find, `score` (and
-`figure`) how near a campaign has come. `servers` are HTCondor and PostgreSQL.
+It is for machines without the Rubin stack. The flow: `survey` says what is observed (on `skymap` and
+`focalplane`) and `sky` what is there; `camera` takes `exposure` images of it; `repository` puts them into
+Butler under DC2's names; `create.create_sandbox` does all of this in a folder that appears complete or not at
+all. ``ap_pipe/`` stands in for ``$AP_PIPE_DIR``; its pipelines run the stand-in `tasks`, whose numerics are
+in `science`. `truth` is what a perfect survey would find, and `score` compares a campaign with it. `servers`
+are HTCondor and PostgreSQL.
 
 Nothing is imported here: every batch job pays for what this package imports.
 """

@@ -1,4 +1,4 @@
-"""The camera: what the sky looks like when it is read out.
+"""Camera simulation: raw images of the simulated sky.
 
 Stars and galaxies are drawn by GalSim (Rowe et al. 2015, Astronomy and Computing 10, 121) through a Moffat
 profile (Moffat 1969, A&A 3, 455). Light is in electrons, a raw in counts.
@@ -23,7 +23,7 @@ type Floats = NDArray[np.float64]
 NJY_PER_ELECTRON = 2.0
 """The flux that makes one electron through a perfectly transparent atmosphere."""
 FULL_WELL = 40_000.0
-"""The electrons that a pixel holds."""
+"""The electrons that a pixel can hold."""
 _COSMIC_RAYS = 10  # for each `DENSITY_AREA`
 _BETA = 3.5
 _FAINT_REACH, _BRIGHT_REACH, _BRIGHT = 20, 45, 10**5  # pixels, pixels, nJy
@@ -31,12 +31,12 @@ _FAINT_REACH, _BRIGHT_REACH, _BRIGHT = 20, 45, 10**5  # pixels, pixels, nJy
 
 @dataclass(frozen=True)
 class Electronics:
-    """What is known of a detector beside its frames.
+    """Properties of a detector's electronics.
 
     Parameters
     ----------
     gain
-        Electrons for each count.
+        Electrons per count.
     read_noise
         Electrons.
     saturation
@@ -49,7 +49,7 @@ class Electronics:
 
     @classmethod
     def of(cls, survey: Survey, detector: int) -> "Electronics":
-        """Return those of a detector."""
+        """Return the electronics of a detector."""
         rng = np.random.default_rng([survey.size.seed, 8, detector])
         gain = float(rng.uniform(0.9, 1.3))
         return cls(gain, float(rng.uniform(5, 8)), FULL_WELL / gain)
@@ -57,16 +57,16 @@ class Electronics:
 
 @dataclass(frozen=True)
 class CalibrationFrames:
-    """What the camera does to the light that falls on a detector.
+    """The calibration frames of a detector.
 
     Parameters
     ----------
     bias
         Counts.
     dark
-        Electrons a second; a hot column has very many.
+        Electrons per second; a hot column has very many.
     flat
-        The part of the light that a pixel takes; a dead column takes none.
+        The fraction of the light that a pixel registers; nearly zero in a dead column.
     """
 
     bias: Exposure
@@ -92,7 +92,7 @@ class CalibrationFrames:
 
 
 def take_raw(sky: Sky, visit: Visit, detector: int, frames: CalibrationFrames) -> Exposure:
-    """Return what the camera reads out: counts with the noise of light, sky and electronics, and cosmic rays."""
+    """Return a raw image: counts with the noise of sources, sky and electronics, and cosmic rays."""
     survey, wires = sky.survey, Electronics.of(sky.survey, detector)
     box = survey.detector_box
     rng = np.random.default_rng([survey.size.seed, 7, visit.id, detector])
@@ -138,7 +138,7 @@ def _add(image: Any, profile: Any, x: float, y: float, flux: float) -> None:
     stamp = galsim.BoundsI(middle_x - reach, middle_x + reach, middle_y - reach, middle_y + reach)
     common = stamp & image.bounds
     if common.isDefined():
-        # The profile is what a pixel sees, its own size included.
+        # The profile includes the size of a pixel.
         drawn = (profile * flux).drawImage(
             image=galsim.ImageD(stamp),
             offset=(x - middle_x, y - middle_y),

@@ -1,6 +1,6 @@
-"""Make a sandbox: the folder that holds a miniature DC2, and what one must know to use it."""
+"""Creation of a sandbox: the folder that holds a miniature DC2, and what is needed to use it."""
 
-__all__ = ["AP_PIPE_DIR", "CONFIG_DIR", "Sandbox", "create_sandbox"]
+__all__ = ["AP_PIPE_DIR", "Sandbox", "create_sandbox"]
 
 import json
 import os
@@ -22,7 +22,7 @@ from .survey import DEMO, SandboxSize, Survey
 _PACKAGE = Path(str(files("apcampaign.sandbox"))).resolve()
 AP_PIPE_DIR = _PACKAGE / "ap_pipe"
 """The stand-in for Rubin's package ap_pipe."""
-CONFIG_DIR = _PACKAGE / "config"
+_CONFIG_DIR = _PACKAGE / "config"
 """The folder for ``DAF_BUTLER_CONFIG_PATH``."""
 
 _MARKER = "sandbox.json"
@@ -38,7 +38,7 @@ class Sandbox:
     folder
         The absolute path.
     size
-        The options that it was made with.
+        The options that it was created with.
     """
 
     folder: Path
@@ -53,12 +53,12 @@ class Sandbox:
     def environment(self) -> Mapping[str, str]:
         """The variables that clients and batch jobs need.
 
-        ``DAF_BUTLER_CONFIG_PATH`` is there because Rubin's storage class names mean other Python types here.
+        ``DAF_BUTLER_CONFIG_PATH`` is set because Rubin's storage class names mean other Python types here.
         """
-        return {"AP_PIPE_DIR": str(AP_PIPE_DIR), "DAF_BUTLER_CONFIG_PATH": str(CONFIG_DIR)}
+        return {"AP_PIPE_DIR": str(AP_PIPE_DIR), "DAF_BUTLER_CONFIG_PATH": str(_CONFIG_DIR)}
 
     def campaign(self) -> dict[str, Any]:
-        """Return the campaign of this sandbox, as a campaign file holds it (without ``apdb`` and ``site``)."""
+        """Return the content of this sandbox's campaign file, without ``apdb`` and ``site``."""
         campaign: dict[str, Any] = {
             "name": "sandbox",
             "butler": str(self.butler),
@@ -76,19 +76,19 @@ class Sandbox:
 
 
 def create_sandbox(folder: Path, size: SandboxSize | None = None) -> Sandbox:
-    """Make a miniature DC2, or find the one that is there.
+    """Create a miniature DC2, or return the existing one.
 
     Parameters
     ----------
     folder
-        Where; a folder that is missing, empty, or a sandbox of the same size. It appears whole or not at all.
+        A folder that is missing, empty, or a sandbox of the same size. It appears complete or not at all.
     size
-        How large; the demo's size by default.
+        How large it is; the demo's size by default.
 
     Returns
     -------
     sandbox
-        The new one, or the one that was there.
+        The new or the existing one.
 
     Raises
     ------
@@ -110,8 +110,9 @@ def create_sandbox(folder: Path, size: SandboxSize | None = None) -> Sandbox:
             staging.rename(folder)
         except OSError as exc:
             raise SandboxError(
-                f"cannot move the finished sandbox to {folder}: {exc.strerror}; "
-                "something else wrote there meanwhile: choose another folder"
+                f"the finished sandbox cannot be moved to {folder}, where something else has been written: "
+                f"{exc.strerror}",
+                remedy="choose another folder",
             ) from exc
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -131,7 +132,7 @@ def _fill(sandbox: Sandbox) -> None:
     )
     if done.returncode:
         raise SandboxError(
-            f"the miniature DC2 cannot be made; the process said:\n{done.stderr.strip()[-2000:]}"
+            f"the miniature DC2 cannot be created; the process ended with:\n{done.stderr.strip()[-2000:]}"
         )
 
 
@@ -149,12 +150,14 @@ def _exists(sandbox: Sandbox) -> bool:
         if found == _marker(sandbox.size):
             return True
         raise SandboxError(
-            f"{folder} holds a sandbox with other options ({found.get('size')}), "
-            f"not {sandbox.size.to_mapping()}: choose another folder, or remove it first"
+            f"{folder} holds a sandbox with other options: {found.get('size')}",
+            expected=str(sandbox.size.to_mapping()),
+            remedy="choose another folder, or remove it first",
         )
     if not folder.is_dir() or any(folder.iterdir()):
         raise SandboxError(
-            f"{folder} is there and is no sandbox: expected a folder that is missing or empty; "
-            "choose another one"
+            f"{folder} exists and is not a sandbox",
+            expected="a folder that is missing or empty",
+            remedy="choose another folder",
         )
     return False

@@ -1,6 +1,6 @@
-"""The image of the miniature world: pixels with their variance, mask, projection and circumstances.
+"""Image type of the sandbox: pixels with variance, mask, projection, PSF and observing conditions.
 
-It stands in for ``lsst.afw.image.Exposure``. In a file it is an ordinary FITS file, whose headers hold the
+It stands in for ``lsst.afw.image.Exposure``. It is stored as an ordinary FITS file whose headers hold the
 projection, so that any FITS viewer shows it on the sky.
 """
 
@@ -22,12 +22,12 @@ MASKED = 1
 BAD = 2
 """The mask bit of a pixel that is broken."""
 SATURATED = 4
-"""The mask bit of a pixel that took more light than it holds, or is next to one."""
+"""The mask bit of a saturated pixel, or one next to it."""
 COSMIC_RAY = 8
-"""The mask bit of a pixel that a cosmic ray went through."""
+"""The mask bit of a pixel hit by a cosmic ray."""
 INEXACT = 16
-"""The mask bit of a pixel of a coadd near which its inputs change, and with them the point-spread function. It is
-good nevertheless."""
+"""The mask bit of a coadd's pixel near which the inputs change, and with them the point-spread function. The pixel
+is good nevertheless."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class VisitInfo:
     Parameters
     ----------
     visit, detector
-        Which one.
+        The IDs of the visit and the detector.
     band, physical_filter
-        In which light.
+        The band and the filter.
     mjd
         The middle of the exposure, TAI, days.
     exposure_time
@@ -60,7 +60,7 @@ class VisitInfo:
 
 @dataclass(frozen=True)
 class Exposure:
-    """An image with what is needed to interpret it.
+    """An image with everything that is needed to interpret it.
 
     Parameters
     ----------
@@ -72,14 +72,14 @@ class Exposure:
     wcs
         The projection, or `None` for a calibration frame.
     visit_info
-        The circumstances, or `None` for what is not one exposure.
+        The circumstances, or `None` if it is not a single exposure.
     psf
-        The point-spread function: an odd number of pixels square, star in the middle, of unit sum (but for what
-        lies beyond); or `None`.
+        The point-spread function: an odd number of pixels square, the star in the middle, of unit sum (except for
+        light outside the stamp); or `None`.
     summary
         Summary statistics by name.
     inputs
-        What a coadd is made of: a mapping for each input (visit, weight).
+        The inputs of a coadd: a mapping for each (visit, weight).
     """
 
     image: Image
@@ -110,7 +110,7 @@ class Exposure:
 
     @property
     def good(self) -> NDArray[np.bool_]:
-        """Where there are data and nothing is wrong with them."""
+        """Where there are data without any defect."""
         return np.asarray((self.mask & ~np.uint8(INEXACT)) == 0)
 
     @property

@@ -1,6 +1,6 @@
-"""The focal plane of LSSTCam as imSim has it: 21 rafts of 3 by 3 sensors, 189 detectors."""
+"""Focal plane of LSSTCam as imSim has it: 21 rafts of 3 by 3 sensors, 189 detectors."""
 
-__all__ = ["DETECTORS", "DETECTOR_SIZE", "Detector"]
+__all__ = ["DETECTORS", "DETECTOR_SIZE"]
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class Detector:
     Parameters
     ----------
     id
-        The number that Butler knows it by, 0 to 188.
+        Its ID in Butler, 0 to 188.
     raft, sensor
         Names such as ``R22`` and ``S11``.
     x, y
@@ -36,7 +36,7 @@ class Detector:
 
     @property
     def full_name(self) -> str:
-        """The name such as ``R22_S11``."""
+        """The name, such as ``R22_S11``."""
         return f"{self.raft}_{self.sensor}"
 
 

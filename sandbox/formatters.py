@@ -1,4 +1,4 @@
-"""How Butler reads and writes the images of the miniature world: as FITS files."""
+"""Butler formatters that read and write the images of the sandbox as FITS files."""
 
 __all__ = ["ArrayFormatter", "ExposureFormatter", "component_of", "to_hdus"]
 
@@ -17,7 +17,7 @@ from .geometry import TangentWcs
 
 
 class ExposureFormatter(FormatterV2):
-    """Three image extensions; what is no number of the projection is JSON in the primary header's table."""
+    """Reads and writes exposures: image, variance, mask and PSF, and everything else as JSON in an extension."""
 
     can_read_from_local_file = True
     default_extension = ".fits"
@@ -34,7 +34,7 @@ class ExposureFormatter(FormatterV2):
 
 
 class ArrayFormatter(FormatterV2):
-    """A plain array in the first extension."""
+    """Reads and writes a plain array in the first extension."""
 
     can_read_from_local_file = True
     default_extension = ".fits"
@@ -50,7 +50,7 @@ class ArrayFormatter(FormatterV2):
 
 
 def component_of(exposure: Exposure, name: str) -> Any:
-    """Return a component of an exposure, by the name that Butler knows it by."""
+    """Return a component of an exposure by its name in Butler."""
     components: dict[str, Callable[[], Any]] = {
         "bbox": lambda: exposure.box,
         "wcs": lambda: exposure.wcs,
@@ -109,7 +109,7 @@ def to_hdus(exposure: Exposure) -> fits.HDUList:
 def _from_hdus(hdus: fits.HDUList) -> Exposure:
     rest = json.loads(hdus["JSON"].data.tobytes())
     return Exposure(
-        # FITS is big-endian; arithmetic is faster and libraries happier in the machine's own order.
+        # FITS is big-endian; arithmetic is faster in native byte order, and some libraries need it.
         image=hdus[0].data.astype(np.float32),
         variance=hdus["VARIANCE"].data.astype(np.float32),
         mask=hdus["MASK"].data.astype(np.uint8),

@@ -1,12 +1,12 @@
-"""Where a pixel is on the sky: the tangent-plane projection, and polygons for Butler.
+"""Tangent-plane projection between pixels and sky, and polygons for Butler.
 
 Pixel coordinates are those of numpy: the centre of the first pixel is (0, 0), x runs along a row.
 """
 
-__all__ = ["Box", "TangentWcs", "angular_separation", "offset", "sky_polygon"]
+__all__ = ["Box", "TangentWcs", "offset", "sky_polygon"]
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from lsst.sphgeom import ConvexPolygon, LonLat, UnitVector3d
@@ -79,22 +79,14 @@ class TangentWcs:
 
 
 def sky_polygon(wcs: TangentWcs, box: Box) -> ConvexPolygon:
-    """Return the sky that an image covers, out to the outer edges of its pixels."""
+    """Return the sky that an image covers, including the outer edges of its pixels."""
     left, low = box.x0 - 0.5, box.y0 - 0.5
     right, high = left + box.width, low + box.height
     ras, decs = wcs.to_sky([left, right, right, left], [low, low, high, high])
     return ConvexPolygon([UnitVector3d(LonLat.fromDegrees(*point)) for point in zip(ras, decs, strict=True)])
 
 
-def angular_separation(ra1: ArrayLike, dec1: ArrayLike, ra2: ArrayLike, dec2: ArrayLike) -> Floats:
-    """Return the separation of sky positions (degrees in, arcseconds out), exact for small angles."""
-    lon1, lat1, lon2, lat2 = (np.radians(np.asarray(angle, float)) for angle in (ra1, dec1, ra2, dec2))
-    squared = np.sin((lat2 - lat1) / 2) ** 2 + np.cos(lat1) * np.cos(lat2) * np.sin((lon2 - lon1) / 2) ** 2
-    result: Any = 2 * np.arcsin(np.sqrt(squared)) / ARCSEC
-    return np.asarray(result, float)
-
-
 def offset(ra: float, dec: float, east: float, north: float) -> tuple[float, float]:
-    """Return the position (degrees) that lies so many degrees east and north on the tangent plane."""
+    """Return the position (degrees) at an offset of degrees east and north on the tangent plane."""
     new_ra, new_dec = TangentWcs(ra, dec, 0.0, 0.0, 3600.0).to_sky(-east, north)
     return float(new_ra), float(new_dec)

@@ -1,6 +1,6 @@
-"""The instrument LSSTCam-imSim, as Butler and the pipelines know it."""
+"""Instrument LSSTCam-imSim for Butler and the pipelines."""
 
-__all__ = ["LsstCamImSim"]
+__all__ = ["ONE_TO_ONE", "LsstCamImSim"]
 
 from typing import Any
 
@@ -20,11 +20,11 @@ class LsstCamImSim(Instrument):
 
     @classmethod
     def getName(cls) -> str:  # noqa: N802
-        """Return the name that the dimension ``instrument`` holds."""
+        """Return its name in the dimension ``instrument``."""
         return "LSSTCam-imSim"
 
     def getRawFormatter(self, dataId: Any) -> type[ExposureFormatter]:  # noqa: N802, N803
-        """Return the formatter of raws."""
+        """Return the formatter of raw images."""
         return ExposureFormatter
 
     def register(self, registry: Registry, *, update: bool = False) -> None:

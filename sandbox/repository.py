@@ -1,19 +1,10 @@
-"""The miniature DC2 as a Butler repository: dimension records, raws, calibrations, reference catalogue.
+"""Butler repository of the miniature DC2: dimension records, raws, calibrations, reference catalogue.
 
 The collections have the names of DC2's. `build_repository` fills an empty folder; that it
-appears whole or not at all is the care of `apcampaign.sandbox.create`.
+appears complete or not at all is ensured by `apcampaign.sandbox.create`.
 """
 
-__all__ = [
-    "DEFAULTS",
-    "INSTRUMENT",
-    "REFCAT",
-    "SKYMAP",
-    "TEST_MED_1",
-    "build_repository",
-    "camera",
-    "reference_catalogue",
-]
+__all__ = ["camera", "reference_catalogue"]
 
 import json
 import sqlite3
@@ -67,12 +58,12 @@ _DATASET_TYPES: dict[str, tuple[tuple[str, ...], str, bool]] = {
 
 
 def build_repository(root: Path, survey: Survey) -> None:
-    """Make and fill a repository in an empty or missing folder.
+    """Create and fill a repository in an empty or missing folder.
 
     Parameters
     ----------
     root
-        The repository's folder; nothing in it depends on where it is, so it may be moved afterwards.
+        The repository's folder; nothing in it depends on its place, so it may be moved afterwards.
     survey
         What to simulate.
     """
@@ -234,7 +225,7 @@ def _put_raws_and_calibrations(butler: Butler, survey: Survey) -> None:
 
 
 def camera(survey: Survey) -> dict[str, Any]:
-    """Return what is known of the camera: names of all detectors, electronics of those that are in use."""
+    """Return the camera's properties: names of all detectors, electronics of those in use."""
     return {
         "name": INSTRUMENT,
         "detectors": [detector.full_name for detector in DETECTORS],
@@ -245,7 +236,7 @@ def camera(survey: Survey) -> dict[str, Any]:
 
 
 def _put_reference_catalogue(butler: Butler, survey: Survey) -> None:
-    """Put the catalogue into shards; a shard of the surveyed sky without a star exists, too."""
+    """Write the catalogue in shards, including those of the surveyed sky that have no star."""
     table = reference_catalogue(survey)
     shards: set[int] = set()
     for visit, detector in product(survey.visits, survey.size.detectors):

@@ -1,10 +1,10 @@
-"""How well a campaign has found what is on the simulated sky: its APDB against the truth.
+"""Score of a campaign on the simulated sky: its APDB compared with the truth.
 
-Each DiaSource belongs to the nearest row of the truth of its visit and detector, within `RADIUS` pixels and each
-row once. What is found without a row is false; a row without a source is missed.
+Each DiaSource is matched to the nearest row of the truth of its visit and detector, within `RADIUS` pixels, each
+row once. A source without a row is false; a row without a source is missed.
 """
 
-__all__ = ["GOALS", "RADIUS", "Score", "match_truth", "score"]
+__all__ = ["GOALS", "Score", "match_truth", "score"]
 
 import itertools
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ import pandas as pd
 from .science.calibration import pair
 
 RADIUS = 2.0
-"""Pixels between a source and its truth at most."""
+"""The largest distance of a source from its truth, pixels."""
 GOALS: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
         "completeness": (0.95, 1.0),
@@ -28,37 +28,37 @@ GOALS: Mapping[str, tuple[float, float]] = MappingProxyType(
         "association": (0.99, 1.0),
     }
 )
-"""The least and the most that each number of a good campaign is."""
+"""The range of each number for a good campaign."""
 _BINS = (0.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 50.0, 100.0, np.inf)
 _SHARP, _BRIGHT, _FAINT = 20.0, 10.0, 3.0  # significance
 
 
 @dataclass(frozen=True)
 class Score:
-    """A campaign in numbers; NaN where there is nothing to judge by.
+    """A campaign in numbers; NaN where there are no data.
 
     Parameters
     ----------
     truths, sources
         Rows of the truth that should be found (usable, significance above ten), and DiaSources.
     completeness
-        The part of those rows with a source.
+        The fraction of those rows that have a source.
     purity
-        The part of the sources with a row that shows in the difference (significance above three).
+        The fraction of the sources with a row of significance above three.
     position
-        Median distance of a source from the truth, for significance above twenty, pixels; of fainter ones, noise
+        Median distance of a source from the truth, for significance above twenty, pixels; for fainter ones noise
         alone makes it a tenth.
     offset
         Mean offset along x and y, pixels.
     flux
         Median of the relative error of the flux, for significance above ten.
     pull
-        Scatter of the flux's error in units of what is claimed.
+        Scatter of the flux error in units of the estimated error.
     association
-        The part of the sources of objects that stay in place which are in the DiaObject that holds most of them,
-        and in no other object's.
+        The fraction of the sources of objects that do not move which are in the DiaObject that holds most of them
+        and is not mostly another object's.
     by_snr
-        For intervals of significance: from, rows of the truth, found; sources, true ones.
+        For intervals of significance: lower bound, rows of the truth, rows found, sources, true sources.
     """
 
     truths: int
@@ -74,7 +74,7 @@ class Score:
 
     @property
     def missed(self) -> tuple[str, ...]:
-        """Names of the goals that are not reached."""
+        """Names of the goals that are missed."""
         return tuple(
             name for name, (least, most) in GOALS.items() if not least <= getattr(self, name) <= most
         )
@@ -106,7 +106,7 @@ def match_truth(truth: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     truth
-        As `apcampaign.sandbox.truth.make_truth` gives it.
+        The table of `apcampaign.sandbox.truth.make_truth`.
     sources
         Rows of ``DiaSource``.
     """
@@ -129,7 +129,7 @@ def match_truth(truth: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:
 
 
 def score(truth: pd.DataFrame, sources: pd.DataFrame) -> Score:
-    """Judge the DiaSources of an APDB by the truth; parameters as for `match_truth`."""
+    """Compare the DiaSources of an APDB with the truth; parameters as for `match_truth`."""
     matched = match_truth(truth, sources)
     true = matched[matched["row"] >= 0]
     found = set(true["row"])
@@ -163,7 +163,7 @@ def _median(values: Any) -> float:
 
 
 def _association(sources: pd.DataFrame) -> float:
-    """Count what is where it should be; an object that holds several truths counts for the one it has most of."""
+    """Return the fraction in the right DiaObject, one with several truths counting for its most frequent one."""
     staying = sources[sources["kind"].isin(["variable", "supernova"])]
     counts = staying.groupby(["id", "diaObjectId"]).size().rename("number").reset_index()
     if counts.empty:

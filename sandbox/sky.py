@@ -1,11 +1,11 @@
-"""What is on the simulated sky: constant stars and galaxies, and all that changes.
+"""Simulated sky: constant stars and galaxies, and everything that changes.
 
 The miniature shrinks the detector, not the star: a point source is as many pixels wide as on the real camera
 (seeing over 0.2 arcsec), although a miniature pixel covers more sky. So sizes, speeds and densities are given in
 pixels. Fluxes are in nJy above the atmosphere. Everything is drawn from the survey's seed.
 """
 
-__all__ = ["DENSITY_AREA", "KINDS", "Changing", "Galaxies", "Sky", "Stars"]
+__all__ = ["DENSITY_AREA", "KINDS", "Sky"]
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,10 +24,10 @@ DENSITY_AREA = 40_000
 """The pixels to which the densities below refer."""
 _STARS, _GALAXIES, _VARIABLES, _SUPERNOVAE, _MOVERS, _FLASHES = 60, 24, 9, 9, 3, 2
 KINDS = ("variable", "supernova", "mover", "flash")
-"""What can change on this sky."""
+"""The kinds of sources that change on this sky."""
 
 _MARGIN = 1.15  # simulate a little more sky than the detectors see
-_APART = 8.0  # pixels between what changes and stays in place: crowding is not what this sky shows
+_APART = 8.0  # least distance of sources that change and do not move, pixels: this sky is not crowded
 _FAINTEST, _BRIGHTEST = 10**3.9, 10**6.3
 _CATALOGUED = 10**4.1  # nJy in r
 _CATALOGUE_ERRORS = 0.02, 0.01  # pixels along an axis, and a part of the flux
@@ -37,7 +37,7 @@ _PIXELS_A_DAY = (6.0, 25.0)
 
 @dataclass(frozen=True)
 class Stars:
-    """Stars that do not change: number, position (ICRS degrees) and flux in each of ugrizy, [star, band]."""
+    """Stars that do not change: ID, position (ICRS degrees) and flux in each of ugrizy, [star, band]."""
 
     id: Integers
     ra: Floats
@@ -56,7 +56,7 @@ class Galaxies(Stars):
 
 @dataclass(frozen=True)
 class Changing:
-    """The sources of one visit that change: number, index into `KINDS`, position, and flux in its band."""
+    """The changing sources of one visit: ID, index into `KINDS`, position, and flux in its band."""
 
     id: Integers
     kind: Integers
@@ -67,18 +67,18 @@ class Changing:
 
 @dataclass(frozen=True)
 class Sky:
-    """What is on the sky around each tract.
+    """The sky around each tract.
 
     Parameters
     ----------
     survey
-        Whose fields these are.
+        The survey that observes it.
     """
 
     survey: Survey
 
     def stars(self, tract: int) -> Stars:
-        """Return the constant stars, many faint and few bright: those of the reference catalogue among them."""
+        """Return the constant stars, many faint and few bright; the reference catalogue lists some of them."""
         rng = self._rng(tract, 2)
         ra, dec = self._positions(tract, rng, _STARS)
         # Counts grow as flux to the power of -1/2.
@@ -117,13 +117,13 @@ class Sky:
         parts = [self._variables(visit), self._supernovae(visit), self._movers(visit), self._flashes(visit)]
         kinds = [np.full(len(part[0]), kind) for kind, part in enumerate(parts)]
         ids = [_ids(visit.tract, kind, len(part[0])) for kind, part in enumerate(parts)]
-        # A flash belongs to one visit, its number too.
+        # A flash belongs to one visit, and so does its ID.
         ids[3] = ids[3] + 1000 * (self.survey.visits.index(visit) + 1)
         columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
         return Changing(np.concatenate(ids), np.concatenate(kinds), *columns)
 
     def _variables(self, visit: Visit) -> tuple[Floats, Floats, Floats]:
-        """Stars that pulsate, alike in all bands: in a survey with a season for templates, over many months."""
+        """Return pulsating stars, the same in all bands; slow ones in a survey with a season for templates."""
         ra, dec, rng = self._fixed(visit.tract)[0]
         number, slow = len(ra), self.survey.size.template_visits > 0
         mean = 10 ** rng.uniform(4.3, 5.2, number)
@@ -133,7 +133,7 @@ class Sky:
         return ra, dec, mean * (1 + amplitude * np.sin(2 * np.pi * visit.mjd / period + phase))
 
     def _supernovae(self, visit: Visit) -> tuple[Floats, Floats, Floats]:
-        """Supernovae, with the light curve of Bazin et al. (2009, A&A 499, 653), equation 1."""
+        """Return supernovae, with the light curve of Bazin et al. (2009, A&A 499, 653), equation 1."""
         ra, dec, rng = self._fixed(visit.tract)[1]
         number, visits = len(ra), self.survey.science_visits
         begin, end = visits[0].mjd, visits[-1].mjd
@@ -142,17 +142,17 @@ class Sky:
         peak = 10 ** rng.uniform(4.0, 5.0, number)
         colour = self._colours(rng, number)[:, BANDS.index(visit.band)]
         time = visit.mjd - start
-        # Far before the rise the exponentials would overflow, and nothing shines.
+        # Long before the rise the exponentials would overflow.
         time = np.maximum(time, -30 * rise)
         return ra, dec, peak * colour * np.exp(-time / fall) / (1 + np.exp(-time / rise))
 
     def _movers(self, visit: Visit) -> tuple[Floats, Floats, Floats]:
-        """Asteroids: at constant speed along a straight line, too slow for a trail."""
+        """Return asteroids: at constant speed along a straight line, too slow to leave a trail."""
         rng = self._rng(visit.tract, 6)
         days = self.survey.visits[-1].mjd - self.survey.visits[0].mjd
         speed = np.mean(_PIXELS_A_DAY)
         wcs, (low, high) = self._fields[visit.tract]
-        # As many over the whole time that each visit sees its share.
+        # On average each visit then sees the number that is meant for one visit.
         crossing = float(np.sqrt(np.prod(high - low))) / speed
         number = max(1, round(_MOVERS * self._area(visit.tract) * max(1.0, days / crossing)))
         x, y = rng.uniform(low, high, (number, 2)).T
@@ -161,19 +161,19 @@ class Sky:
         flux = 10 ** rng.uniform(3.9, 4.8, number)
         step = speeds * (visit.mjd - when)
         x, y = x + step * np.cos(angle), y + step * np.sin(angle)
-        # Where the plane ends, so does the approximation; nobody looks there.
+        # Far from the tangent point the plane is no approximation, and no detector points there.
         near = (np.abs(x - wcs.x) < 20_000) & (np.abs(y - wcs.y) < 20_000)
         ra, dec = wcs.to_sky(np.where(near, x, 20_000), np.where(near, y, 20_000))
         return ra, dec, flux
 
     def _flashes(self, visit: Visit) -> tuple[Floats, Floats, Floats]:
-        """What shines in this visit only."""
+        """Return sources that shine only in this visit."""
         rng = self._rng(visit.tract, 5, visit.id)
         ra, dec = self._positions(visit.tract, rng, _FLASHES)
         return ra, dec, 10 ** rng.uniform(3.9, 4.9, len(ra))
 
     def _fixed(self, tract: int) -> list[tuple[Floats, Floats, np.random.Generator]]:
-        """Return where variables and supernovae are, no two together; and a generator for each."""
+        """Return the positions of variables and supernovae, far from each other, and a generator for each kind."""
         rng, galaxies = self._rng(tract, 3), self.galaxies(tract)
         wcs, _ = self._fields[tract]
         ra, dec = self._positions(tract, rng, _VARIABLES)
@@ -190,8 +190,8 @@ class Sky:
             (host_ra[parts[1]], host_dec[parts[1]], self._rng(tract, 3, 2)),
         ]
 
-    def _rng(self, *words: int) -> np.random.Generator:
-        return np.random.default_rng([self.survey.size.seed, *words])
+    def _rng(self, *keys: int) -> np.random.Generator:
+        return np.random.default_rng([self.survey.size.seed, *keys])
 
     def _colours(self, rng: np.random.Generator, number: int) -> Floats:
         """Return factors of the flux in each band."""
@@ -233,7 +233,7 @@ def _ids(tract: int, kind: int, number: int) -> Integers:
 
 
 def _apart(x: Floats, y: Floats, distance: float) -> NDArray[np.bool_]:
-    """Tell which points are farther than a distance from all that come before them and are kept."""
+    """Tell which points are farther than a distance from all previous ones that are kept."""
     kept: list[int] = []
     for index in range(len(x)):
         if all(np.hypot(x[index] - x[other], y[index] - y[other]) > distance for other in kept):

@@ -1,11 +1,11 @@
-"""DC2's sky map: rings of tracts, each cut into 7 by 7 patches.
+"""Skymap of DC2: rings of tracts, each divided into 7 by 7 patches.
 
-The numbers are those of ``lsst.skymap``'s rings sky map with the configuration of DC2 (120 rings, one
-arcminute of overlap, patches of 4000 pixels of 0.2 arcsec with a border of 100). Only geometry: what an
+The numbers are those of ``lsst.skymap``'s rings skymap with the configuration of DC2 (120 rings, one
+arcminute of overlap, patches of 4000 pixels of 0.2 arcsec with a border of 100). Only the geometry: what an
 image needs to know, and the polygons that Butler needs.
 """
 
-__all__ = ["Patch", "RingsSkyMap", "Tract"]
+__all__ = ["Patch", "RingsSkyMap"]
 
 import hashlib
 import math
@@ -45,7 +45,7 @@ class Patch:
         return sky_polygon(self.wcs, self.box)
 
     def coarse(self, scale: float) -> tuple[Box, TangentWcs]:
-        """Return box and projection of an image of this patch with so many arcseconds per pixel."""
+        """Return box and projection of an image of this patch with ``scale`` arcseconds per pixel."""
         zoom = self.wcs.scale / scale
         width, height = (math.ceil(pixels * zoom) for pixels in (self.box.width, self.box.height))
         x, y = (
@@ -68,22 +68,22 @@ class Tract:
 
     @property
     def region(self) -> ConvexPolygon:
-        """The sky of the whole tract, overlaps included."""
+        """The sky of the whole tract, including overlaps."""
         return sky_polygon(self.wcs, self.box)
 
 
 @dataclass(frozen=True)
 class RingsSkyMap:
-    """The sky cut into rings of constant declination, each ring into tracts.
+    """The sky divided into rings of constant declination, each ring into tracts.
 
     Parameters
     ----------
     num_rings
-        The number of rings; two polar caps come on top.
+        The number of rings, without the two polar caps.
     pixel_scale
         Arcseconds per pixel.
     patch_pixels, patch_border
-        The inner size of a patch, and what it has on each side beyond, pixels.
+        The inner size of a patch, and the border on each of its sides, pixels.
     patches
         Patches along each side of a tract.
     """
@@ -123,7 +123,7 @@ class RingsSkyMap:
             If there is no such tract.
         """
         if not 0 <= tract < len(self):
-            raise IndexError(f"tract {tract} is not in 0 … {len(self) - 1}")
+            raise IndexError(f"there is no tract {tract}; expected 0 to {len(self) - 1}")
         if tract in (0, len(self) - 1):
             return 0.0, -90.0 if tract == 0 else 90.0
         counts = self._tracts_per_ring()

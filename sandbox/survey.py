@@ -1,7 +1,7 @@
-"""What the miniature survey observes: which visits, where they point, which detectors see the sky.
+"""Miniature survey: which visits there are, where they point, and which detectors see the sky.
 
-A survey may set its first visits aside for templates: then they come first, in good seeing, and the others
-months later, so that the templates know nothing of what is new on the sky.
+A survey may reserve its first visits for templates: they are taken in good seeing, and the others months later,
+so that the templates do not contain what is new on the sky.
 
 Pure: a `SandboxSize` in, `Visit` objects out. The schedule is the same for the same size.
 """
@@ -23,7 +23,7 @@ from .skymap import RingsSkyMap
 
 BANDS = "ugrizy"
 
-# DC2's visits are numbered by the simulated survey; any number that is not small will do.
+# The simulated survey numbers DC2's visits; any large number will do.
 _FIRST_VISIT = 731_000
 _FIRST_NIGHT = 60_960  # MJD of 2025-10-12
 _NIGHTS_BETWEEN = 3
@@ -32,7 +32,7 @@ _DITHER = 0.01  # degrees
 _ROTATION = 6.0  # degrees to either side
 _SEEING = (0.62, 0.95)  # arcseconds
 _GOOD_SEEING = (0.62, 0.8)
-# Light of the sky that a pixel collects, electrons.
+# Electrons that a pixel collects from the sky.
 _SKY = {"u": 300.0, "g": 500.0, "r": 800.0, "i": 1000.0, "z": 1200.0, "y": 1500.0}
 
 
@@ -48,19 +48,19 @@ class SandboxSize:
     Parameters
     ----------
     tracts
-        Tracts of the sky map ``DC2``; each gets its own visits, pointed at its centre.
+        Tracts of the skymap ``DC2``; each has its own visits, pointed at its centre.
     visits
-        Visits for each tract; they cycle through the bands.
+        Number of visits of each tract; they cycle through the bands.
     detectors
-        Detectors (0 to 188) that have raws. Neighbours, so that the visits of a tract overlap.
+        Detectors (0 to 188) that have raw images; neighbours, so that the visits of a tract overlap.
     bands
         Some of ugrizy.
     pixels
         Pixels along a detector's x side (the real one has 4072).
     seed
-        Of everything that is random.
+        Random seed.
     template_visits
-        So many of the first visits are for templates only; 0: every visit serves for both.
+        Number of initial visits used only for templates (0: use every visit for both steps).
     """
 
     tracts: tuple[int, ...] = (3828,)
@@ -94,16 +94,16 @@ class SandboxSize:
         for wrong, name, expected in problems:
             if wrong:
                 raise SandboxError(
-                    f"{name} {getattr(self, name)!r} cannot be used for a sandbox; expected {expected}"
+                    f"{name} {getattr(self, name)!r} cannot be used for a sandbox", expected=expected
                 )
 
     @classmethod
     def from_mapping(cls, options: Mapping[str, Any]) -> "SandboxSize":
-        """Return the size that `to_mapping` gave."""
-        words: dict[str, Any] = {
+        """Return the size that `to_mapping` has written."""
+        arguments: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in options.items()
         }
-        return cls(**words)
+        return cls(**arguments)
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the options as plain lists and numbers."""
@@ -113,7 +113,7 @@ class SandboxSize:
 
 
 DEMO = SandboxSize(visits=12, template_visits=6, detectors=(93, 94), bands=("g", "r"))
-"""A season of templates in two bands, and another of science months later."""
+"""A season for templates in two bands, and a science season months later."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Visit:
     Parameters
     ----------
     id
-        The number of the visit and of its exposure; as text it names the group.
+        The ID of the visit and of its exposure; as text it is the name of the group.
     tract
         The tract at which it points.
     band
@@ -139,13 +139,13 @@ class Visit:
     rotation
         Position angle of the camera's +y, degrees.
     sky
-        Light of the sky, electrons in each pixel.
+        Light of the sky, electrons per pixel.
     transparency
-        The part of the light that the atmosphere lets through, compared with an average night.
+        The fraction of the light that passes the atmosphere.
     ellipticity
         Reduced shear of a star, two components along the axes of the camera.
     pointing_error
-        How far the raw's header is off: right, up (pixels) and turned (degrees).
+        The error of the projection in the raw's header: right, up (pixels) and rotation (degrees).
     """
 
     id: int
@@ -185,7 +185,7 @@ class Visit:
 
 @dataclass(frozen=True)
 class Survey:
-    """The miniature survey of a size: the sky map, the visits and where each detector looks."""
+    """The miniature survey of a size: the skymap, the visits and where each detector points."""
 
     size: SandboxSize
     skymap: RingsSkyMap = field(default_factory=RingsSkyMap)
@@ -202,7 +202,7 @@ class Survey:
 
     @cached_property
     def visits(self) -> tuple[Visit, ...]:
-        """All visits in the order of time."""
+        """All visits in time order."""
         return tuple(
             self._visit(number, place, tract)
             for number in range(self.size.visits)
@@ -216,7 +216,7 @@ class Survey:
 
     @property
     def science_visits(self) -> tuple[Visit, ...]:
-        """The visits in which the sky is searched for what has changed."""
+        """The visits that are searched for changes of the sky."""
         return self.visits[self.size.template_visits * len(self.size.tracts) :]
 
     def _visit(self, number: int, place: int, tract: int) -> Visit:
@@ -246,7 +246,7 @@ class Survey:
         )
 
     def _pointing(self, tract: int, rotation: float, east: float, north: float) -> tuple[float, float]:
-        # The middle of the chosen detectors shall fall on the tract's centre.
+        # The middle of the chosen detectors points at the tract's centre.
         places = [DETECTORS[detector] for detector in self.size.detectors]
         right, up = (float(np.mean(xs)) / 3600 for xs in zip(*((p.x, p.y) for p in places), strict=True))
         sine, cosine = np.sin(np.radians(rotation)), np.cos(np.radians(rotation))
@@ -266,9 +266,9 @@ class Survey:
         return TangentWcs(visit.ra, visit.dec, x, y, self.scale, visit.rotation)
 
     def header_wcs(self, visit: Visit, detector: int) -> TangentWcs:
-        """Return what a raw's header says of the projection, a little wrong as the telescope's pointing is."""
+        """Return the projection in a raw's header, with the error of the telescope's pointing."""
         true, (right, up, turn) = self.detector_wcs(visit, detector), visit.pointing_error
-        # Turned about the middle of the detector, not about the boresight, so that small errors stay small.
+        # Rotated about the middle of the detector, not about the boresight, so that small errors stay small.
         box = self.detector_box
         ra, dec = true.to_sky((box.width - 1) / 2, (box.height - 1) / 2)
         turned = replace(true, rotation=true.rotation + turn)

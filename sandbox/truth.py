@@ -1,15 +1,17 @@
-"""What a perfect survey would find: a row for each changing source and detector that looked at it.
+"""Truth of the simulated sky: what a perfect survey would find, by changing source and detector.
 
-The fluxes are those of the simulation. ``template_flux`` is what an ideal template holds of the source: the mean,
-weighted as the coaddition weights, over the template visits that saw the place; nothing for what is seen in one
-visit only, which a clipped coadd leaves out. ``difference`` and ``snr`` follow: what a difference image should
-show, and how significant that is there: the noise is that of all the light that falls on the place, of the sky,
-the source, and the stars and galaxies around, in the image and in the template.
+The fluxes are those of the simulation. ``template_flux`` is the source's flux in an ideal template: the mean over
+the template visits that cover the place, weighted as in the coadd; zero for what is seen in one visit only, which
+a clipped coadd leaves out. ``difference`` and ``snr`` are the flux that a difference image should show and its
+significance there: the noise is that of all the light at the place, from the sky, the source, and the stars and
+galaxies around, in the image and in the template.
 """
 
 __all__ = ["TRUTH_FILE", "make_truth", "read_truth"]
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,76 +21,51 @@ import pandas as pd
 
 from ..common.errors import SandboxError
 from .camera import FULL_WELL, NJY_PER_ELECTRON, Electronics, draw_light
+from .geometry import Box
 from .sky import KINDS, Sky
-from .survey import Visit
+from .survey import Survey, Visit
 
 TRUTH_FILE = "truth.parquet"
 """The table's name in the folder of a sandbox."""
 
-_BLEND = 2.0  # widths of a star: nearer together, two are one
-_EDGE = 12.0  # pixels; nearer to the edge a source is not whole
-_CORE = 6.0  # pixels; a template that ends nearer lacks a part of the source
+_BLEND = 2.0  # widths of a star: two sources that are closer are blended
+_EDGE = 12.0  # pixels; closer to the edge a source is not complete
+_CORE = 6.0  # pixels; a template that ends closer lacks a part of the source
 _LASTING = ("variable", "supernova")
-_SELECTED = 6  # at least so many visits, the best in seeing, go into a template
+_SELECTED = 6  # visits of a template, those of best seeing
 
 
 def make_truth(sky: Sky) -> pd.DataFrame:
-    """Return the table.
+    """Make the table.
 
     Returns
     -------
     truth
         ``id`` and ``kind`` of the source; ``visit``, ``detector``, ``band``, ``mjd``; ``ra``, ``dec`` (degrees),
         ``x``, ``y`` (pixels); ``flux``, ``template_flux``, ``difference`` and its ``error`` (nJy), ``snr``;
-        ``usable``: whether it is far from the edges, with a template under all of its core (nearer to the edge of
-        a template than its kernel reaches, no survey has a difference), alone, and not in the light of a star
-        that is too bright for the camera.
+        ``usable``: whether it is far from the edges, on a template that covers its whole core (closer to the edge
+        of a template than the reach of its kernel no survey has a difference), not blended, and not in the light
+        of a star that is too bright for the camera.
     """
     survey = sky.survey
+    templates = _select_templates(survey)
     fluxes = {visit.id: sky.changing(visit) for visit in survey.visits}
-    chosen: dict[tuple[int, str], list[Visit]] = defaultdict(list)
-    for visit in sorted(survey.template_visits, key=lambda visit: visit.seeing):
-        if len(chosen[visit.tract, visit.band]) < _SELECTED:
-            chosen[visit.tract, visit.band].append(visit)
     variances = {visit.id: _variance(sky, visit) for visit in survey.visits}
-    parts = []
+    parts: list[pd.DataFrame] = []
     for visit in survey.science_visits:
-        now = fluxes[visit.id]
-        lasting = np.isin(now.kind, [KINDS.index(kind) for kind in _LASTING])
-        looks = np.zeros(len(now.id), int)
-        total, held = np.zeros(len(now.id)), np.zeros(len(now.id))
-        for template in chosen[visit.tract, visit.band]:
-            inside = _seen(sky, template, now.ra, now.dec)
-            looks += inside
-            seen = inside / variances[template.id]
-            total += seen
-            held[lasting] += (seen * _of_same(fluxes[template.id], now))[lasting]
-        template_flux = held / np.maximum(total, 1e-300)
-        difference = now.flux - template_flux
-        scale = NJY_PER_ELECTRON / visit.transparency
-        noise = variances[visit.id] + np.where(total > 0, 1 / np.maximum(total, 1e-300), 0)
+        now, chosen = fluxes[visit.id], templates[visit.tract, visit.band]
+        template = _make_template(sky, now, chosen, fluxes, variances)
+        noise = variances[visit.id] + template.variance
         hidden = _hidden(sky, visit, now.ra, now.dec)
+        covered = (template.looks >= min(2, len(chosen))) & (template.looks > 0) & ~hidden
+        # The light in a template has noise as well, the less the more visits it is made of.
+        scale = NJY_PER_ELECTRON / visit.transparency * (1 + 1 / max(1, len(chosen)))
         for detector in survey.size.detectors:
             x, y = survey.detector_wcs(visit, detector).to_pixel(now.ra, now.dec)
-            box = survey.detector_box
-            # A template's light has noise as well, the less the more visits it is made of.
-            light = (
-                draw_light(sky, visit, detector)
-                * scale
-                * (1 + 1 / max(1, len(chosen[visit.tract, visit.band])))
-            )
+            light = draw_light(sky, visit, detector) * scale
             error = _errors(light, x, y, noise, visit.seeing)
-            on = (x > -0.5) & (x < box.width - 0.5) & (y > -0.5) & (y < box.height - 0.5)
-            whole = (
-                (x > _EDGE)
-                & (x < box.width - 1 - _EDGE)
-                & (y > _EDGE)
-                & (y < box.height - 1 - _EDGE)
-                & (looks >= min(2, len(chosen[visit.tract, visit.band])))
-                & (total > 0)
-                & ~hidden
-                & ~_blended(x, y, np.abs(difference), error, _BLEND * visit.seeing / 0.2)
-            )
+            difference = now.flux - template.flux
+            blended = _blended(x, y, np.abs(difference), error, _BLEND * visit.seeing / 0.2)
             columns: dict[str, Any] = {
                 "id": now.id,
                 "kind": np.array(KINDS)[now.kind],
@@ -101,14 +78,58 @@ def make_truth(sky: Sky) -> pd.DataFrame:
                 "x": x,
                 "y": y,
                 "flux": now.flux,
-                "template_flux": template_flux,
+                "template_flux": template.flux,
                 "difference": difference,
                 "error": error,
                 "snr": np.abs(difference) / error,
-                "usable": whole,
+                "usable": _inside(survey.detector_box, x, y, _EDGE) & covered & ~blended,
             }
-            parts.append(pd.DataFrame(columns)[on])
+            parts.append(pd.DataFrame(columns)[_inside(survey.detector_box, x, y, -0.5)])
     return pd.concat(parts, ignore_index=True)
+
+
+@dataclass(frozen=True)
+class _Template:
+    """An ideal template at the places of sources: their fluxes, the variance of a pixel, the number of visits."""
+
+    flux: Any
+    variance: Any
+    looks: Any
+
+
+def _select_templates(survey: Survey) -> Mapping[tuple[int, str], Sequence[Visit]]:
+    """Select the visits of the template of each tract and band."""
+    chosen: dict[tuple[int, str], list[Visit]] = defaultdict(list)
+    for visit in sorted(survey.template_visits, key=lambda visit: visit.seeing):
+        if len(chosen[visit.tract, visit.band]) < _SELECTED:
+            chosen[visit.tract, visit.band].append(visit)
+    return chosen
+
+
+def _make_template(
+    sky: Sky,
+    now: Any,
+    chosen: Sequence[Visit],
+    fluxes: Mapping[int, Any],
+    variances: Mapping[int, float],
+) -> _Template:
+    """Average the template visits at the places of a visit's sources, as the coadd does."""
+    lasting = np.isin(now.kind, [KINDS.index(kind) for kind in _LASTING])
+    looks = np.zeros(len(now.id), int)
+    total, held = np.zeros(len(now.id)), np.zeros(len(now.id))
+    for visit in chosen:
+        inside = _seen(sky, visit, now.ra, now.dec)
+        looks += inside
+        weight = inside / variances[visit.id]
+        total += weight
+        held[lasting] += (weight * _of_same(fluxes[visit.id], now))[lasting]
+    variance = np.where(total > 0, 1 / np.maximum(total, 1e-300), 0)
+    return _Template(held / np.maximum(total, 1e-300), variance, looks)
+
+
+def _inside(box: Box, x: Any, y: Any, edge: float) -> Any:
+    """Tell which places are farther than a number of pixels inside the middles of a detector's outer pixels."""
+    return (x > edge) & (x < box.width - 1 - edge) & (y > edge) & (y < box.height - 1 - edge)
 
 
 def read_truth(folder: Path) -> pd.DataFrame:
@@ -122,14 +143,15 @@ def read_truth(folder: Path) -> pd.DataFrame:
     path = folder / TRUTH_FILE
     if not path.is_file():
         raise SandboxError(
-            f"there is no {TRUTH_FILE} in {folder}; expected the folder of a sandbox: make one with apcampaign "
-            "sandbox create"
+            f"there is no {TRUTH_FILE} in {folder}",
+            expected="the folder of a sandbox",
+            remedy="create one with `apcampaign sandbox create`",
         )
     return pd.read_parquet(path)
 
 
 def _of_same(then: Any, now: Any) -> Any:
-    """Return the flux that each of the sources of a visit has in another; zero for what is not there."""
+    """Return the flux that each source of a visit has in another visit; zero if it is not there."""
     order = np.argsort(then.id)
     place = np.clip(np.searchsorted(then.id[order], now.id), 0, len(order) - 1)
     there = order[place]
@@ -137,9 +159,9 @@ def _of_same(then: Any, now: Any) -> Any:
 
 
 def _hidden(sky: Sky, visit: Visit, ra: Any, dec: Any) -> Any:
-    """Tell which places are next to a star that is full in some visit."""
+    """Tell which places are next to a star that saturates in some visit."""
     stars, wcs = sky.stars(visit.tract), sky.survey.detector_wcs(visit, sky.survey.size.detectors[0])
-    # The brightest pixel holds most in the best seeing.
+    # The brightest pixel gets the most light in the best seeing.
     best = min(visit.seeing for visit in sky.survey.visits)
     full = FULL_WELL * NJY_PER_ELECTRON * _pixels(best) / 2
     bright = stars.flux.max(axis=1) > 0.8 * full
@@ -148,7 +170,7 @@ def _hidden(sky: Sky, visit: Visit, ra: Any, dec: Any) -> Any:
 
 
 def _blended(x: Any, y: Any, change: Any, error: Any, distance: float) -> Any:
-    """Tell which sources have another one near that changes by more than noise and a fifth of what they do."""
+    """Tell which sources are close to one whose change is significant and more than a fifth of theirs."""
     near = np.hypot(x[:, None] - x, y[:, None] - y) < distance
     np.fill_diagonal(near, False)
     matters = (change > 3 * error) & (change > 0.2 * change[:, None])
@@ -160,7 +182,7 @@ def _seen(sky: Sky, visit: Visit, ra: Any, dec: Any, edge: float = _CORE) -> Any
     seen, box = np.zeros(len(ra), bool), sky.survey.detector_box
     for detector in sky.survey.size.detectors:
         x, y = sky.survey.detector_wcs(visit, detector).to_pixel(ra, dec)
-        seen |= (x > edge) & (x < box.width - 1 - edge) & (y > edge) & (y < box.height - 1 - edge)
+        seen |= _inside(box, x, y, edge)
     return seen
 
 
@@ -172,7 +194,7 @@ def _variance(sky: Sky, visit: Visit) -> float:
 
 
 def _pixels(seeing: float) -> float:
-    """Return how many pixels of noise a star counts for (e.g. King 1983, PASP 95, 163)."""
+    """Return the number of pixels whose noise a star's flux contains (e.g. King 1983, PASP 95, 163)."""
     return float(1 / np.square(_star(seeing, 41)).sum())
 
 
@@ -184,14 +206,14 @@ def _star(seeing: float, pixels: int) -> Any:
 
 
 def _errors(light: Any, x: Any, y: Any, noise: Any, seeing: float, reach: int = 8) -> Any:
-    """Return the error of the flux of a source at each place (NaN off the image), as an optimal fit has it.
+    """Return the error of the flux of a source at each place (NaN off the image) in an optimal fit.
 
     Parameters
     ----------
     light
-        The variance of a pixel that all sources make, nJy squared.
+        The variance of each pixel from the light of all sources, nJy squared.
     x, y, noise
-        Of each source: place, and variance of a pixel of empty sky.
+        Place of each source, and variance of a pixel of empty sky there.
     seeing
         Arcseconds.
     """

@@ -1,1 +1,4 @@
-"""The doors: the ``apcampaign`` command, one click command per file."""
+"""Command line: the ``apcampaign`` command, which calls `apcampaign.Campaign` and prints what it returns.
+
+`cli` finds the commands, one file each in `commands`; they share `options`, and print through `display`.
+"""

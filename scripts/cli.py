@@ -1,8 +1,11 @@
-"""The ``apcampaign`` command: finds the commands, and turns errors into a sentence and an exit code."""
+"""Entry point of the ``apcampaign`` command: finds its subcommands, and turns errors into exit codes."""
 
 __all__ = ["main"]
 
 import importlib
+import os
+import re
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -11,28 +14,52 @@ import click
 
 from ..common.errors import ApcampaignError
 from ..common.secrets import redact
+from .logs import show_logs
 
-#: The commands, in the order in which a campaign needs them; each is the module of that name beside this.
+#: The commands, in the order in which a campaign needs them; each is the module of that name in `commands`.
 COMMANDS = {
     "demo": "Run a whole small campaign on this machine.",
-    "sandbox": "Make a miniature DC2; score what was found in it.",
+    "sandbox": "Make a miniature DC2, score what was found in it, run a private HTCondor pool.",
     "generate": "Write the pair of BPS submit configs of a campaign.",
     "lint": "Find the mistakes of BPS submit files.",
-    "apdb": "Create and look after the alert production database.",
-    "inspect": "Say what is in the repository for a campaign.",
+    "apdb": "Create and manage the alert production database.",
+    "inspect": "Show what the repository holds for a campaign.",
     "check": "Check a campaign before it is submitted.",
-    "plan": "Say what a campaign will run and take, before it is submitted.",
+    "plan": "Forecast what a campaign will run and take, before it is submitted.",
     "submit": "Submit a campaign, or one of its steps.",
     "resume": "Continue a campaign after a failure.",
-    "cancel": "End what is going on.",
-    "status": "Say how far a campaign is.",
-    "failures": "Say what went wrong, by root cause.",
+    "cancel": "Cancel the running jobs of a campaign.",
+    "status": "Show the progress of a campaign.",
+    "failures": "Show what failed, by root cause, and what to do next.",
     "runs": "List a campaign's runs.",
-    "summary": "Say what came of a campaign.",
-    "report": "Write one HTML page of what a campaign does and what came of it.",
-    "completion": "Print what makes a shell complete this command.",
+    "summary": "Summarise the results of a campaign.",
+    "report": "Write one HTML page of what a campaign does and of its results.",
+    "completion": "Print the shell-completion script.",
 }
-HIDDEN = {"node": "Run one node of a chain (called by HTCondor)."}
+HIDDEN = {"node": "Run one node of a campaign DAG (called by HTCondor)."}
+
+#: The Make targets that run a command, for remedies where Make was used.
+_MAKE_TARGETS = {
+    "apcampaign apdb init": "make apdb-init",
+    "apcampaign submit templates": "make submit-templates",
+    "apcampaign submit diffim": "make submit-diffim",
+    "apcampaign generate": "make configs",
+    **{
+        f"apcampaign {name}": f"make {name}"
+        for name in (
+            "submit",
+            "check",
+            "plan",
+            "resume",
+            "cancel",
+            "status",
+            "failures",
+            "runs",
+            "summary",
+            "report",
+        )
+    },
+}
 
 
 class LazyGroup(click.Group):
@@ -41,7 +68,7 @@ class LazyGroup(click.Group):
     Parameters
     ----------
     commands
-        Module names beside this one, ``_`` for ``-``, and the help line of each.
+        Module names in `commands`, ``_`` for ``-``, and the help line of each.
     prefix
         What the names of the modules begin with.
     """
@@ -67,7 +94,7 @@ class LazyGroup(click.Group):
         """Import a command."""
         if cmd_name not in self._lazy:
             return None
-        module = importlib.import_module(f"{__package__}.{self._prefix}{cmd_name.replace('-', '_')}")
+        module = importlib.import_module(f"{__package__}.commands.{self._prefix}{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 
@@ -88,13 +115,27 @@ def command() -> None:
 
 
 def main() -> None:
-    """Run the command line: exit 1 with a sentence for what the user can mend, 2 for a wrong usage."""
+    """Run the command line: exit 1 with a sentence for what the user can fix, 2 for a wrong usage."""
+    # Asked to end, or left by its terminal, it still ends what it has started.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda received, _: sys.exit(128 + received))
+    show_logs()
     try:
         command(prog_name="apcampaign")
     except ApcampaignError as error:
-        for line in redact(str(error)).splitlines():
+        for line in redact(_name_make_targets(str(error))).splitlines():
             click.echo(f"apcampaign: {line}", err=True)
         sys.exit(1)
+
+
+def _name_make_targets(text: str) -> str:
+    """Name Make targets where Make was used: commands without options only, since Make takes none."""
+    if not os.environ.get("APCAMPAIGN_FROM_MAKE"):
+        return text
+    text = re.sub(r"`apcampaign apdb init --db (\S+)`", r"`make apdb-init DB=\1`", text)
+    return re.sub(
+        r"`(apcampaign [a-z -]+)`", lambda found: f"`{_MAKE_TARGETS.get(found[1], found[1])}`", text
+    )
 
 
 if __name__ == "__main__":

@@ -1,16 +1,23 @@
-"""Makes it happen: from a plan to finished runs.
+"""Submission: takes a campaign from its settings to finished runs, and resumes or cancels it.
 
-The flow: `prepare_run` writes a run's BPS config into the run's folder (`RunPaths`), lets BPS build graph and
-workflow, puts the order of visits into it (`add_order`) and leaves a record in the ledger (`RunRecord`);
-`submit_run` hands it to the workload manager. `check_templates` is the gate between the two steps.
-`submit_chain` puts it all into one HTCondor DAG; `run_chain` does the same in the foreground, for workload
-managers without DAGs. `monitor` tells how far it is and what is wrong. `summarise` asks Butler and the APDB
-what came of it, and `close_campaign` writes the report (room `report`), remembers what it took for later
-forecasts (room `forecast`) and tells those who want to know.
+Each act has two halves: a function that reads and decides, and returns a frozen plan that can be shown
+(`SubmissionPlan`, `ResumePlan`, `CancelPlan`), and one that executes just that. How a submission works:
+`plan_submission` looks at what must hold (`preconditions`, `preflight`) and chooses an executor
+(`executors`); `execute_submission` lets it prepare the runs (`bps_process`) and submit them, on HTCondor as
+one campaign DAG, whose nodes between the runs call `nodes`. When all has ended, `finish` summarises, writes
+the report and notifies: in the DAG's last node, or in the foreground. After a failure `read_state` reads the
+state of everything that was submitted, `plan_resume` decides how it goes on, and what must be put right
+before is a `Repair`; `plan_cancel` stops what is active. `output_collections` keeps Butler's collections of a
+step in order, and `forecast` says beforehand what all of it will take.
 
-Truth lives in Butler, APDB and HTCondor; the ledger remembers only which run is which.
+Four places check, each something else:
+
+- `apcampaign.bps.lint`: submit files alone, without a repository; yields findings;
+- `preflight`: a campaign against repository, APDB and scheduler, before submission; reads only, yields
+  findings;
+- `preconditions`: what must hold at the moment of submission (nothing is active, no errors of the preflight,
+  templates are there); refuses;
+- `apcampaign.ordering.guards`: a prepared run, in time order and each association once; refuses.
+
+`apcampaign.Campaign` is how all this is used from outside.
 """
-
-from .paths import CampaignPaths, RunPaths
-
-__all__ = ["CampaignPaths", "RunPaths"]

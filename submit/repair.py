@@ -1,100 +1,142 @@
-"""Before a step goes on: what its runs have done is made known, and what they have half done is taken back."""
+"""Repair before a step goes on: outputs that must be registered, associations that must be rolled back."""
 
-__all__ = ["has_output", "publish", "repair_apdb"]
+__all__ = ["Repair", "execute_repair", "find_unregistered", "plan_repair"]
 
-import subprocess
-from collections.abc import Callable
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from ..apdb import find_apdb, plan_rollback, roll_back, verify_apdb
-from ..bps import Step
-from ..common.errors import ForeignApdbError, SubmissionError
-from .associated import read_associations
-from .ledger import RunRecord, list_runs
-from .monitor import JobState, read_jobs
-from .paths import CampaignPaths, RunPaths
-from .quanta import count_quanta
-from .surroundings import environment_for_batch
+from ..common.errors import UnsupportedApdbError
+from ..ledger import Ledger, RunRecord
+from ..monitor import JobState, read_jobs
+from ..monitor.outcomes import read_unregistered
+from ..ordering import VisitDetector, read_associations
+from .output_collections import register_outputs
 
-Say = Callable[[str], None]
-
-#: The label of the job that tells the repository what a run has made.
+#: The label of the job that merges the outputs of a run into the repository.
 FINAL = "finalJob"
 
+_log = logging.getLogger(__name__)
 
-def repair_apdb(paths: CampaignPaths, say: Say = print) -> None:
-    """Take back what was written to the APDB by a campaign's associations that did not end well.
 
-    Such an association can then run again; one that has written and is not taken back cannot. What is in the
-    APDB from elsewhere stays. The repository must know what was done: `publish` first.
+@dataclass(frozen=True, kw_only=True)
+class Repair:
+    """What must be put right before a campaign goes on.
+
+    Parameters
+    ----------
+    unregistered
+        Runs whose jobs have made outputs that the repository does not know: their final job did not run.
+    apdb_config
+        The APDB.
+    rollbacks
+        The (visit, detector)s that are in the APDB although their association failed: they cannot be associated
+        again before they are rolled back.
+    notes
+        What cannot be put right.
+    """
+
+    unregistered: tuple[RunRecord, ...] = ()
+    apdb_config: str | None = None
+    rollbacks: tuple[VisitDetector, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def describe(self) -> list[str]:
+        """Say it in lines."""
+        lines = [f"{run.name}: the outputs of {run.output_run} are registered" for run in self.unregistered]
+        lines += [
+            f"visit {visit}, detector {detector} was written to the APDB but its association failed: it is "
+            "rolled back"
+            for visit, detector in self.rollbacks
+        ]
+        return [*lines, *self.notes]
+
+
+def plan_repair(ledger: Ledger, runs: Iterable[RunRecord]) -> Repair:
+    """Find out what must be put right before some runs of a campaign, which have ended, go on.
+
+    What is in the APDB from elsewhere stays.
+
+    Parameters
+    ----------
+    ledger
+        All that the campaign has submitted.
+    runs
+        The runs that are to go on.
 
     Raises
     ------
-    SubmissionError
+    RepositoryError
         If the runs' outputs cannot be read.
     ApdbError
-        If the APDB cannot be read, or later associations have built on one of these.
+        If the APDB cannot be read.
     """
-    runs = list_runs(paths, Step.DIFFIM)
-    if not runs or (apdb_config := runs[-1].apdb_config) is None:
-        return
-    try:
-        find_apdb(apdb_config)
-    except ForeignApdbError as reason:
-        say(
-            f"{reason}: associations that were ended after their write are not taken back, and will fail again "
-            "(«this image cannot be retried»)"
-        )
-        return
-    associations = read_associations([run for run in runs if run.apdb_config == apdb_config])
-    unrecorded = verify_apdb(apdb_config, associations.finished, order=None).unrecorded
-    if found := [key for key in unrecorded if key in associations.begun]:
-        for visit, detector in found:
-            say(
-                f"visit {visit}, detector {detector} is in the APDB, but its association did not end well: "
-                "taking it back"
+    runs = tuple(runs)
+    unregistered = find_unregistered(ledger, runs)
+    repair = Repair(unregistered=unregistered)
+    for apdb_config in sorted({run.apdb_config for run in runs if run.apdb_config}):
+        try:
+            find_apdb(apdb_config)
+        except UnsupportedApdbError as reason:
+            note = (
+                f"{reason}: associations that were killed after their write are not rolled back, and will "
+                "fail again («this image cannot be retried»)"
             )
-        roll_back(plan_rollback(apdb_config, found))
+            repair = replace(repair, apdb_config=apdb_config, notes=(*repair.notes, note))
+        else:
+            found = _find_rollbacks(ledger, apdb_config, unregistered)
+            repair = replace(repair, apdb_config=apdb_config, rollbacks=found)
+    return repair
 
 
-def publish(paths: CampaignPaths, step: Step, say: Say = print) -> None:
-    """See that the repository knows what a step's newest run, which has ended, has made.
+def find_unregistered(ledger: Ledger, runs: Iterable[RunRecord]) -> tuple[RunRecord, ...]:
+    """Find the runs of which jobs have ended that their final job, if it ran at all, has not registered.
 
-    It is the run's final job that tells it, and a run that was cancelled had none.
+    Raises
+    ------
+    LedgerError
+        If the files of a run cannot be read.
     """
-    runs = list_runs(paths, step)
-    if not runs or not _is_untold(paths, runs[-1]):
-        return
-    newest: RunRecord = runs[-1]
-    say(f"{step}: telling the repository what {newest.output_run} has made")
-    words = ["butler", "aggregate-graph", newest.graph, newest.butler, "--register-dataset-types"]
-    done = subprocess.run(
-        [*words, "--update-output-chain"],
-        env=environment_for_batch(),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=3600,
-    )
-    if done.returncode:
-        said = "\n".join(done.stderr.splitlines()[-5:])
-        raise SubmissionError(f"`{' '.join(words)}` failed: {said}")
+    return tuple(run for run in runs if _has_unregistered_outputs(ledger, run))
 
 
-def has_output(paths: CampaignPaths, step: Step) -> bool:
-    """Tell whether a step has an output collection, so that a new graph can leave out what is in it."""
-    from lsst.daf.butler import Butler
+def execute_repair(repair: Repair) -> None:
+    """Do what `plan_repair` found.
 
-    runs = list_runs(paths, step)
-    if not runs:
-        return False
-    with Butler.from_config(runs[-1].butler) as butler:
-        return runs[-1].output in set(butler.collections.query("*"))
+    Raises
+    ------
+    RepositoryError
+        If outputs cannot be registered; nothing is then rolled back.
+    ApdbError
+        If the APDB cannot be changed, or later associations have built on one of these.
+    """
+    for run in repair.unregistered:
+        register_outputs(run)
+    if repair.rollbacks and repair.apdb_config is not None:
+        for visit, detector in repair.rollbacks:
+            _log.info(
+                "visit %d, detector %d was written to the APDB but its association failed: rolling it back",
+                visit,
+                detector,
+            )
+        roll_back(plan_rollback(repair.apdb_config, repair.rollbacks))
+    for note in repair.notes:
+        _log.warning("%s", note)
 
 
-def _is_untold(paths: CampaignPaths, record: RunRecord) -> bool:
+def _find_rollbacks(
+    ledger: Ledger, apdb_config: str, unregistered: Iterable[RunRecord]
+) -> tuple[VisitDetector, ...]:
+    """Find the planned associations that the APDB holds although they have not succeeded."""
+    associations = read_associations(ledger.same_apdb(apdb_config))
+    succeeded = {key for run in unregistered for key in read_unregistered(run).associated}
+    unrecorded = verify_apdb(apdb_config, associations.expected, order=None).unrecorded
+    return tuple(key for key in unrecorded if key in associations.planned and key not in succeeded)
+
+
+def _has_unregistered_outputs(ledger: Ledger, run: RunRecord) -> bool:
     """Tell whether jobs of a run have ended since its final job has, if that did."""
-    if all(count.good for count in count_quanta(record).values()):
-        return False
-    jobs = read_jobs(RunPaths(paths.step(record.step) / record.timestamp))
-    told = [job.state is JobState.DONE for job in jobs if job.label == FINAL]
-    return not any(told) and any(job.state is JobState.DONE for job in jobs)
+    jobs = read_jobs(ledger.paths.run(run))
+    final = [job.state is JobState.DONE for job in jobs if job.label == FINAL]
+    return not any(final) and any(job.state is JobState.DONE for job in jobs)

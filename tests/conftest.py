@@ -122,13 +122,13 @@ def undisturbed(
     condor_pool: CondorPool,
     postgres_server: PostgresServer,
 ) -> tuple[Operator, str]:
-    """A campaign whose chain has run to its end without a fault, and the URL of its database."""
+    """A campaign whose DAG has run to its end without a fault, and the URL of its database."""
     operator = make_operator(tmp_path_factory.mktemp("undisturbed"), sandbox, condor_pool)
     postgres_server.create_database("undisturbed")
     url = postgres_server.url("undisturbed")
     operator.apcampaign("apdb", "init", "--db", url)
     # One detector: neighbours of one visit are associated in any order, and see different histories.
     write_campaign(operator.folder, sandbox, where="detector = 94")
-    assert "submitted the chain" in operator.apcampaign("submit", "--tracts", "3828")
-    assert operator.wait_for_chain() == 0
+    assert "submitted the campaign DAG" in operator.apcampaign("submit", "--tracts", "3828")
+    assert operator.wait_for_dag() == 0
     return operator, url

@@ -1,15 +1,27 @@
 """The documents say what the code does."""
 
+import ast
+import inspect
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
-from apcampaign.bps import ApdbSettings, Campaign, EmailSettings, NotifySettings, Ordering, StepSettings
+from apcampaign import Campaign, CampaignApdb
+from apcampaign.bps import ApdbSettings, CampaignConfig, EmailSettings, NotifySettings, Ordering, StepSettings
 from apcampaign.bps.loading import ENVIRONMENT
 from apcampaign.scripts.cli import COMMANDS
+from apcampaign.scripts.cli import command as apcampaign
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")])
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
+#: Options that name a campaign, and are documented with the campaign file.
+COMMON = {"--campaign", "--runs", "--butler", "--tracts", "--bands", "--site", "--namespace", "--json"}
+#: Options of other programs.
+FOREIGN = {"--rebase", "--id", "--skip-existing-in", "--user", "--format"}
 
 
 def section(text: str, heading: str) -> str:
@@ -24,10 +36,10 @@ def keys_of_table(text: str) -> set[str]:
 @pytest.mark.parametrize(
     ("heading", "model"),
     [
-        ("# The campaign file", Campaign),
+        ("# The campaign file", CampaignConfig),
         ("## A step", StepSettings),
         ("## The database", ApdbSettings),
-        ("## Who is told", NotifySettings),
+        ("## Notifications", NotifySettings),
         ("### E-mail", EmailSettings),
     ],
 )
@@ -46,11 +58,35 @@ def test_every_environment_variable_is_documented():
     assert set(ENVIRONMENT) <= keys_of_table(section(text, "## Environment"))
 
 
+def anchors_of(document: Path) -> set[str]:
+    """Name the headings of a document as links do."""
+    headings = re.findall(r"^#+ (.*)", document.read_text(), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_links_between_files_lead_somewhere(document):
-    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text()):
+    for target, _, anchor in (
+        link.partition("#") for link in re.findall(r"\]\(([^)\s]+)\)", document.read_text())
+    ):
         if not target.startswith(("http://", "https://")):
-            assert (document.parent / target).exists(), target
+            file = document.parent / target if target else document
+            assert file.exists(), target
+            assert not anchor or anchor in anchors_of(file), f"{target}#{anchor}"
+
+
+def test_every_document_is_linked_from_the_readme():
+    text = (ROOT / "README.md").read_text()
+    for document in (ROOT / "docs").glob("*.md"):
+        assert f"(docs/{document.name})" in text, document.name
+
+
+def test_files_that_the_documents_name_exist():
+    folders = {path.name for path in ROOT.iterdir() if path.is_dir()} - {"runs", "configs", "demo"}
+    for document in DOCUMENTS:
+        for name in re.findall(r"`([\w./-]+/[\w.-]*)`", document.read_text()):
+            if name.split("/")[0] in folders and document.name != "lint.md":
+                assert (ROOT / name).exists(), f"{document.name}: {name}"
 
 
 def test_make_targets_that_the_documents_name_exist():
@@ -60,9 +96,103 @@ def test_make_targets_that_the_documents_name_exist():
             assert command in targets, f"{document.name}: make {command}"
 
 
-def test_commands_that_the_documents_name_exist():
-    for document in DOCUMENTS:
-        for command in re.findall(
-            r"(?:^|`)apcampaign ([a-z][a-z-]+)", document.read_text(), flags=re.MULTILINE
-        ):
-            assert command in COMMANDS, f"{document.name}: apcampaign {command}"
+def command_lines_of(document: Path) -> Iterator[str]:
+    """Find what is written as a command: in a block of code, or in back quotes."""
+    text = document.read_text()
+    code = [line for _, block in FENCED.findall(text) for line in block.splitlines()]
+    code += re.findall(r"`([^`\n]+)`", FENCED.sub("", text))
+    for line in code:
+        if found := re.match(r"[$ ]*(?:.*(?:&& |\(|run: |entry: ))?(apcampaign [a-z][^#|]*)", line):
+            yield found[1]
+
+
+def find_commands(words: list[str]) -> list[click.Command]:
+    """Find the commands that a line names, the innermost last."""
+    found: list[click.Command] = [apcampaign]
+    for word in words:
+        if isinstance(found[-1], click.Group):
+            inner = found[-1].get_command(click.Context(found[-1]), word)
+            if inner is None and not word.startswith(("-", "[")):
+                break
+            found += [inner] if inner else []
+    return found
+
+
+def options_of(command: click.Command) -> set[str]:
+    options = [option for param in command.params for option in (*param.opts, *param.secondary_opts)]
+    if isinstance(command, click.Group) and "both" in command.list_commands(click.Context(command)):
+        options += options_of(command.commands["both"])  # whose options it takes as its own
+    return {*options, "--help", "--version"}
+
+
+@pytest.fixture(scope="module")
+def all_options() -> set[str]:
+    def collect(command: click.Command) -> Iterator[str]:
+        yield from options_of(command)
+        if isinstance(command, click.Group):
+            context = click.Context(command)
+            for name in command.list_commands(context):
+                if inner := command.get_command(context, name):
+                    yield from collect(inner)
+
+    return set(collect(apcampaign))
+
+
+def test_commands_that_the_documents_name_exist_with_their_options():
+    lines = [(document, line) for document in DOCUMENTS for line in command_lines_of(document)]
+    assert len(lines) > 100
+    for document, line in lines:
+        words = line.split()[1:]
+        assert words[0] in COMMANDS, f"{document.name}: {line}"
+        known = {option for command in find_commands(words) for option in options_of(command)}
+        assert set(OPTION.findall(line)) <= known, f"{document.name}: {line}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_options_that_a_document_names_exist(document, all_options):
+    code = re.findall(r"`([^`\n]+)`", FENCED.sub("", document.read_text()))
+    named = {option for text in code for option in OPTION.findall(text)}
+    assert named <= all_options | FOREIGN
+
+
+def test_options_of_the_commands_that_submit_and_of_apdb_init_are_documented():
+    submit = (ROOT / "docs" / "running.md").read_text()
+    init = section((ROOT / "docs" / "apdb.md").read_text(), "## Creating one")
+    for words, text in (
+        (["submit", "both"], submit),
+        (["submit", "diffim"], submit),
+        (["resume"], submit),
+        (["apdb", "init"], init),
+    ):
+        command = find_commands(words)[-1]
+        for param in command.params:
+            if isinstance(param, click.Option) and not param.hidden and not COMMON & set(param.opts):
+                names = {*param.opts, *param.secondary_opts}
+                assert any(name in text for name in names), f"{' '.join(words)}: {param.opts}"
+
+
+def calls_of_the_api(document: Path) -> Iterator[tuple[type, str, set[str]]]:
+    """Find the methods of a campaign that code in a document calls, and their keywords."""
+    for language, code in FENCED.findall(document.read_text()):
+        for node in ast.walk(ast.parse(code if language == "python" else "")):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                owner = {"campaign": Campaign, "Campaign": Campaign, "campaign.apdb": CampaignApdb}.get(
+                    ast.unparse(node.func.value)
+                )
+                if owner:
+                    yield owner, node.func.attr, {str(keyword.arg) for keyword in node.keywords}
+
+
+def test_the_python_that_the_documents_show_is_there():
+    calls = [call for document in DOCUMENTS for call in calls_of_the_api(document)]
+    assert {name for _, name, _ in calls} >= {"open", "check", "submit", "plan_resume", "dia_sources"}
+    for owner, name, keywords in calls:
+        assert keywords <= set(inspect.signature(getattr(owner, name)).parameters), f"{name}: {keywords}"
+
+
+def test_every_method_of_a_campaign_is_documented():
+    text = (ROOT / "docs" / "python.md").read_text()
+    for owner in (Campaign, CampaignApdb):
+        for name in vars(owner):
+            if not name.startswith("_") and callable(getattr(owner, name)):
+                assert f".{name}" in text, f"{owner.__name__}.{name}"

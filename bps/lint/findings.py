@@ -1,4 +1,4 @@
-"""What a check has to say: one finding a mistake."""
+"""Findings of the linter and the preflight: each tells one mistake, its consequence and its remedy."""
 
 __all__ = ["Finding", "Severity", "sort_findings"]
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Severity(StrEnum):
-    """How bad it is: an error fails or falsifies the run, a warning probably does, an info is good to know."""
+    """How bad it is: an error makes the run fail or its results wrong, a warning probably, an info does not."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -23,28 +23,28 @@ class Finding:
     Parameters
     ----------
     severity
-        How bad it is.
+        Its severity.
     rule
-        Which rule found it; the name that switches the rule off.
+        The rule that found it; by this name the rule can be ignored.
     what
         The mistake, with the value.
     why
-        What comes of it.
-    mend
+        The consequence.
+    remedy
         The next step.
     file
-        Where it is; none if it is not in a file.
+        The file with the mistake; `None` if it is not in a file.
     key
         The path of the key in the file, joined by dots.
     line, column
-        Counted from 1.
+        Its place in the file, counted from 1.
     """
 
     severity: Severity
     rule: str
     what: str
     why: str
-    mend: str
+    remedy: str
     file: str | None = None
     key: str | None = None
     line: int | None = None
@@ -56,12 +56,12 @@ class Finding:
 
     @property
     def place(self) -> str:
-        """Where it is, as compilers write it: ``file:line:column``."""
+        """Its place, as compilers write it: ``file:line:column``."""
         return ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
 
 
 def sort_findings(findings: Iterable[Finding]) -> list[Finding]:
-    """Put findings in order, each once: what is in no file first, then by place, the worst first."""
+    """Sort findings, each once: those without a file first, then by place, the worst first."""
     rank = list(Severity)
     return sorted(
         dict.fromkeys(findings),

@@ -1,6 +1,6 @@
-"""Findings for people, machines and forges."""
+"""Output formats of findings: text, JSON, SARIF and GitHub annotations."""
 
-__all__ = ["FORMATS", "write_findings"]
+__all__ = ["write_findings"]
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -13,16 +13,16 @@ _GITHUB_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity
 
 
 def write_findings(findings: Sequence[Finding], form: str = "text") -> str:
-    """Write findings.
+    """Write findings in one of several formats.
 
     Parameters
     ----------
     findings
-        What was found.
+        The findings.
     form
-        One of `FORMATS`.
+        ``text``, ``json``, ``sarif`` or ``github``.
     """
-    return FORMATS[form](findings)
+    return _FORMATS[form](findings)
 
 
 def _text(findings: Sequence[Finding]) -> str:
@@ -31,7 +31,7 @@ def _text(findings: Sequence[Finding]) -> str:
         place = f"{finding.place}: " if finding.place else ""
         key = f" ({finding.key})" if finding.key else ""
         lines.append(f"{place}{finding.severity}: {finding.what}{key} [{finding.rule}]")
-        lines += [f"    why: {finding.why}", f"    mend: {finding.mend}"]
+        lines += [f"    why: {finding.why}", f"    fix: {finding.remedy}"]
     return "\n".join(lines)
 
 
@@ -49,13 +49,13 @@ def _github(findings: Sequence[Finding]) -> str:
             "title": finding.rule,
         }
         given = ",".join(f"{k}={_escaped(str(v), ',:')}" for k, v in properties.items() if v is not None)
-        text = _escaped(f"{finding.what}. {finding.why}. {finding.mend}")
+        text = _escaped(f"{finding.what}. {finding.why}. {finding.remedy}")
         lines.append(f"::{_GITHUB_LEVELS[finding.severity]} {given}::{text}")
     return "\n".join(lines)
 
 
 def _escaped(text: str, more: str = "") -> str:
-    """Escape what GitHub's workflow commands would take for their own."""
+    """Escape the characters that GitHub's workflow commands use themselves."""
     text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
     for character in more:
         text = text.replace(character, f"%{ord(character):02X}")
@@ -81,7 +81,7 @@ def _result(finding: Finding) -> dict[str, Any]:
     result: dict[str, Any] = {
         "ruleId": finding.rule,
         "level": _SARIF_LEVELS[finding.severity],
-        "message": {"text": f"{finding.what}. {finding.why}. {finding.mend}"},
+        "message": {"text": f"{finding.what}. {finding.why}. {finding.remedy}"},
     }
     if finding.file is not None:
         location: dict[str, Any] = {"artifactLocation": {"uri": finding.file}}
@@ -91,8 +91,7 @@ def _result(finding: Finding) -> dict[str, Any]:
     return result
 
 
-#: The forms in which findings can be written.
-FORMATS: Mapping[str, Callable[[Sequence[Finding]], str]] = {
+_FORMATS: Mapping[str, Callable[[Sequence[Finding]], str]] = {
     "text": _text,
     "json": _json,
     "sarif": _sarif,

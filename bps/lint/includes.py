@@ -1,4 +1,4 @@
-"""Reading a submit file with what it includes, as BPS does it."""
+"""Reading of a submit file with the files that it includes, as BPS does."""
 
 __all__ = ["UNSET", "expand", "read_with_includes"]
 
@@ -11,12 +11,12 @@ from .tree import Item, Section, merge_sections, read_tree
 
 INCLUDE = "includeConfigs"
 
-#: A variable of the environment that is still there after `expand`.
+#: A variable of the environment that `expand` has left.
 UNSET = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 
 
 def expand(text: str, environment: Mapping[str, str]) -> str:
-    """Replace variables of the environment; those that are not set stay."""
+    """Replace variables of the environment; those that are not set are left."""
     return UNSET.sub(lambda match: environment.get(match[1] or match[2], match[0]), text)
 
 
@@ -30,7 +30,7 @@ def read_with_includes(
     path
         The file.
     environment
-        Variables for the names of included files.
+        Environment variables for the names of included files.
     parents
         The files that lead here.
 
@@ -74,11 +74,13 @@ def _resolve(
 def _include(
     item: Item, name: object, path: Path, environment: Mapping[str, str], parents: tuple[Path, ...]
 ) -> tuple[Section, list[Finding], bool]:
-    def wrong(severity: Severity, what: str, why: str, mend: str) -> tuple[Section, list[Finding], bool]:
-        return Section(), [item.finding(severity, "include", what, why, mend)], False
+    def wrong(severity: Severity, what: str, why: str, remedy: str) -> tuple[Section, list[Finding], bool]:
+        return Section(), [item.finding(severity, "include", what, why, remedy)], False
 
     if not isinstance(name, str) or not name:
-        return wrong(Severity.ERROR, f"{name!r} is no file name", "BPS ends with a traceback", "name a file")
+        return wrong(
+            Severity.ERROR, f"{name!r} is not a file name", "BPS ends with a traceback", "name a file"
+        )
     if "://" in name:
         return Section(), [], False
     expanded = expand(name, environment)
@@ -86,7 +88,7 @@ def _include(
         return wrong(
             Severity.WARNING,
             f"{name!r} cannot be read: ${unset[1] or unset[2]} is not set here",
-            "BPS cannot begin where the variable is not set; what is in the file is not checked now",
+            "BPS fails where the variable is not set; the content of the file is not checked now",
             "set the variable (`setup` of the package does), then check again",
         )
     places = [Path(expanded)] if Path(expanded).is_absolute() else [Path(expanded), path.parent / expanded]
@@ -103,7 +105,7 @@ def _include(
         return wrong(
             Severity.ERROR,
             f"{found} includes itself, by way of {path}",
-            "BPS reads without end and ends with a RecursionError",
+            "BPS reads it endlessly and ends with a RecursionError",
             "remove one of the includes",
         )
     if found.suffix not in (".yaml", ".json"):
@@ -117,7 +119,7 @@ def _include(
 
 
 def _moved(section: Section, path: tuple[str, ...]) -> Section:
-    """Put an included tree to where its include stood."""
+    """Move an included tree to the place of its include."""
     if not path:
         return section
     items = {}

@@ -1,6 +1,6 @@
-"""Reading the installed BPS without importing it: its files, and the words in its code."""
+"""Files, classes and keys of the installed BPS, found in its source code without importing it."""
 
-__all__ = ["CodeWords", "find_folders", "has_class", "read_code"]
+__all__ = ["CodeKeys", "find_folders", "has_class", "read_code"]
 
 import ast
 import functools
@@ -10,50 +10,50 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_WORD = re.compile(r"[A-Za-z_]\w*")
+_NAME = re.compile(r"[A-Za-z_]\w*")
 
 
 def find_folders(name: str) -> list[Path]:
-    """Find the folders of an installed package: several if it is spread, as Rubin's are in a stack."""
+    """Find the folders of an installed package: several if it is spread out, as Rubin's are in a stack."""
     parts = name.split(".")
     places = (Path(entry or ".").joinpath(*parts) for entry in sys.path)
     return list(dict.fromkeys(place for place in places if place.is_dir()))
 
 
 def has_class(name: str) -> bool | None:
-    """Tell whether a class or function is in the module or package that its full name says.
+    """Tell whether a class or function is in the module or package that its full name names.
 
     Returns
     -------
-    there
+    found
         `None` if there is no such module.
     """
-    module, _, word = name.rpartition(".")
+    module, _, member = name.rpartition(".")
     parent, _, last = module.rpartition(".")
     paths = [path for folder in find_folders(module) for path in sorted(folder.glob("*.py"))]
     paths += [path for folder in find_folders(parent) if (path := folder / f"{last}.py").is_file()]
     if not paths:
         return None
-    pattern = re.compile(rf"^(class|def|async def)\s+{re.escape(word)}\b", re.MULTILINE)
+    pattern = re.compile(rf"^(class|def|async def)\s+{re.escape(member)}\b", re.MULTILINE)
     return any(pattern.search(path.read_text(encoding="utf-8")) for path in paths)
 
 
 @dataclass
-class CodeWords:
-    """The words of submit files that a code base reads.
+class CodeKeys:
+    """The keys of submit files that a code base reads.
 
     Parameters
     ----------
     anywhere, in_site, in_cluster, in_ordering
-        Keys that it looks up, by the section in which it does.
+        Keys that it looks up, by the section in which it looks.
     patterns
         Keys with a number or a name in them, such as ``command1``, as regular expressions.
     filled_in
         Variables that it fills in itself.
     refused
-        Keys that it refuses, and what it says then.
+        Keys that it refuses, with its error message.
     types
-        What it expects of values, as names of Python types, by key.
+        The types it expects of values, as names of Python types, by key.
     strict_types
         The same where it refuses a value of another type.
     search_order
@@ -73,9 +73,9 @@ class CodeWords:
 
 
 @functools.cache
-def read_code(folders: tuple[Path, ...]) -> CodeWords:
-    """Collect the words of all modules under some folders, except those of tests."""
-    words = CodeWords()
+def read_code(folders: tuple[Path, ...]) -> CodeKeys:
+    """Collect the keys of all modules under some folders, except those of tests."""
+    code = CodeKeys()
     for folder in folders:
         for path in sorted(folder.rglob("*.py")):
             if "tests" in path.relative_to(folder).parts:
@@ -84,104 +84,104 @@ def read_code(folders: tuple[Path, ...]) -> CodeWords:
                 tree = ast.parse(path.read_text(encoding="utf-8"))
             except (SyntaxError, UnicodeDecodeError):
                 continue
-            _read_module(tree, words)
-    return words
+            _read_module(tree, code)
+    return code
 
 
-def _read_module(tree: ast.Module, words: CodeWords) -> None:
+def _read_module(tree: ast.Module, code: CodeKeys) -> None:
     for node in ast.walk(tree):
-        _read_node(node, words)
+        _read_node(node, code)
         if isinstance(node, ast.FunctionDef):
-            _read_lookups_by_name(node, words)
+            _read_lookups_by_name(node, code)
 
 
-def _read_node(node: ast.AST, words: CodeWords) -> None:
+def _read_node(node: ast.AST, code: CodeKeys) -> None:
     match node:
         case ast.Call(func=ast.Attribute(value=receiver, attr="search"), args=[key, *_]):
-            _add_key(words, key, ast.unparse(receiver), searched=True)
+            _add_key(code, key, ast.unparse(receiver), searched=True)
         case ast.Call(func=ast.Attribute(value=receiver, attr="get"), args=[key, *_]):
-            _add_key(words, key, ast.unparse(receiver))
+            _add_key(code, key, ast.unparse(receiver))
         case ast.Call(func=ast.Name(id="get_bps_config_value"), args=[receiver, key, kind, *_]):
-            _add_key(words, key, ast.unparse(receiver), searched=True)
-            if isinstance(kind, ast.Name) and (found := list(_words(key))):
-                before = words.strict_types.get(found[-1], frozenset())
-                words.strict_types[found[-1]] = before | {kind.id}
+            _add_key(code, key, ast.unparse(receiver), searched=True)
+            if isinstance(kind, ast.Name) and (found := list(_names(key))):
+                before = code.strict_types.get(found[-1], frozenset())
+                code.strict_types[found[-1]] = before | {kind.id}
         case ast.Call(func=ast.Name(id="MWOptionDecorator"), args=[ast.Constant(value=str(option)), *_]):
-            words.anywhere.add(_camel(option.strip("-").replace("-", "_")))
+            code.anywhere.add(_camel(option.strip("-").replace("-", "_")))
         case ast.Subscript(value=receiver, slice=key):
-            _add_key(words, key, ast.unparse(receiver))
-        case ast.Compare(left=word, ops=[ast.In() | ast.NotIn()], comparators=[receiver]):
-            _add_key(words, word, ast.unparse(receiver))
+            _add_key(code, key, ast.unparse(receiver))
+        case ast.Compare(left=key, ops=[ast.In() | ast.NotIn()], comparators=[receiver]):
+            _add_key(code, key, ast.unparse(receiver))
         case ast.Dict(keys=keys, values=values):
             # {"curvals": {"qgraphFile": …}} fills in a variable.
             for name, value in zip(keys, values, strict=True):
-                if list(_words(name)) == ["curvals"] and isinstance(value, ast.Dict):
-                    words.filled_in.update(word for k in value.keys for word in _words(k))
+                if list(_names(name)) == ["curvals"] and isinstance(value, ast.Dict):
+                    code.filled_in.update(variable for k in value.keys for variable in _names(k))
         case ast.Assign(targets=[ast.Name(id=name)], value=value):
             if name == "BPS_SEARCH_ORDER" and isinstance(value, ast.List):
-                words.search_order = [word for element in value.elts for word in _words(element)]
+                code.search_order = [section for element in value.elts for section in _names(element)]
             elif name == "translation" and isinstance(value, ast.Dict):
-                words.anywhere.update(word for element in value.values for word in _words(element))
+                code.anywhere.update(key for element in value.values for key in _names(element))
             elif "key" in name:
-                words.anywhere.update(_words(value))
+                code.anywhere.update(_names(value))
         case ast.Assign(targets=[ast.Subscript(value=receiver, slice=key)]):
             text = ast.unparse(receiver)
             if "curvals" in text or "cmdvals" in text:
-                words.filled_in.update(_words(key))
+                code.filled_in.update(_names(key))
         case ast.ClassDef(name="GenericWorkflowJob", body=body):
             for statement in body:
                 if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-                    word = _camel(statement.target.id)
-                    words.anywhere.add(word)
-                    words.types[word] = frozenset(_WORD.findall(ast.unparse(statement.annotation)))
+                    key = _camel(statement.target.id)
+                    code.anywhere.add(key)
+                    code.types[key] = frozenset(_NAME.findall(ast.unparse(statement.annotation)))
         case ast.If(
-            test=ast.Compare(left=ast.Constant(value=str(word)), ops=[ast.In()]),
+            test=ast.Compare(left=ast.Constant(value=str(key)), ops=[ast.In()]),
             body=[ast.Raise(exc=ast.Call(args=[ast.Constant(value=str(reason)), *_]))],
         ):
-            words.refused[word] = reason
+            code.refused[key] = reason
 
 
-def _read_lookups_by_name(scope: ast.FunctionDef, words: CodeWords) -> None:
+def _read_lookups_by_name(scope: ast.FunctionDef, code: CodeKeys) -> None:
     """Take ``key = "x"`` or ``for key in ("x", "y")`` followed by ``config.search(key)``."""
     values: dict[str, set[str]] = {}
     for node in ast.walk(scope):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            values.setdefault(node.targets[0].id, set()).update(_words(node.value))
+            values.setdefault(node.targets[0].id, set()).update(_names(node.value))
         elif isinstance(node, ast.For) and isinstance(node.iter, ast.List | ast.Tuple | ast.Set):
-            found = {word for element in node.iter.elts for word in _words(element)}
+            found = {key for element in node.iter.elts for key in _names(element)}
             values.setdefault(ast.unparse(node.target), set()).update(found)
     for node in ast.walk(scope):
         match node:
             case ast.Call(func=ast.Attribute(attr="search"), args=[ast.Name(id=name), *_]):
-                words.anywhere.update(values.get(name, ()))
+                code.anywhere.update(values.get(name, ()))
 
 
-def _add_key(words: CodeWords, key: ast.expr | None, receiver: str, *, searched: bool = False) -> None:
-    found = list(_words(key))
+def _add_key(code: CodeKeys, key: ast.expr | None, receiver: str, *, searched: bool = False) -> None:
+    found = list(_names(key))
     if isinstance(key, ast.JoinedStr) and searched:
         head = key.values[0]
         text = head.value if isinstance(head, ast.Constant) else None
-        if isinstance(text, str) and _WORD.fullmatch(text):
-            words.patterns.add(text + r"\w+")
+        if isinstance(text, str) and _NAME.fullmatch(text):
+            code.patterns.add(text + r"\w+")
     if "group_" in receiver:
-        words.in_ordering.update(found)
+        code.in_ordering.update(found)
     elif "cluster_config" in receiver:
-        words.in_cluster.update(found)
+        code.in_cluster.update(found)
     elif "site" in receiver or "slot" in receiver:
-        words.in_site.update(found)
+        code.in_site.update(found)
     elif (searched and not _is_ad(receiver)) or "config" in receiver or "remote_build" in receiver:
-        words.anywhere.update(found)
+        code.anywhere.update(found)
     elif "cached_val" in receiver:
-        words.in_site.update(found)
+        code.in_site.update(found)
 
 
 def _is_ad(receiver: str) -> bool:
-    """Tell a lookup in something else than a config: a job's ad, a regular expression."""
+    """Tell whether the receiver is no config, but a job's ad or a regular expression."""
     return receiver in ("re", "os.environ") or receiver.endswith(("_ad", "_info", "job", "kwargs", "counts"))
 
 
-def _words(node: ast.expr | None) -> Iterator[str]:
-    """Take the words of a constant such as ``"computeSite"`` or ``".provisioning.queue"``."""
+def _names(node: ast.expr | None) -> Iterator[str]:
+    """Take the keys of a constant such as ``"computeSite"`` or ``".provisioning.queue"``."""
     text = None
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         text = node.value
@@ -189,9 +189,9 @@ def _words(node: ast.expr | None) -> Iterator[str]:
         text = str(node.values[0].value)
         if not text.startswith("."):
             return
-    for word in (text or "").split("."):
-        if _WORD.fullmatch(word):
-            yield word
+    for part in (text or "").split("."):
+        if _NAME.fullmatch(part):
+            yield part
 
 
 def _camel(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The task labels of a pipeline file, read from the YAML alone."""
+"""Task labels and subsets of a pipeline file, read from the YAML alone."""
 
 __all__ = ["PipelineLabels", "read_labels"]
 
@@ -11,13 +11,13 @@ import yaml
 
 from .includes import UNSET, expand
 
-#: The one in C is ten times as fast, where it is there.
+#: The loader in C is ten times as fast, where it is installed.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
 class PipelineLabels:
-    """What a pipeline file defines, with its imports.
+    """What a pipeline file defines, including its imports.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class PipelineLabels:
     subsets
         Name → labels.
     parameters
-        Names of its parameters.
+        Names of the pipeline's parameters.
     """
 
     file: Path
@@ -47,12 +47,12 @@ def read_labels(path: Path, environment: Mapping[str, str], depth: int = 0) -> P
     environment
         Variables for the locations of imports.
     depth
-        How many imports lead here.
+        The number of imports that lead here.
 
     Returns
     -------
     labels
-        `None` if a part cannot be read here, so that nothing can be said about what the pipeline lacks.
+        `None` if a part cannot be read here, so that it is unknown what the pipeline lacks.
     """
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - it is a safe one
@@ -76,7 +76,7 @@ def read_labels(path: Path, environment: Mapping[str, str], depth: int = 0) -> P
         tasks |= {label: name for label, name in part.tasks.items() if label in chosen}
         edits = str(entry.get("labeledSubsetModifyMode", "DROP")).upper() == "EDIT"
         for name, labels in part.subsets.items():
-            if edits or labels <= chosen:  # else a subset is dropped that has lost a task
+            if edits or labels <= chosen:  # otherwise a subset that has lost a task is dropped
                 subsets[name] = labels & chosen
         parameters |= part.parameters
     for label, task in _mapping(content.get("tasks")).items():
@@ -92,12 +92,12 @@ def read_labels(path: Path, environment: Mapping[str, str], depth: int = 0) -> P
 
 
 def _choose(part: PipelineLabels, entry: Mapping[str, Any]) -> set[str]:
-    def spread(words: Any) -> set[str]:
-        words = [words] if isinstance(words, str) else words or []
-        return {label for word in words for label in part.subsets.get(str(word), {str(word)})}
+    def expand_subsets(names: Any) -> set[str]:
+        names = [names] if isinstance(names, str) else names or []
+        return {label for name in names for label in part.subsets.get(str(name), {str(name)})}
 
-    chosen = spread(entry["include"]) if entry.get("include") else set(part.tasks)
-    return chosen - spread(entry.get("exclude"))
+    chosen = expand_subsets(entry["include"]) if entry.get("include") else set(part.tasks)
+    return chosen - expand_subsets(entry.get("exclude"))
 
 
 def _mapping(value: Any) -> Mapping[Any, Any]:

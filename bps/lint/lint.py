@@ -1,23 +1,24 @@
-"""Linting a submit file."""
+"""Linting of one BPS submit file by all rules."""
 
 __all__ = ["lint_file"]
 
 import os
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from .findings import Finding, sort_findings
 from .includes import UNSET, read_with_includes
 from .labels import PipelineLabels, read_labels
 from .rules import CHECKS
-from .view import View
+from .submit_file import SubmitFile
 from .vocabulary import load_vocabulary
 
 
 def lint_file(
     path: Path,
     *,
-    environment: Mapping[str, str] = os.environ,
+    environment: Mapping[str, str] | None = None,
     pipeline: str | None = None,
     ignore: Collection[str] = (),
 ) -> list[Finding]:
@@ -26,13 +27,13 @@ def lint_file(
     Parameters
     ----------
     path
-        The file; one to submit, or one for others to include.
+        The file: one to submit, or one that others include.
     environment
-        The variables of whoever submits.
+        The variables of whoever submits; by default those of this process.
     pipeline
         The pipeline whose labels the file must use; the one that it names by default.
     ignore
-        Rules that are switched off.
+        Rules to ignore.
 
     Returns
     -------
@@ -41,20 +42,18 @@ def lint_file(
 
     Raises
     ------
-    CampaignError
-        If BPS, whose words are needed, is not installed.
+    BpsError
+        If BPS, whose keys are needed, is not installed.
     """
-    vocabulary = load_vocabulary()
+    environment = os.environ if environment is None else environment
     root, findings, whole = read_with_includes(path, environment)
-    view = View(
-        file=path, root=root, whole=whole, vocabulary=vocabulary, environment=environment, labels=None
+    config = SubmitFile(
+        file=path, root=root, whole=whole, vocabulary=load_vocabulary(), environment=environment
     )
-    labels = _labels(pipeline or view.text("pipelineYaml"), environment)
-    view = View(
-        file=path, root=root, whole=whole, vocabulary=vocabulary, environment=environment, labels=labels
-    )
+    labels = _labels(pipeline or config.text("pipelineYaml"), environment)
+    config = replace(config, labels=labels)
     if root.items:
-        findings += [finding for check in CHECKS for finding in check(view)]
+        findings += [finding for check in CHECKS for finding in check(config)]
     return sort_findings(finding for finding in findings if finding.rule not in ignore)
 
 

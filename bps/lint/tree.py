@@ -1,4 +1,4 @@
-"""A YAML file as a tree that knows the line of every key."""
+"""YAML file as a tree that knows the line of every key."""
 
 __all__ = ["Item", "Place", "Section", "merge_sections", "plain", "read_tree"]
 
@@ -34,7 +34,7 @@ class Section:
         return iter(self.items.values())
 
     def section(self, *keys: str) -> "Section":
-        """Go down; an empty section if there is none."""
+        """Give a nested section; an empty one if there is none."""
         found = self
         for key in keys:
             item = found.items.get(key)
@@ -44,11 +44,11 @@ class Section:
         return found
 
     def find(self, *keys: str) -> "Item | None":
-        """Go down to an item."""
+        """Give a nested item; `None` if there is none."""
         return self.section(*keys[:-1]).items.get(keys[-1])
 
     def walk(self) -> Iterator["Item"]:
-        """Go through all items, those of sections after the section's own."""
+        """Iterate over all items, each section before its content."""
         for item in self:
             yield item
             if isinstance(item.value, Section):
@@ -65,17 +65,17 @@ class Item:
 
     @property
     def key(self) -> str:
-        """The last word of the path."""
+        """The last part of the path."""
         return self.path[-1]
 
-    def finding(self, severity: Severity, rule: str, what: str, why: str, mend: str) -> Finding:
-        """Report something about this item."""
+    def finding(self, severity: Severity, rule: str, what: str, why: str, remedy: str) -> Finding:
+        """Make a finding about this item."""
         return Finding(
             severity=severity,
             rule=rule,
             what=what,
             why=why,
-            mend=mend,
+            remedy=remedy,
             file=self.place.file,
             key=".".join(self.path),
             line=self.place.line,
@@ -94,7 +94,7 @@ def read_tree(path: Path) -> tuple[Section, list[Finding]]:
     Returns
     -------
     root, findings
-        The tree, empty if the file is no mapping or cannot be read, and what is wrong with the YAML.
+        The tree, empty if the file is not a mapping or cannot be read, and what is wrong with the YAML.
     """
     try:
         loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
@@ -120,7 +120,7 @@ def _unreadable(path: Path, what: str, mark: Any = None) -> Finding:
         rule="yaml",
         what=what,
         why="BPS ends with a traceback before it does anything",
-        mend="write lines such as 'computeSite: s3df', indented by spaces",
+        remedy="write lines such as 'computeSite: s3df', indented by spaces",
         file=str(path),
         line=None if mark is None else mark.line + 1,
         column=None if mark is None else mark.column + 1,
@@ -138,9 +138,9 @@ def _section(
                 Finding(
                     severity=Severity.ERROR,
                     rule="duplicate-key",
-                    what=f"{key!r} is here twice; the first is in line {seen[key]}",
-                    why="YAML keeps the last one and drops the first without a word",
-                    mend="join both, or remove one",
+                    what=f"{key!r} is given twice; the first is in line {seen[key]}",
+                    why="YAML silently keeps the last one and drops the first",
+                    remedy="join both, or remove one",
                     file=file,
                     key=".".join((*path, key)),
                     line=line,
@@ -161,7 +161,7 @@ def _section(
             try:
                 value = loader.construct_object(value_node, deep=True)
             except yaml.YAMLError:
-                value = str(value_node.value)  # a tag of someone else's
+                value = str(value_node.value)  # a tag unknown here
         items[key] = Item(here, value, Place(file, mark.line + 1, mark.column + 1))
     return Section(items)
 

@@ -1,6 +1,6 @@
-"""The words that a submit file may hold: those that the installed BPS and its plugins know."""
+"""Keys that a submit file may hold: those that the installed BPS and its plugins know."""
 
-__all__ = ["Vocabulary", "close_words", "load_vocabulary", "names_in"]
+__all__ = ["Vocabulary", "close_matches", "load_vocabulary", "names_in"]
 
 import difflib
 import functools
@@ -13,13 +13,13 @@ from typing import Any
 
 import yaml
 
-from ...common.errors import CampaignError
+from ...common.errors import BpsError
 from ..data import merge
-from .installed import CodeWords, find_folders, read_code
+from .installed import CodeKeys, find_folders, read_code
 
-#: Words of former times, which today's BPS does not read, and what to write instead.
-_FORMER = {
-    "outCollection": "`output` for the chained collection, `outputRun` for the run's own",
+#: Keys that BPS does not read any more, and what to write instead.
+_REMOVED = {
+    "outCollection": "`output` for the CHAINED collection, `outputRun` for the RUN collection",
     "executionButler": "nothing: there is no execution Butler any more; what merges the outputs is `finalJob`",
     "executionButlerDir": "nothing: there is no execution Butler any more",
     "computingCloud": "`computeCloud`",
@@ -43,12 +43,12 @@ def names_in(text: str) -> list[str]:
     return [name for _, name, _, _ in string.Formatter().parse(text) if name is not None]
 
 
-def close_words(word: str, words: Iterable[str]) -> list[str]:
-    """Find words that are spelt nearly as another one, the nearest first."""
-    folded = {other.casefold().replace("_", ""): other for other in sorted(words)}
-    near = difflib.get_close_matches(word.casefold().replace("_", ""), folded, n=3, cutoff=0.84)
-    # A word that goes on is another word, not a misspelt one.
-    return [folded[m] for m in near if folded[m] != word and abs(len(folded[m]) - len(word)) <= 3]
+def close_matches(name: str, names: Iterable[str]) -> list[str]:
+    """Find the names of which another one is probably a misspelling, the closest first."""
+    folded = {other.casefold().replace("_", ""): other for other in sorted(names)}
+    near = difflib.get_close_matches(name.casefold().replace("_", ""), folded, n=3, cutoff=0.84)
+    # A name with a suffix is another name, not a misspelt one.
+    return [folded[m] for m in near if folded[m] != name and abs(len(folded[m]) - len(name)) <= 3]
 
 
 @dataclass(frozen=True)
@@ -58,21 +58,21 @@ class Vocabulary:
     Parameters
     ----------
     code
-        The words that its code, and its plugins', look up.
+        The keys that its code, and that of its plugins, looks up.
     defaults
         Its own default settings.
     plugin_defaults
-        Those of each plugin, by the name of its package.
-    user_words
-        Words that its defaults mention as the user's.
+        The default settings of each plugin, by the name of its package.
+    user_keys
+        Keys that its defaults mention as the user's.
     dimensions
         Butler's dimensions, each with the fields of its records.
     """
 
-    code: CodeWords
+    code: CodeKeys
     defaults: Mapping[str, Any]
     plugin_defaults: Mapping[str, Mapping[str, Any]]
-    user_words: frozenset[str]
+    user_keys: frozenset[str]
     dimensions: Mapping[str, frozenset[str]]
 
     def defaults_for(self, wms: str) -> Mapping[str, Any]:
@@ -80,15 +80,15 @@ class Vocabulary:
         return merge(self.defaults, self.plugin_defaults.get(wms.rpartition(".")[0], {}))
 
     def knows_plugin(self, wms: str) -> bool:
-        """Tell whether the package of a WMS service class is installed, so that its words are known."""
+        """Tell whether the package of a WMS service class is installed, so that its keys are known."""
         return wms.rpartition(".")[0] in self.plugin_defaults
 
     def near_plugin(self, wms: str) -> str | None:
-        """Find the installed plugin that a misspelt WMS service class means, by its full name."""
-        package, _, word = wms.rpartition(".")
+        """Find the full name of the installed plugin that a misspelt WMS service class means."""
+        package, _, name = wms.rpartition(".")
         plugins = {plugin.rpartition(".")[2]: plugin for plugin in self.plugin_defaults}
-        near = close_words(package.rpartition(".")[2], plugins)
-        return f"{plugins[near[0]]}.{word}" if near else None
+        near = close_matches(package.rpartition(".")[2], plugins)
+        return f"{plugins[near[0]]}.{name}" if near else None
 
     @functools.cached_property
     def default_keys(self) -> frozenset[str]:
@@ -104,9 +104,9 @@ class Vocabulary:
 
     @functools.cached_property
     def settings(self) -> frozenset[str]:
-        """Keys that may stand anywhere: at the top, in the payload, and for a label or a site."""
-        words = self.code.anywhere | self.default_keys | self.template_names | self.user_words
-        return frozenset(words - set(_FORMER) - self.code.refused.keys())
+        """Keys that are valid anywhere: at the top, in the payload, and for a label or a site."""
+        keys = self.code.anywhere | self.default_keys | self.template_names | self.user_keys
+        return frozenset(keys - set(_REMOVED) - self.code.refused.keys())
 
     @functools.cached_property
     def label_sections(self) -> frozenset[str]:
@@ -117,17 +117,17 @@ class Vocabulary:
     def top_sections(self) -> frozenset[str]:
         """Sections that mean something at the top of a file only."""
         defaults = {key for key, value in self.defaults.items() if isinstance(value, dict)}
-        words = {*self.code.search_order, *defaults, "ordering", "provisioning"} - FREE_SECTIONS
-        return frozenset(words - set(_FORMER))
+        keys = {*self.code.search_order, *defaults, "ordering", "provisioning"} - FREE_SECTIONS
+        return frozenset(keys - set(_REMOVED))
 
     @functools.cached_property
     def removed(self) -> Mapping[str, str]:
-        """Keys that were understood once, and what to write instead."""
-        refused = {key: "what BPS says: " + text for key, text in self.code.refused.items()}
-        return {**refused, **_FORMER}
+        """Keys that BPS does not read any more, and what to write instead."""
+        refused = {key: f"BPS says: {text}" for key, text in self.code.refused.items()}
+        return {**refused, **_REMOVED}
 
     def known_in(self, section: str | None) -> frozenset[str]:
-        """Give the keys that may stand in a section: below a label of it, if it has labels."""
+        """Give the keys that are valid in a section: below one of its labels, if it has labels."""
         more = {
             "site": self.code.in_site,
             "cluster": self.code.in_cluster,
@@ -140,7 +140,7 @@ class Vocabulary:
         return any(re.fullmatch(pattern, key) for pattern in self.code.patterns)
 
     def types_of(self, key: str) -> frozenset[str]:
-        """Name the types that a value may have; empty if any."""
+        """Name the types that a value may have; empty if it may have any."""
         if found := self.code.types.get(key, frozenset()) - {"None", "Any"}:
             return found
         kinds = {type(value).__name__ for value in _values(self.defaults, key)}
@@ -151,30 +151,30 @@ class Vocabulary:
 
 @functools.cache
 def load_vocabulary() -> Vocabulary:
-    """Read the words of the installed BPS, from its files and without importing it.
+    """Read the keys of the installed BPS from its files, without importing it.
 
     Raises
     ------
-    CampaignError
+    BpsError
         If BPS is not installed.
     """
     folders = find_folders("lsst.ctrl.bps")
     if not folders:
-        raise CampaignError(
-            "lsst.ctrl.bps is not installed here, and the words of submit files are read from it; set up "
-            "lsst_distrib, or install apcampaign[stack]"
+        raise BpsError(
+            "lsst.ctrl.bps is not installed here, and the keys of submit files are read from it",
+            remedy="set up lsst_distrib, or install apcampaign[stack]",
         )
-    user_words: set[str] = set()
+    user_keys: set[str] = set()
     plugins = {}
     for folder in folders:
         for path in sorted((folder / "etc").glob("*.yaml")):
             comments = path.read_text(encoding="utf-8")
-            user_words |= set(re.findall(r"^\s*#\s?(?:USER|OPT)\s+(\w+):", comments, flags=re.MULTILINE))
+            user_keys |= set(re.findall(r"^\s*#\s?(?:USER|OPT)\s+(\w+):", comments, flags=re.MULTILINE))
         for plugin in sorted(folder.iterdir()):
             if (plugin / "__init__.py").is_file() and plugin.name not in ("cli", "tests"):
                 plugins[f"lsst.ctrl.bps.{plugin.name}"] = _read_defaults([plugin])
     code = read_code(tuple(folders))
-    return Vocabulary(code, _read_defaults(folders), plugins, frozenset(user_words), _dimensions())
+    return Vocabulary(code, _read_defaults(folders), plugins, frozenset(user_keys), _dimensions())
 
 
 def _read_defaults(folders: Iterable[Path]) -> dict[str, Any]:

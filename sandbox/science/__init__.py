@@ -1,8 +1,8 @@
-"""What the stand-in tasks do with images and catalogues: functions of arrays, without Butler.
+"""Numerics of the stand-in tasks: functions of images and catalogues, without Butler.
 
-`signature` (of the instrument) → `cosmics` → `stars` (background, detection, point-spread function) →
-`calibration` (astrometry, photometry) → `warping` and `coaddition` → `matching` (kernel) and `subtraction` →
-`detection` (on the difference) → `reliability` → `association`. `pixels` and `psf` are what they share.
+The flow: `signature` (of the instrument) → `cosmics` → `stars` (background, detection, point-spread function) →
+`calibration` (astrometry, photometry) → `coaddition` (warps and coadds) → `matching` (kernel) and `subtraction` →
+`detection` (on the difference) → `reliability` → `association`. All share `pixels` and `psf`.
 
 Nothing is imported here: every batch job pays for what this package imports.
 """

@@ -1,8 +1,8 @@
-"""Which sources are the same object, and what is known of it.
+"""Association of sources with objects, and the statistics of objects.
 
 The nearest object within a radius, the closest pairs first; statistics as in the APDB's schema (Rubin's
-``lsst.ap.association`` and ``meas_base``'s DIA plugins), fluxes weighted by their errors. All is summed up in the
-order of time, so that it does not depend on how a database sorts its answers.
+``lsst.ap.association`` and ``meas_base``'s DIA plugins), fluxes weighted by their errors. Everything is summed in
+time order, so that it does not depend on the order of a database's rows.
 """
 
 __all__ = ["assign", "measure_forced", "summarise"]
@@ -26,7 +26,7 @@ _STATISTICS = ("Mean", "MeanErr", "Sigma", "Ndata", "Min", "Max", "MaxSlope", "E
 def assign(
     sources: pd.DataFrame, objects: pd.DataFrame, radius: float
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return the object of each source, and whether it is a new one, which gets the source's number.
+    """Return the object of each source, and whether it is a new one, which gets the source's ID.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def _position(group: pd.DataFrame) -> tuple[float, float]:
     weight = np.square(group["psfFlux"].to_numpy(float) / group["psfFluxErr"].to_numpy(float))
     weight = np.where(np.isfinite(weight) & (weight > 0), weight, 1e-6)
     ra = group["ra"].to_numpy(float)
-    # Around the first, so that right ascension may pass through zero.
+    # Relative to the first, so that right ascension may pass through zero.
     east = (ra - ra[0] + 180) % 360 - 180
     return float((ra[0] + (weight * east).sum() / weight.sum()) % 360), float(
         (weight * group["dec"].to_numpy(float)).sum() / weight.sum()
@@ -112,12 +112,12 @@ def _statistics(group: pd.DataFrame) -> dict[str, float]:
 def measure_forced(
     history: pd.DataFrame, difference: Exposure, science: Exposure, least: int
 ) -> list[dict[str, Any]]:
-    """Measure on an image all objects that have so many sources and are on it, at their mean position.
+    """Measure all objects that are on an image and have at least ``least`` sources, at their mean position.
 
     Returns
     -------
     rows
-        Of ``DiaForcedSource``, without what numbers and dates them.
+        Rows of ``DiaForcedSource``, without their IDs and times of processing.
     """
     rows: list[dict[str, Any]] = []
     info, box = science.circumstances, difference.box

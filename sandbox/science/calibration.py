@@ -1,6 +1,6 @@
-"""Where an exposure is on the sky, and how much light a count is: fits to the reference catalogue.
+"""Astrometric and photometric calibration of an exposure: fits to the reference catalogue.
 
-The pairing votes on the offset between image and catalogue, a simple case of the pattern matching of
+The matching votes on the offset between image and catalogue, a simple case of the pattern matching of
 Valdes et al. (1995, PASP 107, 1119); the fit is that of a rigid motion (Kabsch 1976, Acta Cryst. A32, 922).
 """
 
@@ -24,7 +24,7 @@ _FLOOR = 0.03  # pixels; of the catalogue
 
 @dataclass(frozen=True)
 class Astrometry:
-    """A projection that was fitted: how many stars agree with it, and how well (pixels along an axis)."""
+    """A fitted projection: the number of stars that agree with it, and their scatter (pixels along an axis)."""
 
     wcs: TangentWcs
     number: int
@@ -33,7 +33,7 @@ class Astrometry:
 
 @dataclass(frozen=True)
 class Photometry:
-    """How many nJy one unit of the image is: number of stars, and their scatter (a part of the flux)."""
+    """The nJy per unit of the image, the number of stars, and their scatter (a fraction of the flux)."""
 
     factor: float
     number: int
@@ -43,7 +43,7 @@ class Photometry:
 def pair(x: Floats, y: Floats, other_x: Floats, other_y: Floats, radius: float) -> Integers:
     """Return for each point the index of the nearest other one within a radius, or -1.
 
-    Each other point is given away once, the closest pairs first.
+    Each other point is used once, the closest pairs first.
     """
     result = np.full(len(x), -1, np.int64)
     if not len(x) or not len(other_x):
@@ -62,16 +62,16 @@ def pair(x: Floats, y: Floats, other_x: Floats, other_y: Floats, radius: float) 
 def fit_astrometry(
     x: Floats, y: Floats, error: Floats, wcs: TangentWcs, ra: Floats, dec: Floats
 ) -> Astrometry | None:
-    """Shift and turn a projection so that stars fall on those of a catalogue.
+    """Shift and rotate a projection so that stars fall on those of a catalogue.
 
     Parameters
     ----------
     x, y
         Stars on the image, pixels.
     error
-        Of their positions along an axis, pixels.
+        Error of their positions along an axis, pixels.
     wcs
-        Where the telescope says that it pointed; off by no more than twelve pixels.
+        The projection from the telescope's pointing; wrong by at most twelve pixels.
     ra, dec
         The catalogue, degrees.
 
@@ -115,7 +115,7 @@ def fit_astrometry(
 
 
 def _moved(wcs: TangentWcs, u: Floats, v: Floats, p: Floats, q: Floats, weight: Floats) -> TangentWcs:
-    """Return the projection after the rigid motion that brings (p, q) onto (u, v) best."""
+    """Return the projection after the rigid motion that fits (p, q) to (u, v)."""
     middle_p, middle_q, middle_u, middle_v = (float((weight * values).sum()) for values in (p, q, u, v))
     p, q, u, v = p - middle_p, q - middle_q, u - middle_u, v - middle_v
     angle = float(np.arctan2((weight * (p * v - q * u)).sum(), (weight * (p * u + q * v)).sum()))
@@ -125,7 +125,7 @@ def _moved(wcs: TangentWcs, u: Floats, v: Floats, p: Floats, q: Floats, weight: 
         wcs,
         x=float(middle_u + cosine * x - sine * y),
         y=float(middle_v + sine * x + cosine * y),
-        # Turning the stars one way on the image is turning the camera the other way on the sky.
+        # Rotating the stars on the image one way is rotating the camera on the sky the other way.
         rotation=wcs.rotation - float(np.degrees(angle)),
     )
 
@@ -133,8 +133,8 @@ def _moved(wcs: TangentWcs, u: Floats, v: Floats, p: Floats, q: Floats, weight: 
 def fit_photometry(flux: NDArray[Any], error: NDArray[Any], reference: NDArray[Any]) -> Photometry | None:
     """Return the factor between instrumental and catalogue fluxes: a weighted mean around the densest ratio.
 
-    Neighbours only ever add light. So the median of all stars would be too faint a zero point; where most of them
-    crowd, they are alone.
+    Neighbours only add light, so the median of all stars would bias the zero point; the densest ratio is that of
+    stars without neighbours.
     """
     ratio = np.asarray(reference / flux, float)
     noise = np.hypot(0.015, error / flux)

@@ -1,8 +1,8 @@
-"""From exposures to templates: warps, warps of equal seeing, and a coadd without what is in one visit only.
+"""Warps, warps of equal seeing, and templates: coadds without artefacts of single visits.
 
 The comparison of warps of equal seeing is that of Rubin's CompareWarp (AlSayyad et al., DMTN-080). Where not all
-visits are used, what there is gets the point-spread function of all (homogenisation; Desai et al. 2012, ApJ 757,
-83, did so for whole coadds).
+visits are used, the mean is given the point-spread function of all (homogenisation; Desai et al. 2012, ApJ 757,
+83, did so for complete coadds).
 """
 
 __all__ = ["clipped_coadd", "direct_warp", "matched_warp", "mosaic"]
@@ -19,22 +19,23 @@ from .matching import match_psf
 from .pixels import convolve, fill, grow, resample, scatter
 from .psf import REACH
 
-# The part of a star's middle that may be left there, and in its wings, when its seeing is not as it should be.
+# The fraction of a star's peak that may be left in its core, and in its wings, if the seeing is not quite matched.
 _MISMATCH, _WINGS = 0.08, 0.02
 _WIDE = np.hypot(*np.mgrid[-10:11, -10:11]) < 10.5
 _DISC = np.hypot(*np.mgrid[-1:2, -1:2]) < 1.2
 
 type Floats = NDArray[np.float64]
+type Flags = NDArray[np.bool_]
 
 
 def direct_warp(exposures: Sequence[Exposure], wcs: TangentWcs, box: Box) -> Exposure:
-    """Bring the detectors of a visit, one at least, onto the pixels of a patch.
+    """Resample the detectors of a visit, at least one, to the pixels of a patch.
 
     A detector that hardly touches the patch may leave nothing on it.
     """
     warp, *others = (resample(exposure, wcs, box) for exposure in exposures)
     for part in others:
-        # Detectors do not overlap; where edges meet, the one that has data wins.
+        # Detectors do not overlap; where edges meet, the one that has data is used.
         new = (part.mask & MASKED) == 0
         warp = warp.with_pixels(
             np.where(new, part.image, warp.image),
@@ -46,7 +47,7 @@ def direct_warp(exposures: Sequence[Exposure], wcs: TangentWcs, box: Box) -> Exp
 
 
 def matched_warp(warp: Exposure, sigma: float) -> Exposure:
-    """Blur a warp until its stars are Gaussians of a width (pixels)."""
+    """Convolve a warp so that its stars are Gaussians of a width (pixels)."""
     y, x = np.mgrid[-REACH : REACH + 1, -REACH : REACH + 1]
     target = np.exp(-0.5 * (x**2 + y**2) / sigma**2)
     target /= target.sum()
@@ -69,27 +70,48 @@ def clipped_coadd(
     Parameters
     ----------
     direct, matched
-        Warps by visit, as they are and of equal seeing.
+        Warps by visit, unchanged and of equal seeing.
     clip, contrast
-        An artefact is so many sigma from the static sky. What is in the middle of a star is none if it is less
-        than so many times as bright: the star varies, and the template shall hold its mean.
+        The least difference of an artefact from the static sky, sigma; and its least brightness relative to a star
+        at the same place: a fainter one is a variable star, of which the template holds the mean.
     most
-        The part of the visits, one at least, in which something may differ to be an artefact.
+        The largest fraction of the visits, one at least, in which an artefact may be at the same place.
 
     Returns
     -------
     coadd, number, clipped
-        The mean with inverse variances as weights, one for each visit; how many visits each pixel has; and the
-        part of the pixels that were left out.
+        The mean with inverse variances as weights, one for each visit; the number of visits of each pixel; and the
+        fraction of the pixels that were left out.
     """
     visits = sorted(direct)
     seen = np.array([(matched[visit].mask & MASKED) == 0 for visit in visits])
     cube = np.array(
         [np.where(flags, matched[v].image, np.nan) for v, flags in zip(visits, seen, strict=True)]
     )
+    variances = np.array([matched[visit].variance for visit in visits])
+    artefact = _find_artefacts(cube, variances, seen, clip, contrast, most)
+    good = np.array([direct[visit].mask == 0 for visit in visits])
+    used = good & ~artefact
+    used = np.where(used.any(axis=0), used, good)
+    # Where only one visit looked, nothing can be compared.
+    used &= seen.sum(axis=0) >= min(2, len(visits))
+    coadd = _average(direct, good, used)
+    return coadd, used.sum(axis=0).astype(np.int32), float(artefact[good].mean()) if good.any() else 0.0
+
+
+def _static_sky(cube: Floats, seen: Flags, clip: float, contrast: float) -> tuple[Floats, Flags]:
+    """Return the static sky, and where it is the faintest of the visits and not their median.
+
+    Parameters
+    ----------
+    cube, seen
+        Images of equal seeing, and where they have data: [visit, y, x].
+    clip, contrast
+        As for `clipped_coadd`.
+    """
     number = seen.sum(axis=0)
     ordered = np.sort(cube, axis=0)
-    # The median; of two the fainter, since artefacts shine.
+    # The median; of two the fainter, since artefacts are bright.
     middle = np.maximum((number - 1) // 2, 0)
     static = np.where(number > 0, np.take_along_axis(ordered, middle[None], axis=0)[0], 0.0)
     # Of few visits, two may each have an artefact at the same place. Then the faintest one shows the static sky.
@@ -98,14 +120,19 @@ def clipped_coadd(
     lower = static - faintest
     limit = clip * max(spread, default=0.0) + _mismatch(static)
     several = _without_variables(np.where((lower > limit) & (number == 3), lower, 0.0), faintest, contrast)
-    static = np.where(several, faintest, static)
-    several = grow(several, 3)
+    return np.where(several, faintest, static), grow(several, 3)
+
+
+def _find_artefacts(
+    cube: Floats, variances: Floats, seen: Flags, clip: float, contrast: float, most: float
+) -> Flags:
+    """Tell which pixels of which visits differ from the static sky; parameters as for `_static_sky`."""
+    number = seen.sum(axis=0)
+    static, several = _static_sky(cube, seen, clip, contrast)
     noise = np.array(
         [
-            max(scatter(layer[flags]), float(np.sqrt(np.median(matched[visit].variance[flags]))))
-            if flags.any()
-            else np.inf
-            for visit, layer, flags in zip(visits, cube - static, seen, strict=True)
+            max(scatter(layer[flags]), float(np.sqrt(np.median(variance[flags])))) if flags.any() else np.inf
+            for layer, variance, flags in zip(cube - static, variances, seen, strict=True)
         ]
     )
     with np.errstate(invalid="ignore"):
@@ -113,13 +140,21 @@ def clipped_coadd(
         artefact = (np.abs(cube - static) > limit) & seen & (number > 1)
     change = np.where(artefact, np.abs(cube - static), 0.0)
     artefact = np.array([_without_variables(layer, static, contrast) for layer in change])
-    few = artefact.sum(axis=0) <= np.where(several, number - 1, max(1, round(most * len(visits))))
-    artefact = np.array([grow(layer & few, 3) for layer in artefact])
-    good = np.array([direct[visit].mask == 0 for visit in visits])
-    used = good & ~artefact
-    used = np.where(used.any(axis=0), used, good)
-    # Where only one visit looked, nothing can be compared.
-    used &= number >= min(2, len(visits))
+    few = artefact.sum(axis=0) <= np.where(several, number - 1, max(1, round(most * len(cube))))
+    return np.array([grow(layer & few, 3) for layer in artefact])
+
+
+def _average(direct: Mapping[int, Exposure], good: Flags, used: Flags) -> Exposure:
+    """Average warps with inverse variances as weights.
+
+    Parameters
+    ----------
+    direct
+        Warps by visit.
+    good, used
+        Which pixels of them have no defect, and which of these to average: [visit, y, x] in the order of visits.
+    """
+    visits = sorted(direct)
     variances = np.array([np.where(good[i], direct[v].variance, 0.0) for i, v in enumerate(visits)], float)
     weights = np.array(
         [1 / np.median(variances[i][good[i]]) if good[i].any() else 0 for i in range(len(visits))]
@@ -131,17 +166,16 @@ def clipped_coadd(
     psfs = np.array([direct[visit].star for visit in visits])
     image = np.where(some, _homogeneous(images, weight, weights, psfs), 0.0)
     variance = np.where(some, (weight**2 * variances).sum(axis=0) / np.where(some, total, 1) ** 2, np.inf)
-    # Where no visit is good, say what is wrong: nothing is there, or only full or broken pixels.
+    # Where no visit is good, the mask says why: there are no data, or only saturated or bad pixels.
     wrong = np.bitwise_and.reduce([np.where(direct[v].mask > 0, direct[v].mask, 255) for v in visits])
     wrong = np.where(wrong > 0, wrong, MASKED).astype(np.uint8)
-    # The core of a star that is full in one visit would be of other seeing than its wings.
+    # The core of a star that is saturated in one visit would have another seeing than its wings.
     full = np.any([(direct[v].mask & SATURATED) > 0 for v in visits], axis=0)
-    coadd = direct[visits[0]].with_pixels(
+    mask = np.where(some, np.where(full, SATURATED, 0), wrong) | np.where(_changes(used), INEXACT, 0)
+    return direct[visits[0]].with_pixels(
         image,
         variance,
-        mask=(
-            np.where(some, np.where(full, SATURATED, 0), wrong) | np.where(_changes(used), INEXACT, 0)
-        ).astype(np.uint8),
+        mask=mask.astype(np.uint8),
         visit_info=None,
         psf=_mean_psf(psfs, weights),
         summary={},
@@ -150,12 +184,11 @@ def clipped_coadd(
             for visit, weight in zip(visits, weights, strict=True)
         ),
     )
-    return coadd, used.sum(axis=0).astype(np.int32), float(artefact[good].mean()) if good.any() else 0.0
 
 
-def _without_variables(change: Floats, static: Floats, contrast: float) -> NDArray[np.bool_]:
-    """Tell what has changed (its brightness is given, zero elsewhere) and is no star that varies."""
-    # What belongs to which peak: next to a bright star that does not match perfectly, a flash is on its own.
+def _without_variables(change: Floats, static: Floats, contrast: float) -> Flags:
+    """Tell which changes (given by their brightness, zero elsewhere) are not those of a variable star."""
+    # Assign pixels to peaks: a flash next to the residual of a bright star is then judged separately.
     summits = (change > 0) & (change == ndimage.maximum_filter(change, 5))
     seeds, number = ndimage.label(summits, np.ones((3, 3)))
     if not number:
@@ -173,9 +206,9 @@ def _without_variables(change: Floats, static: Floats, contrast: float) -> NDArr
 
 
 def _mismatch(static: Floats) -> Floats:
-    """Return how much a pixel may differ because the seeing is not quite the same."""
+    """Return the largest difference of a pixel that imperfectly matched seeing may cause."""
     light = np.abs(static)
-    # On the flank of a star, a small shift is a large difference.
+    # On the flank of a star, a small shift makes a large difference.
     core = _MISMATCH * ndimage.maximum_filter(light, 3)
     return np.asarray(np.maximum(core, _WINGS * ndimage.maximum_filter(light, footprint=_WIDE)), float)
 
@@ -190,9 +223,9 @@ def _homogeneous(images: Floats, weight: Floats, weights: Floats, psfs: Floats) 
     Parameters
     ----------
     images, weight
-        By visit, and how much each of its pixels counts: [visit, y, x].
+        Images by visit, and the weights of their pixels: [visit, y, x].
     weights, psfs
-        How much a visit counts where it does, and its star.
+        The weight of each visit where it is used, and its point-spread function.
     """
     total = weight.sum(axis=0)
     mean = (weight * images).sum(axis=0) / np.where(total > 0, total, 1)
@@ -200,7 +233,7 @@ def _homogeneous(images: Floats, weight: Floats, weights: Floats, psfs: Floats) 
     result, target = mean.copy(), _mean_psf(psfs, weights)
     sets = np.unique(used.reshape(len(used), -1), axis=1).T
     for those in sets[sets.any(axis=1) & ~sets.all(axis=1)]:
-        # The mean of these visits alone, also around where they are on their own: the kernel has a reach.
+        # The mean of these visits alone, also around the pixels that only they have, for the reach of the kernel.
         part = weight * those[:, None, None]
         number = part.sum(axis=0)
         alone = np.where(number > 0, (part * images).sum(axis=0) / np.where(number > 0, number, 1), mean)
@@ -210,13 +243,13 @@ def _homogeneous(images: Floats, weight: Floats, weights: Floats, psfs: Floats) 
     return result
 
 
-def _changes(used: NDArray[np.bool_], pixels: int = 2) -> NDArray[np.bool_]:
-    """Tell where the visits that are used are not the same all around."""
+def _changes(used: Flags, pixels: int = 2) -> Flags:
+    """Tell where the set of visits that are used changes within a distance."""
     return np.any([grow(layer, pixels) & grow(~layer, pixels) for layer in used], axis=0)
 
 
 def mosaic(coadds: Sequence[Exposure], wcs: TangentWcs, box: Box) -> Exposure | None:
-    """Bring the coadds of patches onto a detector, averaged where they overlap; `None` if there is nothing."""
+    """Resample coadds of patches to a detector, averaged where they overlap; `None` if none covers it."""
     shape = box.height, box.width
     image, variance, number = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     mask = np.full(shape, MASKED, np.uint8)

@@ -10,7 +10,7 @@ from .pixels import fill
 
 
 def flag_cosmic_rays(exposure: Exposure, gain: float = 1.0) -> Exposure:
-    """Return an exposure (background included) whose mask knows the cosmic rays, with their pixels filled in."""
+    """Return an exposure with cosmic rays masked and their pixels filled in; it must include the background."""
     good = exposure.good
     filled = fill(exposure.image, good).astype(np.float32)
     found, _ = astroscrappy.detect_cosmics(

@@ -1,7 +1,7 @@
-"""What has changed: detection and measurement on a difference.
+"""Detection and measurement of sources on a difference image.
 
-The matched filter finds it, PSF photometry measures it (see `apcampaign.sandbox.science.psf`). The noise of bright
-stars' residuals is not only that of their light: a kernel is never perfect.
+A matched filter detects sources, and PSF photometry measures them (see `apcampaign.sandbox.science.psf`). The
+residuals of bright stars exceed the noise of their light, since no kernel is perfect.
 """
 
 __all__ = ["COLUMNS", "calibrated_variance", "detect", "measure_at"]
@@ -39,21 +39,21 @@ COLUMNS = (
     ("psf_sigma", float),
     ("n_pixels", int),
 )
-"""What is measured of a source on a difference, with its type. ``sharpness``: significance of its brightest pixel
-over that of the whole; ``opposite``: the light of the other sign around it over its own;
-``halo``: the typical pixel of a ring around it over its middle, as the fit has that;
-``glare``: the brightest star around it, the less the farther it is, nJy; ``bad_fraction``: the part
-of what is known of a star, its profile squared, that falls on pixels which are not good or beyond the edge."""
+"""The measurements of a source on a difference, with their types. ``sharpness``: significance of its brightest
+pixel over that of the source; ``opposite``: the light of the opposite sign around it over its own; ``halo``: the
+median pixel of a ring around it over the central pixel of the fit; ``glare``: the flux of the brightest star
+around it, decreasing with distance, nJy; ``bad_fraction``: the fraction of a star's squared profile on pixels that
+are not good or beyond the edge."""
 
 _APERTURE = 2.5  # widths of a star
 _AROUND, _CORE = 6, 3
-_NEAR, _FAR, _FALL = 3.5, 14, 6.0  # pixels: from where to where a star glares, and how fast that falls off
+_NEAR, _FAR, _FALL = 3.5, 14, 6.0  # pixels: range of a star's glare, and the length of its decrease
 
 
 def calibrated_variance(difference: Exposure) -> Exposure:
     """Scale the variance so that the significance of empty sky scatters by one.
 
-    Resampling and convolution make it a few percent wrong.
+    After resampling and convolution it is wrong by a few percent.
     """
     found = significance(difference.image, difference.variance, difference.good, difference.star)
     spread = scatter(found[difference.good]) if difference.good.any() else 1.0
@@ -61,7 +61,7 @@ def calibrated_variance(difference: Exposure) -> Exposure:
 
 
 def detect(difference: Exposure, threshold: float) -> list[tuple[int, int, bool]]:
-    """Return (x, y, negative?) of what is more significant than a threshold, in the order of y, then x."""
+    """Return (x, y, negative?) of sources above a threshold of significance, in the order of y, then x."""
     found = significance(difference.image, difference.variance, difference.good, difference.star)
     separation = max(2, round(1.5 * width(difference.star)))
     places = [
@@ -82,7 +82,7 @@ def measure_at(
     negative: bool,
     move: bool,
 ) -> dict[str, Any]:
-    """Measure a point source of a difference, at its place or where it moves to; see `COLUMNS`."""
+    """Measure a point source of a difference, at a fixed place or at the fitted one; see `COLUMNS`."""
     sign, good = -1.0 if negative else 1.0, difference.good
     psf, sigma = difference.star, width(difference.star)
     fit = fit_point(difference.image, difference.variance, good, x, y, psf, move=move)
@@ -132,7 +132,7 @@ def measure_at(
 
 
 def _lost(good: NDArray[np.bool_], psf: NDArray[np.float64], column: int, row: int) -> float:
-    """Return the part of a star's profile squared that is not on good pixels."""
+    """Return the fraction of a star's squared profile that is not on good pixels."""
     middle = psf.shape[0] // 2
     profile = np.square(psf[middle - _CORE : middle + _CORE + 1, middle - _CORE : middle + _CORE + 1])
     there = [np.arange(place - _CORE, place + _CORE + 1) for place in (row, column)]
@@ -142,7 +142,7 @@ def _lost(good: NDArray[np.bool_], psf: NDArray[np.float64], column: int, row: i
 
 
 def _halo(image: Exposure, x: float, y: float, sigma: float) -> float:
-    """Return the median of the pixels in a ring, where a point source has nearly no light left."""
+    """Return the median of the pixels in a ring, where a point source has nearly no light."""
     reach = int(np.ceil(4.5 * sigma))
     low, left = max(0, round(y) - reach), max(0, round(x) - reach)
     box: Any = np.s_[low : round(y) + reach + 1, left : round(x) + reach + 1]
@@ -153,10 +153,10 @@ def _halo(image: Exposure, x: float, y: float, sigma: float) -> float:
 
 
 def _glare(science: Exposure, template: Exposure, x: float, y: float) -> float:
-    """Return the flux of the brightest star around a place (not at it), falling off with distance."""
+    """Return the flux of the brightest star around a place (not at it), decreasing with distance."""
     low, left = max(0, round(y) - _FAR), max(0, round(x) - _FAR)
     box: Any = np.s_[low : round(y) + _FAR + 1, left : round(x) + _FAR + 1]
-    # Where a star is too bright for the one, the other may have more of it.
+    # Where a star is saturated in one, the other may have more of its light.
     light = np.maximum(science.image[box] / science.star.max(), template.image[box] / template.star.max())
     ys, xs = np.indices(light.shape)
     radius = np.hypot(xs + left - x, ys + low - y)

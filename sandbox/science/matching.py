@@ -1,4 +1,4 @@
-"""The kernel that makes the stars of one image look like those of another.
+"""PSF-matching kernel, which makes the stars of one image look like those of another.
 
 Alard & Lupton (1998, ApJ 503, 325): a sum of Gaussians times polynomials, fitted by linear least squares around
 bright stars together with a differential background. The kernel is constant over the image, as the
@@ -24,25 +24,25 @@ _REACH = 10
 _SHAPES = ((0.7, 4), (1.5, 2), (3.0, 2))
 _STAMP = 10  # pixels around a star
 _ROUNDS = 4
-# No kernel is better than so much of the light: the few brightest stars shall not decide alone, nor be taken for
-# variables.
+# No kernel is more accurate than this fraction of the light: otherwise the few brightest stars would dominate, or
+# be taken for variables.
 _TOLERANCE = 0.02
 
 
 @dataclass(frozen=True)
 class Matching:
-    """How one image becomes like another.
+    """The kernel and background that match one image to another.
 
     Parameters
     ----------
     kernel
-        What to convolve with.
+        The kernel to convolve with.
     background
-        What to add afterwards: at the middle, along x and along y, from edge to edge.
+        What to add afterwards: in the middle, and the changes along x and along y from edge to edge.
     used
-        Which of the stars agree.
+        Which of the stars agree with the fit.
     chi2
-        Of a pixel around them.
+        Chi squared of a pixel around them.
     """
 
     kernel: Floats
@@ -52,16 +52,16 @@ class Matching:
 
     @property
     def scale(self) -> float:
-        """The sum of the kernel: how much brighter a star becomes."""
+        """The sum of the kernel: the factor by which a star becomes brighter."""
         return float(self.kernel.sum())
 
     def apply(self, image: NDArray[Any]) -> Floats:
-        """Return the image that looks like the other one."""
+        """Return the image matched to the other one."""
         plane = np.einsum("i,iyx->yx", self.background, _planes(image.shape))
         return np.asarray(convolve(image, self.kernel) + plane, float)
 
     def of_variance(self, variance: NDArray[Any]) -> Floats:
-        """Return the variance of the convolved image, the noise of neighbours being independent before."""
+        """Return the variance of the convolved image, if the noise of neighbouring pixels was independent."""
         return convolve(variance, self.kernel**2)
 
 
@@ -91,20 +91,20 @@ def fit_matching(
     Parameters
     ----------
     image
-        What is to be convolved, the sharper one, without gaps.
+        The image to be convolved, the sharper one, without gaps.
     target
-        What it shall look like.
+        The image to match.
     variance
-        Of their difference.
+        Variance of their difference.
     good
-        Where the difference means something.
+        Where the difference can be used.
     stars
         Positions (x, y) of bright stars: [star, 2].
 
     Returns
     -------
     matching
-        `None` if fewer than three stars are of use.
+        `None` if fewer than three stars can be used.
     """
     functions, height, width = _functions(), *image.shape
     layers = [convolve(image, function) for function in functions] + list(_planes(image.shape))
@@ -139,14 +139,14 @@ def fit_matching(
             worth[place] = float((weight * (values - terms @ design) ** 2).mean())
         chi2 = float(np.median(worth[used]))
         if number < _ROUNDS - 1:
-            # What varies does not fit.
+            # Variable stars do not fit.
             used &= worth < max(1.5 * chi2, 1.5)
     kernel = np.einsum("i,iyx->yx", terms[: len(functions)], functions)
     return Matching(kernel, terms[len(functions) :], used, chi2)
 
 
 def match_psf(psf: Floats, target: Floats) -> Floats:
-    """Return the kernel that makes one point-spread function the other, of unit sum."""
+    """Return the kernel of unit sum that turns one point-spread function into another."""
     functions = _functions()
     layers = np.array([convolve(psf, function).ravel() for function in functions])
     terms = _solve(layers @ layers.T, layers @ target.ravel(), cut=1e-5)

@@ -1,4 +1,4 @@
-"""Arithmetic of images: filling in, convolving, resampling."""
+"""Operations on images: interpolating over bad pixels, convolving, resampling."""
 
 __all__ = ["convolve", "fill", "grow", "peaks", "resample", "scatter", "significance"]
 
@@ -18,14 +18,14 @@ _SPLINE = 5  # the order of the spline that images are resampled with
 
 
 def scatter(values: NDArray[Any]) -> float:
-    """Return a standard deviation that outliers do not move: 1.4826 times the median absolute deviation."""
+    """Return a robust standard deviation: 1.4826 times the median absolute deviation."""
     return float(1.4826 * np.median(np.abs(values - np.median(values))))
 
 
 def fill(image: NDArray[Any], good: Flags) -> Floats:
-    """Replace pixels that are not good by the mean of the good ones around, near ones counting most.
+    """Replace pixels that are not good by a mean of the good ones around, weighted by proximity.
 
-    So that interpolation and convolution next to them do not ring. Zero where nothing good is near.
+    This keeps interpolation and convolution next to them from ringing. Zero where no good pixel is near.
     """
     result = np.where(good, image, 0.0).astype(float)
     missing = ~good
@@ -41,14 +41,14 @@ def fill(image: NDArray[Any], good: Flags) -> Floats:
 
 
 def grow(flags: Flags, pixels: int) -> Flags:
-    """Set what is within so many pixels of what is set."""
+    """Set the flags of all pixels within a distance of one that is set."""
     if not pixels or not flags.any():
         return flags
     return np.asarray(ndimage.maximum_filter(flags, 2 * pixels + 1))
 
 
 def convolve(image: NDArray[Any], kernel: NDArray[Any]) -> Floats:
-    """Convolve an image with a small odd kernel; nothing lies beyond the edges."""
+    """Convolve an image with a small odd kernel; the image is zero beyond its edges."""
     shape = [
         fft.next_fast_len(size + extra - 1, real=True)
         for size, extra in zip(image.shape, kernel.shape, strict=True)
@@ -60,12 +60,12 @@ def convolve(image: NDArray[Any], kernel: NDArray[Any]) -> Floats:
 
 
 def significance(image: NDArray[Any], variance: NDArray[Any], good: Flags, psf: Floats) -> Floats:
-    """Return for each pixel how many sigma a point source in its middle would have.
+    """Return the significance (sigma) of a point source in the middle of each pixel.
 
     The matched filter (e.g. Zackay & Ofek 2017, ApJ 836, 187); pixels that are not good have no weight.
     """
     weight = np.where(good, 1 / np.where(good, variance, 1.0), 0.0)
-    # A correlation, hence the filter turned round.
+    # A correlation, hence the reversed filter.
     turned = psf[::-1, ::-1]
     norm = convolve(weight, turned**2)
     usable = norm > 0.3 * np.median(norm)
@@ -74,7 +74,7 @@ def significance(image: NDArray[Any], variance: NDArray[Any], good: Flags, psf: 
 
 
 def peaks(image: NDArray[Any], threshold: float, separation: int = 2) -> list[tuple[int, int]]:
-    """Return (x, y) of pixels above a threshold that are the highest within so many pixels, highest first."""
+    """Return (x, y) of pixels above a threshold that are the highest within a distance, highest first."""
     highest = image == ndimage.maximum_filter(image, 2 * separation + 1, mode="constant", cval=-np.inf)
     ys, xs = np.nonzero(highest & (image > threshold))
     order = np.lexsort((xs, ys, -image[ys, xs]))
@@ -82,9 +82,9 @@ def peaks(image: NDArray[Any], threshold: float, separation: int = 2) -> list[tu
 
 
 def resample(source: Exposure, wcs: TangentWcs, box: Box) -> Exposure:
-    """Bring an exposure onto other pixels of the same scale, by spline interpolation.
+    """Resample an exposure to other pixels of the same scale, by spline interpolation.
 
-    Splines of order five keep the noise at low frequencies, and with it the variance, as it is. A new pixel has
+    Splines of order five preserve the noise at low frequencies, and with it the variance. A new pixel has
     the mask of the old ones around it; beyond the source it is `MASKED`.
     """
     ys, xs = np.mgrid[: box.height, : box.width]

@@ -1,11 +1,11 @@
-"""The point-spread function: fitted to stars, and fitted to sources as photometry and astrometry.
+"""Point-spread function: its fit to stars, and its use for photometry and astrometry.
 
 It is a stamp: an odd number of pixels square, a star in its middle, of unit sum. The model is linear, Gaussians
 times polynomials, the basis in which Alard & Lupton (1998, ApJ 503, 325) write kernels; PSF photometry is the
-best linear estimate for a source of known place (e.g. Stetson 1987, PASP 99, 191).
+best linear estimate for a source at a known place (e.g. Stetson 1987, PASP 99, 191).
 """
 
-__all__ = ["REACH", "Fit", "fit_point", "fit_psf", "hermite", "shifted", "width"]
+__all__ = ["REACH", "fit_point", "fit_psf", "hermite", "width"]
 
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +39,7 @@ def hermite(x: NDArray[Any], y: NDArray[Any], shapes: tuple[tuple[float, int], .
 
 
 def shifted(psf: Floats, dx: float, dy: float) -> Floats:
-    """Return a stamp whose star is off the middle by less than a pixel or so."""
+    """Return a stamp whose star is shifted from the middle by up to about a pixel."""
     return np.asarray(ndimage.shift(psf, (dy, dx), order=4, mode="constant"), float)
 
 
@@ -50,7 +50,7 @@ def width(psf: Floats) -> float:
 
 @dataclass(frozen=True)
 class Fit:
-    """A point source as the fit finds it.
+    """A fitted point source.
 
     Parameters
     ----------
@@ -59,9 +59,9 @@ class Fit:
     flux, error
         Flux and its standard error.
     chi2
-        Chi squared for each pixel within `core` pixels.
+        Chi squared per pixel of the core.
     converged
-        Whether the position stayed near where the fit began.
+        Whether the position stayed near the start of the fit.
     """
 
     x: float
@@ -73,7 +73,7 @@ class Fit:
 
 
 def _cut(shape: tuple[int, ...], x: int, y: int, reach: int) -> tuple[Any, Any]:
-    """Return where a stamp lies in an image, and which part of the stamp that is."""
+    """Return the part of an image that a stamp covers, and the corresponding part of the stamp."""
     height, width = shape
     low, high = max(0, y - reach), min(height, y + reach + 1)
     left, right = max(0, x - reach), min(width, x + reach + 1)
@@ -96,9 +96,9 @@ def fit_point(
     reach: int = 7,
     rounds: int = 8,
 ) -> Fit:
-    """Fit flux, and position if it may move, of a point source; pixels that are not good do not count.
+    """Fit the flux of a point source, and its position if it may move; only good pixels are used.
 
-    A position that runs away by more than three pixels goes back to where it began. Without good pixels the flux
+    A position that moves by more than three pixels is reset to the start. Without good pixels the flux
     is NaN.
     """
     middle = psf.shape[0] // 2
@@ -113,7 +113,7 @@ def fit_point(
         usable = good[there]
         if usable.sum() < 6:
             return Fit(*begin, np.nan, np.nan, np.nan, False)
-        # All pixels alike, so that a model that is not quite right errs by the same part at every brightness.
+        # Equal weights, so that an imperfect model has the same relative error at every brightness.
         weight, noise = usable.astype(float), np.where(usable, variance[there], 0.0)
         pixels, model = np.where(usable, image[there], 0.0), profile[here]
         norm = float((weight * model**2).sum())
@@ -131,7 +131,7 @@ def fit_point(
         except np.linalg.LinAlgError:
             dx = dy = np.nan
         if not (np.isfinite(dx) and np.isfinite(dy)) or np.hypot(x + dx - begin[0], y + dy - begin[1]) > 3:
-            # Measure once more where it began.
+            # Measure again at the start.
             (x, y), converged = begin, False
             continue
         if number == rounds - 1 or np.hypot(dx, dy) < 1e-3:
@@ -158,15 +158,15 @@ def fit_psf(
     image, variance, good
         Pixels without background.
     stars, others
-        Positions (x, y) of the stars, bright and lonely, and of all other sources: [source, 2]. Pixels that are
-        nearer to another source do not count.
+        Positions (x, y) of the stars, bright and isolated, and of all other sources: [source, 2]. Pixels that are
+        closer to another source are not used.
     sigma
-        Roughly their width, pixels.
+        Their approximate width, pixels.
 
     Returns
     -------
     psf, used
-        The stamp; and which stars were like the others.
+        The stamp, and which stars agree with it.
     """
     grid_y, grid_x = np.mgrid[-REACH : REACH + 1, -REACH : REACH + 1].astype(float)
     shapes = tuple((factor * sigma, degree) for factor, degree in _SHAPES)
@@ -193,11 +193,11 @@ def fit_psf(
             dx, dy = grid_x[here] - (x - round(x)), grid_y[here] - (y - round(y))
             radius = np.hypot(dx, dy)
             usable = good[there] & (radius < np.minimum(nearest[there] - 2, REACH))
-            # Light of what is too faint to be found; the star's own is nearly nothing out there.
+            # Light of sources too faint to be detected; that of the star is negligible out there.
             ring = usable & (radius > _RING)
             around = float(np.median(image[there][ring])) if ring.sum() > 20 else 0.0
             functions.append(hermite(dx, dy, shapes)[:, usable])
-            # All stars count alike where their light outshines the sky.
+            # All stars get the same weight where they are brighter than the sky.
             weights.append(1 / (variance[there][usable] / flux**2 + 1e-7))
             values.append(((image[there] - around) / flux)[usable])
         design, weight = np.concatenate(functions, axis=1), np.concatenate(weights)

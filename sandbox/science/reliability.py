@@ -1,8 +1,8 @@
-"""How much a source of a difference looks like a real one: a number from 0 to 1.
+"""Reliability of a source in a difference image: a number from 0 to 1.
 
-In place of a trained network (Rubin's is meas_transiNet), the product of what features tell, as before machine
-learning (e.g. Bloom et al. 2012, PASP 124, 1175, on the features): shape, light of the opposite sign, broken
-pixels, and brightness compared with what was subtracted there.
+Instead of a trained network (Rubin's is meas_transiNet), the product of the scores of several features, as before
+machine learning (e.g. Bloom et al. 2012, PASP 124, 1175, on the features): shape, light of the opposite sign, bad
+pixels, and brightness relative to what was subtracted there.
 """
 
 __all__ = ["reliability"]
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 type Floats = NDArray[np.float64]
 
-# The part of a star that an imperfect kernel may leave, and that a patchwork of different seeing may.
+# The fraction of a star that an imperfect kernel may leave, and that a coadd of varying seeing may.
 _RESIDUAL, _PATCHWORK = 0.02, 0.01
-# The same of a bright star nearby, in its wings.
+# The same in the wings of a bright star nearby.
 _GLARE = 0.03
 
 
@@ -25,7 +25,7 @@ def reliability(sources: Mapping[str, Any]) -> Floats:
     """Return the reliability of sources with the columns of `apcampaign.sandbox.science.detection.COLUMNS`."""
     column = {name: np.asarray(sources[name], float) for name in sources}
     snr = np.nan_to_num(column["snr"])
-    # A model that lacks some percent of the light fits bright sources worse.
+    # A model that is wrong by some percent of the light fits bright sources worse.
     chi2 = np.nan_to_num(column["chi2"], nan=99.0) / (1 + (0.04 * snr) ** 2 / 4)
     subtracted = np.maximum(np.nan_to_num(column["template_flux"]), 0)
     allowed = _RESIDUAL + _PATCHWORK * column["inexact_fraction"]
@@ -33,7 +33,7 @@ def reliability(sources: Mapping[str, Any]) -> Floats:
     left = np.abs(np.nan_to_num(column["flux"])) / np.maximum(expected, 1e-9)
     score = _step(snr, 5.8, 0.2)
     score *= _step(-chi2, -2.1, 0.3)
-    # Of a faint source, noise alone makes single pixels bright or dark.
+    # In a faint source, noise alone makes single pixels bright or dark.
     noise = 1 / np.maximum(snr, 1)
     score *= _step(-column["opposite"] + 4 * noise, -0.6, 0.08)
     score *= _step(-column["sharpness"] + 2 * noise, -0.55, 0.04)
@@ -44,5 +44,5 @@ def reliability(sources: Mapping[str, Any]) -> Floats:
 
 
 def _step(value: Floats, middle: float, width: float) -> Floats:
-    """Go from 0 to 1 around a value."""
+    """Rise from 0 to 1 around a value."""
     return np.asarray(1 / (1 + np.exp(-np.clip((value - middle) / width, -50, 50))), float)

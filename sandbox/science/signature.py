@@ -1,4 +1,4 @@
-"""The removal of the instrument's signature: bias, gain, dark current, flat field, broken and full pixels.
+"""Instrument signature removal: bias, gain, dark current, flat field, bad and saturated pixels.
 
 The order of Rubin's ``lsst.ip.isr``; for the noise see e.g. Howell, Handbook of CCD Astronomy (2006), chapter 4.
 """
@@ -12,7 +12,7 @@ from ..exposure import BAD, SATURATED, Exposure
 from .pixels import grow
 
 _DEAD = 0.3  # of the light
-_HOT = 20.0  # electrons a second
+_HOT = 20.0  # electrons per second
 
 
 def remove_signature(
@@ -31,11 +31,11 @@ def remove_signature(
     raw, bias
         Counts.
     dark
-        Electrons a second.
+        Electrons per second.
     flat
-        The part of the light that a pixel takes.
+        The fraction of the light that a pixel registers.
     gain, read_noise, saturation
-        Electrons for each count; electrons; counts above the bias.
+        Electrons per count; electrons; counts above the bias.
     """
     counts = raw.image.astype(float) - bias.image
     current = dark.image.astype(float) * raw.circumstances.exposure_time
@@ -43,9 +43,9 @@ def remove_signature(
     share = np.maximum(flat.image.astype(float), 0.05)
     mask = raw.mask.copy()
     mask[(flat.image < _DEAD) | (dark.image > _HOT)] |= BAD
-    # What spills over from a full pixel, and what a fit of its neighbours would suffer from.
+    # With the neighbours, which get light from a full pixel and would spoil a fit.
     mask[grow(counts >= 0.97 * saturation, 2)] |= SATURATED
-    # Of the light that is expected, not of what came by chance: else faint pixels would count more.
+    # From the expected light, not from the noisy one: otherwise faint pixels would get more weight.
     expected = ndimage.gaussian_filter(electrons, 1.0, mode="nearest")
     variance = np.maximum(expected, 0) + read_noise**2
     return raw.with_pixels((electrons - current) / share, variance / share**2, mask=mask)

@@ -23,9 +23,9 @@ type Floats = NDArray[np.float64]
 STAR_COLUMNS = ("x", "y", "flux", "flux_err", "snr", "chi2", "psf_used", "pointlike", "lonely")
 _MESH = 48  # pixels
 _SKY_ROUNDS, _STANDS_OUT, _AROUND_FULL = 2, 5.0, 12  # sigma; pixels
-_MOST_MASKED = 0.8  # of an image; more, and too little of the sky is left
+_MOST_MASKED = 0.8  # of an image: with more, too little of the sky is left
 _ROUGH_SIGMA = 1.7
-_MOST, _LONELY = 40, 9.0  # stars for the point-spread function, and pixels to their next neighbour
+_MOST, _LONELY = 40, 9.0  # stars for the point-spread function, and pixels to their nearest neighbour
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,12 @@ class Stars:
 def subtract_background(exposure: Exposure) -> tuple[Exposure, float]:
     """Return an exposure without the light of the sky, and its mean level.
 
-    What stands out is masked, and the sky measured again (as Rubin's calibration does with its detections): else
-    the light around the brightest stars would count as sky.
+    Bright pixels are masked and the sky is measured again (as Rubin's calibration does with its detections):
+    otherwise the light around the brightest stars would count as sky.
     """
     image = np.ascontiguousarray(exposure.image, np.float64)
     full = grow((exposure.mask & SATURATED) > 0, _AROUND_FULL) | ~exposure.good
-    # Equal cells; a narrow one at the edge would know little of the sky.
+    # Equal cells; a narrow one at the edge would have few pixels of sky.
     height, width = (int(np.ceil(size / max(1, round(size / _MESH)))) for size in image.shape)
     background = sep.Background(image, mask=full, bw=width, bh=height)
     for _ in range(_SKY_ROUNDS):
@@ -69,19 +69,19 @@ def subtract_background(exposure: Exposure) -> tuple[Exposure, float]:
 
 
 def measure_stars(exposure: Exposure, threshold: float) -> Stars | None:
-    """Find point sources on an exposure without background, and the point-spread function.
+    """Find point sources in an exposure without background, and measure the point-spread function.
 
     Parameters
     ----------
     exposure
-        In any unit.
+        An exposure in any unit.
     threshold
-        Of detection, sigma of a source.
+        Detection threshold, sigma of a source.
 
     Returns
     -------
     stars
-        `None` if there are too few to know the point-spread function.
+        `None` if there are too few to measure the point-spread function.
     """
     image = np.ascontiguousarray(exposure.image, np.float64)
     variance, good = exposure.variance.astype(float), exposure.good
@@ -96,7 +96,7 @@ def measure_stars(exposure: Exposure, threshold: float) -> Stars | None:
     bright = np.flatnonzero(whole & (distance.min(axis=1) > _LONELY))[:_MOST]
     if len(bright) < 3:
         return None
-    # Galaxies are wide; what is much narrower than the rest is no star either.
+    # Galaxies are wide, and a source much narrower than the others is not a star either.
     size = np.array([_size(image, x, y) for x, y in zip(xs[bright], ys[bright], strict=True)])
     typical = float(np.percentile(size, 35))
     bright = bright[(size > 0.8 * typical) & (size < 1.25 * typical)]
@@ -126,7 +126,7 @@ def measure_stars(exposure: Exposure, threshold: float) -> Stars | None:
 
 
 def _lonely(x: Floats, y: Floats, flux: Floats) -> NDArray[np.bool_]:
-    """Tell which sources have no other near enough, and bright enough, to matter by a percent or so."""
+    """Tell which sources have no neighbour close and bright enough to change their flux by a few percent."""
     distance = np.hypot(x[:, None] - x, y[:, None] - y)
     matters = np.abs(flux) * np.exp(-np.maximum(distance - _LONELY / 2, 0) / 2) > 0.02 * np.abs(flux)[:, None]
     np.fill_diagonal(matters, False)
@@ -134,7 +134,7 @@ def _lonely(x: Floats, y: Floats, flux: Floats) -> NDArray[np.bool_]:
 
 
 def _size(image: NDArray[Any], x: float, y: float, rounds: int = 15) -> float:
-    """Return the width of a source: second moments under a Gaussian window that becomes as wide as it is.
+    """Return the width of a source: second moments in a Gaussian window of matched width.
 
     Bernstein & Jarvis (2002, AJ 123, 583), section 3, for a round window.
     """
@@ -146,14 +146,14 @@ def _size(image: NDArray[Any], x: float, y: float, rounds: int = 15) -> float:
         weight = stamp * np.exp(-0.5 * (dx**2 + dy**2) / sigma**2)
         total = float(weight.sum())
         moment = float((weight * (dx**2 + dy**2)).sum()) / 2 / total if total > 0 else 0.0
-        # Of the product of two Gaussians: 1/moment = 1/source² + 1/window².
+        # For the product of two Gaussians: 1/moment = 1/source² + 1/window².
         inverse = 1 / moment - 1 / sigma**2 if moment > 0 else 0.0
         sigma = float(np.clip(inverse**-0.5, 0.6, 5.0)) if inverse > 0.04 else 5.0
     return sigma
 
 
 def _whole(exposure: Exposure, x: float, y: float, reach: int = 6) -> bool:
-    """Tell whether a source is far from edges, and its core without a bad pixel."""
+    """Tell whether a source is far from edges and has no bad pixel in its core."""
     column, row = round(x), round(y)
     height, width = exposure.image.shape
     if not (reach <= column < width - reach and reach <= row < height - reach):
@@ -164,7 +164,7 @@ def _whole(exposure: Exposure, x: float, y: float, reach: int = 6) -> bool:
 
 
 def _pointlike(columns: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
-    """Tell stars from galaxies: where the fit leaves little, measured by the noise and by the light itself."""
-    # A residual of some percent of the light is what the model may lack.
+    """Tell which sources are stars: those whose fit leaves little, compared with the noise and the light."""
+    # The model may be wrong by some percent of the light.
     allowed = 2.0 + (0.03 * columns["snr"]) ** 2 / 8
     return np.asarray(columns["chi2"] < allowed)

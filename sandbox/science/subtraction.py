@@ -1,10 +1,10 @@
-"""A science image less its template, both of equal seeing, with white noise.
+"""Subtraction of a template from a science image, both of equal seeing, with decorrelated noise.
 
-The sharper of the two is convolved (Alard & Lupton 1998, ApJ 503, 325). That leaves the noise correlated, which
-is undone as Reiss & Lupton do (LSST DMTN-021, 2016).
+The sharper of the two is convolved (Alard & Lupton 1998, ApJ 503, 325). That correlates the noise, which is
+decorrelated as by Reiss & Lupton (LSST DMTN-021, 2016).
 """
 
-__all__ = ["Subtraction", "subtract"]
+__all__ = ["subtract"]
 
 from dataclasses import dataclass
 from typing import Any
@@ -25,12 +25,12 @@ _SPREAD = 3  # pixels
 
 @dataclass(frozen=True)
 class Subtraction:
-    """A difference and how it came about.
+    """A difference, and how it was made.
 
     Parameters
     ----------
     difference
-        In the science image's nJy, with its own point-spread function.
+        The difference image, nJy of the science image, with its own point-spread function.
     template
         What was subtracted.
     matching
@@ -76,10 +76,10 @@ def subtract(science: Exposure, template: Exposure, stars: NDArray[Any]) -> Subt
     if matching is None:
         return None
     convolved, noise = matching.apply(images[sharper]), matching.of_variance(variances[sharper])
-    # Near where the convolved image ends, it lacks light.
+    # The convolved image lacks light near its edges.
     weight = np.abs(matching.kernel)
     covered = convolve(((exposures[sharper].mask & MASKED) == 0).astype(float), weight) > 0.98 * weight.sum()
-    # What a full pixel lacks of its star's light, its neighbours lack after the convolution.
+    # The light that a saturated pixel lacks is missing from its neighbours after the convolution.
     covered &= ~grow((exposures[sharper].mask & SATURATED) > 0, _SPREAD)
     good &= covered
     plain = {name: float(np.median(values[good])) for name, values in variances.items()}
@@ -87,7 +87,7 @@ def subtract(science: Exposure, template: Exposure, stars: NDArray[Any]) -> Subt
         image, subtracted = images["science"] - convolved, convolved
         psf, unit = science.star, 1.0
     else:
-        # The science image has taken over the template's brightness; bring it back.
+        # The science image has been scaled to the template's brightness; scale it back.
         unit = 1 / matching.scale
         image, subtracted = (convolved - images["template"]) * unit, images["template"] * unit
         psf = convolve(science.star, matching.kernel) * unit
@@ -100,7 +100,7 @@ def subtract(science: Exposure, template: Exposure, stars: NDArray[Any]) -> Subt
         np.where(good, convolve(np.where(seen, image, 0), white), 0),
         np.where(good, variance, np.inf),
         mask=mask,
-        # Not of unit sum any more: what lies beyond the stamp must not make the rest brighter.
+        # Not normalised: light outside the stamp must not make the rest brighter.
         psf=convolve(psf, white),
     )
     matched = template.with_pixels(
@@ -110,14 +110,14 @@ def subtract(science: Exposure, template: Exposure, stars: NDArray[Any]) -> Subt
 
 
 def _whitening(kernel: Floats, convolved: float, other: float, reach: int = 12) -> Floats:
-    """Return the kernel that makes the noise of the difference white again, of unit sum.
+    """Return the kernel of unit sum that makes the noise of the difference white again.
 
     Parameters
     ----------
     kernel
-        With which the one image was convolved.
+        The kernel with which one image was convolved.
     convolved, other
-        Variance of a pixel of that image before, and of the other one.
+        Variance of a pixel of that image before the convolution, and of the other one.
     """
     size = 64
     power = np.abs(fft.fft2(kernel, (size, size))) ** 2

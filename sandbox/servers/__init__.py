@@ -1,9 +1,9 @@
-"""The servers of one machine: a private HTCondor pool and a private PostgreSQL.
+"""Servers of one machine: a private HTCondor pool and a private PostgreSQL.
 
-Both are ordinary processes in a folder of their own on the loopback interface, started by `processes.spawn`
-as the user that `identity.Identity` chooses, and they stop by themselves after a time to live if one is set.
-`CondorSoftware` fetches HTCondor where the system has none (`system_condor_works`); `PostgresBinaries` finds
-PostgreSQL's programs.
+`CondorPool` and `PostgresServer` are ordinary processes with a folder of their own, reached on the loopback
+interface. `processes.spawn` starts them as the user that `Identity` chooses, and they stop by themselves after
+a time to live, if one is set. `CondorSoftware` fetches HTCondor where the system has none
+(`system_condor_works`); `PostgresBinaries` finds PostgreSQL's programs.
 """
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""A private HTCondor pool: all of its daemons in one folder of this machine, for one user."""
+"""Private HTCondor pool: all of its daemons in one folder of this machine, for one user."""
 
 __all__ = ["CondorPool"]
 
@@ -17,38 +17,40 @@ from ...common.files import write_atomically
 from .condor_config import STATE_FOLDERS, PoolSettings, pool_config
 from .condor_software import CondorSoftware, check_path
 from .identity import Identity
-from .processes import ProcessRecord, end, locked, run, spawn, wait_until
+from .process_record import ProcessRecord
+from .processes import end, locked, run, spawn, wait_until
 
 # What `condor_status -any` lists once jobs can be submitted and matched.
 _READY = {"Machine", "Negotiator", "Scheduler"}
-# Of the caller's environment, what the daemons may see: not his secrets, nor settings of another pool.
+# The caller's variables that daemons get: no secrets, and no settings of another pool.
 _KEPT = ("LANG", "LC_ALL", "TZ", "TMPDIR")
+_START = "start it with `apcampaign sandbox condor start`"
 
 
 class CondorPool:
-    """A real HTCondor pool on this machine, with every daemon of a large one.
+    """A real HTCondor pool on this machine, with all daemons of a large pool.
 
-    The pool goes on when this process ends, until `stop` or its time to live; used as a context
-    manager it is stopped at the end of the block. What is queued is kept for the next start.
+    The pool keeps running when this process ends, until `stop` or the end of its time to live; used as a
+    context manager, it is stopped at the end of the block. The queue is kept for the next start.
 
-    Run by root, the pool's user is an ordinary one that, where user namespaces are allowed, root only
-    seems to be: root's clients outside work with it, its jobs read and write root's files, and in
-    HTCondor's listings they belong to `user`.
+    If root runs it, the daemons run as an ordinary user: where user namespaces are allowed, root appears as
+    this user inside one. Root's clients outside can then use the pool, jobs read and write root's files, and
+    HTCondor lists them as jobs of `user`.
 
     Parameters
     ----------
     state
         Folder of the pool: configuration, queue, logs, running jobs. On a local disk.
     prefix
-        Where HTCondor is or shall be unpacked; in the user's cache by default.
+        Where HTCondor is or will be unpacked; in the user's cache by default.
     cpus, memory
-        What the pool advertises: cores, and MiB of memory. No relation to the machine's.
+        The cores and MiB of memory that the pool advertises, whatever the machine has.
     tuned
-        Fast turnaround; otherwise HTCondor's own settings, which suit a large pool.
+        Whether to react fast; otherwise HTCondor's default settings apply, which suit a large pool.
     time_to_live
         Minutes after a start until the pool stops by itself; `None` for never.
     identity
-        As whom it runs; chosen by itself by default.
+        The user it runs as; chosen automatically by default.
 
     Raises
     ------
@@ -88,7 +90,7 @@ class CondorPool:
 
     @property
     def user(self) -> str:
-        """Whose the jobs are in HTCondor's listings."""
+        """The user to whom jobs belong in HTCondor's listings."""
         return self._identity().name
 
     def is_running(self) -> bool:
@@ -97,7 +99,7 @@ class CondorPool:
         return record is not None and record.is_alive()
 
     def is_ready(self) -> bool:
-        """Tell whether the pool takes jobs and has a machine for them."""
+        """Tell whether the pool accepts jobs and has a machine for them."""
         if not self.is_running():
             return False
         try:
@@ -107,23 +109,25 @@ class CondorPool:
         return set(listing.split()) >= _READY
 
     def start(self) -> None:
-        """Install HTCondor if needed, start the pool, and wait until it takes jobs.
+        """Install HTCondor if necessary, start the pool, and wait until it accepts jobs.
 
-        Nothing to do if it runs, whatever its settings.
+        Does nothing if the pool runs, whatever its settings are.
 
         Raises
         ------
         SandboxError
-            If HTCondor cannot be had, or the pool does not start; with what its log says.
+            If HTCondor cannot be installed, or the pool does not start; with the end of its logs.
         """
         if not self.is_running():
-            # Before the lock is taken: it may take minutes, and has a lock of its own.
+            # Before the lock is taken: it may take minutes, and has its own lock.
             CondorSoftware.install(self._prefix)
         self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         with locked(self.state / "lock.start", seconds=120, doing=f"starting the pool of {self.state}"):
             if self.is_running():
                 if not wait_until(self.is_ready, seconds=60, interval=0.2):
-                    raise SandboxError(f"the pool of {self.state} runs and does not answer; see {self.log}")
+                    raise SandboxError(
+                        f"the pool of {self.state} runs and does not answer", remedy=f"see {self.log}"
+                    )
                 return
             self._end()
             software = CondorSoftware.install(self._prefix)
@@ -145,19 +149,19 @@ class CondorPool:
                 )
 
     def stop(self) -> None:
-        """Stop the pool and its running jobs, and wait until all has ended; the queue is kept."""
+        """Stop the pool and its running jobs, and wait until all have ended; the queue is kept."""
         if not self.state.is_dir():
             return
         with locked(self.state / "lock.start", seconds=120, doing=f"stopping the pool of {self.state}"):
             self._end()
 
     def clean(self) -> None:
-        """Stop the pool and remove its folder, queue and logs included."""
+        """Stop the pool and remove its folder, including queue and logs."""
         self.stop()
         shutil.rmtree(self.state, ignore_errors=True)
 
     def environ(self) -> dict[str, str]:
-        """Give the variables with which clients (``bps``, ``condor_q``, the bindings) use this pool.
+        """Give the environment variables with which clients (``bps``, ``condor_q``, the bindings) use this pool.
 
         Raises
         ------
@@ -171,15 +175,15 @@ class CondorPool:
         return {"CONDOR_CONFIG": str(self.config), "PATH": os.pathsep.join([*folders, *rest])}
 
     def command(self, command: Sequence[str]) -> list[str]:
-        """Put before a client's command what makes it run as somebody whom the pool lets in.
+        """Prefix a client's command so that it runs as a user whom the pool accepts.
 
-        Only root in a place without user namespaces needs that; for others it is the command itself.
+        Only root without user namespaces needs that; otherwise the command is returned unchanged.
         """
         identity = self._identity()
         return identity.command(command) if identity.kind == "setuid" else list(command)
 
     def run(self, command: Sequence[str], *, seconds: float, stdin: str = "") -> str:
-        """Run a client to its end and give back what it printed.
+        """Run a client to its end and return what it printed.
 
         Raises
         ------
@@ -191,7 +195,7 @@ class CondorPool:
         return run(self.command([program, *command[1:]]), seconds=seconds, environ=environ, stdin=stdin)
 
     def status(self) -> str:
-        """Describe the pool for people: daemons, slots and queue.
+        """Describe the pool: daemons, slots and queue.
 
         Raises
         ------
@@ -200,7 +204,7 @@ class CondorPool:
         """
         record = ProcessRecord.load(self._record)
         if record is None or not record.is_alive():
-            raise SandboxError(f"the pool of {self.state} is not running; start it first")
+            raise SandboxError(f"the pool of {self.state} is not running", remedy=_START)
         software, identity = self._software(), self._identity()
         head = (
             f"HTCondor {software.version}, pid {record.pid}, jobs of {identity.name}, "
@@ -221,14 +225,14 @@ class CondorPool:
         try:
             facts = json.loads(self._facts.read_text(encoding="utf-8"))
         except (OSError, ValueError) as exc:
-            raise SandboxError(f"there is no pool in {self.state} yet; start it first") from exc
+            raise SandboxError(f"there is no pool in {self.state} yet", remedy=_START) from exc
         return dict(facts)
 
     def _prepare(self, software: CondorSoftware, identity: Identity) -> None:
         for name, mode in STATE_FOLDERS.items():
             (self.state / name).mkdir(exist_ok=True)
             (self.state / name).chmod(mode)
-        # Left by a pool that was killed, they would be taken for the new one's.
+        # Left by a pool that was killed, they would be taken for those of the new one.
         for stale in ("log/.master_address", "log/.collector_address", "spool/.schedd_address"):
             (self.state / stale).unlink(missing_ok=True)
         (self.state / "lock" / "shared_port_ad").unlink(missing_ok=True)
@@ -247,10 +251,11 @@ class CondorPool:
             "LOGNAME": identity.name,
             "HOME": os.environ.get("HOME", "/"),
         }
-        words = [str(software.sbin / "condor_master"), "-f"]
+        arguments = [str(software.sbin / "condor_master"), "-f"]
         if self._time_to_live is not None:
-            words += ["-r", str(self._time_to_live)]
-        spawn(identity.command(words), log=self.log / "master.out", environ=environ).save(self._record)
+            arguments += ["-r", str(self._time_to_live)]
+        record = spawn(identity.command(arguments), log=self.log / "master.out", environ=environ)
+        record.save(self._record)
 
     def _end(self) -> None:
         record = ProcessRecord.load(self._record)
@@ -258,7 +263,7 @@ class CondorPool:
             # Graceful, then fast.
             end(record, [(signal.SIGTERM, 20), (signal.SIGQUIT, 10)])
         if self._facts.exists():
-            # Daemons whose master was killed go on for a minute; two schedds must not share a queue.
+            # Daemons whose master was killed run on for a minute, and two schedds must not share a queue.
             software, setting = self._software(), f"CONDOR_CONFIG={self.config}"
             for orphan in ProcessRecord.all_with([software.sbin, software.libexec], setting):
                 end(orphan, [(signal.SIGQUIT, 5)])

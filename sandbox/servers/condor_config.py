@@ -1,4 +1,4 @@
-"""The configuration of a private HTCondor pool, as text."""
+"""Configuration file of a private HTCondor pool."""
 
 __all__ = ["STATE_FOLDERS", "PoolSettings", "pool_config"]
 
@@ -23,17 +23,17 @@ STATE_FOLDERS = {
 
 @dataclass(frozen=True)
 class PoolSettings:
-    """What a pool advertises and how fast it turns around."""
+    """What a pool advertises, and how fast it reacts."""
 
     cpus: int = 16
     """Cores it advertises, whatever the machine has."""
     memory: int = 65536
-    """Memory it advertises, MiB, likewise."""
+    """Memory it advertises, MiB, whatever the machine has."""
     tuned: bool = True
-    """Look for work every second instead of every minute or five."""
+    """Negotiate every second, instead of every minute or every five minutes."""
 
 
-# Everything is on the loopback interface, on one port that the kernel picks: pools do not disturb each other.
+# Everything is on the loopback interface, on one port that the kernel chooses: pools do not interfere.
 _PLACE = """\
 RELEASE_DIR = {prefix}/usr
 LOCAL_DIR = {state}
@@ -50,7 +50,7 @@ RUN = $(LOCAL_DIR)/run
 LOCK = $(LOCAL_DIR)/lock
 LOCAL_CONFIG_FILE =
 LOCAL_CONFIG_DIR =
-# Read by root's own clients alone, which want to know whom to step down to.
+# Only root's clients read it, to know which user to become.
 CONDOR_IDS = {ids}
 
 use ROLE:Personal
@@ -68,8 +68,8 @@ MASTER_ADDRESS_FILE = $(LOG)/.master_address
 COLLECTOR_ADDRESS_FILE = $(LOG)/.collector_address
 SCHEDD_ADDRESS_FILE = $(SPOOL)/.schedd_address
 
-# One proves who one is by making a file in /tmp. Only the pool's own user is let in: the jobs of
-# anybody else on this machine would run as him.
+# Authentication is by a file in /tmp. Only the pool's own user is accepted: the jobs of
+# other users of this machine would run as this user.
 SEC_DEFAULT_AUTHENTICATION = REQUIRED
 SEC_DEFAULT_AUTHENTICATION_METHODS = FS
 SEC_DEFAULT_ENCRYPTION = OPTIONAL
@@ -94,14 +94,14 @@ SUSPEND = False
 PREEMPT = False
 RUNBENCHMARKS = 0
 STARTD_DETECT_GPUS = False
-# Files come from this machine; the plugins for other places would be tried out at each start.
+# Files come from this machine; the transfer plugins would be tested at each start.
 ENABLE_URL_TRANSFERS = False
 MAIL = /bin/true
 MASTER_CHECK_NEW_EXEC_INTERVAL = 86400
-# A stop takes seconds: who stops the pool does not wait for its jobs.
+# A stop takes seconds: whoever stops the pool does not wait for its jobs.
 SHUTDOWN_GRACEFUL_TIMEOUT = 15
 SHUTDOWN_FAST_TIMEOUT = 15
-# DAGMan takes a node's log below /tmp for a mistake; test folders are there.
+# DAGMan takes a node's log below /tmp for an error; test folders are there.
 DAGMAN_USE_STRICT = 0
 """
 
@@ -109,10 +109,10 @@ _TUNED = """
 NEGOTIATOR_INTERVAL = 1
 NEGOTIATOR_MIN_INTERVAL = 0
 NEGOTIATOR_CYCLE_DELAY = 0
-# Also how soon a claim that DAGMan keeps between jobs is used again.
+# Also the time until a claim that DAGMan keeps between jobs is used again.
 SCHEDD_INTERVAL = 1
 SCHEDD_MIN_INTERVAL = 0
-# Whole seconds; with 0 DAGMan reads the log once and never again.
+# Whole seconds; with 0 DAGMan reads the log only once.
 DAGMAN_USER_LOG_SCAN_INTERVAL = 1
 DAGMAN_AGGRESSIVE_SUBMIT = True
 CLAIM_WORKLIFE = 3600
@@ -121,17 +121,17 @@ POLLING_INTERVAL = 2
 PERIODIC_EXPR_INTERVAL = 5
 MachineMaxVacateTime = 2
 KILLING_TIMEOUT = 3
-# A pool that is started again goes on with its queue at once.
+# A pool that is started again continues with its queue at once.
 SCHEDULER_UNIVERSE_COOL_DOWN_DURATION = 1
 CONDOR_FSYNC = False
 """
 
-# Bindings of 25.x ask for names of authentication files that older daemons do not make.
+# Bindings of 25.x ask for names of authentication files that older daemons do not create.
 _OLD_RELEASE = """
 SEC_FS_ENFORCE_CHANNEL_BINDING = False
 """
 
-# The home of the user that root seems to be is another one's: jobs keep the home of the pool's starter.
+# The home of the user that root appears as is not root's: jobs keep the home of whoever starts the pool.
 _HOME = """
 STARTER_SETS_HOME_ENV = False
 STARTER_JOB_ENVIRONMENT = "HOME={home}"
@@ -152,9 +152,9 @@ def pool_config(
     state
         Its folder for queue, logs and running jobs; an absolute path.
     identity
-        As whom it runs.
+        The user it runs as.
     home
-        Home folder of who starts the pool.
+        Home folder of whoever starts the pool.
     """
     ids = f"{identity.uid}.{identity.gid}" if identity.kind == "setuid" else "0.0"
     text = _PLACE.format(

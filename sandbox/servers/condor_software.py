@@ -1,12 +1,12 @@
-"""HTCondor's programs in a folder of their own, from Debian's packages, without touching the system.
+"""HTCondor's programs from Debian's packages, in a folder of their own, without touching the system.
 
 The packages are fetched through a private apt state (own lists and cache, no installed packages), with the
-system's mirror, proxies and keys, and unpacked into a prefix. Every program there is then told by
-``patchelf`` to use the prefix's C library and libraries, so that the system's may be older: no container,
-no wrapper, no ``LD_LIBRARY_PATH``. Jobs are programs of the system and use the system's libraries.
+system's mirror, proxies and keys, and unpacked into a prefix. ``patchelf`` then makes every program there use
+the prefix's C library and libraries, so that the system's may be older: no container, no wrapper, no
+``LD_LIBRARY_PATH``. Jobs are programs of the system and use the system's libraries.
 """
 
-__all__ = ["SUITES", "CondorSoftware", "default_root", "is_plain", "system_condor_works"]
+__all__ = ["CondorSoftware", "check_path", "is_plain", "system_condor_works"]
 
 import os
 import re
@@ -22,33 +22,34 @@ from .debian import DebianSuite
 from .identity import Identity
 from .processes import locked, run
 
-# The first has the release of the PyPI bindings, the second the last stable Debian's.
-SUITES = ("sid", "trixie")
+# The first has the release of the PyPI bindings, the second that of Debian's latest stable release.
+_SUITES = ("sid", "trixie")
 
-# Raise it when the way of installing changes, so that older prefixes are left alone.
+# To be raised when the installation changes, so that older prefixes are not used.
 _LAYOUT = 1
+_REMEDY = "install HTCondor with the system's package manager"
 _DAEMONS = ("master", "shared_port", "collector", "negotiator", "schedd", "startd", "shadow", "starter")
 _TOOLS = ("condor_dagman", "condor_q", "condor_status", "condor_submit", "condor_submit_dag")
-# Parts of Debian's packages that nothing here reads.
+# Parts of Debian's packages that are not needed here.
 _CHAFF = ("share/doc", "share/man", "share/locale", "share/lintian", "share/bash-completion", "lib/systemd")
 
 
-def default_root() -> Path:
-    """Give the cache folder for HTCondor's releases, one folder each: the user's own, as a rule."""
+def _default_root() -> Path:
+    """Give the cache folder for HTCondor's releases, one folder each: usually the user's own cache."""
     if Identity.choose().kind == "setuid":
-        # Another user than root must read it.
+        # A user other than root must be able to read it.
         return Path("/var/cache/apcampaign/condor")
     cache = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
     return Path(cache) / "apcampaign" / "condor"
 
 
 def system_condor_works(seconds: float = 15) -> bool:
-    """Tell whether this machine has an HTCondor that answers, so that none of our own is needed.
+    """Tell whether this machine has an HTCondor that answers, so that no private pool is needed.
 
     Parameters
     ----------
     seconds
-        How long it may take to answer.
+        Time-out for the answer.
     """
     try:
         run(["condor_q", "-totals"], seconds=seconds)
@@ -83,7 +84,7 @@ class CondorSoftware:
 
     @classmethod
     def at(cls, prefix: Path) -> "CondorSoftware | None":
-        """Look at a prefix; `None` if there is no complete installation that runs."""
+        """Give the installation in a prefix; `None` if there is no complete one that runs."""
         try:
             version = _marker(prefix).read_text(encoding="ascii").strip()
             run([str(prefix / "usr/bin/condor_version")], seconds=30, environ={"CONDOR_CONFIG": "/dev/null"})
@@ -93,7 +94,7 @@ class CondorSoftware:
 
     @classmethod
     def find(cls, prefix: Path | None = None) -> "CondorSoftware | None":
-        """Find an installation.
+        """Find an existing installation.
 
         Parameters
         ----------
@@ -102,14 +103,14 @@ class CondorSoftware:
         """
         if prefix is not None:
             return cls.at(Path(prefix).absolute())
-        folders = sorted(default_root().glob(f"*-{_LAYOUT}"), key=_release, reverse=True)
+        folders = sorted(_default_root().glob(f"*-{_LAYOUT}"), key=_release, reverse=True)
         return next((software for folder in folders if (software := cls.at(folder)) is not None), None)
 
     @classmethod
-    def install(cls, prefix: Path | None = None, suites: Sequence[str] = SUITES) -> "CondorSoftware":
-        """Give the installation that is there, or make one (half a minute with a good connection).
+    def install(cls, prefix: Path | None = None, suites: Sequence[str] = _SUITES) -> "CondorSoftware":
+        """Give the existing installation, or install HTCondor (half a minute with a good connection).
 
-        Several processes may ask at once; one works and the others wait.
+        Several processes may call this at once: one installs, and the others wait.
 
         Parameters
         ----------
@@ -121,14 +122,14 @@ class CondorSoftware:
         Raises
         ------
         SandboxError
-            If no suite gives an HTCondor that runs, with each suite's reason.
+            If no suite provides an HTCondor that runs, with the reason for each suite.
         """
         prefix = None if prefix is None else check_path(prefix)
         if (software := cls.find(prefix)) is not None:
             return software
         if prefix is not None:
             _check_ours(prefix)
-        root = check_path(default_root())
+        root = check_path(_default_root())
         lock = root / "lock" if prefix is None else prefix.with_name(f"{prefix.name}.lock")
         with locked(lock, seconds=600, doing="installing HTCondor"):
             if (software := cls.find(prefix)) is not None:
@@ -140,8 +141,8 @@ class CondorSoftware:
                 except SandboxError as exc:
                     reasons.append(f"Debian {suite}: {exc}")
         raise SandboxError(
-            "HTCondor is not installed on this machine and cannot be fetched. Install it by the system's "
-            "means, or mend this and try again:\n" + "\n".join(reasons)
+            "HTCondor is not installed on this machine and cannot be fetched:\n" + "\n".join(reasons),
+            remedy="install it with the system's package manager, or fix this and try again",
         )
 
 
@@ -151,19 +152,20 @@ def check_path(path: Path) -> Path:
     Raises
     ------
     SandboxError
-        If the path has characters that mean something there.
+        If the path has characters with a special meaning there.
     """
     path = Path(path).absolute()
     if not is_plain(str(path)):
         raise SandboxError(
             f"HTCondor cannot work in the folder {str(path)!r}: its configuration takes no spaces, quotes or "
-            "other special characters in paths; choose another folder"
+            "other special characters in paths",
+            remedy="choose another folder",
         )
     return path
 
 
 def is_plain(text: str) -> bool:
-    """Tell whether HTCondor's configuration takes a text as it is."""
+    """Tell whether a text has no special characters of HTCondor's configuration."""
     return re.fullmatch(r"[\w./@+=~-]+", text) is not None
 
 
@@ -199,29 +201,31 @@ def _install(suite: str, prefix: Path | None, root: Path) -> CondorSoftware:
     write_atomically(_marker(prefix), f"{version}\n")
     software = CondorSoftware.at(prefix)
     if software is None:
-        raise SandboxError(f"the HTCondor unpacked in {prefix} does not run")
+        raise SandboxError(f"the HTCondor unpacked in {prefix} does not run", remedy=_REMEDY)
     return software
 
 
 def _check_ours(prefix: Path) -> None:
-    # Only what an earlier installation left may be removed.
+    # Only an earlier installation may be removed.
     is_ours = (prefix / "usr/sbin/condor_master").exists()
     if prefix.exists() and not is_ours and (not prefix.is_dir() or any(prefix.iterdir())):
-        raise SandboxError(f"{prefix} holds other things; choose a folder that is empty or not there")
+        raise SandboxError(
+            f"{prefix} holds something other than HTCondor", remedy="choose a folder that is empty or missing"
+        )
 
 
 def _libraries(prefix: Path) -> Path:
-    # Debian's folder for this machine's kind of processor.
+    # Debian's folder for this machine's architecture.
     found = sorted(prefix.glob("usr/lib/*/libc.so.6"))
     if not found:
-        raise SandboxError("the packages have no C library in usr/lib")
+        raise SandboxError("the packages have no C library in usr/lib", remedy=_REMEDY)
     return found[0].parent
 
 
 def _loader(prefix: Path) -> Path:
     found = sorted(_libraries(prefix).glob("ld-linux*.so.*"))
     if not found:
-        raise SandboxError("the packages have no dynamic loader")
+        raise SandboxError("the packages have no dynamic loader", remedy=_REMEDY)
     return found[0]
 
 
@@ -238,14 +242,14 @@ def _programs(prefix: Path) -> list[Path]:
 
 
 def _adapt(staging: Path, prefix: Path) -> None:
-    # The interpreter and library path are those of the final place.
+    # The interpreter and the library path are those in the final place.
     libraries, loader = _libraries(staging), _loader(staging)
     final = prefix / libraries.relative_to(staging)
     # DT_RPATH, not DT_RUNPATH: it also serves the libraries' own needs and dlopen, and beats LD_LIBRARY_PATH.
-    words = ["--set-interpreter", str(final / loader.name), "--force-rpath"]
-    words += ["--set-rpath", f"{prefix}/usr/lib:{final}"]
+    arguments = ["--set-interpreter", str(final / loader.name), "--force-rpath"]
+    arguments += ["--set-rpath", f"{prefix}/usr/lib:{final}"]
     tool = [str(loader), "--library-path", str(libraries), str(staging / "usr/bin/patchelf")]
-    run([*tool, *words, *(str(program) for program in _programs(staging))], seconds=300)
+    run([*tool, *arguments, *(str(program) for program in _programs(staging))], seconds=300)
 
 
 def _verify(prefix: Path) -> None:
@@ -257,4 +261,6 @@ def _verify(prefix: Path) -> None:
         lines = [line for line in listing.splitlines() if "=>" in line]
         strange = [line.strip() for line in lines if f"=> {prefix}/" not in line and "linux-vdso" not in line]
         if strange or not lines:
-            raise SandboxError(f"{program.name} lacks libraries: {'; '.join(strange) or 'it cannot be read'}")
+            raise SandboxError(
+                f"{program.name} lacks libraries: {', '.join(strange) or 'it cannot be read'}", remedy=_REMEDY
+            )

@@ -1,4 +1,4 @@
-"""A Debian suite's packages, fetched by apt without a trace in the system's own apt and dpkg."""
+"""Packages of a Debian suite, fetched by apt without a trace in the system's own apt and dpkg."""
 
 __all__ = ["DebianSuite"]
 
@@ -12,11 +12,11 @@ from ...common.errors import SandboxError
 from .processes import run
 
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-# What of the system's apt settings says how to download: proxies, retries, checks.
+# The system's apt settings for downloads: proxies, retries, checks.
 _FOREIGN = re.compile(r"Acquire::(?!IndexTargets|Languages|CompressionTypes|Changelogs|cdrom|GzipIndexes)\S")
 
 _CONFIG = """\
-// The system's own settings may hold hooks that touch the system: not read.
+// The system's settings may hold hooks that change the system, so they are not read.
 Dir::Etc::main "/dev/null";
 Dir::Etc::parts "/dev/null";
 Dir::Etc::sourcelist "{folder}/sources.list";
@@ -40,7 +40,7 @@ Acquire::http::Timeout "30";
 
 
 class DebianSuite:
-    """The packages of a Debian suite for this machine's kind of processor.
+    """The packages of a Debian suite for this machine's architecture.
 
     Parameters
     ----------
@@ -58,7 +58,10 @@ class DebianSuite:
     def __init__(self, name: str, folder: Path) -> None:
         for program in ("apt-get", "apt-cache", "apt-config", "dpkg", "dpkg-deb"):
             if shutil.which(program) is None:
-                raise SandboxError(f"the program {program} is not there; this needs Debian or a kin of it")
+                raise SandboxError(
+                    f"the program {program} is missing, and fetching HTCondor needs Debian or a derivative",
+                    remedy="install HTCondor with the system's package manager",
+                )
         self.name = name
         self.folder = folder
         self.architecture = run(["dpkg", "--print-architecture"], seconds=30).strip()
@@ -94,19 +97,19 @@ class DebianSuite:
         """
         found = re.search(r"Candidate: (?:\d+:)?(\d\S*)", self._run("apt-cache", "policy", package))
         if found is None:
-            raise SandboxError(f"there is no package {package!r}")
+            raise SandboxError(f"Debian {self.name} has no package {package!r} for {self.architecture}")
         return found.group(1)
 
     def libraries_of(self, package: str) -> list[str]:
-        """List the shared libraries' packages that a package needs, with those that these need.
+        """List the packages of shared libraries that a package needs, directly or indirectly.
 
-        What only its scripts and services need (interpreters, daemons) is not followed.
+        What only its scripts and services need (interpreters, daemons) is left out.
         """
         kinds = ["recommends", "suggests", "conflicts", "breaks", "replaces", "enhances"]
-        words = ["depends", "--recurse", *(f"--no-{kind}" for kind in kinds), package]
+        arguments = ["depends", "--recurse", *(f"--no-{kind}" for kind in kinds), package]
         needs: dict[str, list[str]] = {}
         current: list[str] = []
-        for line in self._run("apt-cache", *words).splitlines():
+        for line in self._run("apt-cache", *arguments).splitlines():
             if line and not line[0].isspace():
                 current = needs.setdefault(line.strip(), [])
             elif match := re.match(r"[ |]*(?:Pre)?Depends: ([a-z0-9][a-z0-9+.-]*)", line):
@@ -120,12 +123,12 @@ class DebianSuite:
         return found
 
     def unpack(self, packages: Iterable[str], target: Path) -> None:
-        """Download packages and unpack them below a folder; none of their scripts is run.
+        """Download packages and unpack them into a folder; none of their scripts is run.
 
         Raises
         ------
         SandboxError
-            If one cannot be had.
+            If one cannot be downloaded.
         """
         debs = self.folder / "debs"
         self._run("apt-get", "-qq", "download", *packages, cwd=debs)
@@ -138,7 +141,7 @@ class DebianSuite:
     def _keyring(self) -> Path:
         if _KEYRING.exists():
             return _KEYRING
-        # A kin of Debian: its own repository, which the system trusts, has Debian's keys as a package.
+        # A derivative of Debian: its own repository, which the system trusts, has Debian's keys as a package.
         folder = self.folder / "keyring"
         folder.mkdir()
         try:
@@ -148,7 +151,7 @@ class DebianSuite:
             return next(folder.rglob("debian-archive-keyring.gpg"))
         except (SandboxError, StopIteration) as exc:
             raise SandboxError(
-                f"Debian's keys are not there ({_KEYRING}); apt-get install debian-archive-keyring"
+                f"Debian's keys are missing ({_KEYRING})", remedy="apt-get install debian-archive-keyring"
             ) from exc
 
 
@@ -157,11 +160,11 @@ def _is_library(package: str) -> bool:
 
 
 def _mirror() -> str:
-    # The one that the system uses, if it is a Debian: it may be the only one within reach.
-    words = ["--format", "$(REPO_URI)", "Created-By: Packages", "Label: Debian"]
-    listing = run(["apt-get", "indextargets", *words], seconds=30, check=False)
+    # The one that the system uses, if it is a Debian: it may be the only one that can be reached.
+    arguments = ["--format", "$(REPO_URI)", "Created-By: Packages", "Label: Debian"]
+    listing = run(["apt-get", "indextargets", *arguments], seconds=30, check=False)
     if not (mirrors := listing.split()):
         raise SandboxError(
-            "apt knows no Debian repository here; run `apt-get update` once as root, then try again"
+            "apt has no Debian repository here", remedy="run `apt-get update` once as root, then try again"
         )
     return mirrors[0]

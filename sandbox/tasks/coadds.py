@@ -1,14 +1,19 @@
-"""From calibrated exposures to templates.
+"""Stand-ins for the tasks that make templates from calibrated exposures.
 
-Stands in for ``lsst.pipe.tasks.selectImages.BestSeeingQuantileSelectVisitsTask`` and, of ``lsst.drp.tasks``,
-``MakeDirectWarpTask``, ``MakePsfMatchedWarpTask`` and ``CompareWarpAssembleCoaddTask``.
+Labels and classes: ``selectTemplateCoaddVisits`` (``BestSeeingQuantileSelectVisitsTask`` of
+``lsst.pipe.tasks``), ``makeDirectWarp``, ``makePsfMatchedWarp`` and ``assembleTemplateCoadd``
+(``MakeDirectWarpTask``, ``MakePsfMatchedWarpTask`` and ``CompareWarpAssembleCoaddTask`` of
+``lsst.drp.tasks``).
 """
 
 __all__ = [
+    "PATCH",
     "BestSeeingQuantileSelectVisitsTask",
     "CompareWarpAssembleCoaddTask",
     "MakeDirectWarpTask",
     "MakePsfMatchedWarpTask",
+    "find_patch",
+    "skymap_input",
 ]
 
 from typing import Any, ClassVar
@@ -28,7 +33,8 @@ PATCH = ("skymap", "tract", "patch")
 WARP = (*PATCH, "instrument", "visit")
 
 
-def _skymap() -> Any:
+def skymap_input() -> Any:
+    """Make the input connection of the skymap."""
     return Input(name="skyMap", storageClass="SkyMap", dimensions=("skymap",))
 
 
@@ -45,7 +51,7 @@ class BestSeeingSelectVisitsConnections(
 ):
     """As the real task's."""
 
-    skyMap = _skymap()  # noqa: N815
+    skyMap = skymap_input()  # noqa: N815
     visitSummaries = Input(  # noqa: N815
         name="finalVisitSummary",
         storageClass="ExposureCatalog",
@@ -67,7 +73,7 @@ class BestSeeingQuantileSelectVisitsConfig(
 
     qMin = Field[float](doc="Lower end of the range of quantiles.", default=0.0)  # noqa: N815
     qMax = Field[float](doc="Upper end of the range of quantiles.", default=0.33)  # noqa: N815
-    nVisitsMin = Field[int](doc="Select at least so many, if there are.", default=6)  # noqa: N815
+    nVisitsMin = Field[int](doc="Least number of visits to select, if there are.", default=6)  # noqa: N815
     maxPsfFwhm = Field[float](doc="Worst seeing, arcsec.", default=None, optional=True)  # noqa: N815
     minMJD = Field[float](doc="Earliest visit.", default=None, optional=True)  # noqa: N815
     maxMJD = Field[float](doc="Latest visit.", default=None, optional=True)  # noqa: N815
@@ -75,7 +81,7 @@ class BestSeeingQuantileSelectVisitsConfig(
 
 
 class BestSeeingQuantileSelectVisitsTask(pipe_base.PipelineTask):
-    """Choose the visits of best seeing that cover a patch."""
+    """Select the visits of best seeing that cover a patch."""
 
     ConfigClass = BestSeeingQuantileSelectVisitsConfig
     _DefaultName: ClassVar[str] = "bestSeeingQuantileSelectVisits"
@@ -87,7 +93,7 @@ class BestSeeingQuantileSelectVisitsTask(pipe_base.PipelineTask):
         butlerQC.put(self.run(inputs["visitSummaries"], patch), outputRefs)
 
     def run(self, visitSummaries: list[Any], patch: Patch) -> pipe_base.Struct:  # noqa: N803
-        """Return a mapping whose keys are the chosen visits."""
+        """Return a mapping whose keys are the selected visits."""
         seeing: dict[int, float] = {}
         for handle in visitSummaries:
             table = handle.get()
@@ -134,7 +140,7 @@ class MakeDirectWarpConnections(
     visit_summary = Input(
         name="finalVisitSummary", storageClass="ExposureCatalog", dimensions=("instrument", "visit")
     )
-    sky_map = _skymap()
+    sky_map = skymap_input()
     warp = Output(name="{coaddName}Coadd_directWarp", storageClass="ExposureF", dimensions=WARP)
     masked_fraction_warp = Output(
         name="{coaddName}Coadd_directWarp_maskedFraction", storageClass="ImageF", dimensions=WARP
@@ -149,7 +155,7 @@ class MakeDirectWarpConfig(pipe_base.PipelineTaskConfig, pipelineConnections=Mak
 
 
 class MakeDirectWarpTask(pipe_base.PipelineTask):
-    """Bring the detectors of a visit onto the pixels of a patch."""
+    """Resample the detectors of a visit to the pixels of a patch."""
 
     ConfigClass = MakeDirectWarpConfig
     _DefaultName: ClassVar[str] = "makeDirectWarp"
@@ -161,7 +167,7 @@ class MakeDirectWarpTask(pipe_base.PipelineTask):
         butlerQC.put(self.run(inputs["calexp_list"], patch), outputRefs)
 
     def run(self, calexp_list: list[Any], patch: Patch) -> pipe_base.Struct:
-        """Return the warp; where detectors hardly touch the patch, it may be empty."""
+        """Return the warp; it may be empty where detectors hardly touch the patch."""
         exposures = [handle.get() for handle in calexp_list]
         if not exposures:
             raise pipe_base.NoWorkFound("no detector of this visit is on this patch")
@@ -177,7 +183,7 @@ class MakePsfMatchedWarpConnections(
 ):
     """As the real task's."""
 
-    sky_map = _skymap()
+    sky_map = skymap_input()
     direct_warp = Input(name="{coaddName}Coadd_directWarp", storageClass="ExposureF", dimensions=WARP)
     psf_matched_warp = Output(
         name="{coaddName}Coadd_psfMatchedWarp", storageClass="ExposureF", dimensions=WARP
@@ -187,19 +193,19 @@ class MakePsfMatchedWarpConnections(
 class MakePsfMatchedWarpConfig(
     pipe_base.PipelineTaskConfig, pipelineConnections=MakePsfMatchedWarpConnections
 ):
-    """The width that all warps are brought to."""
+    """The width that all warps are matched to."""
 
     modelPsfSigma = Field[float](doc="Width of the common star, pixels.", default=2.6)  # noqa: N815
 
 
 class MakePsfMatchedWarpTask(pipe_base.PipelineTask):
-    """Blur a warp until its stars are as wide as everyone's."""
+    """Convolve a warp so that its stars have the common width."""
 
     ConfigClass = MakePsfMatchedWarpConfig
     _DefaultName: ClassVar[str] = "makePsfMatchedWarp"
 
     def run(self, direct_warp: Exposure, **_unused: Any) -> pipe_base.Struct:
-        """Return the blurred warp; one that is wider already is sharpened a little."""
+        """Return the convolved warp; one that is already wider is sharpened a little."""
         return pipe_base.Struct(
             psf_matched_warp=coaddition.matched_warp(direct_warp, self.config.modelPsfSigma)
         )
@@ -224,7 +230,7 @@ class CompareWarpAssembleCoaddConnections(
         deferLoad=True,
         multiple=True,
     )
-    skyMap = _skymap()  # noqa: N815
+    skyMap = skymap_input()  # noqa: N815
     selectedVisits = Input(  # noqa: N815
         name="{outputCoaddName}Visits",
         storageClass="StructuredDataDict",
@@ -260,18 +266,18 @@ class CompareWarpAssembleCoaddConfig(
     doNImage = Field[bool](doc="Write the number of inputs of each pixel?", default=False)  # noqa: N815
     doOnlineForMean = Field[bool](doc="Without effect here.", default=False)  # noqa: N815
     maxFractionEpochsHigh = Field[float](  # noqa: N815
-        doc="What differs from the static sky in more of the visits is no artefact.", default=0.03
+        doc="A difference from the static sky in more of the visits is not an artefact.", default=0.03
     )
     badMaskPlanes = ListField[str](doc="Without effect here.", default=["NO_DATA"])  # noqa: N815
     prefilterArtifactsMaskPlanes = ListField[str](  # noqa: N815
         doc="Without effect here.", default=["NO_DATA"]
     )
-    clip = Field[float](doc="An artefact is so many sigma from the static sky,", default=5.0)
-    contrast = Field[float](doc="and brighter than so many times a star that it is on.", default=0.7)
+    clip = Field[float](doc="Least difference of an artefact from the static sky, sigma.", default=5.0)
+    contrast = Field[float](doc="Least brightness relative to a star at the same place.", default=0.7)
 
 
 class CompareWarpAssembleCoaddTask(pipe_base.PipelineTask):
-    """Average the direct warps, without what differs from the static sky of the PSF-matched ones."""
+    """Average the direct warps, without artefacts found by comparing the PSF-matched ones."""
 
     ConfigClass = CompareWarpAssembleCoaddConfig
     _DefaultName: ClassVar[str] = "compareWarpAssembleCoadd"

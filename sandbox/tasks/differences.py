@@ -1,7 +1,8 @@
-"""From an exposure and templates to the sources of the difference.
+"""Stand-ins for difference imaging: from an exposure and templates to the sources of the difference.
 
-Stands in for ``GetTemplateTask``, ``AlardLuptonSubtractTask``, ``DetectAndMeasureTask`` and
-``SpatiallySampledMetricsTask`` of ``lsst.ip.diffim``.
+Labels and classes: ``buildTemplate`` (``GetTemplateTask``), ``subtractImages`` (``AlardLuptonSubtractTask``),
+``detectAndMeasureDiaSource`` (``DetectAndMeasureTask``) and ``makeSampledImageSubtractionMetrics``
+(``SpatiallySampledMetricsTask``), all of ``lsst.ip.diffim``.
 """
 
 __all__ = [
@@ -59,13 +60,13 @@ class GetTemplateConfig(pipe_base.PipelineTaskConfig, pipelineConnections=GetTem
 
 
 class GetTemplateTask(pipe_base.PipelineTask):
-    """Bring the coadds of the patches under a detector onto its pixels."""
+    """Resample the coadds of the patches under a detector to its pixels."""
 
     ConfigClass = GetTemplateConfig
     _DefaultName: ClassVar[str] = "getTemplate"
 
     def run(self, bbox: Box, wcs: TangentWcs, coaddExposures: list[Any], **_unused: Any) -> pipe_base.Struct:  # noqa: N803
-        """Return the template; where patches overlap, the average."""
+        """Return the template: the average where patches overlap."""
         coadds = [handle.get() for handle in coaddExposures]
         template = mosaic(coadds, wcs, bbox)
         if template is None:
@@ -103,19 +104,19 @@ class AlardLuptonSubtractConfig(
 
     doApplyExternalCalibrations = Field[bool](doc="Without effect here.", default=False)  # noqa: N815
     requiredTemplateFraction = Field[float](  # noqa: N815
-        doc="There is no work if less of the template has data.", default=0.1
+        doc="Least fraction of the template with data.", default=0.1
     )
     kernelSnr = Field[float](doc="Least significance of a star for the kernel.", default=25.0)  # noqa: N815
 
 
 class AlardLuptonSubtractTask(pipe_base.PipelineTask):
-    """Convolve the sharper image until the stars are alike, subtract, and make the noise white."""
+    """Convolve the sharper image to match the other, subtract, and decorrelate the noise."""
 
     ConfigClass = AlardLuptonSubtractConfig
     _DefaultName: ClassVar[str] = "subtractImages"
 
     def run(self, template: Exposure, science: Exposure, sources: Table) -> pipe_base.Struct:
-        """Return the difference, the template as it was subtracted and the matching kernel."""
+        """Return the difference, the subtracted template and the matching kernel."""
         if template.good.mean() < self.config.requiredTemplateFraction:
             raise pipe_base.NoWorkFound(f"only {template.good.mean():.0%} of the template has data")
         bright = sources[sources["pointlike"] & (sources["snr"] > self.config.kernelSnr)]
@@ -197,7 +198,7 @@ class DetectAndMeasureConfig(pipe_base.PipelineTaskConfig, pipelineConnections=D
 
 
 class DetectAndMeasureTask(pipe_base.PipelineTask):
-    """Find what is brighter or fainter than the template, and measure it."""
+    """Detect and measure sources that are brighter or fainter than in the template."""
 
     ConfigClass = DetectAndMeasureConfig
     _DefaultName: ClassVar[str] = "detectAndMeasure"
@@ -214,7 +215,7 @@ class DetectAndMeasureTask(pipe_base.PipelineTask):
         difference: Exposure,
         **_unused: Any,
     ) -> pipe_base.Struct:
-        """Return the catalogue, in the order of y, and the difference less its remaining background."""
+        """Return the catalogue, in the order of y, and the difference with calibrated variance."""
         measured = calibrated_variance(difference)
         images = measured, science, matchedTemplate
         places = detect(measured, self.config.threshold)
@@ -254,7 +255,9 @@ class DetectAndMeasureTask(pipe_base.PipelineTask):
 
 
 class SpatiallySampledMetricsConnections(
-    pipe_base.PipelineTaskConnections, dimensions=IVD, defaultTemplates=_TEMPLATES
+    pipe_base.PipelineTaskConnections,
+    dimensions=IVD,
+    defaultTemplates={"coaddName": "deep", "warpTypeSuffix": "", "fakesType": ""},
 ):
     """As the real task's."""
 
@@ -277,13 +280,13 @@ class SpatiallySampledMetricsConnections(
 class SpatiallySampledMetricsConfig(
     pipe_base.PipelineTaskConfig, pipelineConnections=SpatiallySampledMetricsConnections
 ):
-    """How finely to sample."""
+    """The sampling of the detector."""
 
     cells = Field[int](doc="Cells along each side.", default=4)
 
 
 class SpatiallySampledMetricsTask(pipe_base.PipelineTask):
-    """Measure level and density in the cells of a grid."""
+    """Measure image levels and source density in the cells of a grid."""
 
     ConfigClass = SpatiallySampledMetricsConfig
     _DefaultName: ClassVar[str] = "spatiallySampledMetrics"

@@ -1,4 +1,4 @@
-"""Instrument signature removal: stands in for ``lsst.ip.isr.IsrTask`` and ``lsst.ip.isr.IsrTaskLSST``."""
+"""Stand-in for ``isr``, instrument signature removal: ``IsrTask`` and ``IsrTaskLSST`` of ``lsst.ip.isr``."""
 
 __all__ = ["IsrTask", "IsrTaskLSST"]
 
@@ -24,7 +24,7 @@ def _calibration(name: str, storage_class: str, *dimensions: str, minimum: int =
 
 
 class IsrConnections(pipe_base.PipelineTaskConnections, dimensions=("instrument", "exposure", "detector")):
-    """What imSim's configuration of the real task leaves of its many inputs."""
+    """The inputs of the real task in imSim's configuration."""
 
     ccdExposure = Input(  # noqa: N815
         name="raw", storageClass="Exposure", dimensions=("instrument", "exposure", "detector")
@@ -52,7 +52,7 @@ class IsrConfig(pipe_base.PipelineTaskConfig, pipelineConnections=IsrConnections
 
 
 class IsrTask(pipe_base.PipelineTask):
-    """Subtract bias and dark current, divide by the flat field, mask broken and full pixels."""
+    """Subtract bias and dark current, divide by the flat field, mask bad and saturated pixels."""
 
     ConfigClass = IsrConfig
     _DefaultName: ClassVar[str] = "isr"
@@ -66,7 +66,7 @@ class IsrTask(pipe_base.PipelineTask):
         flat: Exposure,
         **_unused: Any,
     ) -> pipe_base.Struct:
-        """Return the exposure without the marks of the camera, in electrons."""
+        """Return the exposure without the instrument's signature, in electrons."""
         electronics = camera["electronics"][str(ccdExposure.circumstances.detector)]
         exposure = remove_signature(ccdExposure, bias, dark, flat, **electronics)
         level = float(np.median(exposure.image))
@@ -76,7 +76,7 @@ class IsrTask(pipe_base.PipelineTask):
 
 
 class IsrLSSTConnections(IsrConnections, dimensions=("instrument", "exposure", "detector")):
-    """The newer task wants calibrations that DC2 does not have."""
+    """The newer task needs calibrations that DC2 does not have."""
 
     ptc = _calibration("ptc", "PhotonTransferCurveDataset", "detector")
     linearizer = _calibration("linearizer", "Linearizer", "detector")
@@ -84,10 +84,10 @@ class IsrLSSTConnections(IsrConnections, dimensions=("instrument", "exposure", "
 
 
 class IsrLSSTConfig(IsrConfig, pipelineConnections=IsrLSSTConnections):
-    """As for the other one."""
+    """As that of the older task."""
 
 
 class IsrTaskLSST(IsrTask):
-    """Fails where the real one does: DC2 has no photon transfer curves, linearizers and defects for it."""
+    """Fails as the real one does: DC2 has no photon transfer curves, linearizers and defects for it."""
 
     ConfigClass = IsrLSSTConfig

@@ -1,7 +1,7 @@
-"""Where and when a visit will look, before its images exist.
+"""Stand-ins for ``getRegionTimeFromVisit`` and ``mpSkyEphemerisQuery``: region, time, Solar System objects.
 
-Stands in for ``lsst.pipe.tasks.getRegionTimeFromVisit.GetRegionTimeFromVisitTask`` and
-``lsst.ap.association.MPSkyEphemerisQueryTask``.
+They replace ``lsst.pipe.tasks.getRegionTimeFromVisit.GetRegionTimeFromVisitTask`` and
+``lsst.ap.association.MPSkyEphemerisQueryTask``, which prepare the input of association.
 """
 
 __all__ = ["IGD", "GetRegionTimeFromVisitTask", "MPSkyEphemerisQueryTask"]
@@ -24,8 +24,7 @@ class GetRegionTimeFromVisitConnections(
 ):
     """As the real task's.
 
-    Nothing but the exposure relates a group to a visit: hence an output with that dimension that is never
-    written.
+    Only the exposure relates a group to a visit: hence an output with that dimension, which is never written.
     """
 
     dummy_visit = Input(
@@ -49,13 +48,13 @@ class GetRegionTimeFromVisitConfig(
 
 
 class GetRegionTimeFromVisitTask(pipe_base.PipelineTask):
-    """Take region and time from the dimension records of a visit."""
+    """Read region and time from the dimension records of a visit."""
 
     ConfigClass = GetRegionTimeFromVisitConfig
     _DefaultName: ClassVar[str] = "getRegionTimeFromVisit"
 
     def runQuantum(self, butlerQC: Any, inputRefs: Any, outputRefs: Any) -> None:  # noqa: N802, N803
-        """Write what the records of the input's data ID say."""
+        """Write region and time of the input's data ID."""
         records = inputRefs.dummy_visit.dataId.records
         info = RegionTimeInfo(
             region=records["visit_detector_region"].region, timespan=records["visit"].timespan
@@ -79,7 +78,7 @@ class MPSkyEphemerisQueryConfig(
 
 
 class MPSkyEphemerisQueryTask(pipe_base.PipelineTask):
-    """Find that there is no solar system in this sky: DC2 has none."""
+    """Find no solar system objects: DC2 has none."""
 
     ConfigClass = MPSkyEphemerisQueryConfig
     _DefaultName: ClassVar[str] = "mpSkyEphemerisQuery"

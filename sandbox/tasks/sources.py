@@ -1,7 +1,8 @@
-"""From detections to the rows of the APDB.
+"""Stand-ins for the tasks between detection and association: filters, reliability, rows for the APDB.
 
-Stands in for ``FilterDiaSourceCatalogTask``, ``FilterDiaSourceReliabilityTask`` and
-``TransformDiaSourceCatalogTask`` of ``lsst.ap.association`` and for ``lsst.meas.transiNet.RBTransiNetTask``.
+Labels and classes: ``filterDiaSource`` (``FilterDiaSourceCatalogTask``), ``filterDiaSourcePostReliability``
+(``FilterDiaSourceReliabilityTask``) and ``standardizeDiaSource`` (``TransformDiaSourceCatalogTask``), of
+``lsst.ap.association``; ``computeReliability`` (``lsst.meas.transiNet.RBTransiNetTask``).
 """
 
 __all__ = [
@@ -64,7 +65,7 @@ class FilterDiaSourceCatalogTask(pipe_base.PipelineTask):
     _DefaultName: ClassVar[str] = "filterDiaSourceCatalog"
 
     def run(self, diaSourceCat: Table, diffImVisitInfo: VisitInfo) -> pipe_base.Struct:  # noqa: N803
-        """Return what is kept, and what is not."""
+        """Return the sources that are kept, and those that are not."""
         rejected = diaSourceCat["sky_source"] & self.config.doRemoveSkySources
         self.metadata["nRemovedSkySources"] = int(rejected.sum())
         return pipe_base.Struct(
@@ -104,7 +105,7 @@ class RBTransiNetConfig(pipe_base.PipelineTaskConfig, pipelineConnections=RBTran
 
 
 class RBTransiNetTask(pipe_base.PipelineTask):
-    """Score each source by its shape and surroundings: no neural network, but a number from 0 to 1."""
+    """Score each source by its shape and surroundings, from 0 to 1; not with a neural network."""
 
     ConfigClass = RBTransiNetConfig
     _DefaultName: ClassVar[str] = "rbTransiNet"
@@ -148,7 +149,7 @@ class FilterDiaSourceReliabilityTask(pipe_base.PipelineTask):
     _DefaultName: ClassVar[str] = "filterDiaSourceReliability"
 
     def run(self, diaSourceCat: Table, reliability: Table) -> pipe_base.Struct:  # noqa: N803
-        """Return the sources with their score, the good and the bad ones."""
+        """Return the sources with their score, in those above and those below the threshold."""
         scored = diaSourceCat.copy()
         scored["reliability"] = reliability["score"]
         good = np.asarray(scored["reliability"]) >= self.config.minReliability
@@ -185,7 +186,7 @@ class TransformDiaSourceCatalogConfig(
 
 
 class TransformDiaSourceCatalogTask(pipe_base.PipelineTask):
-    """Bring the sources into the columns of the APDB's table ``DiaSource``."""
+    """Convert the sources to the columns of the APDB's table ``DiaSource``."""
 
     ConfigClass = TransformDiaSourceCatalogConfig
     _DefaultName: ClassVar[str] = "transformDiaSourceCatalog"
@@ -196,7 +197,7 @@ class TransformDiaSourceCatalogTask(pipe_base.PipelineTask):
         if self.config.doRemoveSkySources:
             catalogue = catalogue[~catalogue["sky_source"]]
         info, number = diffIm.circumstances, len(catalogue)
-        # Of a star's position, the error is its width over its significance.
+        # The error of a star's position is its width over its significance.
         pixels = np.asarray(catalogue["psf_sigma"] / np.maximum(catalogue["snr"], 1))
         error = pixels * diffIm.sky.scale / 3600
         moment = (np.asarray(catalogue["psf_sigma"]) ** 2).astype(np.float32)

@@ -1,7 +1,9 @@
-"""Tables of a visit, made of those of its detectors.
+"""Stand-ins for the tasks that make tables of a visit from those of its detectors.
 
-Stands in for ``ConsolidateVisitSummaryTask``, ``ConsolidateSourceTableTask`` and ``TransformSourceTableTask``
-of ``lsst.pipe.tasks.postprocess`` and for ``lsst.pipe.tasks.split_primary.SplitPrimaryTask``.
+Labels and classes: ``consolidateVisitSummary`` (``ConsolidateVisitSummaryTask``),
+``consolidateDiaSourceTable`` and ``consolidatePromptSource`` (``ConsolidateSourceTableTask``) and
+``standardizePromptSource`` (``TransformSourceTableTask``), of ``lsst.pipe.tasks.postprocess``;
+``splitPromptSource`` (``lsst.pipe.tasks.split_primary.SplitPrimaryTask``).
 """
 
 __all__ = [
@@ -51,7 +53,7 @@ class ConsolidateVisitSummaryTask(pipe_base.PipelineTask):
         self.visitSummarySchema = Table(names=("id", "visit", "psfSigma", "pixelScale", "zeroPoint"))
 
     def run(self, calexp: list[Any], **_unused: Any) -> pipe_base.Struct:
-        """Return a row for each detector, by its id."""
+        """Return a row for each detector, sorted by ID."""
         rows, geometry = [], {}
         for handle in sorted(calexp, key=lambda handle: handle.dataId["detector"]):
             info, summary = handle.get(component="visitInfo"), handle.get(component="summaryStats")
@@ -82,7 +84,7 @@ class ConsolidateSourceTableConfig(
 
 
 class ConsolidateSourceTableTask(pipe_base.PipelineTask):
-    """Put the tables of a visit's detectors one below the other."""
+    """Concatenate the tables of a visit's detectors."""
 
     ConfigClass = ConsolidateSourceTableConfig
     _DefaultName: ClassVar[str] = "consolidateSourceTable"
@@ -109,7 +111,7 @@ class TransformSourceTableConfig(
 
 
 class TransformSourceTableTask(pipe_base.PipelineTask):
-    """Give the columns their published names."""
+    """Rename the columns to their published names."""
 
     ConfigClass = TransformSourceTableConfig
     _DefaultName: ClassVar[str] = "transformSourceTable"
@@ -137,7 +139,7 @@ class SplitPrimaryConfig(pipe_base.PipelineTaskConfig, pipelineConnections=Split
     """The options of the real task that the pipelines set."""
 
     dimensions = ListField[str](doc="Dimensions of the task and its datasets.", default=[])
-    primary_flag_column = Field[str](doc="Tells the two apart.", default="detect_isPrimary")
+    primary_flag_column = Field[str](doc="The flag of primary rows.", default="detect_isPrimary")
     discard_primary_columns = ListField[str](doc="Columns to drop.", default=[])
     discard_nonprimary_columns = ListField[str](doc="Columns to drop.", default=[])
 

@@ -1,27 +1,22 @@
-"""The forecast: what a campaign will take, before it is submitted.
+"""Forecast of what a campaign will take, before it is submitted: quanta, jobs, core-hours, disk, time.
 
-The flow: `learn` reads what earlier runs took from the pages that `remember_costs` left beside them, as `Costs`,
-with guesses where there is nothing; `make_forecast` counts quanta and jobs in the repository, as preflight does,
-and gives a `Forecast` for a number of slots (`count_slots`); `draw_mermaid` and `draw_dot` make a picture of it.
+The flow: `make_forecast` plans the campaign's runs and counts their quanta in the repository as the preflight
+does (`Workload`); `load_costs` reads what earlier runs took, which `record_costs` leaves in their folders, as
+`Costs`, with defaults where nothing was measured; `forecast_jobs` turns both into jobs. The result is a
+`Forecast` for a number of slots (`count_slots`); `draw_mermaid` and `draw_dot` draw it.
 """
 
-from .costs import Costs, TaskCost
+from .diagram import draw_dot, draw_mermaid
 from .forecast import make_forecast
-from .learning import learn, remember_costs
-from .model import Forecast, JobForecast, StepForecast
-from .picture import draw_dot, draw_mermaid
-from .slots import count_slots
+from .measured_costs import record_costs
+from .model import Forecast, JobForecast, RunForecast
 
 __all__ = [
-    "Costs",
     "Forecast",
     "JobForecast",
-    "StepForecast",
-    "TaskCost",
-    "count_slots",
+    "RunForecast",
     "draw_dot",
     "draw_mermaid",
-    "learn",
     "make_forecast",
-    "remember_costs",
+    "record_costs",
 ]

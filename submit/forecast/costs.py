@@ -1,4 +1,4 @@
-"""What quanta and jobs take: measured, or guessed."""
+"""Costs of quanta and jobs: measured, or assumed."""
 
 __all__ = ["GUESS", "Costs", "TaskCost"]
 
@@ -11,9 +11,9 @@ from typing import Any
 
 from ...bps.data import read_mapping
 
-#: What `TaskCost.source` is where nothing has been measured.
+#: What stands for a source where nothing has been measured.
 GUESS = "guess"
-#: Seconds that a job takes beside its quanta: mostly imports.
+#: Seconds that a job takes besides its quanta, mostly imports, where that was not measured.
 _OVERHEAD = 15.0
 
 
@@ -25,15 +25,15 @@ class TaskCost:
     ----------
     seconds
         On one core, on average.
-    source
-        The RUN collection in which it was measured, or `GUESS`.
+    sources
+        The RUN collections in which it was measured, or `GUESS`.
     """
 
     seconds: float
-    source: str
+    sources: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Costs:
     """What the tasks and jobs of a step take.
 
@@ -42,34 +42,34 @@ class Costs:
     tasks
         By label, those that were measured.
     datasets
-        MiB of a dataset on average, by type.
+        The mean size of a dataset in MiB, by type.
     overhead
-        Seconds that a job takes beside its quanta.
-    source
-        Where that was measured, or `GUESS`.
+        Seconds that a job takes besides its quanta.
+    sources
+        The RUN collections in which the overhead was measured, or `GUESS`.
     """
 
     tasks: Mapping[str, TaskCost] = field(default_factory=dict)
     datasets: Mapping[str, float] = field(default_factory=dict)
     overhead: float = _OVERHEAD
-    source: str = GUESS
+    sources: tuple[str, ...] = (GUESS,)
 
     def of(self, label: str) -> TaskCost:
-        """Give what a quantum of a task takes; guessed where nothing was measured."""
-        return self.tasks.get(label) or TaskCost(float(_guess(label)["seconds"]), GUESS)
+        """Find what a quantum of a task takes; a guess where nothing was measured."""
+        return self.tasks.get(label) or TaskCost(float(_find_default(label)["seconds"]), (GUESS,))
 
     def disk_of(self, label: str, outputs: Iterable[str]) -> float:
-        """Give the MiB of a quantum's outputs, of one dataset of each type; guessed where none was measured."""
+        """Compute the MiB of a quantum's outputs, one dataset of each type; a guess where none was measured."""
         measured = [self.datasets[name] for name in outputs if name in self.datasets]
-        return sum(measured) if measured else float(_guess(label)["disk"])
+        return sum(measured) if measured else float(_find_default(label)["disk"])
 
 
-def _guess(label: str) -> Mapping[str, Any]:
-    guesses = _read_guesses()
-    values: Mapping[str, Any] = guesses.get(label, guesses["other"])
+def _find_default(label: str) -> Mapping[str, Any]:
+    defaults = _read_defaults()
+    values: Mapping[str, Any] = defaults.get(label, defaults["other"])
     return values
 
 
 @functools.cache
-def _read_guesses() -> Mapping[str, Any]:
-    return read_mapping(Path(str(resources.files(__package__))) / "guesses.yaml")
+def _read_defaults() -> Mapping[str, Any]:
+    return read_mapping(Path(str(resources.files(__package__))) / "default_costs.yaml")

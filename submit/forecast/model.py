@@ -1,12 +1,12 @@
-"""What a campaign will take, in numbers."""
+"""Forecast as values: jobs of a label, a run, the campaign."""
 
-__all__ = ["Forecast", "JobForecast", "StepForecast"]
+__all__ = ["Forecast", "JobForecast", "RunForecast"]
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ...bps import Step
-from .costs import GUESS
+from ...bps import PlannedRun
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,21 +18,21 @@ class JobForecast:
     label
         The task, or the cluster of tasks.
     quanta
-        How many of each task.
+        The number of quanta by task.
     jobs
-        How many there will be, at most.
+        The number of jobs, at most.
     seconds
-        Of one of them, on average.
+        The mean duration of a job.
     cores, memory
-        What each asks for; MiB.
+        The request of each: cores, and MiB.
     disk
         MiB of all their outputs.
     depth
-        How many of them must run one after another.
+        The number of them that must run one after another.
     sources
-        Where their times were measured, or `GUESS`.
+        Where their durations were measured, or `apcampaign.submit.forecast.costs.GUESS`.
     parents
-        The labels that they wait for.
+        The labels whose jobs they wait for.
     """
 
     label: str
@@ -48,54 +48,82 @@ class JobForecast:
 
     @property
     def core_hours(self) -> float:
-        """Of all of them."""
+        """Core-hours of all of them."""
         return self.jobs * self.seconds * self.cores / 3600
 
-    @property
-    def guessed(self) -> bool:
-        """Whether any of their times is a guess."""
-        return GUESS in self.sources
+    def as_dict(self) -> dict[str, Any]:
+        """Convert it to plain values, for JSON."""
+        return {
+            "label": self.label,
+            "jobs": self.jobs,
+            "quanta": self.quanta,
+            "seconds": round(self.seconds, 1),
+            "core_hours": round(self.core_hours, 3),
+            "cores": self.cores,
+            "memory": self.memory,
+            "disk_mib": round(self.disk, 3),
+            "depth": self.depth,
+            "sources": list(self.sources),
+            "parents": list(self.parents),
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepForecast:
-    """A step.
+class RunForecast:
+    """A run of the campaign.
 
     Parameters
     ----------
-    step
-        Which.
-    output_run
-        The run that it would be now.
+    run
+        The run that would be submitted now.
+    parents
+        The names of the runs that must have ended before.
     selection
-        What its data query selects: visits, detectors, patches, ….
+        What its data query selects: the number of visits, detectors, patches, ….
     jobs
         By label, in an order in which they can run.
     """
 
-    step: Step
-    output_run: str
+    run: PlannedRun
+    parents: tuple[str, ...] = ()
     selection: dict[str, int]
     jobs: tuple[JobForecast, ...]
 
     @property
     def quanta(self) -> int:
-        """How many there are of all tasks."""
-        return sum(sum(each.quanta.values()) for each in self.jobs)
+        """The number of quanta of all tasks."""
+        return sum(sum(job.quanta.values()) for job in self.jobs)
+
+    @property
+    def work_seconds(self) -> float:
+        """How long it takes on one slot."""
+        return sum(job.jobs * job.seconds for job in self.jobs)
 
     @property
     def critical_seconds(self) -> float:
-        """How long it takes with as many slots as it can use."""
+        """How long its critical path takes: the whole run, with as many slots as it can use."""
         ends: dict[str, float] = {}
-        for each in self.jobs:
-            begin = max((ends[parent] for parent in each.parents if parent in ends), default=0.0)
-            ends[each.label] = begin + (each.seconds * each.depth if each.jobs else 0.0)
+        for job in self.jobs:
+            begin = max((ends[parent] for parent in job.parents if parent in ends), default=0.0)
+            ends[job.label] = begin + (job.seconds * job.depth if job.jobs else 0.0)
         return max(ends.values(), default=0.0)
 
     def wall_seconds(self, slots: int) -> tuple[float, float]:
-        """How long it takes on so many slots: at least, and at most (Graham's bound for any order of jobs)."""
-        work = sum(each.jobs * each.seconds for each in self.jobs) / slots
+        """Compute how long it takes on some slots: at least, and at most (Graham's bound for any job order)."""
+        work = self.work_seconds / slots
         return max(work, self.critical_seconds), work + self.critical_seconds * (1 - 1 / slots)
+
+    def as_dict(self, slots: int) -> dict[str, Any]:
+        """Convert it to plain values, for JSON; the time is that on some slots."""
+        return {
+            "run": self.run.name,
+            "step": str(self.run.step),
+            "output_run": self.run.output_run,
+            "selection": self.selection,
+            "quanta": self.quanta,
+            "wall_seconds": [round(value) for value in self.wall_seconds(slots)],
+            "jobs": [job.as_dict() for job in self.jobs],
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,36 +135,49 @@ class Forecast:
     campaign
         Its name.
     slots
-        On how many slots it would run.
-    steps
-        In the order in which they run.
+        The number of slots that it runs on.
+    runs
+        In an order in which they can be executed.
     notes
         What could not be found out, and what is assumed.
     """
 
     campaign: str
     slots: int
-    steps: tuple[StepForecast, ...]
+    runs: tuple[RunForecast, ...]
     notes: tuple[str, ...] = ()
 
     @property
     def wall_seconds(self) -> tuple[float, float]:
-        """How long it takes, at least and at most, without the building of graphs."""
-        each = [step.wall_seconds(self.slots) for step in self.steps]
-        return sum(least for least, _ in each), sum(most for _, most in each)
+        """How long it takes, at least and at most, without the building of quantum graphs.
+
+        The bounds are those of a run, for all jobs of all runs: the work on all slots, and the critical path
+        through the runs.
+        """
+        work = sum(run.work_seconds for run in self.runs) / self.slots
+        least = self._longest_path(lambda run: run.wall_seconds(self.slots)[0])
+        critical = self._longest_path(lambda run: run.critical_seconds)
+        return max(work, least), work + critical * (1 - 1 / self.slots)
+
+    def _longest_path(self, seconds: Callable[[RunForecast], float]) -> float:
+        ends: dict[str, float] = {}
+        for each in self.runs:
+            begin = max((ends[parent] for parent in each.parents if parent in ends), default=0.0)
+            ends[each.run.name] = begin + seconds(each)
+        return max(ends.values(), default=0.0)
 
     @property
     def core_hours(self) -> float:
-        """Of all jobs."""
-        return sum(job.core_hours for step in self.steps for job in step.jobs)
+        """Core-hours of all jobs."""
+        return sum(job.core_hours for run in self.runs for job in run.jobs)
 
     @property
     def disk(self) -> float:
         """MiB of all outputs."""
-        return sum(job.disk for step in self.steps for job in step.jobs)
+        return sum(job.disk for run in self.runs for job in run.jobs)
 
     def as_dict(self) -> dict[str, Any]:
-        """Give it as plain values, for JSON."""
+        """Convert it to plain values, for JSON."""
         least, most = self.wall_seconds
         return {
             "campaign": self.campaign,
@@ -144,31 +185,6 @@ class Forecast:
             "wall_seconds": [round(least), round(most)],
             "core_hours": round(self.core_hours, 3),
             "disk_mib": round(self.disk, 3),
-            "steps": [
-                {
-                    "step": str(step.step),
-                    "output_run": step.output_run,
-                    "selection": step.selection,
-                    "quanta": step.quanta,
-                    "wall_seconds": [round(value) for value in step.wall_seconds(self.slots)],
-                    "jobs": [
-                        {
-                            "label": job.label,
-                            "jobs": job.jobs,
-                            "quanta": job.quanta,
-                            "seconds": round(job.seconds, 1),
-                            "core_hours": round(job.core_hours, 3),
-                            "cores": job.cores,
-                            "memory": job.memory,
-                            "disk_mib": round(job.disk, 3),
-                            "depth": job.depth,
-                            "sources": list(job.sources),
-                            "parents": list(job.parents),
-                        }
-                        for job in step.jobs
-                    ],
-                }
-                for step in self.steps
-            ],
+            "runs": [run.as_dict(self.slots) for run in self.runs],
             "notes": list(self.notes),
         }

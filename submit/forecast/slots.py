@@ -1,10 +1,13 @@
-"""On how many slots a campaign would run."""
+"""Slots that a campaign would run on."""
 
 __all__ = ["count_slots"]
 
-from ...bps import Site
+from ...bps import Site, Wms
+from ...common.condor import query_slots
+from ...common.errors import SchedulerError
+from ..preflight.resources import find_cores
 
-#: What is assumed where nobody says.
+#: The number of slots where it is not known.
 _ASSUMED = 100
 
 
@@ -14,30 +17,23 @@ def count_slots(site: Site) -> tuple[int, str]:
     Returns
     -------
     slots, note
-        The number, and where it is from.
+        The number, and where it comes from.
     """
     if site.settings.get("provisionResources"):
-        return (
-            _ASSUMED,
-            f"{_ASSUMED} slots are assumed, since {site.name} gets them when a run begins (--slots)",
-        )
-    if not site.uses_htcondor:
-        settings = (site.settings.get("site") or {}).get(site.settings["computeSite"]) or {}
-        cores = settings.get("cores") if isinstance(settings, dict) else None
-        if isinstance(cores, int):
-            return cores, f"{site.name} has {cores} slots"
-        return _ASSUMED, f"{_ASSUMED} slots are assumed: the site does not say (--slots)"
+        return _ASSUMED, _assume(f"{site.name} gets its slots when a run begins")
+    if site.wms is not Wms.HTCONDOR:
+        cores = find_cores(site)
+        if cores is None:
+            return _ASSUMED, _assume(f"the site {site.name} does not specify its cores")
+        return cores, f"{site.name} has {cores} slots"
     try:
-        import htcondor2
-
-        ads = htcondor2.Collector().query(
-            htcondor2.AdType.Startd,
-            constraint='SlotType =!= "Dynamic"',
-            projection=["TotalSlotCpus", "Cpus"],
-        )
-        cores = sum(int(ad.get("TotalSlotCpus", ad.get("Cpus", 0))) for ad in ads)
-    except Exception:  # whatever its bindings raise, there is a number to be assumed
-        cores = 0
+        cores = sum(slot.cpus for slot in query_slots())
+    except SchedulerError as error:
+        return _ASSUMED, _assume(error.what)
     if not cores:
-        return _ASSUMED, f"{_ASSUMED} slots are assumed: HTCondor does not say how many there are (--slots)"
+        return _ASSUMED, _assume("the HTCondor pool has none now")
     return cores, f"the HTCondor pool has {cores} cores"
+
+
+def _assume(reason: str) -> str:
+    return f"{_ASSUMED} slots are assumed (change it with --slots), since {reason}"

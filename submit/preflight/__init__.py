@@ -1,23 +1,26 @@
-"""The preflight: what would go wrong with a campaign, found before anything is submitted, changing nothing.
+"""Preflight: read-only checks of a whole campaign before its submission, which yield findings.
 
-The flow: `check_campaign` makes a `Subject` of each step and asks one module a subject: `surroundings` (variables,
-versions, disks), the linter (the configs that would be written), `repository` (reachable, writable, collections),
-`pipelines` (they load and agree), `selection` (what the data query selects, and so how many quanta there will be),
-`inputs` (every dataset type that the pipelines need), `database` (the APDB), `workers` (the workload manager and
-its slots). Each yields findings; nothing stops at the first one. `check_file` does the same for anybody's
-submit file; `inspect_repository` tells what is there for a campaign.
+The flow: `check_campaign` plans the campaign's runs, makes a `RunSpec` of each and calls one module a
+subject: `environment` (variables, versions, disks), the linter (the configs that would be written), `plugin`
+(the BPS plugin is installed and has its site), `apdb`, `resources` (the WMS and its slots), and what only the
+repository can tell (`repository_checks`): `repository` (reachable, writable, collections), `pipelines` (they
+load and agree), `clusters`, `selection` (tracts, bands and visits that the data query selects, and so how
+many quanta there will be), `inputs` (every dataset type that the pipelines need). Each yields findings;
+nothing stops at the first one. The result is a `Preflight`.
+
+`check_file` does the same for anybody's submit file; `inspect_repository` lists what a repository holds for a
+campaign. What refuses a submission is in `apcampaign.submit.preconditions`; what submit files alone show is
+found by `apcampaign.bps.lint`.
 """
 
 from .check import Preflight, check_campaign
-from .files import check_file
-from .inspection import Inspection, inspect_repository
-from .selection import Estimate, Selection
+from .inspection import CollectionNode, Inspection, inspect_repository
+from .submit_file import check_file
 
 __all__ = [
-    "Estimate",
+    "CollectionNode",
     "Inspection",
     "Preflight",
-    "Selection",
     "check_campaign",
     "check_file",
     "inspect_repository",

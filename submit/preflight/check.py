@@ -1,38 +1,30 @@
-"""The whole preflight: every subject in turn, all findings at once."""
+"""Preflight of a whole campaign: calls every check, and collects all findings."""
 
-__all__ = ["Preflight", "check_campaign", "make_subject"]
+__all__ = ["Preflight", "check_campaign"]
 
 import os
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ...bps import (
-    Campaign,
-    Ordering,
-    PlannedRun,
-    Site,
-    Step,
-    build_config,
-    dump_config,
-    make_timestamp,
-    plan_campaign,
-)
+from ...bps import CampaignConfig, Ordering, Plan, PlannedRun, Step, dump_config, plan_campaign
 from ...bps.lint import Finding, Severity, lint_file
 from ...common.errors import ApcampaignError
-from ..gate import check_templates
-from ..paths import CampaignPaths
-from .data import check_data, gather, worst_first
-from .database import check_database
+from ...ledger import Workspace
+from ...monitor.outcomes import check_templates
+from .apdb import check_apdb
+from .environment import check_disks, check_environment, check_versions
+from .plugin import check_plugin, check_site
+from .repository_checks import check_repository, run_check, worst_first
+from .resources import check_slots
+from .run_spec import RunSpec, finding_from_error, make_finding, make_run_spec, outputs_before
 from .selection import Estimate
-from .subject import Subject, problem
-from .surroundings import check_disks, check_environment, check_versions
-from .workers import check_workers
 
-#: Rules of the linter that do not hold for what `apcampaign submit` makes: it adds the order of visits itself.
+#: Rules of the linter that do not apply here: a submission puts the order of visits into the workflow itself, and
+#: a plugin that is not installed is reported as an error.
 _NOT_OURS = ("apdb-order", "plugin-unknown")
 
 
@@ -43,11 +35,11 @@ class Preflight:
     Parameters
     ----------
     findings
-        What is wrong.
+        What is wrong, errors first.
     selections
-        Counts of what each step's data query selects, by step.
+        Counts of what the data query of each run selects, by the run's name in the plan.
     estimates
-        Quanta by step; tasks whose outputs the first step has made count in both.
+        Quanta of each run, by its name. Tasks whose outputs an earlier run makes are counted in both.
     seconds
         How long it took.
     """
@@ -63,7 +55,7 @@ class Preflight:
         return not any(finding.severity is Severity.ERROR for finding in self.findings)
 
     def as_dict(self) -> dict[str, Any]:
-        """Give it as plain values, for JSON."""
+        """Convert it to plain values, for JSON."""
         return {
             "good": self.good,
             "findings": [finding.as_dict() for finding in self.findings],
@@ -77,139 +69,117 @@ class Preflight:
 
 
 def check_campaign(
-    campaign: Campaign,
-    site: Site,
-    paths: CampaignPaths,
+    workspace: Workspace,
     *,
+    steps: Collection[Step] = tuple(Step),
     templates: str | None = None,
-    steps: Iterable[Step] = tuple(Step),
-    environment: Mapping[str, str] = os.environ,
+    environment: Mapping[str, str] | None = None,
 ) -> Preflight:
     """Check a whole campaign. Changes nothing.
 
     Parameters
     ----------
-    campaign, site, paths
-        What to run, where, and where its files go.
-    templates
-        A collection with templates, instead of the campaign's own first step.
+    workspace
+        The campaign.
     steps
-        Which steps are to run.
+        The steps that are to be executed.
+    templates
+        A collection with templates, instead of the output of the campaign's own first step.
     environment
-        The variables of whoever submits.
+        The submitter's variables; those of this process by default.
+
+    Raises
+    ------
+    SettingsError
+        If the site is unknown, or BPS is not installed.
     """
     begin = time.monotonic()
-    findings: list[Finding] = []
-    subjects: list[Subject] = []
-    steps = tuple(steps)
-    plan = plan_campaign(campaign, timestamp=make_timestamp(), steps=steps, templates=templates)
-    made = {run.output for run in plan.runs}
-    for run in plan.runs:
-        try:
-            subject, config = make_subject(campaign, run, site, paths, environment)
-        except ApcampaignError as error:
-            what, _, mend = str(error).partition("; ")
-            why = "the BPS config of this step cannot be made"
-            findings.append(
-                problem(Severity.ERROR, "campaign", what, why, mend or "correct it", key=str(run.step))
-            )
-            continue
-        subjects.append(replace(subject, planned=frozenset(made & set(run.inputs))))
-        findings += _lint(run, config, environment)
-    findings += check_environment(subjects, environment)
-    findings += check_versions(subjects)
-    folders = {"the runs": paths.folder}
-    if Path(campaign.butler).exists():  # else it is an alias, or elsewhere
-        folders["the outputs"] = Path(campaign.butler)
-    findings += check_disks(folders)
-    if Step.DIFFIM in steps:
-        findings += check_database(campaign, paths)
-        findings += _check_order(campaign)
-    findings += check_workers(site, subjects)
-    selections, estimates, more = check_data(subjects)
-    findings += more
-    for run in plan.runs:
-        there = run.inputs[0] not in made and not any(finding.rule == "no-input" for finding in findings)
-        if run.step is Step.DIFFIM and str(run.step) in selections and there:
-            findings += gather(_check_templates, campaign, run)
+    environment = os.environ if environment is None else environment
+    plan = plan_campaign(workspace.campaign, steps=steps, templates=templates)
+    specs, findings = _check_configs(workspace, plan, environment)
+    findings += check_environment(specs, environment)
+    findings += check_versions(specs)
+    findings += check_disks(_find_folders(workspace))
+    if any(run.fills_apdb for run in plan):
+        findings += check_apdb(workspace)
+        findings += _check_order(workspace.campaign)
+    findings += check_slots(workspace.site, specs)
+    in_repository = check_repository(specs)
+    findings += in_repository.findings
+    if not any(finding.rule == "no-input" for finding in findings):
+        for run in plan:
+            built = not run.needs_templates or run.inputs[0] in outputs_before(plan, run)
+            if not built and run.name in in_repository.selections:
+                findings += run_check(_check_templates, workspace.campaign, run)
     return Preflight(
         findings=tuple(worst_first(findings)),
-        selections=selections,
-        estimates=estimates,
+        selections=in_repository.selections,
+        estimates=in_repository.estimates,
         seconds=time.monotonic() - begin,
     )
 
 
-def _check_templates(campaign: Campaign, run: PlannedRun) -> Iterator[Finding]:
-    """Report templates that are missing where no run before makes them."""
-    result = check_templates(campaign, run)
-    if result.missing:
+def _check_configs(
+    workspace: Workspace, plan: Plan, environment: Mapping[str, str]
+) -> tuple[list[RunSpec], list[Finding]]:
+    """Make the BPS config of each run of a plan, and check it."""
+    findings: list[Finding] = []
+    specs: list[RunSpec] = []
+    for run in plan:
+        try:
+            spec = make_run_spec(workspace, run, environment, planned=outputs_before(plan, run))
+        except ApcampaignError as error:
+            why = "the BPS config of this run cannot be made"
+            findings.append(finding_from_error(error, "campaign", why, remedy="correct it", key=run.name))
+            continue
+        specs.append(spec)
+        findings += _lint(run, spec, environment)
+        findings += check_plugin(spec)
+        findings += check_site(spec)
+    return specs, findings
+
+
+def _find_folders(workspace: Workspace) -> dict[str, Path]:
+    """Find the folders that a submission writes to, by what it writes there."""
+    folders = {"the runs": workspace.paths.folder}
+    if Path(workspace.campaign.butler).exists():  # else it is an alias, or elsewhere
+        folders["the outputs"] = Path(workspace.campaign.butler)
+    return folders
+
+
+def _check_templates(campaign: CampaignConfig, run: PlannedRun) -> Iterator[Finding]:
+    """Report missing templates that no run of the plan makes."""
+    coverage = check_templates(campaign, run)
+    if coverage.missing:
         allowed = campaign.allow_missing_templates
-        yield problem(
-            Severity.ERROR if result.missing_percent > allowed else Severity.WARNING,
+        yield make_finding(
+            Severity.ERROR if coverage.missing_percent > allowed else Severity.WARNING,
             "no-templates",
-            result.explain(),
+            coverage.describe(),
             "there is no difference image where there is no template",
-            f"build them, or allow that some are missing (allowMissingTemplates, now {allowed:g} %)",
-            key=f"{run.step}: inCollection",
+            f"build them, or allow some to be missing (allowMissingTemplates, now {allowed:g} %)",
+            key=f"{run.name}: inCollection",
         )
 
 
-def _check_order(campaign: Campaign) -> Iterator[Finding]:
+def _check_order(campaign: CampaignConfig) -> Iterator[Finding]:
     """Report associations that do not wait for each other."""
     if campaign.diffim.ordering is Ordering.NONE:
-        yield problem(
+        yield make_finding(
             Severity.WARNING,
             "apdb-order",
             "associations do not wait for each other",
             "a visit may read the APDB before an earlier one of the same sky has written it: history goes missing",
-            "take ordering: overlap",
+            "set ordering: overlap",
             key="diffim: ordering",
         )
 
 
-def make_subject(
-    campaign: Campaign, run: PlannedRun, site: Site, paths: CampaignPaths, environment: Mapping[str, str]
-) -> tuple[Subject, dict[str, Any]]:
-    """Make the subject of a run, and the BPS config that it would get.
-
-    Raises
-    ------
-    ApcampaignError
-        If the config cannot be made.
-    """
-    # The APDB may not have been made yet; the pipeline only needs a name.
-    apdb = campaign.apdb.config or str(paths.apdb_config)
-    config = build_config(
-        campaign,
-        run,
-        site,
-        submit_path=paths.run(run).submit,
-        apdb_config=apdb,
-        environment=environment,
-        edges_added=True,
-    )
-    payload = config["payload"]
-    subject = Subject(
-        name=str(run.step),
-        butler=str(payload["butlerConfig"]),
-        inputs=run.inputs,
-        output=run.output,
-        output_run=run.output_run,
-        query=str(payload["dataQuery"]),
-        pipeline=str(config["pipelineYaml"]),
-        parameters={"apdb_config": apdb} if run.step is Step.DIFFIM else {},
-        config=config,
-        renews=True,
-    )
-    return subject, config
-
-
-def _lint(run: PlannedRun, config: Mapping[str, Any], environment: Mapping[str, str]) -> Iterator[Finding]:
-    """Lint the config that would be written; it has no lines that anybody could look up."""
+def _lint(run: PlannedRun, spec: RunSpec, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Lint the config that would be written; its line numbers would mean nothing to anybody."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bps.yaml"
-        path.write_text(dump_config(config), encoding="utf-8")
+        path.write_text(dump_config(spec.config), encoding="utf-8")
         for finding in lint_file(path, environment=environment, ignore=_NOT_OURS):
-            key = f"{run.step}: {finding.key}" if finding.key else str(run.step)
+            key = f"{run.name}: {finding.key}" if finding.key else run.name
             yield replace(finding, file=None, line=None, column=None, key=key)

@@ -1,4 +1,4 @@
-"""The clusters: jobs of several tasks that must not wait for each other in a circle."""
+"""Cluster checks: jobs of several tasks must not wait for each other in a circle."""
 
 __all__ = ["check_clusters"]
 
@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...bps.lint import Finding, Severity
-from .subject import Subject, problem
+from .run_spec import RunSpec, make_finding
 
 
-def check_clusters(subject: Subject, graph: Any) -> Iterator[Finding]:
+def check_clusters(spec: RunSpec, graph: Any) -> Iterator[Finding]:
     """Report clusters of which one job would have to run both before and after another.
 
     Parameters
     ----------
-    subject
+    spec
         The run.
     graph
         Its pipeline graph.
@@ -23,7 +23,7 @@ def check_clusters(subject: Subject, graph: Any) -> Iterator[Finding]:
 
     tasks = graph.make_task_xgraph()
     home: dict[str, str] = {}
-    for name, section in (subject.config.get("cluster") or {}).items():
+    for name, section in (spec.config.get("cluster") or {}).items():
         if isinstance(section, dict) and isinstance(section.get("pipetasks"), str):
             for label in section["pipetasks"].split(","):
                 home.setdefault(label.strip(), str(name))
@@ -38,11 +38,11 @@ def check_clusters(subject: Subject, graph: Any) -> Iterator[Finding]:
         clusters = sorted(circle & set(home.values()))
         others = sorted(circle - set(clusters))
         between = f" through {', '.join(others)}" if others else ""
-        yield problem(
+        yield make_finding(
             Severity.ERROR,
             "cluster-cycle",
             f"the jobs of {' and '.join(map(repr, clusters))} would wait for themselves{between}",
             "BPS finds it only after the quantum graph is built, and stops",
-            f"put what is between into the cluster, or take a task out of {clusters[0]!r}",
-            key=f"{subject.name}: cluster.{clusters[0]}",
+            f"put the tasks between into the cluster, or take a task out of {clusters[0]!r}",
+            key=f"{spec.name}: cluster.{clusters[0]}",
         )

@@ -1,21 +1,38 @@
-"""What the pipelines need besides raws: calibrations valid at the visits' times, reference catalogues, skymap."""
+"""Input checks: calibrations valid at the visits' times, reference catalogues, skymap, other datasets."""
 
 __all__ = ["check_inputs"]
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import batched
+from operator import itemgetter
 from typing import Any
 
 from ...bps.lint import Finding, Severity
+from .run_spec import RunSpec, make_finding
 from .selection import Selection
-from .subject import Subject, problem
 
 #: (visit, detector)s whose reference catalogue is looked up; more would take minutes.
 _MOST_REGIONS = 20_000
+#: The regions of a visit are read for all detectors of its camera, whichever are wanted. The largest cameras,
+#: LSSTCam and LSSTCam-imSim, have this many.
+_DETECTORS = 189
+#: Visits whose regions are read by one query, so that neither it nor its result grows with the campaign.
+_VISITS_A_QUERY = 500
+
+
+@dataclass(frozen=True)
+class _Input:
+    """A dataset type that a pipeline reads: its name, its node in the graph, and the tasks that read it."""
+
+    name: str
+    node: Any
+    labels: str
 
 
 def check_inputs(
-    butler: Any, subject: Subject, graph: Any, selection: Selection | None, made_before: frozenset[str]
+    butler: Any, spec: RunSpec, graph: Any, selection: Selection | None, made_before: frozenset[str] | None
 ) -> Iterator[Finding]:
     """Report dataset types that the pipeline reads and the inputs do not hold.
 
@@ -23,37 +40,30 @@ def check_inputs(
     ----------
     butler
         The repository.
-    subject
+    spec
         The run.
     graph
         Its pipeline graph.
     selection
         What its data query selects.
     made_before
-        Dataset types that a run before this one makes.
+        Dataset types that the runs before this one make; `None` if that is not known.
     """
-    collections = [name for name in subject.inputs if name not in subject.planned]
-    for name, node in graph.iter_overall_inputs():
-        if name == "raw" or name in made_before:
+    for name, node in sorted(graph.iter_overall_inputs(), key=itemgetter(0)):
+        if name == "raw" or (made_before is not None and name in made_before):
             continue
-        edges = [edge for edge in graph.consuming_edges_of(name)]
+        edges = list(graph.consuming_edges_of(name))
         if all(_is_optional(graph, edge) for edge in edges):
             continue
-        labels = ", ".join(sorted({edge.task_label for edge in edges}))
-        if not _holds(butler, name, collections):
-            yield problem(
-                Severity.ERROR,
-                "no-input",
-                f"{', '.join(collections)} hold no {name!r}, which {labels} reads",
-                "the quantum graph is empty, or lacks every quantum that needs it",
-                f"add the collection that holds {name!r} to the inputs",
-                key=f"{subject.name}: inCollection",
-            )
+        wanted = _Input(name, node, ", ".join(sorted({edge.task_label for edge in edges})))
+        if not _holds(butler, name, spec.existing_inputs):
+            if made_before is not None:
+                yield _missing(spec, wanted)
         elif selection is not None and node is not None:
             if node.is_calibration:
-                yield from _check_validity(butler, subject, name, node, collections, selection, labels)
+                yield from _check_validity(butler, spec, selection, wanted)
             elif any(d in butler.dimensions.skypix_dimensions.names for d in node.dimensions.names):
-                yield from _check_shards(butler, subject, name, node, collections, selection, labels)
+                yield from _check_shards(butler, spec, selection, wanted)
 
 
 def _is_optional(graph: Any, edge: Any) -> bool:
@@ -76,19 +86,25 @@ def _holds(butler: Any, name: str, collections: Sequence[str]) -> bool:
     return any(name in (info.dataset_types or ()) for info in infos)
 
 
-def _check_validity(
-    butler: Any,
-    subject: Subject,
-    name: str,
-    node: Any,
-    collections: Sequence[str],
-    selection: Selection,
-    labels: str,
-) -> Iterator[Finding]:
+def _missing(spec: RunSpec, wanted: _Input) -> Finding:
+    return make_finding(
+        Severity.ERROR,
+        "no-input",
+        f"{', '.join(spec.existing_inputs)} hold no {wanted.name!r}, which {wanted.labels} reads",
+        "the quantum graph is empty, or lacks every quantum that needs it",
+        f"add the collection that holds {wanted.name!r} to the inputs",
+        key=f"{spec.name}: inCollection",
+    )
+
+
+def _check_validity(butler: Any, spec: RunSpec, selection: Selection, wanted: _Input) -> Iterator[Finding]:
     """Look for (detector, filter)s without a calibration that is valid when they were exposed."""
-    keys = [key for key in ("instrument", "physical_filter", "detector") if key in node.dimensions.required]
+    required = wanted.node.dimensions.required
+    keys = [key for key in ("instrument", "physical_filter", "detector") if key in required]
     spans: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
-    for association in butler.registry.queryDatasetAssociations(name, collections=list(collections)):
+    for association in butler.registry.queryDatasetAssociations(
+        wanted.name, collections=spec.existing_inputs
+    ):
         # In a RUN collection it has no timespan and is always found.
         data_id = association.ref.dataId
         spans[tuple(data_id[key] for key in keys)].append(association.timespan)
@@ -101,67 +117,56 @@ def _check_validity(
         if (record.id,) in exposures
     }
     lacking: dict[int, set[int]] = defaultdict(set)
-    for *values, exposure, detector in selection.project((*_in(selection, keys), "exposure", "detector")):
-        wanted = tuple(detector if key == "detector" else values[keys.index(key)] for key in keys)
-        if not any(span is None or span.overlaps(times[exposure]) for span in spans.get(wanted, ())):
+    given = [key for key in keys if key in selection.names]
+    for *values, exposure, detector in selection.project((*given, "exposure", "detector")):
+        data_id = tuple(detector if key == "detector" else values[keys.index(key)] for key in keys)
+        if not any(span is None or span.overlaps(times[exposure]) for span in spans.get(data_id, ())):
             lacking[exposure].add(detector)
     if lacking:
         exposure, detectors = min(lacking.items())
         count = sum(map(len, lacking.values()))
-        yield problem(
+        yield make_finding(
             Severity.ERROR,
             "no-calibration",
-            f"{count} of {selection.counts['raw']} raws have no {name!r} that is valid when they were taken, "
-            f"such as exposure {exposure}, detector {min(detectors)}",
-            f"{labels} has no quantum for them",
-            f"certify {name!r} for that time, or add the collection in which it is",
-            key=f"{subject.name}: inCollection",
+            f"{count} of {selection.counts['raw']} raws have no {wanted.name!r} that is valid when they were "
+            f"taken, such as exposure {exposure}, detector {min(detectors)}",
+            f"{wanted.labels} has no quantum for them",
+            f"certify {wanted.name!r} for that time, or add the collection that holds it",
+            key=f"{spec.name}: inCollection",
         )
-
-
-def _in(selection: Selection, keys: Sequence[str]) -> list[str]:
-    return [key for key in keys if key in selection.names]
 
 
 def _only(selection: Selection, name: str) -> Any:
     return next(iter(selection.project((name,))))[0]
 
 
-def _check_shards(
-    butler: Any,
-    subject: Subject,
-    name: str,
-    node: Any,
-    collections: Sequence[str],
-    selection: Selection,
-    labels: str,
-) -> Iterator[Finding]:
+def _check_shards(butler: Any, spec: RunSpec, selection: Selection, wanted: _Input) -> Iterator[Finding]:
     """Look for visits' detectors that no shard of a reference catalogue touches."""
-    (dimension,) = (d for d in node.dimensions.names if d in butler.dimensions.skypix_dimensions.names)
-    pixels = butler.dimensions.skypix_dimensions[dimension].pixelization
-    refs = butler.query_datasets(name, collections=list(collections), limit=None, explain=False)
-    there = {ref.dataId[dimension] for ref in refs}
-    wanted = selection.project(("visit", "detector"))
+    skypix = butler.dimensions.skypix_dimensions
+    (dimension,) = (name for name in wanted.node.dimensions.names if name in skypix.names)
+    pixels = skypix[dimension].pixelization
+    refs = butler.query_datasets(wanted.name, collections=spec.existing_inputs, limit=None, explain=False)
+    shards = {ref.dataId[dimension] for ref in refs}
+    selected = selection.project(("visit", "detector"))
     bare = []
-    visits = sorted({visit for visit, _ in wanted})[: max(1, _MOST_REGIONS // 189)]
-    for start in range(0, len(visits), 500):
-        chunk = visits[start : start + 500]
+    visits = sorted({visit for visit, _ in selected})[: _MOST_REGIONS // _DETECTORS]
+    for chunk in batched(visits, _VISITS_A_QUERY):
         where = f"visit IN ({', '.join(map(str, chunk))})"
         for record in butler.query_dimension_records(
             "visit_detector_region", where=where, instrument=_only(selection, "instrument"), limit=None
         ):
             ranges = pixels.envelope(record.region).ranges()
             touched = (pixel for begin, end in ranges for pixel in range(begin, end))
-            if (record.visit, record.detector) in wanted and there.isdisjoint(touched):
+            if (record.visit, record.detector) in selected and shards.isdisjoint(touched):
                 bare.append((record.visit, record.detector))
     if bare:
         visit, detector = min(bare)
-        yield problem(
+        yield make_finding(
             Severity.ERROR,
             "no-refcat",
-            f"{name!r} does not reach {len(bare)} of {len(wanted)} (visit, detector)s, such as visit {visit}, "
-            f"detector {detector}",
-            f"{labels} has no quantum for them",
+            f"{wanted.name!r} does not reach {len(bare)} of {len(selected)} (visit, detector)s, such as visit "
+            f"{visit}, detector {detector}",
+            f"{wanted.labels} has no quantum for them",
             "add a collection with a reference catalogue of that sky",
-            key=f"{subject.name}: inCollection",
+            key=f"{spec.name}: inCollection",
         )

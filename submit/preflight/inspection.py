@@ -1,15 +1,14 @@
-"""What is in a repository for a campaign: collections as a tree, visits and patches as tables."""
+"""Inspection of a repository for a campaign: collections as a tree, visits and patches as tables."""
 
 __all__ = ["CollectionNode", "Coverage", "Inspection", "inspect_repository"]
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ...bps import Campaign
-from ...common.errors import CampaignError
+from ...bps import CampaignConfig, Step
+from ...monitor.outcomes import DIFFERENCE_IMAGE, TEMPLATE
 from .repository import open_repository
 
 
@@ -22,9 +21,9 @@ class CollectionNode:
     name, kind
         Its name, and its type.
     dataset_types
-        What it holds.
+        The dataset types that it holds; empty for a CHAINED collection.
     children
-        Of a chain, in the order in which they are searched.
+        Those of a CHAINED collection, in the order in which they are searched.
     """
 
     name: str
@@ -40,15 +39,15 @@ class Coverage:
     Parameters
     ----------
     tract, band
-        Which.
+        The tract and the band.
     visits, raws
-        How many visits touch it, and their (visit, detector)s with a raw.
+        The number of visits that overlap it, and of their (visit, detector)s with a raw.
     patches
-        Patches that a raw touches.
+        The number of patches that a raw overlaps.
     depth
-        The least, the median and the largest number of visits on a touched patch.
+        The smallest, the median and the largest number of visits on such a patch.
     templates, differences
-        How many templates, and how many difference images of visits, the campaign has made there already.
+        The number of templates, and of difference images of those visits, that the campaign has made already.
     """
 
     tract: int
@@ -63,14 +62,14 @@ class Coverage:
 
 @dataclass(frozen=True, kw_only=True)
 class Inspection:
-    """What there is for a campaign.
+    """What a repository holds for a campaign.
 
     Parameters
     ----------
     butler
         The repository.
     instrument, skymap
-        Of the campaign.
+        Those of the campaign.
     instruments, skymaps
         All that are registered.
     collections
@@ -88,12 +87,12 @@ class Inspection:
     coverage: tuple[Coverage, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """Give it as plain values, for JSON."""
+        """Convert it to plain values, for JSON."""
         return asdict(self)
 
 
-def inspect_repository(campaign: Campaign) -> Inspection:
-    """Look what is in a campaign's repository for it: of all tracts and bands, not only the campaign's.
+def inspect_repository(campaign: CampaignConfig) -> Inspection:
+    """Find out what a campaign's repository holds for it: of all tracts and bands, not only the campaign's.
 
     Parameters
     ----------
@@ -102,15 +101,12 @@ def inspect_repository(campaign: Campaign) -> Inspection:
 
     Raises
     ------
-    CampaignError
-        If the repository cannot be opened.
+    RepositoryError
+        If the repository cannot be read.
     """
-    butler, findings = open_repository(campaign.butler)
-    if butler is None:
-        raise CampaignError(f"{findings[0].what}; {findings[0].mend}")
-    with closing(butler):
+    with open_repository(campaign.butler) as butler:
         names = set(butler.collections.query("*"))
-        outputs = [f"{campaign.root_collection}/{step}" for step in ("templates", "diffim")]
+        outputs = [f"{campaign.root_collection}/{step}" for step in Step]
         wanted = dict.fromkeys([*campaign.input_collections, *outputs])
         inputs = [name for name in campaign.input_collections if name in names]
         return Inspection(
@@ -141,10 +137,12 @@ def _node(butler: Any, name: str) -> CollectionNode:
 
 
 def _coverage(
-    butler: Any, campaign: Campaign, inputs: Sequence[str], outputs: Sequence[str]
+    butler: Any, campaign: CampaignConfig, inputs: Sequence[str], outputs: Sequence[str]
 ) -> list[Coverage]:
+    """Count visits, raws and products by tract and band; nothing if there are no raws to count."""
     known = {*_records(butler, "instrument"), *_records(butler, "skymap")}
-    if not inputs or not {campaign.instrument, campaign.skymap} <= known:
+    has_raws = bool(list(butler.registry.queryDatasetTypes("raw")))
+    if not inputs or not has_raws or not {campaign.instrument, campaign.skymap} <= known:
         return []
     names = ("instrument", "exposure", "visit", "detector", "skymap", "tract", "patch")
     raws: dict[tuple[int, str], set[tuple[int, int]]] = defaultdict(set)
@@ -157,8 +155,8 @@ def _coverage(
             key = int(row["tract"]), str(row["band"])
             raws[key].add((row["visit"], row["detector"]))
             visits[key][row["patch"]].add(row["visit"])
-    templates = _made(butler, "template_coadd", outputs, ("tract", "band"))
-    differences = _made(butler, "difference_image", outputs, ("visit", "detector"))
+    templates = _count(butler, TEMPLATE, outputs, ("tract", "band"))
+    differences = _count(butler, DIFFERENCE_IMAGE, outputs, ("visit", "detector"))
     found = []
     for (tract, band), seen in sorted(raws.items()):
         counts = sorted(len(there) for there in visits[tract, band].values())
@@ -177,9 +175,10 @@ def _coverage(
     return found
 
 
-def _made(
+def _count(
     butler: Any, name: str, collections: Sequence[str], keys: Sequence[str]
 ) -> Counter[tuple[Any, ...]]:
+    """Count the datasets of a type by some of their dimensions."""
     from lsst.daf.butler import ButlerUserError
 
     if not collections:

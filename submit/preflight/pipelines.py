@@ -1,4 +1,4 @@
-"""The pipelines: they load, and the second one needs what the first one makes."""
+"""Pipeline checks: they load, and one run's pipeline needs what the other's makes."""
 
 __all__ = ["check_agreement", "load_graph"]
 
@@ -6,11 +6,20 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...bps.lint import Finding, Severity
-from .subject import Subject, problem
+from .run_spec import RunSpec, make_finding
+
+_PATCH = {"skymap", "tract", "patch", "band"}
 
 
-def load_graph(subject: Subject, butler: Any) -> tuple[Any, list[Finding]]:
+def load_graph(spec: RunSpec, butler: Any) -> tuple[Any, list[Finding]]:
     """Load a pipeline with its parameters, and resolve it against a repository.
+
+    Parameters
+    ----------
+    spec
+        The run whose pipeline it is.
+    butler
+        The repository; `None` if it cannot be read.
 
     Returns
     -------
@@ -19,51 +28,50 @@ def load_graph(subject: Subject, butler: Any) -> tuple[Any, list[Finding]]:
     """
     from lsst.pipe.base import Pipeline
 
-    def wrong(what: str, why: str, mend: str) -> tuple[Any, list[Finding]]:
-        key = f"{subject.name}: pipeline"
-        return None, [problem(Severity.ERROR, "pipeline", what, why, mend, key=key)]
+    def unusable(what: str, remedy: str) -> tuple[Any, list[Finding]]:
+        why, key = "building the quantum graph ends with a traceback", f"{spec.name}: pipeline"
+        return None, [make_finding(Severity.ERROR, "pipeline", what, why, remedy, key=key)]
 
-    location, _, chosen = subject.pipeline.partition("#")
-    traceback = "building the quantum graph ends with a traceback"
+    location, _, chosen = spec.pipeline.partition("#")
     try:
         whole = Pipeline.from_uri(location)
         labels, subsets = list(whole.task_labels), sorted(whole.subsets)
     except Exception as error:
-        return wrong(
+        return unusable(
             f"the pipeline {location} cannot be read: {_first_line(error)}",
-            traceback,
-            "set up the packages that it imports from ($AP_PIPE_DIR and friends), or correct the name",
+            "set up the packages that it imports from (such as $AP_PIPE_DIR), or correct the name",
         )
-    for word in filter(None, chosen.split(",")):
-        if word not in labels and word not in subsets and ".." not in word:
-            return wrong(
-                f"the pipeline {location} has no subset and no task {word!r}",
-                traceback,
-                f"name one of {', '.join(subsets)}",
+    for name in filter(None, chosen.split(",")):
+        if name not in labels and name not in subsets and ".." not in name:
+            return unusable(
+                f"the pipeline {location} has no subset and no task {name!r}",
+                f"name one of {', '.join(subsets or labels)}",
             )
     try:
-        pipeline = Pipeline.from_uri(subject.pipeline)
-        for name, value in subject.parameters.items():
+        pipeline = Pipeline.from_uri(spec.pipeline)
+        for name, value in spec.parameters.items():
             pipeline.addConfigOverride("parameters", name, value)
         graph = pipeline.to_graph(butler.registry if butler is not None else None)
     except Exception as error:
-        return wrong(
-            f"the pipeline {subject.pipeline} cannot be used: {_first_line(error)}",
-            traceback,
-            "see that its tasks can be imported here, and that its parameters exist "
-            f"(given: {', '.join(subject.parameters) or 'none'})",
+        return unusable(
+            f"the pipeline {spec.pipeline} cannot be used: {_first_line(error)}",
+            "make sure that its tasks can be imported here, and that its parameters exist "
+            f"(given: {', '.join(spec.parameters) or 'none'})",
         )
     return graph, []
 
 
-def check_agreement(templates: Any, diffim: Any) -> Iterator[Finding]:
+def check_agreement(templates: Any, diffim: Any, names: tuple[str, str]) -> Iterator[Finding]:
     """Report two pipelines that do not fit: other templates than are made, other calibration of the raws.
 
     Parameters
     ----------
     templates, diffim
-        The pipeline graphs of the two steps.
+        The pipeline graphs of two runs, of which the second reads what the first makes.
+    names
+        The names of the two runs.
     """
+    first, second = names
     made = {name for name in templates.dataset_types if templates.producer_of(name) is not None}
     needed = {
         name
@@ -77,35 +85,36 @@ def check_agreement(templates: Any, diffim: Any) -> Iterator[Finding]:
             if set(templates.dataset_types[name].dimensions.required) == _PATCH
             and not name.endswith(("_log", "_metadata"))
         )
-        yield problem(
+        yield make_finding(
             Severity.ERROR,
             "pipelines-differ",
-            f"diffim needs {', '.join(sorted(needed))}, which templates does not make (it makes "
+            f"{second} needs {', '.join(sorted(needed))}, which {first} does not make (it makes "
             f"{', '.join(coadds) or 'no coadds'})",
             "the quantum graph of the second run is empty",
             "take both pipelines from the same release, or configure the connection of the coadds",
-            key="diffim: pipeline",
+            key=f"{second}: pipeline",
         )
     for label in sorted(set(templates.tasks) & set(diffim.tasks)):
-        first, second = templates.tasks[label], diffim.tasks[label]
-        if first.task_class_name != second.task_class_name:
-            difference = f"{first.task_class_name} in templates, {second.task_class_name} in diffim"
-        elif first.get_config_str() != second.get_config_str():
-            difference = "configured differently in the two pipelines"
-        else:
-            continue
-        yield problem(
-            Severity.WARNING,
-            "pipelines-differ",
-            f"the task {label!r} is {difference}",
-            "the second run takes over what the first has made, so science images and templates of the same "
-            "visits are not processed as this pipeline says",
-            f"define {label!r} in one file that both pipelines import",
-            key="diffim: pipeline",
-        )
+        if difference := _compare(templates.tasks[label], diffim.tasks[label], names):
+            yield make_finding(
+                Severity.WARNING,
+                "pipelines-differ",
+                f"the task {label!r} is {difference}",
+                "the second run takes over what the first has made, so science images and templates of the same "
+                "visits are not processed as this pipeline says",
+                f"define {label!r} in one file that both pipelines import",
+                key=f"{second}: pipeline",
+            )
 
 
-_PATCH = {"skymap", "tract", "patch", "band"}
+def _compare(one: Any, other: Any, names: tuple[str, str]) -> str:
+    """Tell how two tasks of one label differ; empty if they do not."""
+    first, second = names
+    if one.task_class_name != other.task_class_name:
+        return f"{one.task_class_name} in {first}, {other.task_class_name} in {second}"
+    if one.get_config_str() != other.get_config_str():
+        return "configured differently in the two pipelines"
+    return ""
 
 
 def _first_line(error: Exception) -> str:

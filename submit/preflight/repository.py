@@ -1,49 +1,54 @@
-"""The repository: reachable, writable, with the collections that a run reads, and room for those it makes."""
+"""Repository checks: it is reachable and writable, holds the input collections, and none is in the way."""
 
 __all__ = ["check_collections", "check_writable", "open_repository"]
 
 import difflib
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from ...bps.lint import Finding, Severity
-from .subject import Subject, problem
+from ...common.butler import butler_errors, open_butler
+from ...common.errors import RepositoryError
+from .run_spec import RunSpec, make_finding
 
 #: Tables of a registry that every run adds rows to.
 _WRITTEN_BY_RUNS = ("collection", "collection_chain", "dataset", "run")
 
 
-def open_repository(uri: str) -> tuple[Any, list[Finding]]:
-    """Open a repository to read from it.
+@contextmanager
+def open_repository(uri: str) -> Iterator[Any]:
+    """Open a repository to read from it, as long as the block lasts.
+
+    Parameters
+    ----------
+    uri
+        Its URI, path or alias.
 
     Returns
     -------
-    butler, findings
-        The Butler, or `None` and why.
+    butler
+        As a context: an `lsst.daf.butler.Butler`.
+
+    Raises
+    ------
+    RepositoryError
+        If it cannot be opened, or its registry does not answer.
     """
-    from lsst.daf.butler import Butler
-
-    try:
-        butler = Butler.from_config(uri)
-        butler.collections.query("*")
-    except Exception as error:
-        first = str(error).splitlines()[0] if str(error) else ""
-        return None, [
-            problem(
-                Severity.ERROR,
-                "butler",
-                f"the repository {uri} cannot be opened: {type(error).__name__}: {first}",
-                "nothing can be read from it, and nothing about data is checked now",
-                _how_to_mend(uri),
-                key="butler",
-            )
-        ]
-    return butler, []
+    purpose = f"the repository {uri} cannot be read"
+    with ExitStack() as stack:
+        try:
+            butler = stack.enter_context(open_butler(uri, purpose))
+            with butler_errors(purpose):
+                butler.collections.query("*")  # a registry is only asked when something is read
+        except RepositoryError as error:
+            raise RepositoryError(error.what, remedy=_how_to_fix(uri)) from error
+        yield butler
 
 
-def _how_to_mend(uri: str) -> str:
+def _how_to_fix(uri: str) -> str:
     if "://" not in uri and "/" not in uri:
         return "set $DAF_BUTLER_REPOSITORY_INDEX, where aliases are looked up, or write the path of the repository"
     if "://" not in uri and not Path(uri).exists():
@@ -51,35 +56,35 @@ def _how_to_mend(uri: str) -> str:
     return "see whether `butler query-collections` works here, with the same database credentials"
 
 
-def check_writable(subject: Subject) -> Iterator[Finding]:
+def check_writable(spec: RunSpec) -> Iterator[Finding]:
     """Report a repository that this user cannot write to: its files on this machine's disks, its database."""
-    root = Path(subject.butler)
+    root = Path(spec.butler)
     root = root.parent if root.suffix == ".yaml" else root
     if root.is_dir():
         # Others' folders may be closed: what counts is the one that the outputs go into.
-        output = root / subject.output
+        output = root / spec.output
         folder = next(path for path in (output, *output.parents) if path.is_dir())
         for path in (folder, *root.glob("*.sqlite3")):
             if not os.access(path, os.W_OK):
                 yield _not_writable(str(path))
-    tables = _closed_tables(subject.butler)
+    tables = _closed_tables(spec.butler)
     if tables:
         yield _not_writable(f"the registry's database ({', '.join(tables)})")
 
 
 def _not_writable(what: str) -> Finding:
-    return problem(
+    return make_finding(
         Severity.ERROR,
         "butler-write",
         f"{what} is not writable for you",
         "the run's last job cannot put its outputs into the repository",
-        "ask whoever keeps the repository for the right to write",
+        "ask whoever keeps the repository for write access",
         key="butler",
     )
 
 
 def _closed_tables(uri: str) -> list[str]:
-    """Name tables of a registry in PostgreSQL that every run adds rows to and this user must not."""
+    """Name the tables of a registry in PostgreSQL that every run adds rows to and this user may not."""
     import sqlalchemy
     from lsst.daf.butler import Butler, ButlerConfig
     from lsst.daf.butler.registry import RegistryConfig
@@ -103,89 +108,104 @@ def _closed_tables(uri: str) -> list[str]:
         return [str(name) for (name,) in rows]
 
 
-def check_collections(butler: Any, subject: Subject) -> Iterator[Finding]:
+def check_collections(butler: Any, spec: RunSpec) -> Iterator[Finding]:
     """Report collections that are missing, or in the way."""
-    from lsst.daf.butler import CollectionType, MissingCollectionError
+    from lsst.daf.butler import CollectionType
 
     names = set(butler.collections.query("*"))
-    there = True
-    for name in subject.inputs:
-        if name in names or name in subject.planned:
-            there &= name in names
-            continue
-        try:
-            butler.collections.query(name)
-            continue
-        except MissingCollectionError:
-            there = False
+    missing = [name for name in spec.existing_inputs if not _is_known(butler, name, names)]
+    for name in missing:
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
-        yield problem(
+        yield make_finding(
             Severity.ERROR,
             "no-collection",
-            f"there is no collection {name!r} in {subject.butler}",
+            f"there is no collection {name!r} in {spec.butler}",
             "building the quantum graph ends with a traceback",
-            f"name one of {', '.join(near)}" if near else "see `apcampaign inspect` for what is there",
-            key=f"{subject.name}: inCollection",
+            f"name one of {', '.join(near)}" if near else "list the collections with `apcampaign inspect`",
+            key=f"{spec.name}: inCollection",
         )
-    if subject.output_run in names:
-        yield problem(
+    if spec.output_run in names:
+        yield make_finding(
             Severity.ERROR,
             "output-exists",
-            f"the RUN collection {subject.output_run!r} is there already",
+            f"the RUN collection {spec.output_run!r} exists already",
             "preparing fails after a while: BPS does not extend a run",
             "give outputRun another name; one that ends in {timestamp} is always new",
-            key=f"{subject.name}: outputRun",
+            key=f"{spec.name}: outputRun",
         )
-    if subject.output not in names:
+    if spec.output not in names:
         return
-    kind = butler.collections.get_info(subject.output).type
+    kind = butler.collections.get_info(spec.output).type
     if kind is not CollectionType.CHAINED:
-        yield problem(
+        yield make_finding(
             Severity.ERROR,
             "output-exists",
-            f"{subject.output!r} is there already, and no chain but a collection of type {kind.name}",
-            "the run's outputs cannot be put before it",
+            f"the output {spec.output!r} exists already and is of type {kind.name}, not CHAINED",
+            "the run's outputs cannot be put in front of it",
             "choose another name for the outputs",
-            key=f"{subject.name}: output",
+            key=f"{spec.name}: output",
         )
-    elif there:
-        yield from _check_chain(butler, subject)
+    elif not missing and spec.planned <= names:
+        yield from _check_output(butler, spec)
 
 
-def _check_chain(butler: Any, subject: Subject) -> Iterator[Finding]:
-    """Compare what an existing output chain reads with what the run shall read: the chain wins."""
-    chain = tuple(butler.collections.get_info(subject.output).children)
-    inputs = tuple(butler.collections.query(list(subject.inputs), flatten_chains=True))
-    starts = range(len(chain) - len(inputs) + 1)
-    if subject.renews:
-        if not any(chain[n : n + len(inputs)] == inputs for n in starts):
-            yield problem(
-                Severity.INFO,
-                "stale-chain",
-                f"the output {subject.output!r} is there already, made from other inputs ({', '.join(chain)})",
-                "earlier runs have read those",
-                "nothing to do: the submission puts the new inputs in their place",
-                key=f"{subject.name}: output",
-            )
+def _is_known(butler: Any, name: str, names: set[str]) -> bool:
+    """Tell whether a collection, or the pattern that stands for some, is in the repository."""
+    from lsst.daf.butler import MissingCollectionError
+
+    if name in names:
+        return True
+    try:
+        butler.collections.query(name)
+    except MissingCollectionError:
+        return False
+    return True
+
+
+def _check_output(butler: Any, spec: RunSpec) -> Iterator[Finding]:
+    """Compare what an existing CHAINED output reads with what the run should read: the CHAINED one wins."""
+    children = tuple(butler.collections.get_info(spec.output).children)
+    inputs = tuple(butler.collections.query(list(spec.inputs), flatten_chains=True))
+    listed = ", ".join(children)
+    if not _holds(children, inputs):
+        yield _rebased(spec, listed) if spec.rebases else _not_rebased(spec, listed)
         return
-    if not any(chain[n : n + len(inputs)] == inputs for n in starts):
-        yield problem(
-            Severity.ERROR,
-            "stale-chain",
-            f"the output {subject.output!r} is there already, made from other inputs ({', '.join(chain)})",
-            "preparing fails with advice about --rebase; a chain keeps the inputs it was made with",
-            "choose another output, or remove the old chain: "
-            f"butler remove-collections {subject.butler} {subject.output}",
-            key=f"{subject.name}: output",
-        )
-        return
-    others = [name for name in chain if name not in inputs and not name.startswith(f"{subject.output}/")]
-    if others:
-        yield problem(
+    others = [name for name in children if name not in inputs and not name.startswith(f"{spec.output}/")]
+    if others and not spec.rebases:
+        yield make_finding(
             Severity.WARNING,
             "stale-chain",
-            f"the output {subject.output!r} is there already and also reads {', '.join(others)}",
+            f"the output {spec.output!r} exists already and also reads {', '.join(others)}",
             "what is found there is used, though this run does not name it",
-            "choose another output, unless that is meant",
-            key=f"{subject.name}: output",
+            "choose another output, unless that is intended",
+            key=f"{spec.name}: output",
         )
+
+
+def _holds(children: tuple[str, ...], inputs: tuple[str, ...]) -> bool:
+    """Tell whether the inputs follow one another among the children of a CHAINED collection."""
+    starts = range(len(children) - len(inputs) + 1)
+    return any(children[start : start + len(inputs)] == inputs for start in starts)
+
+
+def _rebased(spec: RunSpec, children: str) -> Finding:
+    return make_finding(
+        Severity.INFO,
+        "stale-chain",
+        f"the output {spec.output!r} exists already, made from other inputs ({children})",
+        "earlier runs have read those",
+        "nothing to do: the submission puts the new inputs in their place",
+        key=f"{spec.name}: output",
+    )
+
+
+def _not_rebased(spec: RunSpec, children: str) -> Finding:
+    return make_finding(
+        Severity.ERROR,
+        "stale-chain",
+        f"the output {spec.output!r} exists already, made from other inputs ({children})",
+        "preparing fails with advice about --rebase; a CHAINED collection keeps the inputs it was made with",
+        "choose another output, or remove the old CHAINED collection: "
+        f"butler remove-collections {spec.butler} {spec.output}",
+        key=f"{spec.name}: output",
+    )

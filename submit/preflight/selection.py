@@ -1,4 +1,9 @@
-"""What a data query selects, and so how many quanta a run will have."""
+"""Selection checks: tracts, bands and visits that the data query selects, and how many quanta they make.
+
+A query that selects no raw image is an error, and the condition that excludes all of them is named, such as a
+tract that is not in the skymap, a band or a visit that the repository does not have. Of several tracts or
+visits, those that do not exist are not reported: a check of them belongs here.
+"""
 
 __all__ = ["Estimate", "Selection", "check_query", "estimate_quanta", "select"]
 
@@ -9,7 +14,9 @@ from functools import cached_property
 from typing import Any
 
 from ...bps.lint import Finding, Severity
-from .subject import Subject, problem
+from ...common.butler import butler_errors
+from ...common.errors import RepositoryError
+from .run_spec import RunSpec, finding_from_error, make_finding
 
 _STRING = re.compile(r"'[^']*'")
 _NAME = re.compile(r"[A-Za-z_]\w*")
@@ -23,7 +30,7 @@ _COUNTED = ("visit", "exposure", "detector", "physical_filter", "band", "tract",
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """How many quanta a task will have.
+    """The number of quanta that a task will have.
 
     Parameters
     ----------
@@ -50,7 +57,7 @@ class Selection:
     patches
         The same with patches, of evenly chosen visits where there are many; `None` if no task has patches.
     share
-        Which part of the raws those visits have.
+        The fraction of the raws that those visits have.
     """
 
     names: tuple[str, ...]
@@ -62,7 +69,7 @@ class Selection:
     )
 
     def project(self, names: Sequence[str]) -> frozenset[tuple[Any, ...]]:
-        """Give the different combinations of some of the dimensions; those it does not have are left out."""
+        """Give the distinct combinations of some of the dimensions; those it does not have are left out."""
         if self.patches is not None and "patch" in names:
             return self.patches.project(names)
         kept = tuple(name for name in names if name in self.names)
@@ -74,17 +81,17 @@ class Selection:
 
     @property
     def dimensions(self) -> tuple[str, ...]:
-        """All that can be asked for."""
+        """All dimensions that can be projected on."""
         return self.names if self.patches is None else self.patches.names
 
     def scale(self, names: Collection[str]) -> float:
-        """Tell how many combinations there are for each that was found: not all visits may have been looked at."""
+        """Give the factor from combinations found to combinations in all: some visits may have been left out."""
         of_visits = "patch" in names and not {"visit", "exposure", "group"}.isdisjoint(names)
         return 1 / self.share if of_visits else 1.0
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """How many there are of each; patches with their tract, raws as (exposure, detector)."""
+        """The number of each: patches counted with their tract, raws as (exposure, detector)."""
         counts = {
             name: len(self.project(("tract", "patch") if name == "patch" else (name,)))
             for name in _COUNTED
@@ -93,25 +100,25 @@ class Selection:
         return {"raw": len(self.project(("exposure", "detector"))), **counts}
 
 
-def check_query(butler: Any, subject: Subject, graph: Any) -> Iterator[Finding]:
-    """Report what the query should constrain and does not, and what it should not.
+def check_query(butler: Any, spec: RunSpec, graph: Any) -> Iterator[Finding]:
+    """Report what the data query should constrain and does not, and what it constrains needlessly.
 
     Parameters
     ----------
     butler
         The repository.
-    subject
+    spec
         The run.
     graph
         Its pipeline graph.
     """
-    names = {name.partition(".")[0] for name in _NAME.findall(_STRING.sub(" ", subject.query))}
+    names = {name.partition(".")[0] for name in _NAME.findall(_STRING.sub(" ", spec.query))}
     used = set(graph.get_all_dimensions(prerequisites=False).names)
-    key = f"{subject.name}: where"
+    key = f"{spec.name}: where"
     for governor in ("instrument", "skymap"):
         if governor in used and governor not in names:
             known = sorted(str(record.name) for record in butler.query_dimension_records(governor))
-            yield problem(
+            yield make_finding(
                 Severity.ERROR if len(known) > 1 else Severity.INFO,
                 "query-open",
                 f"the data query does not say which {governor}; registered: {', '.join(known)}",
@@ -121,10 +128,10 @@ def check_query(butler: Any, subject: Subject, graph: Any) -> Iterator[Finding]:
             )
     limits = {"tract", "patch", "visit", "exposure", "day_obs", "group", "healpix"}
     if not names & limits and not any("timespan" in name or "region" in name for name in names):
-        yield problem(
+        yield make_finding(
             Severity.WARNING,
             "query-open",
-            f"the data query limits neither sky nor time: {subject.query or 'it is empty'}",
+            f"the data query limits neither sky nor time: {spec.query or 'it is empty'}",
             "everything in the input collections is processed",
             "add a condition such as tract IN (3828, 3829), or visit > …",
             key=key,
@@ -135,18 +142,27 @@ def check_query(butler: Any, subject: Subject, graph: Any) -> Iterator[Finding]:
             element for dimension in used for element in butler.dimensions[dimension].minimal_group.names
         }
         if name not in implied and not (name in ("visit", "exposure") and {"visit", "exposure"} & used):
-            yield problem(
+            yield make_finding(
                 Severity.INFO,
                 "query-needless",
                 f"the data query constrains {name!r}, which no task of the pipeline has",
                 "the graph takes longer to build, and the join may leave out what is wanted",
-                f"take {name!r} out of the query",
+                f"remove {name!r} from the query",
                 key=key,
             )
 
 
-def select(butler: Any, subject: Subject, graph: Any) -> tuple[Selection | None, list[Finding]]:
+def select(butler: Any, spec: RunSpec, graph: Any) -> tuple[Selection | None, list[Finding]]:
     """Run the data query on the raws.
+
+    Parameters
+    ----------
+    butler
+        The repository.
+    spec
+        The run.
+    graph
+        Its pipeline graph.
 
     Returns
     -------
@@ -154,64 +170,64 @@ def select(butler: Any, subject: Subject, graph: Any) -> tuple[Selection | None,
         The selection, or `None` and why there is none. It is `None` without a finding for a pipeline that
         reads no raws.
     """
-    inputs = {name for name, _ in graph.iter_overall_inputs()}
-    if "raw" not in inputs:
+    if "raw" not in {name for name, _ in graph.iter_overall_inputs()}:
         return None, []
     used = set(graph.get_all_dimensions(prerequisites=False).names)
     wanted = (*_RAW, *(name for name in ("group", "skymap", "tract") if name in used))
-    collections = [name for name in subject.inputs if name not in subject.planned]
-    key = f"{subject.name}: where"
     try:
-        rows = _rows(butler, collections, subject.query, wanted, limit=_MOST_ROWS + 1)
-    except Exception as error:
-        first = str(error).splitlines()[0] if str(error) else ""
-        return None, [
-            problem(
-                Severity.ERROR,
-                "data-query",
-                f"the data query cannot be run: {type(error).__name__}: {first}",
-                "building the quantum graph ends with a traceback",
-                f"correct it: {subject.query}",
-                key=key,
-            )
-        ]
+        rows = _rows(butler, spec.existing_inputs, spec.query, wanted, limit=_MOST_ROWS + 1)
+        findings = []
+        if len(rows) > _MOST_ROWS:
+            findings.append(_too_many(spec))
+            del rows[_MOST_ROWS:]
+        if not rows:
+            return None, [_explain_empty(butler, spec, wanted)]
+        selection = Selection(names=_columns(wanted), rows=rows)
+        if "patch" not in used:
+            return selection, findings
+        selection, more = _add_patches(butler, spec, selection, wanted)
+        return selection, [*findings, *more]
+    except RepositoryError as error:
+        why, remedy = "building the quantum graph ends with a traceback", f"correct it: {spec.query}"
+        return None, [finding_from_error(error, "data-query", why, remedy=remedy, key=f"{spec.name}: where")]
+
+
+def _add_patches(
+    butler: Any, spec: RunSpec, selection: Selection, wanted: Sequence[str]
+) -> tuple[Selection, list[Finding]]:
+    """Look up which patches the raws overlap, for evenly chosen visits if there are many."""
     findings = []
-    if len(rows) > _MOST_ROWS:
-        findings.append(
-            problem(
-                Severity.INFO,
-                "large",
-                f"the data query selects more than {_MOST_ROWS:,} combinations of raws and patches",
-                "what is beyond them is not counted and not checked",
-                "check a part of the campaign too, such as one tract",
-                key=key,
-            )
-        )
-        del rows[_MOST_ROWS:]
-    if not rows:
-        return None, [_explain_empty(butler, collections, subject, wanted, key)]
-    selection = Selection(names=_columns(wanted), rows=rows)
-    if "patch" not in used:
-        return selection, findings
-    visits, where = sorted(selection.project(("visit",))), subject.query
-    step = -(-len(rows) // _MOST_OVERLAPS)
+    visits, where = sorted(selection.project(("visit",))), spec.query
+    step = -(-len(selection.rows) // _MOST_OVERLAPS)
     if step > 1:
         chosen = ", ".join(str(visit) for (visit,) in visits[::step])
         where = " AND ".join(filter(None, (where and f"({where})", f"visit IN ({chosen})")))
         findings.append(
-            problem(
+            make_finding(
                 Severity.INFO,
                 "large",
-                f"the data query selects {len(rows):,} raws; patches were looked up for every {step}th visit",
+                f"the data query selects {len(selection.rows):,} raws; patches were looked up for every {step}th "
+                "visit",
                 "numbers of quanta of visits and patches are extrapolated",
-                "nothing needs mending; building the graph will count them all",
-                key=key,
+                "nothing to do: building the graph will count them all",
+                key=f"{spec.name}: where",
             )
         )
-    overlaps = _rows(butler, collections, where, (*wanted, "patch"))
+    overlaps = _rows(butler, spec.existing_inputs, where, (*wanted, "patch"))
     patches = Selection(names=_columns((*wanted, "patch")), rows=overlaps)
     share = len(patches.project(("exposure", "detector"))) / len(selection.project(("exposure", "detector")))
     return replace(selection, patches=patches, share=share or 1.0), findings
+
+
+def _too_many(spec: RunSpec) -> Finding:
+    return make_finding(
+        Severity.INFO,
+        "large",
+        f"the data query selects more than {_MOST_ROWS:,} combinations of raws and tracts",
+        "those beyond are neither counted nor checked",
+        "check a part of the campaign too, such as one tract",
+        key=f"{spec.name}: where",
+    )
 
 
 def estimate_quanta(selection: Selection, graph: Any) -> list[Estimate]:
@@ -227,7 +243,7 @@ def estimate_quanta(selection: Selection, graph: Any) -> list[Estimate]:
 def _rows(
     butler: Any, collections: Sequence[str], where: str, wanted: Sequence[str], limit: int | None = None
 ) -> list[tuple[Any, ...]]:
-    with butler.query() as query:
+    with butler_errors("the data query cannot be run"), butler.query() as query:
         query = query.join_dataset_search("raw", list(collections)).join_dimensions(wanted)
         if where:
             query = query.where(where)
@@ -242,29 +258,28 @@ def _columns(wanted: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*wanted, "physical_filter", "band")))
 
 
-def _explain_empty(
-    butler: Any, collections: Sequence[str], subject: Subject, wanted: Sequence[str], key: str
-) -> Finding:
+def _explain_empty(butler: Any, spec: RunSpec, wanted: Sequence[str]) -> Finding:
     """Find the condition without which something would be selected."""
-    terms = _terms(subject.query)
+    terms = _terms(spec.query)
     guilty = []
     for place, term in enumerate(terms):
         rest = " AND ".join(f"({other})" for n, other in enumerate(terms) if n != place)
         try:
-            if _rows(butler, collections, rest, wanted, limit=1):
+            if _rows(butler, spec.existing_inputs, rest, wanted, limit=1):
                 guilty.append(term)
-        except Exception:  # noqa: S112 - without its governor the rest may be no query
-            continue
+        except RepositoryError:
+            continue  # without its governor the rest may be no query
     without = " or ".join(repr(term) for term in guilty)
-    return problem(
+    searched = ", ".join(spec.existing_inputs) or "no collection"
+    return make_finding(
         Severity.ERROR,
         "no-data",
-        f"the data query selects no raw image in {', '.join(collections) or 'no collection'}: {subject.query}",
+        f"the data query selects no raw image in {searched}: {spec.query}",
         "the quantum graph is empty, for which BPS gives no reason",
         f"there would be some without {without}"
         if guilty
-        else "see `apcampaign inspect` for what is there; the raws may be in another collection",
-        key=key,
+        else "see what the repository holds with `apcampaign inspect`; the raws may be in another collection",
+        key=f"{spec.name}: where",
     )
 
 

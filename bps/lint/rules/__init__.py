@@ -1,6 +1,18 @@
-"""The rules, one subject a module; each looks at a whole file and yields what is wrong with it."""
+"""Rules of the linter, one subject per module: each takes a whole submit file and yields findings.
 
-from ..view import Check
+- `submission`: keys without which BPS cannot submit, spaces in values that become arguments of ``pipetask``
+  (collections, ``output``, ``outputRun``, ``butlerConfig``), and the file that ``pipelineYaml`` names;
+- `keys`: the name of every key;
+- `values`: the type and the unit of every value, class names, ``computeSite``, and ``payload`` over the
+  tasks;
+- `variables`: the text of every value, of commands too: ``{name}``, braces, ``${NAME}``. No rule looks at
+  quotes in commands; one would belong there;
+- `query`: the text of ``dataQuery``, its quotes included;
+- `tasks`: the sections ``pipetask``, ``cluster`` and ``ordering``, and the labels in them;
+- `association`: the order and the retries of the task that writes to the APDB.
+"""
+
+from ..submit_file import Check
 from .association import check_association
 from .keys import check_keys
 from .query import check_query

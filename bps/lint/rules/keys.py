@@ -1,58 +1,58 @@
-"""Keys: unknown, misspelt, at the wrong level, of former times."""
+"""Rules for the names of keys: unknown, misspelt, misplaced, or no longer read by BPS."""
 
 __all__ = ["check_keys"]
 
 from collections.abc import Iterator
 
 from ..findings import Finding, Severity
+from ..submit_file import SubmitFile
 from ..tree import Item, Section, plain
-from ..view import View
-from ..vocabulary import FREE_SECTIONS, close_words
+from ..vocabulary import FREE_SECTIONS, close_matches
 
-_IGNORED = "BPS ignores what it does not know, without a word"
+_IGNORED = "BPS silently ignores unknown keys"
 
 
-def check_keys(view: View) -> Iterator[Finding]:
-    """Compare every key with those that the installed BPS knows where it stands."""
-    vocabulary = view.vocabulary
-    if not view.words_known:
-        item = view.root.find("wmsServiceClass")
-        if item is not None and isinstance(item.value, str) and not vocabulary.near_plugin(view.wms):
+def check_keys(config: SubmitFile) -> Iterator[Finding]:
+    """Compare every key with those that the installed BPS knows at its place."""
+    vocabulary = config.vocabulary
+    if not config.keys_known:
+        item = config.root.find("wmsServiceClass")
+        if item is not None and isinstance(item.value, str) and not vocabulary.near_plugin(config.wms):
             yield item.finding(
                 Severity.INFO,
                 "plugin-unknown",
-                f"the plugin of {view.wms} is not installed here",
-                "its own keys cannot be told from misspelt ones: only words close to BPS's own are reported",
+                f"the plugin of {config.wms} is not installed here",
+                "its own keys cannot be told from misspelt ones: only keys close to BPS's own are reported",
                 "check this file where the plugin is installed",
             )
-    yield from _check_section(view, view.root, None)
+    yield from _check_section(config, config.root, None)
 
 
-def _check_section(view: View, section: Section, inside: str | None) -> Iterator[Finding]:
-    """Check the settings of a section: of the top (`None`), or of one that knows more words."""
-    vocabulary = view.vocabulary
+def _check_section(config: SubmitFile, section: Section, inside: str | None) -> Iterator[Finding]:
+    """Check the settings of a section: of the top (`None`), or of one that has more keys."""
+    vocabulary = config.vocabulary
     for item in section:
         key, at_top = item.key, len(item.path) == 1
         if key in FREE_SECTIONS or vocabulary.matches_pattern(key):
             continue
         if at_top and key in vocabulary.label_sections:
-            yield from _check_labels(view, item)
+            yield from _check_labels(config, item)
         elif not at_top and key in vocabulary.top_sections and isinstance(item.value, Section):
             yield _misplaced(item)
         elif reason := vocabulary.removed.get(key):
-            if not _says_no_more_than_default(view, item):
-                yield _removed(view, item, reason)
+            if not _repeats_default(config, item):
+                yield _removed(config, item, reason)
         elif isinstance(item.value, Section):
             known = key in vocabulary.known_in(inside) or key in vocabulary.top_sections
             if not known:
-                yield from _unknown(view, item, inside)
+                yield from _unknown(config, item, inside)
             else:
-                yield from _check_section(view, item.value, inside)
-        elif key not in vocabulary.known_in(inside) and key not in view.referenced:
-            yield from _unknown(view, item, inside)
+                yield from _check_section(config, item.value, inside)
+        elif key not in vocabulary.known_in(inside) and key not in config.referenced:
+            yield from _unknown(config, item, inside)
 
 
-def _check_labels(view: View, item: Item) -> Iterator[Finding]:
+def _check_labels(config: SubmitFile, item: Item) -> Iterator[Finding]:
     """Check a section whose keys are names of tasks, clusters, sites or groups."""
     if not isinstance(item.value, Section):
         if item.value is not None:
@@ -66,21 +66,21 @@ def _check_labels(view: View, item: Item) -> Iterator[Finding]:
         return
     for label in item.value:
         if isinstance(label.value, Section):
-            yield from _check_section(view, label.value, item.key)
+            yield from _check_section(config, label.value, item.key)
         elif label.value is not None and item.key != "site":
             fatal = item.key in ("cluster", "ordering")
             yield label.finding(
                 Severity.ERROR if fatal else Severity.WARNING,
                 "misplaced-key",
-                f"{label.key!r} stands where the name of a {_thing(item.key)} is expected",
+                f"{label.key!r} is given where the name of a {_entry(item.key)} is expected",
                 "BPS ends with a traceback"
                 if fatal
-                else f"it holds for those only that have no section of their own under {item.key!r}",
-                f"put it under a name, or at the top of the file to hold for every {_thing(item.key)}",
+                else f"it applies only to those that have no section of their own under {item.key!r}",
+                f"put it under a name, or at the top of the file to apply to every {_entry(item.key)}",
             )
 
 
-def _thing(section: str) -> str:
+def _entry(section: str) -> str:
     return {"pipetask": "task", "ordering": "group of jobs"}.get(section, section)
 
 
@@ -88,45 +88,45 @@ def _misplaced(item: Item) -> Finding:
     return item.finding(
         Severity.ERROR,
         "misplaced-key",
-        f"the section {item.key!r} stands under {'.'.join(item.path[:-1])!r}",
-        "BPS looks for it at the top of the file only: nothing in it applies, or there is a traceback",
-        f"move {item.key!r} to the top: no indentation before it",
+        f"the section {item.key!r} is under {'.'.join(item.path[:-1])!r}",
+        "BPS looks for it only at the top of the file: nothing in it applies, or there is a traceback",
+        f"move {item.key!r} to the top of the file, without indentation",
     )
 
 
-def _says_no_more_than_default(view: View, item: Item) -> bool:
-    """Tell whether a section of former times only repeats what BPS's defaults still say."""
-    return isinstance(item.value, Section) and plain(item.value) == view.defaults.get(item.key)
+def _repeats_default(config: SubmitFile, item: Item) -> bool:
+    """Tell whether a section that is no longer read only repeats BPS's defaults."""
+    return isinstance(item.value, Section) and plain(item.value) == config.defaults.get(item.key)
 
 
-def _removed(view: View, item: Item, reason: str) -> Finding:
-    refused = item.key in view.vocabulary.code.refused
-    instead = view.vocabulary.removed[item.key]
+def _removed(config: SubmitFile, item: Item, reason: str) -> Finding:
+    refused = item.key in config.vocabulary.code.refused
+    instead = config.vocabulary.removed[item.key]
     return item.finding(
         Severity.ERROR if refused else Severity.WARNING,
         "removed-key",
-        f"{item.key!r} is a word of former times",
-        view.vocabulary.code.refused.get(item.key, "today's BPS does not read it"),
+        f"{item.key!r} is no longer a BPS key",
+        config.vocabulary.code.refused.get(item.key, "BPS ignores it"),
         f"write {instead}" if instead is reason else reason,
     )
 
 
-def _unknown(view: View, item: Item, inside: str | None) -> Iterator[Finding]:
-    vocabulary = view.vocabulary
+def _unknown(config: SubmitFile, item: Item, inside: str | None) -> Iterator[Finding]:
+    vocabulary = config.vocabulary
     candidates = set(vocabulary.known_in(inside))
     if len(item.path) == 1:
         candidates |= vocabulary.top_sections | vocabulary.label_sections | {"includeConfigs"}
-    if near := close_words(item.key, candidates - vocabulary.template_names | vocabulary.code.anywhere):
+    if near := close_matches(item.key, candidates - vocabulary.template_names | vocabulary.code.anywhere):
         yield item.finding(
             Severity.ERROR,
             "misspelt-key",
             f"{item.key!r} is unknown, but {near[0]!r} is known",
-            f"{_IGNORED}: what should apply does not",
+            f"{_IGNORED}, so the setting does not apply",
             f"write {near[0]!r}",
         )
         return
-    if not (view.words_known and view.whole) or "bpsGenerateConfig" in view.defined:
-        return  # a plugin or a file that is not here may read it
+    if not (config.keys_known and config.whole) or "bpsGenerateConfig" in config.defined:
+        return  # a plugin or a file that is missing here may read it
     elsewhere = [
         name
         for name in ("site", "cluster", "ordering")
@@ -136,8 +136,8 @@ def _unknown(view: View, item: Item, inside: str | None) -> Iterator[Finding]:
         yield item.finding(
             Severity.WARNING,
             "misplaced-key",
-            f"{item.key!r} is a setting of a {_thing(elsewhere[0])}",
-            f"here nothing reads it; {_IGNORED}",
+            f"{item.key!r} is a setting of a {_entry(elsewhere[0])}",
+            f"nothing reads it here; {_IGNORED}",
             f"move it under a name in the section {elsewhere[0]!r}",
         )
     elif isinstance(item.value, Section) and len(item.path) == 1:
@@ -145,8 +145,8 @@ def _unknown(view: View, item: Item, inside: str | None) -> Iterator[Finding]:
             Severity.WARNING,
             "unknown-key",
             f"there is no section {item.key!r}",
-            f"at most it holds for jobs with the label {item.key!r}, not for a task that is in a cluster",
-            f"if {item.key!r} is a task, move it under 'pipetask'; else remove it",
+            f"at most it applies to jobs with the label {item.key!r}, not to a task in a cluster",
+            f"if {item.key!r} is a task, move it under 'pipetask'; otherwise remove it",
         )
     else:
         yield item.finding(

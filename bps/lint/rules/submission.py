@@ -1,4 +1,8 @@
-"""What a submission as a whole needs."""
+"""Rules for what a submission needs: collections, ``output…``, ``butlerConfig``, ``pipelineYaml``.
+
+None may be missing or hold a space, since they become arguments of ``pipetask``; the pipeline file must exist,
+where that can be seen, and ``outputRun`` must differ between submissions.
+"""
 
 __all__ = ["check_submission"]
 
@@ -8,55 +12,55 @@ from pathlib import Path
 
 from ..findings import Finding, Severity
 from ..includes import UNSET
+from ..submit_file import NEEDED, SubmitFile
 from ..tree import Item
-from ..view import NEEDED, View
 
 _TIMESTAMP = re.compile(r"\d{8}T\d{6}Z")
 _LISTS = ("inCollection", "output", "outputRun", "butlerConfig", "pipelineYaml")
 
 
-def check_submission(view: View) -> Iterator[Finding]:
-    """Report what is missing, and words that cannot survive the way to the command line."""
-    if view.file.suffix not in (".yaml", ".json"):
+def check_submission(config: SubmitFile) -> Iterator[Finding]:
+    """Report what is missing, and values that cannot be passed on a command line."""
+    if config.file.suffix not in (".yaml", ".json"):
         yield Finding(
             severity=Severity.ERROR,
             rule="file-name",
-            what=f"the name ends in {view.file.suffix or 'nothing'!r}",
-            why="BPS reads files in .yaml and .json only",
-            mend=f"rename it to {view.file.stem}.yaml",
-            file=str(view.file),
+            what=f"the name ends in {config.file.suffix or 'nothing'!r}",
+            why="BPS reads only .yaml and .json files",
+            remedy=f"rename it to {config.file.stem}.yaml",
+            file=str(config.file),
         )
-    yield from _check_missing(view)
+    yield from _check_missing(config)
     for key in _LISTS:
-        item = view.top(key)
+        item = config.top(key)
         if item is not None and isinstance(item.value, str) and " " in _outside_quotes(item.value):
             yield item.finding(
                 Severity.ERROR,
                 "space",
                 f"{key!r} holds a space: {item.value!r}",
-                "the words after it become arguments of their own: «Got unexpected extra argument»",
+                "what follows the space becomes another argument: «Got unexpected extra argument»",
                 "remove the space" + (" after the comma" if ", " in item.value else ""),
             )
-    yield from _check_output(view)
-    yield from _check_pipeline(view)
+    yield from _check_output(config)
+    yield from _check_pipeline(config)
 
 
 def _outside_quotes(text: str) -> str:
     return "".join(text.strip().split("'")[::2])
 
 
-def _check_missing(view: View) -> Iterator[Finding]:
-    if not view.whole or len(view.missing) != 1:
+def _check_missing(config: SubmitFile) -> Iterator[Finding]:
+    if not config.whole or len(config.missing) != 1:
         return
-    (key,) = view.missing
-    anchor = view.root.items.get("payload") or next(iter(view.root))
+    (key,) = config.missing
+    anchor = config.root.items.get("payload") or next(iter(config.root))
     if key == "dataQuery":
         yield anchor.finding(
             Severity.WARNING,
             "missing-key",
             "there is no 'dataQuery'",
             "without `-d` on the command line the whole repository is processed",
-            "say in 'payload.dataQuery' what to process",
+            "select what to process in 'payload.dataQuery'",
         )
     else:
         yield anchor.finding(
@@ -68,36 +72,36 @@ def _check_missing(view: View) -> Iterator[Finding]:
         )
 
 
-def _check_output(view: View) -> Iterator[Finding]:
-    if not view.is_submission:
+def _check_output(config: SubmitFile) -> Iterator[Finding]:
+    if not config.is_submission:
         return
-    payload = view.root.find("payload") or view.top("butlerConfig")
-    output, run = view.top("output"), view.top("outputRun")
-    if payload is not None and output is None and run is None and not view.text("payloadName"):
+    payload = config.root.find("payload") or config.top("butlerConfig")
+    output, run = config.top("output"), config.top("outputRun")
+    if payload is not None and output is None and run is None and not config.text("payloadName"):
         yield payload.finding(
             Severity.ERROR,
             "missing-key",
             "there is neither 'payloadName' nor 'output'",
-            "the outputs go to u/<operator>/<timestamp>, among everything else of yours",
+            "the outputs go to u/<operator>/<timestamp>, among all your other collections",
             "write payload.payloadName, or payload.output",
         )
     if run is None or not isinstance(run.value, str):
         return
-    if not view.is_open(run.value) and not _TIMESTAMP.search(run.value):
+    if not config.is_open(run.value) and not _TIMESTAMP.search(run.value):
         yield run.finding(
             Severity.WARNING,
             "fixed-run",
             f"'outputRun' is always {run.value!r}",
-            "a second submission fails after the graph is built: the run is there already",
+            "a second submission fails after the graph is built: the run exists already",
             "end it in {timestamp}",
         )
 
 
-def _check_pipeline(view: View) -> Iterator[Finding]:
-    item = view.top("pipelineYaml")
+def _check_pipeline(config: SubmitFile) -> Iterator[Finding]:
+    item = config.top("pipelineYaml")
     if item is None or not isinstance(item.value, str):
         return
-    text = view.text("pipelineYaml")
+    text = config.text("pipelineYaml")
     name, _, chosen = text.partition("#")
     if not name or UNSET.search(name) or "{" in name or "://" in name:
         return
@@ -117,29 +121,30 @@ def _check_pipeline(view: View) -> Iterator[Finding]:
             Severity.INFO,
             "relative-pipeline",
             f"'pipelineYaml' is relative: {name}",
-            "it is sought in the folder from which `bps submit` is called",
+            "it is looked up in the folder in which `bps submit` is called",
             "write an absolute path",
         )
-    if chosen and view.labels is not None:
-        yield from _check_chosen(view, item, chosen)
+    if chosen and config.labels is not None:
+        yield from _check_chosen(config, item, chosen)
 
 
-def _check_chosen(view: View, item: Item, chosen: str) -> Iterator[Finding]:
-    assert view.labels is not None  # noqa: S101
-    known = [*view.labels.subsets, *view.labels.tasks]
-    for word in chosen.split(","):
-        if word.strip() not in known and ".." not in word:
+def _check_chosen(config: SubmitFile, item: Item, chosen: str) -> Iterator[Finding]:
+    assert config.labels is not None  # noqa: S101
+    known = [*config.labels.subsets, *config.labels.tasks]
+    proposed = sorted(config.labels.subsets) or sorted(config.labels.tasks)
+    for name in chosen.split(","):
+        if name.strip() not in known and ".." not in name:
             yield item.finding(
                 Severity.ERROR,
                 "no-subset",
-                f"the pipeline has no subset and no task {word.strip()!r}",
+                f"the pipeline has no subset and no task {name.strip()!r}",
                 "building the quantum graph ends with a traceback",
-                f"name one of {', '.join(sorted(view.labels.subsets)) or ', '.join(sorted(view.labels.tasks))}",
+                f"name one of {', '.join(proposed)}",
             )
 
 
 def _elsewhere(path: Path) -> bool:
-    """Tell whether a path leads to another machine's disks, about which nothing can be said."""
+    """Tell whether a path leads to a file system that is not on this machine, so that it cannot be checked."""
     return path.is_absolute() and len(path.parts) > 2 and not Path(*path.parts[:2]).exists()
 
 

@@ -1,4 +1,4 @@
-"""Tasks: labels, clusters and the order of jobs."""
+"""Rules for the sections ``pipetask``, ``cluster`` and ``ordering``: labels and dimensions in them."""
 
 __all__ = ["check_tasks"]
 
@@ -6,50 +6,52 @@ import difflib
 from collections.abc import Iterator
 
 from ..findings import Finding, Severity
+from ..submit_file import SubmitFile
 from ..tree import Item, Section
-from ..view import View
-from ..vocabulary import close_words
+from ..vocabulary import close_matches
 
 _CLUSTERING = "dimension_clustering"
 _DEFAULT_CLUSTERING = "single_quantum_clustering"
 _SPECIAL = ("pipetaskInit", "finalJob", "buildQuantumGraph", "preparePayloadWorkflow", "customJob")
 
 
-def check_tasks(view: View) -> Iterator[Finding]:
+def check_tasks(config: SubmitFile) -> Iterator[Finding]:
     """Compare the sections ``pipetask``, ``cluster`` and ``ordering`` with each other and with the pipeline."""
-    clusters = view.root.section("cluster")
+    clusters = config.root.section("cluster")
     where: dict[str, Item] = {}
-    algorithm = view.text("clusterAlgorithm")
-    ours = algorithm.endswith((_DEFAULT_CLUSTERING, _CLUSTERING))  # another one has keys of its own
+    algorithm = config.text("clusterAlgorithm")
+    ours = algorithm.endswith((_DEFAULT_CLUSTERING, _CLUSTERING))  # another one has other keys
     for cluster in clusters if ours else ():
         if isinstance(cluster.value, Section):
-            yield from _check_cluster(view, cluster, cluster.value, where)
+            yield from _check_cluster(config, cluster, cluster.value, where)
     if clusters.items and algorithm.endswith(_DEFAULT_CLUSTERING) and where:
         yield next(iter(clusters)).finding(
-            Severity.WARNING if view.is_submission else Severity.INFO,
+            Severity.WARNING if config.is_submission else Severity.INFO,
             "cluster-unused",
             f"'clusterAlgorithm' is {algorithm.rpartition('.')[2]}, which makes one job of every quantum",
             "the section 'cluster' never applies",
             "write clusterAlgorithm: lsst.ctrl.bps.quantum_clustering_funcs.dimension_clustering",
         )
-    yield from _check_ordering(view, where if algorithm.endswith(_CLUSTERING) else {})
-    for item in view.root.section("pipetask"):
+    yield from _check_ordering(config, where if algorithm.endswith(_CLUSTERING) else {})
+    for item in config.root.section("pipetask"):
         if item.key not in _SPECIAL:
-            yield from _check_label(view, item, item.key)
+            yield from _check_label(config, item, item.key)
 
 
 def labels_of(item: Item | None) -> list[str]:
     """Split a list of labels as BPS does."""
     if item is None or not isinstance(item.value, str):
         return []
-    return [word.strip() for word in item.value.split(",") if word.strip()]
+    return [label.strip() for label in item.value.split(",") if label.strip()]
 
 
-def _check_cluster(view: View, cluster: Item, settings: Section, where: dict[str, Item]) -> Iterator[Finding]:
+def _check_cluster(
+    config: SubmitFile, cluster: Item, settings: Section, where: dict[str, Item]
+) -> Iterator[Finding]:
     tasks = settings.find("pipetasks")
     if tasks is None:
-        # Another file may say which tasks it is; this one then only adds to it.
-        if view.whole and view.is_submission:
+        # Another file may name its tasks; this one then only adds settings.
+        if config.whole and config.is_submission:
             yield cluster.finding(
                 Severity.ERROR,
                 "cluster",
@@ -62,13 +64,13 @@ def _check_cluster(view: View, cluster: Item, settings: Section, where: dict[str
         yield tasks.finding(
             Severity.ERROR,
             "cluster",
-            "'pipetasks' is a list of YAML; expected labels in one text, with commas",
+            "'pipetasks' is a YAML list; expected one text with the labels separated by commas",
             "BPS ends with a traceback after the graph is built",
             f"write pipetasks: {','.join(map(str, tasks.value))}",
         )
         return
     for label in labels_of(tasks):
-        yield from _check_label(view, tasks, label)
+        yield from _check_label(config, tasks, label)
         if label in where:
             other = where[label].path[-2]
             same = other == cluster.key
@@ -76,27 +78,27 @@ def _check_cluster(view: View, cluster: Item, settings: Section, where: dict[str
                 Severity.ERROR,
                 "cluster",
                 f"{label!r} is in cluster {cluster.key!r} " + ("twice" if same else f"and in {other!r}"),
-                "BPS aborts after the graph is built: a task may be in one cluster only",
+                "BPS aborts after the graph is built: a task may be in only one cluster",
                 "name it once",
             )
         where[label] = tasks
-    yield from _check_dimensions(view, settings)
+    yield from _check_dimensions(config, settings)
 
 
-def _check_dimensions(view: View, settings: Section) -> Iterator[Finding]:
-    """Check what clusters and ordered groups say about dimensions."""
-    known = view.vocabulary.dimensions
+def _check_dimensions(config: SubmitFile, settings: Section) -> Iterator[Finding]:
+    """Check the dimensions of clusters and ordered groups."""
+    known = config.vocabulary.dimensions
     if not known:
         return
     for key in ("dimensions", "partitionDimensions", "equalDimensions"):
         item = settings.find(key)
-        for word in labels_of(item):
-            pair = word.split(":") if key == "equalDimensions" else [word]
+        for entry in labels_of(item):
+            pair = entry.split(":") if key == "equalDimensions" else [entry]
             if key == "equalDimensions" and len(pair) != 2 and item is not None:
                 yield item.finding(
                     Severity.ERROR,
                     "dimension",
-                    f"{word!r} in 'equalDimensions' is no pair",
+                    f"{entry!r} in 'equalDimensions' is not a pair",
                     "BPS ends with a traceback after the graph is built",
                     "write pairs such as visit:exposure",
                 )
@@ -104,11 +106,11 @@ def _check_dimensions(view: View, settings: Section) -> Iterator[Finding]:
             for name in pair:
                 if name.strip() in known or item is None:
                     continue
-                near = close_words(name, known)
+                near = close_matches(name, known)
                 yield item.finding(
                     Severity.ERROR,
                     "dimension",
-                    f"{name!r} in {key!r} is no dimension",
+                    f"{name!r} in {key!r} is not a dimension",
                     "BPS aborts after the graph is built",
                     f"write {near[0]!r}"
                     if near
@@ -125,14 +127,14 @@ def _check_dimensions(view: View, settings: Section) -> Iterator[Finding]:
         )
 
 
-def _check_ordering(view: View, clustered: dict[str, Item]) -> Iterator[Finding]:
-    clusters = view.root.section("cluster").items
+def _check_ordering(config: SubmitFile, clustered: dict[str, Item]) -> Iterator[Finding]:
+    clusters = config.root.section("cluster").items
     seen: dict[str, str] = {}
-    for group in view.root.section("ordering"):
+    for group in config.root.section("ordering"):
         if not isinstance(group.value, Section):
             continue
         for key in ("labels", "dimensions"):
-            if key not in group.value and view.is_submission:
+            if key not in group.value and config.is_submission:
                 yield group.finding(
                     Severity.ERROR,
                     "ordering",
@@ -160,12 +162,12 @@ def _check_ordering(view: View, clustered: dict[str, Item]) -> Iterator[Finding]
                 yield item.finding(
                     Severity.ERROR,
                     "ordering",
-                    f"{label!r} shall run in order but is in the cluster {cluster!r}",
-                    "BPS orders jobs, and the job's name is that of its cluster: there is a warning and no order",
+                    f"{label!r} is to run in order, but is in the cluster {cluster!r}",
+                    "BPS orders jobs by label, here that of the cluster: there is a warning and no order",
                     f"take {label!r} out of the cluster, or order the cluster: labels: {cluster}",
                 )
             else:
-                yield from _check_label(view, item, label)
+                yield from _check_label(config, item, label)
         choice = group.value.find("implementation")
         if choice is not None and choice.value not in ("group", "noop"):
             yield choice.finding(
@@ -175,13 +177,13 @@ def _check_ordering(view: View, clustered: dict[str, Item]) -> Iterator[Finding]
                 "BPS aborts after the graph is built",
                 "write noop or group",
             )
-        yield from _check_dimensions(view, group.value)
+        yield from _check_dimensions(config, group.value)
 
 
-def _check_label(view: View, item: Item, label: str) -> Iterator[Finding]:
-    """Compare a label with the pipeline, in the file at hand only: what is for all to include names more."""
-    labels = view.labels
-    if labels is None or label in labels.tasks or item.place.file != str(view.file):
+def _check_label(config: SubmitFile, item: Item, label: str) -> Iterator[Finding]:
+    """Compare a label with the pipeline, in this file only: an included file may name more tasks."""
+    labels = config.labels
+    if labels is None or label in labels.tasks or item.place.file != str(config.file):
         return
     near = difflib.get_close_matches(label, labels.tasks, n=3, cutoff=0.6)
     section = item.path[0]
@@ -189,6 +191,6 @@ def _check_label(view: View, item: Item, label: str) -> Iterator[Finding]:
         Severity.WARNING,
         "no-label",
         f"the pipeline {labels.file.name} has no task {label!r}",
-        f"what {section!r} says about it never applies; BPS does not tell",
+        f"its settings in {section!r} never apply, and BPS does not report it",
         f"write {' or '.join(map(repr, near))}" if near else f"see the labels in {labels.file}, or remove it",
     )

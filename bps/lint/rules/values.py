@@ -1,4 +1,8 @@
-"""Values: of the wrong type, in the wrong unit, or in a place where they win over others."""
+"""Rules for the type and the unit of each value, such as those of ``requestMemory``.
+
+Also for class names (``wmsServiceClass``, ``clusterAlgorithm``), for ``computeSite``, and for settings of
+``payload`` that override those of single tasks.
+"""
 
 __all__ = ["check_values"]
 
@@ -6,39 +10,40 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from ...site import Wms, wms_kind
 from ..findings import Finding, Severity
 from ..installed import has_class
+from ..submit_file import SubmitFile
 from ..tree import Item, Section
-from ..view import View
-from ..vocabulary import FREE_SECTIONS, close_words
+from ..vocabulary import FREE_SECTIONS, close_matches
 
 _UNIT = re.compile(r"\s*([\d.]+)\s*([KMGT])i?B?\s*", re.IGNORECASE)
 _MIB = {"K": 1 / 1024, "M": 1, "G": 1024, "T": 1024**2}
 _NUMBERS = {"int": int, "float": float}
-#: Below this many MiB no task runs: a number of GiB was meant.
+#: No task runs in less memory, MiB: a number of GiB was meant.
 _LEAST_MEMORY = 128
 _CLASSES = ("wmsServiceClass", "clusterAlgorithm")
 
 
-def check_values(view: View) -> Iterator[Finding]:
+def check_values(config: SubmitFile) -> Iterator[Finding]:
     """Compare every value with the type that the installed BPS expects."""
-    for item in view.root.walk():
-        if set(item.path[:-1]) & FREE_SECTIONS or item.key in view.vocabulary.removed:
+    for item in config.root.walk():
+        if set(item.path[:-1]) & FREE_SECTIONS or item.key in config.vocabulary.removed:
             continue
         if item.key in _CLASSES:
-            yield from _check_class(view, item)
+            yield from _check_class(config, item)
         elif item.value is None:
-            yield from _check_empty(view, item)
+            yield from _check_empty(config, item)
         else:
-            yield from _check_type(view, item)
-    yield from _check_payload(view)
-    yield from _check_site(view)
+            yield from _check_type(config, item)
+    yield from _check_payload(config)
+    yield from _check_site(config)
 
 
-def _check_type(view: View, item: Item) -> Iterator[Finding]:
-    types = view.vocabulary.types_of(item.key)
-    if item.path[0] == "site" and ".parsl." in view.wms:
-        types = view.vocabulary.code.strict_types.get(item.key, types)
+def _check_type(config: SubmitFile, item: Item) -> Iterator[Finding]:
+    types = config.vocabulary.types_of(item.key)
+    if item.path[0] == "site" and wms_kind(config.wms) is Wms.PARSL:
+        types = config.vocabulary.code.strict_types.get(item.key, types)
         if isinstance(item.value, int) and types == {"str"}:
             yield item.finding(
                 Severity.ERROR,
@@ -49,11 +54,11 @@ def _check_type(view: View, item: Item) -> Iterator[Finding]:
             )
             return
     if isinstance(item.value, Section):
-        if types and not types & {"dict", "BpsConfig"} and not _holds_section(view, item.value):
+        if types and not types & {"dict", "BpsConfig"} and not _holds_section(config, item.value):
             yield _wrong(item, "a mapping", types)
         return
     if isinstance(item.value, str):
-        yield from _check_text(view, item, item.value, types)
+        yield from _check_text(config, item, item.value, types)
     elif isinstance(item.value, bool):
         if types and "bool" not in types and types & _NUMBERS.keys():
             yield _wrong(item, str(item.value), types)
@@ -63,13 +68,13 @@ def _check_type(view: View, item: Item) -> Iterator[Finding]:
         yield from _check_number(item, item.value)
 
 
-def _holds_section(view: View, section: Section) -> bool:
-    """Tell whether it holds a section of the top: then that one is reported."""
-    return any(item.key in view.vocabulary.top_sections for item in section)
+def _holds_section(config: SubmitFile, section: Section) -> bool:
+    """Tell whether it holds a section that belongs at the top: then that one is reported."""
+    return any(item.key in config.vocabulary.top_sections for item in section)
 
 
-def _check_text(view: View, item: Item, text: str, types: frozenset[str]) -> Iterator[Finding]:
-    if view.is_open(text) or "bpsEval" in text or not types:
+def _check_text(config: SubmitFile, item: Item, text: str, types: frozenset[str]) -> Iterator[Finding]:
+    if config.is_open(text) or "bpsEval" in text or not types:
         return
     if item.key.startswith(("requestMemory", "requestDisk", "memoryLimit")) and (
         match := _UNIT.fullmatch(text)
@@ -79,7 +84,7 @@ def _check_text(view: View, item: Item, text: str, types: frozenset[str]) -> Ite
             Severity.ERROR,
             "wrong-unit",
             f"{item.key!r} is {text!r}; expected a number of MiB",
-            "BPS does not check it: the job asks for something else, or preparing ends with a traceback",
+            "BPS does not check it: the job requests something else, or `bps prepare` ends with a traceback",
             f"write {item.key}: {number}",
         )
     elif types & _NUMBERS.keys() and "str" not in types:
@@ -89,7 +94,7 @@ def _check_text(view: View, item: Item, text: str, types: frozenset[str]) -> Ite
             Severity.ERROR,
             "wrong-type",
             f"{item.key!r} is the text {text!r}; expected true or false",
-            "every text that is not empty counts as true, 'False' too",
+            "every text that is not empty counts as true, even 'False'",
             f"write {item.key}: {'false' if text.casefold() in ('false', 'no', 'off', '0', '') else 'true'}",
         )
 
@@ -108,7 +113,7 @@ def _check_number(item: Item, value: float) -> Iterator[Finding]:
             Severity.ERROR,
             "wrong-unit",
             f"{item.key!r} is {value}",
-            "no job can ask for that",
+            "no job can request that",
             "write a number above zero",
         )
 
@@ -126,35 +131,35 @@ def _wrong(item: Item, found: str, types: frozenset[str]) -> Finding:
         Severity.ERROR,
         "wrong-type",
         f"{item.key!r} is {found}; expected {expected}",
-        "BPS does not check types: preparing ends with a traceback, or the value never applies",
+        "BPS does not check types: `bps prepare` ends with a traceback, or the value never applies",
         f"write {expected}, without quotes" if types <= {"int", "float", "bool"} else f"write {expected}",
     )
 
 
-def _check_empty(view: View, item: Item) -> Iterator[Finding]:
+def _check_empty(config: SubmitFile, item: Item) -> Iterator[Finding]:
     """Report a key without a value, where BPS takes that for a value."""
-    if len(item.path) == 1 and item.key in view.vocabulary.label_sections:
+    if len(item.path) == 1 and item.key in config.vocabulary.label_sections:
         return
-    if item.key == "computeSite" or item.key in view.defaults:
-        site = next(iter(view.root.section("site").items), None) if item.key == "computeSite" else None
+    if item.key == "computeSite" or item.key in config.defaults:
+        site = next(iter(config.root.section("site").items), None) if item.key == "computeSite" else None
         lost = f", so nothing under 'site.{site}' applies" if site else ""
         yield item.finding(
             Severity.WARNING,
             "empty-value",
             f"{item.key!r} has no value",
-            f"BPS takes nothing for the value{lost}",
+            f"BPS takes the value to be nothing{lost}",
             f"write {item.key}: {site}" if site else "give it a value, or remove the line",
         )
 
 
-def _check_class(view: View, item: Item) -> Iterator[Finding]:
+def _check_class(config: SubmitFile, item: Item) -> Iterator[Finding]:
     name = item.value
     if not isinstance(name, str):
         yield _wrong(item, repr(name), frozenset({"str"}))
         return
     if not name.startswith("lsst.ctrl.bps") or has_class(name):
         return
-    near = view.vocabulary.near_plugin(name)
+    near = config.vocabulary.near_plugin(name)
     if has_class(name) is None and item.key == "wmsServiceClass" and not near:
         return  # a plugin that is not installed here
     yield item.finding(
@@ -166,13 +171,13 @@ def _check_class(view: View, item: Item) -> Iterator[Finding]:
     )
 
 
-def _check_site(view: View) -> Iterator[Finding]:
-    """Report a site whose name is spelt nearly as one that has settings."""
-    item = view.top("computeSite")
-    sites = view.root.section("site").items
-    if item is None or not isinstance(item.value, str) or item.value in sites or view.is_open(item.value):
+def _check_site(config: SubmitFile) -> Iterator[Finding]:
+    """Report a site whose name is probably a misspelling of one that has settings."""
+    item = config.top("computeSite")
+    sites = config.root.section("site").items
+    if item is None or not isinstance(item.value, str) or item.value in sites or config.is_open(item.value):
         return
-    if near := close_words(item.value, sites):
+    if near := close_matches(item.value, sites):
         yield item.finding(
             Severity.ERROR,
             "misspelt-site",
@@ -182,19 +187,19 @@ def _check_site(view: View) -> Iterator[Finding]:
         )
 
 
-def _check_payload(view: View) -> Iterator[Finding]:
-    """Report settings of the payload that win over those of single tasks."""
-    for item in view.root.section("payload"):
-        if item.key not in view.vocabulary.code.types or isinstance(item.value, Section):
+def _check_payload(config: SubmitFile) -> Iterator[Finding]:
+    """Report settings of the payload that override those of single tasks."""
+    for item in config.root.section("payload"):
+        if item.key not in config.vocabulary.code.types or isinstance(item.value, Section):
             continue
         for section in ("cluster", "pipetask"):
-            for label in view.root.section(section):
+            for label in config.root.section(section):
                 value: Any = label.value.items.get(item.key) if isinstance(label.value, Section) else None
                 if value is not None and value.value != item.value:
                     yield value.finding(
                         Severity.WARNING,
                         "payload-wins",
                         f"{value.key!r} of {label.key} never applies",
-                        f"'payload.{item.key}' ({item.value}) is looked at first and wins over that of every task",
+                        f"'payload.{item.key}' ({item.value}) is looked up first and overrides that of every task",
                         f"move {item.key!r} from 'payload' to the top of the file",
                     )

@@ -1,0 +1,89 @@
+"""Ledger of a campaign: all of its run records and campaign DAG records, read once."""
+
+__all__ = ["Ledger", "read_ledger"]
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..bps import Step
+from ..common.errors import LedgerError
+from .paths import CampaignPaths, DagPaths
+from .records import DagRecord, RunRecord, read_dag_record, read_run
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What a campaign has submitted.
+
+    Parameters
+    ----------
+    paths
+        The campaign's files.
+    runs
+        Its prepared runs, the oldest first.
+    dags
+        Its campaign DAGs and their files, the oldest first.
+    """
+
+    paths: CampaignPaths
+    runs: tuple[RunRecord, ...]
+    dags: tuple[tuple[DagPaths, DagRecord], ...] = ()
+
+    def runs_of(self, step: Step) -> tuple[RunRecord, ...]:
+        """All runs of a step, the oldest first."""
+        return tuple(run for run in self.runs if run.step is step)
+
+    def current(self, *steps: Step) -> tuple[RunRecord, ...]:
+        """The runs that count: of each part of each step (by default of all) the newest, by step."""
+        newest = {(run.step, run.part): run for run in self.runs}  # the last one of a key wins
+        order = list(Step)
+        found = [run for run in newest.values() if run.step in (steps or order)]
+        return tuple(sorted(found, key=lambda run: (order.index(run.step), run.part)))
+
+    def require_current(self, *steps: Step) -> tuple[RunRecord, ...]:
+        """Give the runs that count.
+
+        Raises
+        ------
+        LedgerError
+            If there is none.
+        """
+        if found := self.current(*steps):
+            return found
+        which = " or ".join(steps) + " " if steps else ""
+        raise LedgerError(
+            f"campaign {self.paths.campaign} has no {which}runs in {self.paths.folder}",
+            remedy="submit one first (`apcampaign submit`)",
+        )
+
+    @property
+    def newest_dag(self) -> tuple[DagPaths, DagRecord] | None:
+        """The campaign DAG that was made last."""
+        return max(self.dags, key=lambda each: each[1].timestamp, default=None)
+
+    def same_apdb(self, apdb_config: str) -> tuple[RunRecord, ...]:
+        """All runs that fill an APDB, the oldest first."""
+        return tuple(run for run in self.runs if run.apdb_config == apdb_config)
+
+
+def read_ledger(paths: CampaignPaths) -> Ledger:
+    """Read the records of a campaign; an empty ledger if it has submitted nothing.
+
+    Raises
+    ------
+    LedgerError
+        If a record cannot be read.
+    """
+    return Ledger(
+        paths=paths,
+        runs=_oldest_first(read_run(run) for run in paths.list_runs()),
+        dags=tuple(
+            sorted(
+                ((dag, read_dag_record(dag)) for dag in paths.list_dags()), key=lambda each: each[1].timestamp
+            )
+        ),
+    )
+
+
+def _oldest_first(runs: Iterable[RunRecord]) -> tuple[RunRecord, ...]:
+    return tuple(sorted(runs, key=lambda run: run.timestamp))

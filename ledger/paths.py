@@ -1,0 +1,206 @@
+"""Names of all files of a campaign, its runs and its campaign DAGs."""
+
+__all__ = ["CampaignPaths", "DagPaths", "RunPaths"]
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ..bps import Step
+
+_DAGS, _OLD_DAGS = "dag", "chain"
+
+
+class _OneRun(Protocol):
+    """A run, planned or recorded."""
+
+    @property
+    def step(self) -> Step:
+        """The step that it executes."""
+
+    @property
+    def folder(self) -> str:
+        """Its name among the runs of its step."""
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """The files of one run.
+
+    Parameters
+    ----------
+    folder
+        The run's own folder, ``runs/<campaign>/<step>/<timestamp>``, with ``-<part>`` for a part of a step.
+    """
+
+    folder: Path
+
+    @property
+    def record(self) -> Path:
+        """The run's record."""
+        return self.folder / "run.yaml"
+
+    @property
+    def config(self) -> Path:
+        """The BPS submit config."""
+        return self.folder / "bps.yaml"
+
+    @property
+    def campaign(self) -> Path:
+        """The campaign as it was when the run was prepared, with everything that overrode its file."""
+        return self.folder / "campaign.yaml"
+
+    @property
+    def prepare_log(self) -> Path:
+        """What BPS said while it prepared the run."""
+        return self.folder / "prepare.log"
+
+    @property
+    def jobs(self) -> Path:
+        """The jobs that the run consists of."""
+        return self.folder / "jobs.json"
+
+    @property
+    def submit(self) -> Path:
+        """BPS's submit directory."""
+        return self.folder / "submit"
+
+    @property
+    def costs(self) -> Path:
+        """What its quanta and jobs took, for the forecasts of later runs."""
+        return self.folder / "costs.json"
+
+    def dag(self, output_run: str) -> Path:
+        """HTCondor's DAG, which BPS names after the RUN collection."""
+        return self.submit / f"{_unique_name(output_run)}.dag"
+
+    def graph(self, output_run: str) -> Path:
+        """The quantum graph."""
+        return self.submit / f"{_unique_name(output_run)}.qg"
+
+
+@dataclass(frozen=True)
+class DagPaths:
+    """The files of one campaign DAG.
+
+    Parameters
+    ----------
+    folder
+        Its own folder, ``runs/<campaign>/dag/<timestamp>``. Versions before 0.2 called it ``chain``, and their
+        folders can still be read.
+    """
+
+    folder: Path
+
+    @property
+    def _is_old(self) -> bool:
+        return self.folder.parent.name == _OLD_DAGS
+
+    @property
+    def record(self) -> Path:
+        """The campaign DAG's record."""
+        return self.folder / ("chain.yaml" if self._is_old else "dag.yaml")
+
+    @property
+    def campaign(self) -> Path:
+        """The campaign as it was when the DAG was submitted, with everything that overrode its file."""
+        return self.folder / "campaign.yaml"
+
+    @property
+    def dag(self) -> Path:
+        """The DAG that runs the runs."""
+        return self.folder / ("chain.dag" if self._is_old else "campaign.dag")
+
+    @property
+    def plan(self) -> Path:
+        """The plan that the DAG executes."""
+        return self.folder / "plan.yaml"
+
+    @property
+    def dagman_config(self) -> Path:
+        """HTCondor's settings for its DAGMan."""
+        return self.folder / "dagman.conf"
+
+    @property
+    def submit_file(self) -> Path:
+        """The submit description of its DAGMan job."""
+        return self.dag.with_suffix(".sub")
+
+    @property
+    def metrics(self) -> Path:
+        """What DAGMan leaves when it has ended: its exit code and numbers of nodes."""
+        return self.dag.with_name(f"{self.dag.name}.metrics")
+
+    def has_rescue(self) -> bool:
+        """Whether DAGMan left where it ended, to go on from there."""
+        return any(self.folder.glob(f"{self.dag.name}.rescue*"))
+
+    @property
+    def summary(self) -> Path:
+        """The summary that its last node wrote."""
+        return self.folder / "summary.json"
+
+    def node(self, name: str, suffix: str) -> Path:
+        """A file of one node: its submit description or what it printed."""
+        return self.folder / f"{name}.{suffix}"
+
+
+@dataclass(frozen=True)
+class CampaignPaths:
+    """The files of one campaign.
+
+    Parameters
+    ----------
+    runs
+        The folder of all campaigns' runs.
+    campaign
+        The campaign's name.
+    """
+
+    runs: Path
+    campaign: str
+
+    @property
+    def folder(self) -> Path:
+        """The campaign's own folder."""
+        return self.runs.resolve() / self.campaign
+
+    @property
+    def apdb_config(self) -> Path:
+        """The configuration of the APDB that was made for the campaign."""
+        return self.folder / "apdb_config.yaml"
+
+    @property
+    def report(self) -> Path:
+        """The campaign's report."""
+        return self.folder / "report.html"
+
+    def step(self, step: Step) -> Path:
+        """The folder of a step's runs."""
+        return self.folder / step
+
+    def run(self, run: _OneRun) -> RunPaths:
+        """The files of a run, planned or recorded."""
+        return RunPaths(self.step(run.step) / run.folder)
+
+    def dag(self, timestamp: str) -> DagPaths:
+        """The files of a campaign DAG."""
+        return DagPaths(self.folder / _DAGS / timestamp)
+
+    def list_runs(self) -> Iterator[RunPaths]:
+        """List the runs that have a record."""
+        for step in Step:
+            for record in sorted(self.step(step).glob("*/run.yaml")):
+                yield RunPaths(record.parent)
+
+    def list_dags(self) -> Iterator[DagPaths]:
+        """List the campaign DAGs that have a record."""
+        for pattern in (f"{_OLD_DAGS}/*/chain.yaml", f"{_DAGS}/*/dag.yaml"):
+            for record in sorted(self.folder.glob(pattern)):
+                yield DagPaths(record.parent)
+
+
+def _unique_name(output_run: str) -> str:
+    """Name the files of a run as BPS does."""
+    return output_run.replace("/", "_")

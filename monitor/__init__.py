@@ -1,0 +1,42 @@
+"""Progress, failures and results of a campaign: reads only, and changes nothing.
+
+The flow: `open_run` returns a reader of one run, which puts together as `Job` and its `Attempt` what the run
+consists of (`apcampaign.ledger.read_workflow`) and what the log of HTCondor, or of Parsl, says happened;
+repeatedly, or once with `read_jobs`. A `CampaignReader` reads all current runs of a campaign and the nodes of
+its DAG (`CampaignJobs`), asks the queue what the files cannot tell, and returns a `CampaignStatus`.
+
+Modules with similar names: `submitted` tells how runs were submitted, `run_state` asks the WMS for the state
+of one run, `progress` computes the progress of one step from its jobs, and `status` holds that of the whole
+campaign.
+
+The results: `failures` groups what went wrong by its root cause (`find_failures`), `outcomes` counts what the
+runs have made, and `summary` puts the results of a campaign together and verifies the APDB (`summarise`; it
+is not imported here, since it alone needs a database). `notify` sends people what was read. Both belong here
+since they change nothing of a campaign; what must be done at its end, and in which order, is in
+`apcampaign.submit.finish`.
+"""
+
+from .campaign_reader import CampaignJobs, CampaignReader
+from .failures import Failures, find_failures
+from .jobs import Attempt, AttemptOutcome, Job, JobState
+from .run_reader import JobReader, open_run, read_jobs
+from .run_state import ACTIVE_STATES, is_active, run_state
+from .status import CampaignStatus
+
+__all__ = [
+    "ACTIVE_STATES",
+    "Attempt",
+    "AttemptOutcome",
+    "CampaignJobs",
+    "CampaignReader",
+    "CampaignStatus",
+    "Failures",
+    "Job",
+    "JobReader",
+    "JobState",
+    "find_failures",
+    "is_active",
+    "open_run",
+    "read_jobs",
+    "run_state",
+]

@@ -1,0 +1,242 @@
+"""Reader of a whole campaign: the files of its current runs, and HTCondor's queue for what they lack."""
+
+__all__ = ["CampaignJobs", "CampaignReader"]
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..bps import Step, Wms
+from ..common.text import count, format_duration
+from ..ledger import CampaignPaths, DagPaths, DagRecord, Ledger, RunRecord, read_ledger
+from .idle_reasons import explain_waiting
+from .jobs import Job, JobState
+from .progress import count_labels, estimate_end
+from .queue import Queue, ask_queue
+from .run_reader import JobReader, RunReader, open_run
+from .status import CampaignStatus, DagNode, RunState, RunStatus, StepStatus
+from .submitted import find_current_dag
+
+_QUEUED = {JobState.IDLE, JobState.RUNNING, JobState.HELD}
+_SETTLED = 60.0  # seconds after which log and queue must agree
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignJobs:
+    """The jobs of a campaign, from its files.
+
+    Parameters
+    ----------
+    records
+        Its current runs.
+    jobs
+        The jobs of these runs.
+    nodes
+        The nodes of the newest campaign DAG; empty if the current runs are not part of one.
+    """
+
+    records: tuple[RunRecord, ...]
+    jobs: tuple[Job, ...]
+    nodes: tuple[Job, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A current run, what reads it, and whether it was ever handed to anything that runs it."""
+
+    record: RunRecord
+    folder: Path
+    reader: JobReader
+    jobs: tuple[Job, ...]
+    submitted: bool
+
+    @property
+    def active(self) -> bool:
+        return self.submitted and not self.reader.ended
+
+    @property
+    def state(self) -> RunState:
+        states = {job.state for job in self.jobs}
+        if not self.submitted:
+            return RunState.UNSUBMITTED
+        if self.reader.ended:
+            return RunState.DONE if states <= {JobState.DONE} else RunState.FAILED
+        order = (JobState.RUNNING, JobState.IDLE, JobState.HELD)
+        return RunState(next((state for state in order if state in states), JobState.UNREADY))
+
+
+@dataclass(frozen=True)
+class _View:
+    """What was read at one time."""
+
+    ledger: Ledger
+    dag: tuple[DagPaths, DagRecord] | None
+    dag_reader: JobReader | None
+    nodes: Sequence[Job]
+    runs: tuple[_Run, ...]
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        return tuple(job for run in self.runs for job in run.jobs)
+
+    @property
+    def active(self) -> list[JobReader]:
+        """What reads the runs, and the DAG, that have not ended."""
+        readers = [run.reader for run in self.runs if run.active]
+        return [*readers, self.dag_reader] if self.dag_reader and not self.dag_reader.ended else readers
+
+    @property
+    def managers(self) -> set[int]:
+        """The ids of the DAGMan jobs."""
+        clusters = {node.last.cluster for node in self.nodes if node.subdag and node.last}
+        if self.dag:
+            clusters.add(int(self.dag[1].cluster))
+        ids = [run.record.wms_id for run in self.runs if run.record.wms is Wms.HTCONDOR]
+        return clusters | {int(float(wms_id)) for wms_id in ids if wms_id}
+
+    def runs_of(self, step: Step) -> list[_Run]:
+        return [run for run in self.runs if run.record.step is step]
+
+
+class CampaignReader:
+    """Reads a campaign repeatedly; what was read once is not read again.
+
+    Parameters
+    ----------
+    paths
+        The campaign's files.
+    """
+
+    def __init__(self, paths: CampaignPaths):
+        self._paths = paths
+        self._readers: dict[Path, JobReader] = {}
+
+    def read_jobs(self) -> CampaignJobs:
+        """Read the jobs of the campaign's current runs from their files.
+
+        Raises
+        ------
+        LedgerError
+            If the campaign has no runs, or their files cannot be read.
+        """
+        view = self._view()
+        return CampaignJobs(
+            records=tuple(run.record for run in view.runs), jobs=view.jobs, nodes=tuple(view.nodes)
+        )
+
+    def read(self) -> CampaignStatus:
+        """Read the campaign's progress: from the files, and from the queue while anything is active.
+
+        Raises
+        ------
+        LedgerError
+            If the campaign has no runs, or their files cannot be read.
+        """
+        view = self._view()
+        dags = [reader.dag for reader in view.active if reader.dag]
+        queue = ask_queue(dags, view.managers) if dags else None
+        now = time.time()
+        return CampaignStatus(
+            campaign=self._paths.campaign,
+            time=now,
+            active=bool(view.active),
+            dag=tuple(_dag_node(node) for node in view.nodes),
+            steps=tuple(_step_status(view, step, now) for step in Step if view.runs_of(step)),
+            waiting=explain_waiting(view.jobs, queue or Queue()),
+            unknown=() if queue is None else _explain_unknown(queue, view, dags, now),
+            jobs=view.jobs,
+            nodes=tuple(view.nodes),
+        )
+
+    def _view(self) -> _View:
+        """Read records and jobs.
+
+        Runs that the campaign DAG will make again are left out.
+        """
+        ledger = read_ledger(self._paths)
+        dag = find_current_dag(ledger)
+        if dag is None:
+            ledger.require_current()
+        nodes: list[Job] = []
+        dag_reader = None
+        if dag:
+            dag_reader = self._readers.get(dag[0].dag) or RunReader.of_dag(dag[0].dag)
+            self._readers[dag[0].dag] = dag_reader
+            nodes = dag_reader.read()
+        runs = []
+        for record in ledger.current():
+            node = next((node for node in nodes if node.name == record.name), None)
+            if node and dag and record.timestamp < dag[1].timestamp:
+                continue
+            reader = self._open(record)
+            jobs = reader.read()
+            submitted = (
+                reader.begun
+                or record.wms_id is not None
+                or (node is not None and dag_reader is not None and not dag_reader.ended)
+            )
+            runs.append(_Run(record, self._paths.run(record).folder, reader, tuple(jobs), submitted))
+        return _View(ledger, dag, dag_reader, nodes, tuple(runs))
+
+    def _open(self, record: RunRecord) -> JobReader:
+        paths = self._paths.run(record)
+        if paths.folder not in self._readers:
+            self._readers[paths.folder] = open_run(paths, record)
+        return self._readers[paths.folder]
+
+
+def _dag_node(node: Job) -> DagNode:
+    last = node.last
+    since = (last.ended or last.started or last.queued) if last else None
+    return DagNode(name=node.name, state=node.state, since=since)
+
+
+def _step_status(view: _View, step: Step, now: float) -> StepStatus:
+    runs = view.runs_of(step)
+    jobs = [job for run in runs for job in run.jobs]
+    states = {run.state for run in runs}
+    active = [run for run in runs if run.active]
+    # What other runs of the step have done tells how long jobs take; what they have left undone is not to come.
+    counted = [job for run in runs for job in run.jobs if run.active or job.state is JobState.DONE]
+    starts = [a.started for job in jobs for a in job.attempts if a.started is not None]
+    ends = [a.ended for job in jobs for a in job.attempts if a.ended is not None]
+    return StepStatus(
+        step=step,
+        runs=tuple(
+            RunStatus(output_run=run.record.output_run, folder=run.folder, state=run.state) for run in runs
+        ),
+        state=next(state for state in RunState if state in states),
+        labels=count_labels(jobs),
+        estimate=estimate_end(counted, now) if active else None,
+        began=min(starts, default=None),
+        ended=None if active else max(ends, default=None),
+        earlier_runs=len(view.ledger.runs_of(step)) - len(runs),
+    )
+
+
+def _explain_unknown(queue: Queue, view: _View, dags: Sequence[Path], now: float) -> tuple[str, ...]:
+    """Say what the files cannot tell."""
+    logs = [dag.with_name(f"{dag.name}.nodes.log") for dag in dags]
+    written = max((log.stat().st_mtime for log in logs if log.exists()), default=None)
+    when = "before anything was written" if written is None else f"of {format_duration(now - written)} ago"
+    if queue.problem is not None:
+        return (
+            f"{queue.problem}. What is shown is from the runs' files, the newest {when}; what idle jobs wait for, "
+            "and whether they are still in the queue, is unknown",
+        )
+    if not queue.managers:
+        return (
+            "HTCondor's queue on this host does not know these runs: they were submitted on another host, or left "
+            f"the queue without an end. What is shown is from their files, the newest {when}",
+        )
+    queued = {job.cluster for job in queue.jobs}
+    lost = [
+        job.name
+        for run in view.runs
+        for job in run.jobs
+        if run.active and job.state in _QUEUED and job.last and job.last.cluster not in queued
+    ]
+    if lost and written is not None and now - written > _SETTLED:
+        return (f"{count(len(lost), 'job')} active in the files, but not in the queue, such as {lost[0]}",)
+    return ()

@@ -1,0 +1,35 @@
+"""Outcomes of runs: quanta, products, templates, time and memory, read from repositories and metadata.
+
+The flow: `count_quanta` counts the outcomes of runs' quanta, `count_products` counts what the steps have made
+in the end, and `check_templates` finds which templates the science visits need and which of them are there.
+`find_troubled_quanta` finds the quanta that did not make what they should, also while a run is active;
+`read_task_usage` reads the time and the memory that tasks took. Nothing is changed.
+"""
+
+from .products import DIFFERENCE_IMAGE, PRODUCTS, TEMPLATE, count_existing, count_products
+from .provenance import QuantaTrouble, Unregistered, find_troubled_quanta, read_unregistered
+from .quanta import QuantaCount, add_counts, count_quanta
+from .task_usage import Spread, TaskUsage, read_clusters, read_task_usage
+from .templates import TemplateCoverage, check_templates, require_templates
+
+__all__ = [
+    "DIFFERENCE_IMAGE",
+    "PRODUCTS",
+    "TEMPLATE",
+    "QuantaCount",
+    "QuantaTrouble",
+    "Spread",
+    "TaskUsage",
+    "TemplateCoverage",
+    "Unregistered",
+    "add_counts",
+    "check_templates",
+    "count_existing",
+    "count_products",
+    "count_quanta",
+    "find_troubled_quanta",
+    "read_clusters",
+    "read_task_usage",
+    "read_unregistered",
+    "require_templates",
+]

@@ -1,0 +1,138 @@
+"""Parsl's log: the jobs of a run that Parsl executes."""
+
+__all__ = ["ParslReader"]
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..ledger import RunPaths, RunRecord, Workflow
+from .jobs import Attempt, AttemptOutcome, Job, JobState
+
+_LINE = re.compile(r"(\d+\.\d+) .*?: (?:Task|Parsl task) (\d+) (.*)")
+_OUTPUT = re.compile(r"Standard out for task (\d+) will be redirected to (.+)\.stdout")
+_STATE = re.compile(r"changing state from \w+ to (\w+)")
+_ENDINGS = {
+    "exec_done": AttemptOutcome.DONE,
+    "memo_done": AttemptOutcome.DONE,
+    "failed": AttemptOutcome.FAILED,
+    "fail_retryable": AttemptOutcome.REQUEUED,
+}
+_STATES = {
+    "launched": JobState.IDLE,
+    "running": JobState.RUNNING,
+    "exec_done": JobState.DONE,
+    "memo_done": JobState.DONE,
+    "failed": JobState.FAILED,
+    "fail_retryable": JobState.IDLE,
+    "dep_fail": JobState.PRUNED,
+}
+
+
+@dataclass(slots=True)
+class _Task:
+    state: JobState = JobState.UNREADY
+    name: str = ""
+    folder: Path | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+
+
+class ParslReader:
+    """Reads the jobs of one run from Parsl's log.
+
+    Parsl tells when a job was handed to its workers and when it ended, but not when it began in between.
+
+    Parameters
+    ----------
+    paths
+        The run's files.
+    workflow
+        Its jobs.
+    record
+        Its record.
+    """
+
+    dag = None
+
+    def __init__(self, paths: RunPaths, workflow: Workflow, record: RunRecord):
+        self._paths = paths
+        self._workflow = workflow
+        self._record = record
+        self._logs = paths.submit / "logs"
+        self._cleaned_up = False
+        self.begun = False
+        self.ended = False
+
+    def read(self) -> list[Job]:
+        """Read the jobs as they stand, in the workflow's order."""
+        tasks = {task.name: task for task in self._read_log().values()}
+        last = [name for name, node in self._workflow.nodes.items() if node.final]
+        self.ended = self._cleaned_up and all(self._stderr(name).exists() for name in last)
+        return [self._job(name, tasks.get(name)) for name in self._workflow.nodes]
+
+    def _job(self, name: str, task: _Task | None) -> Job:
+        node = self._workflow.nodes[name]
+        return Job(
+            name=name,
+            label=node.label,
+            step=self._record.step,
+            run=self._record.name,
+            state=task.state if task else self._state_of_local(name),
+            tags=node.tags,
+            quanta=node.quanta,
+            parents=node.parents,
+            request_memory=node.request_memory,
+            request_cpus=node.request_cpus,
+            attempts=tuple(task.attempts) if task else (),
+            folder=(task and task.folder) or self._logs / node.label,
+            final=node.final,
+        )
+
+    def _state_of_local(self, name: str) -> JobState:
+        """Find the state of the first or the last job, which Parsl's log does not mention.
+
+        They run where Parsl does. Nothing tells when the last one ends; it takes seconds, and counts as done when
+        it has begun.
+        """
+        return JobState.DONE if self._stderr(name).exists() else JobState.UNREADY
+
+    def _stderr(self, name: str) -> Path:
+        return self._logs / name / f"{name}.stderr"
+
+    def _read_log(self) -> dict[str, _Task]:
+        tasks: dict[str, _Task] = {}
+        # A folder for each time that it was started.
+        for log in sorted(self._paths.folder.glob("runinfo/[0-9]*/parsl.log")):
+            self.begun, self._cleaned_up = True, False
+            with log.open(encoding="utf-8", errors="replace") as stream:
+                for line in stream:
+                    if found := _OUTPUT.search(line):
+                        task = tasks.setdefault(f"{log.parent.name}.{found[1]}", _Task())
+                        # Its folder as it is here, not as it was where it ran.
+                        output = self._logs / found[2].rpartition("/submit/logs/")[2]
+                        task.name, task.folder = output.name, output.parent
+                    elif found := _LINE.match(line):
+                        task = tasks.setdefault(f"{log.parent.name}.{found[2]}", _Task())
+                        _note(task, float(found[1]), found[3])
+                    elif "Unregistered default DFK" in line:
+                        self._cleaned_up = True
+        return tasks
+
+
+def _note(task: _Task, time: float, text: str) -> None:
+    if not (found := _STATE.search(text)):
+        return
+    state = found[1]
+    task.state = _STATES.get(state, task.state)
+    if state == "launched":
+        task.attempts.append(Attempt(cluster=0, queued=time, started=time))
+    elif (outcome := _ENDINGS.get(state)) and task.attempts:
+        last = task.attempts[-1]
+        task.attempts[-1] = Attempt(
+            cluster=0,
+            queued=last.queued,
+            started=last.started,
+            ended=time,
+            outcome=outcome,
+            exit_code=0 if outcome is AttemptOutcome.DONE else None,
+        )

@@ -1,0 +1,187 @@
+"""Status of a whole campaign as values: its DAG, steps and runs, and what they wait for."""
+
+__all__ = ["CampaignStatus", "DagNode", "RunState", "RunStatus", "StepStatus"]
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from ..bps import Step
+from .jobs import Job, JobState
+from .progress import Estimate, LabelProgress
+
+_BAD = {JobState.FAILED, JobState.HELD}
+
+
+class RunState(StrEnum):
+    """The state of a run, or of a step with several."""
+
+    RUNNING = "running"
+    IDLE = "idle"  #: none of its jobs has a slot
+    HELD = "held"  #: what is left waits for a job that is held
+    UNREADY = "unready"  #: none of its jobs is in the queue yet
+    FAILED = "failed"
+    UNSUBMITTED = "never submitted"  #: it was prepared, and nothing ever ran it
+    DONE = "done"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DagNode:
+    """A node of the campaign DAG.
+
+    Parameters
+    ----------
+    name
+        Its name in the DAG.
+    state
+        Its state.
+    since
+        When it came into that state, in seconds since 1970 (UTC), where that is known.
+    """
+
+    name: str
+    state: JobState
+    since: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStatus:
+    """A current run of a step.
+
+    Parameters
+    ----------
+    output_run, folder
+        Its RUN collection and its folder.
+    state
+        Its state.
+    """
+
+    output_run: str
+    folder: Path
+    state: RunState
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepStatus:
+    """A step, put together over its current runs.
+
+    Parameters
+    ----------
+    step
+        Of the campaign.
+    runs
+        Its current runs.
+    state
+        Of all of them: that of an active one if there is any, else that of a failed one.
+    labels
+        Their jobs by label.
+    estimate
+        When the last of them is expected to end.
+    began, ended
+        When the first job began and the last one ended, in seconds since 1970 (UTC).
+    earlier_runs
+        How many runs of this step there were before these.
+    """
+
+    step: Step
+    runs: tuple[RunStatus, ...]
+    state: RunState
+    labels: tuple[LabelProgress, ...]
+    estimate: Estimate | None
+    began: float | None
+    ended: float | None
+    earlier_runs: int
+
+    def count(self, state: JobState) -> int:
+        """Count its jobs in a state."""
+        return sum(label.counts.get(state, 0) for label in self.labels)
+
+    @property
+    def troubled(self) -> bool:
+        """Whether any job failed or is held."""
+        return any(self.count(state) for state in _BAD)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignStatus:
+    """The progress of a campaign.
+
+    Parameters
+    ----------
+    campaign
+        Its name.
+    time
+        When it was read, in seconds since 1970 (UTC).
+    active
+        Whether anything of it has been submitted and has not ended.
+    dag
+        The nodes of its newest DAG; empty if its current runs are not part of one.
+    steps
+        The steps that have a run.
+    waiting
+        What the queue waits for.
+    unknown
+        What could not be found out, and why.
+    jobs, nodes
+        The jobs of its current runs, and the nodes of its DAG as jobs.
+    """
+
+    campaign: str
+    time: float
+    active: bool
+    dag: tuple[DagNode, ...]
+    steps: tuple[StepStatus, ...]
+    waiting: tuple[str, ...]
+    unknown: tuple[str, ...]
+    jobs: tuple[Job, ...] = ()
+    nodes: tuple[Job, ...] = ()
+
+    @property
+    def troubled(self) -> bool:
+        """Whether a job or a node of the campaign DAG failed, or is held."""
+        return any(step.troubled for step in self.steps) or any(node.state in _BAD for node in self.dag)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain values, for JSON, without the single jobs."""
+        return {
+            "campaign": self.campaign,
+            "time": self.time,
+            "active": self.active,
+            "dag": [{"name": n.name, "state": str(n.state), "since": n.since} for n in self.dag],
+            "steps": [_step_as_dict(step) for step in self.steps],
+            "waiting": list(self.waiting),
+            "unknown": list(self.unknown),
+        }
+
+
+def _step_as_dict(step: StepStatus) -> dict[str, Any]:
+    estimate = step.estimate
+    return {
+        "step": str(step.step),
+        "state": str(step.state),
+        "runs": [
+            {"output_run": run.output_run, "folder": str(run.folder), "state": str(run.state)}
+            for run in step.runs
+        ],
+        "jobs": {str(state): step.count(state) for state in JobState},
+        "labels": {
+            label.label: {
+                **{str(state): label.counts.get(state, 0) for state in JobState},
+                "retried": label.retried,
+                "seconds": label.seconds,
+            }
+            for label in step.labels
+        },
+        "expected": None
+        if estimate is None
+        else {
+            "jobs_per_hour": estimate.jobs_per_hour,
+            "concurrency": estimate.concurrency,
+            "seconds": estimate.seconds,
+            "uncertainty": estimate.uncertainty,
+        },
+        "began": step.began,
+        "ended": step.ended,
+        "earlier_runs": step.earlier_runs,
+    }

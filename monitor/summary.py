@@ -1,0 +1,304 @@
+"""Summary of a campaign's results: quanta, products, templates, rows and verification of the APDB.
+
+It only reads, so it can be asked for at any time; `apcampaign.submit.finish` asks for it when a submission
+has ended.
+"""
+
+__all__ = ["CampaignSummary", "RunSummary", "StepSummary", "summarise", "verify_runs"]
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from ..apdb import Verification, count_rows, find_apdb, read_expected_associations, verify_apdb
+from ..bps import Step
+from ..common.butler import open_butler
+from ..common.errors import UnsupportedApdbError
+from ..ledger import Ledger, RunRecord, Workspace
+from ..ordering import SkippedAndWaiting, find_skipped
+from .outcomes import (
+    PRODUCTS,
+    QuantaCount,
+    TemplateCoverage,
+    add_counts,
+    check_templates,
+    count_products,
+    count_quanta,
+)
+from .run_state import run_state
+from .submitted import find_filled_apdb, read_planned_run, read_submitted_campaign
+
+#: BPS's states of runs, the worst first; those that are not here are better than these.
+_WORST = (
+    "FAILED",
+    "DELETED",
+    "PRUNED",
+    "HELD",
+    "MISFIT",
+    "UNKNOWN",
+    "UNREADY",
+    "READY",
+    "PENDING",
+    "RUNNING",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSummary:
+    """The results of one run.
+
+    Parameters
+    ----------
+    output_run, submit_dir
+        Which run.
+    state
+        BPS's state of it, or `None` if its WMS cannot tell.
+    quanta
+        Outcomes by task label.
+    """
+
+    output_run: str
+    submit_dir: str
+    state: str | None
+    quanta: dict[str, QuantaCount]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepSummary:
+    """The results of a step, put together over its current runs.
+
+    Parameters
+    ----------
+    step, runs
+        The step, and its current runs.
+    product, products
+        The dataset type that counts, and how many there are of all runs of the step.
+    """
+
+    step: Step
+    runs: tuple[RunSummary, ...]
+    product: str
+    products: int
+
+    @property
+    def quanta(self) -> dict[str, QuantaCount]:
+        """Outcomes by task label."""
+        return add_counts(run.quanta for run in self.runs)
+
+    @property
+    def state(self) -> str | None:
+        """The worst state of its runs; `None` if none of them can be told."""
+        states = {run.state for run in self.runs if run.state}
+        return next((state for state in _WORST if state in states), min(states, default=None))
+
+    @property
+    def good(self) -> bool:
+        """Whether all quanta were successful: what the last job says does not count."""
+        quanta = self.quanta
+        return bool(quanta) and all(count.good for count in quanta.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignSummary:
+    """The results of a campaign.
+
+    Parameters
+    ----------
+    campaign
+        Its name.
+    steps
+        The steps that have a run.
+    apdb_config
+        The APDB that the campaign fills.
+    apdb_rows
+        Rows by table.
+    verification
+        Whether it holds what Butler says was associated; `None` before anything was.
+    apdb_unchecked
+        Why the APDB cannot be inspected, if it cannot.
+    templates
+        Which templates the science visits need, and which are missing; `None` before the second step.
+    allowed
+        How many percent may be missing, as the newest diffim run was submitted.
+    associations
+        The associations that wait for failed ones, and those that others did not wait for.
+    """
+
+    campaign: str
+    steps: tuple[StepSummary, ...]
+    apdb_config: str | None
+    apdb_rows: dict[str, int]
+    verification: Verification | None
+    apdb_unchecked: str | None = None
+    templates: TemplateCoverage | None = None
+    allowed: float = 0.0
+    associations: SkippedAndWaiting = field(default_factory=SkippedAndWaiting)
+
+    @property
+    def tolerated(self) -> bool:
+        """Whether templates are missing, but no more than may be."""
+        coverage = self.templates
+        return coverage is not None and bool(coverage.missing) and coverage.within(self.allowed)
+
+    @property
+    def verified(self) -> bool:
+        """Whether the APDB holds just what was associated; one that cannot be inspected counts as if it did."""
+        if self.apdb_unchecked is not None:
+            return True
+        return self.verification is not None and self.verification.good
+
+    @property
+    def good(self) -> bool:
+        """Whether both steps ran, all their quanta were successful, and the APDB holds just that."""
+        return self.good_for(tuple(Step))
+
+    def good_for(self, steps: Collection[Step]) -> bool:
+        """Tell whether some steps ran and all their quanta were successful, with the APDB if they fill it.
+
+        Quanta of templates that may be missing need not be successful.
+        """
+        good = {step.step for step in self.steps if step.good}
+        if self.tolerated:
+            good |= {step.step for step in self.steps if step.step is Step.TEMPLATES}
+        return good.issuperset(steps) and (Step.DIFFIM not in steps or self.verified)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain values, for JSON and YAML."""
+        return {
+            "campaign": self.campaign,
+            "good": self.good,
+            "steps": [
+                {
+                    "step": str(step.step),
+                    "state": step.state,
+                    "good": step.good,
+                    "quanta": {label: asdict(count) for label, count in step.quanta.items()},
+                    "product": step.product,
+                    "products": step.products,
+                    "runs": [asdict(run) for run in step.runs],
+                }
+                for step in self.steps
+            ],
+            "apdb_config": self.apdb_config,
+            "apdb_rows": self.apdb_rows,
+            "verification": self.verification.as_dict() if self.verification else None,
+            "associations": self.associations.as_dict(),
+            "apdb_unchecked": self.apdb_unchecked,
+            "missing_templates": sorted(self.templates.missing) if self.templates else None,
+        }
+
+
+def summarise(workspace: Workspace, ledger: Ledger | None = None) -> CampaignSummary:
+    """Ask the repository and the APDB for the results of a campaign's current runs.
+
+    Parameters
+    ----------
+    workspace
+        The campaign.
+    ledger
+        Its records, if they have been read already.
+
+    Raises
+    ------
+    LedgerError
+        If it has no runs, or the files of a run cannot be read.
+    RepositoryError
+        If a repository cannot be read.
+    ApdbError
+        If the APDB cannot be read.
+    BpsError
+        If the state of a run cannot be read.
+    """
+    ledger = ledger or workspace.read_ledger()
+    records = ledger.require_current()
+    diffim = ledger.current(Step.DIFFIM)
+    apdb_config = find_filled_apdb(diffim)
+    unchecked = None
+    if apdb_config:
+        try:
+            find_apdb(apdb_config)
+        except UnsupportedApdbError as reason:
+            unchecked = str(reason)
+    inspected = apdb_config if unchecked is None else None
+    steps = _summarise_steps(records)
+    failed = any(not step.good for step in steps if step.step is Step.DIFFIM)
+    return CampaignSummary(
+        campaign=workspace.campaign.name,
+        steps=steps,
+        apdb_config=apdb_config,
+        apdb_rows=dict(count_rows(inspected)) if inspected else {},
+        verification=verify_runs(ledger) if inspected else None,
+        apdb_unchecked=unchecked,
+        templates=_check_templates(workspace, diffim),
+        allowed=read_submitted_campaign(workspace, max(diffim, key=_age)).allow_missing_templates
+        if diffim
+        else 0.0,
+        associations=find_skipped(diffim, workspace.campaign.instrument)
+        if inspected and failed
+        else SkippedAndWaiting(),
+    )
+
+
+def verify_runs(ledger: Ledger) -> Verification | None:
+    """Compare the APDB of the newest diffim run with what Butler says was associated by all runs that filled it.
+
+    The output collection would not do: it may hold runs that filled another APDB.
+
+    Returns
+    -------
+    verification
+        `None` if nothing has been associated yet.
+
+    Raises
+    ------
+    RepositoryError
+        If a repository cannot be read.
+    ApdbError
+        If the APDB cannot be read.
+    """
+    apdb_config = find_filled_apdb(ledger.current(Step.DIFFIM))
+    if apdb_config is None:
+        return None
+    newest = max((run for run in ledger.runs if run.apdb_config == apdb_config), key=_age)
+    with open_butler(newest.butler, f"the collections of {newest.butler} cannot be listed") as butler:
+        known = set(butler.collections.query("*"))
+    runs = [run.output_run for run in ledger.same_apdb(apdb_config) if run.output_run in known]
+    return verify_apdb(apdb_config, read_expected_associations(newest.butler, runs)) if runs else None
+
+
+def _age(record: RunRecord) -> str:
+    return record.timestamp
+
+
+def _check_templates(workspace: Workspace, records: Sequence[RunRecord]) -> TemplateCoverage | None:
+    """Look for the templates where the diffim runs did."""
+    found = [
+        check_templates(read_submitted_campaign(workspace, record), read_planned_run(workspace, record))
+        for record in records
+    ]
+    return reduce(or_, found) if found else None
+
+
+def _summarise_steps(records: Sequence[RunRecord]) -> tuple[StepSummary, ...]:
+    products = count_products(records)
+    return tuple(
+        StepSummary(
+            step=step,
+            runs=tuple(
+                RunSummary(
+                    output_run=record.output_run,
+                    submit_dir=record.submit_dir,
+                    state=run_state(record),
+                    quanta=count_quanta([record]),
+                )
+                for record in records
+                if record.step is step
+            ),
+            product=PRODUCTS[step],
+            products=products[step],
+        )
+        for step in Step
+        if step in products
+    )

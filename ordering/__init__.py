@@ -1,0 +1,44 @@
+"""Associations of overlapping sky in time order, each exactly once.
+
+The flow: an association is that of one (visit, detector) (`VisitDetector`). `read_footprints` asks Butler
+which pixels of the sky each of them reads, and when; `Overlaps` holds that for the associations to come and
+for those in the APDB, and `overlap_edges` finds which waits for which, without a repository. `add_order` puts
+these edges into BPS's workflow before it is submitted. Two guards refuse a prepared run that would associate
+an image twice (`refuse_already_associated`) or out of time order (`refuse_out_of_order`).
+
+After failures `read_associations` tells what a run has associated and what not. `find_skipped` finds those
+that overlapping later visits did not wait for, `find_deferred` those that a next run is to put at the end of
+the order.
+"""
+
+from .associations import (
+    ASSOCIATION,
+    READER,
+    WRITER,
+    Associations,
+    VisitDetector,
+    find_stored,
+    read_associations,
+    read_planned,
+)
+from .guards import refuse_already_associated
+from .skipped import SkippedAndWaiting, SkippedAssociation, describe_deferred, find_deferred, find_skipped
+from .workflow import add_order
+
+__all__ = [
+    "ASSOCIATION",
+    "READER",
+    "WRITER",
+    "Associations",
+    "SkippedAndWaiting",
+    "SkippedAssociation",
+    "VisitDetector",
+    "add_order",
+    "describe_deferred",
+    "find_deferred",
+    "find_skipped",
+    "find_stored",
+    "read_associations",
+    "read_planned",
+    "refuse_already_associated",
+]

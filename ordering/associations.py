@@ -1,0 +1,153 @@
+"""Associations of runs: which are planned, succeeded, failed, and stored in the APDB."""
+
+__all__ = [
+    "ASSOCIATION",
+    "READER",
+    "WRITER",
+    "Associations",
+    "VisitDetector",
+    "find_stored",
+    "read_associations",
+    "read_planned",
+]
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ..apdb import ExpectedAssociations, read_stored
+from ..common.butler import butler_errors, open_butler
+from ..common.errors import UnsupportedApdbError
+from ..ledger import RunRecord
+
+#: The cluster of jobs that read and write the APDB (see `apcampaign.bps.build_config`), and its tasks.
+ASSOCIATION = "association"
+READER = "loadDiaCatalogs"
+WRITER = "associateApdb"
+
+#: What one association is of.
+VisitDetector = tuple[int, int]
+
+_log = logging.getLogger(__name__)
+
+
+class _Status(StrEnum):
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Associations:
+    """The associations of some runs, as the repository knows them.
+
+    Parameters
+    ----------
+    runs
+        The RUN collections.
+    planned
+        The (visit, detector)s in the runs' graphs: what the runs may have written.
+    succeeded
+        Those that at least one run has associated.
+    failed
+        Those that no run has associated, and of which the task or an upstream task failed in the newest run that
+        planned them. The others have left no record.
+    """
+
+    runs: tuple[str, ...]
+    planned: frozenset[VisitDetector]
+    succeeded: frozenset[VisitDetector]
+    failed: frozenset[VisitDetector]
+
+    @property
+    def unfinished(self) -> frozenset[VisitDetector]:
+        """Those that no run has associated."""
+        return self.planned - self.succeeded
+
+    @property
+    def expected(self) -> ExpectedAssociations:
+        """What the APDB must hold; the numbers of sources are not known."""
+        return ExpectedAssociations(
+            dict.fromkeys(sorted(self.succeeded)), f"the outputs of {', '.join(self.runs)}"
+        )
+
+
+def read_associations(records: Iterable[RunRecord]) -> Associations:
+    """Read which (visit, detector)s diffim runs were to associate, and what became of them.
+
+    Parameters
+    ----------
+    records
+        Runs that fill the same APDB, the oldest first.
+
+    Raises
+    ------
+    RepositoryError
+        If a run's graph or its outputs cannot be read.
+    """
+    runs = []
+    status: dict[VisitDetector, _Status] = {}
+    for record in records:
+        runs.append(record.output_run)
+        for key, found in _read_status(record).items():
+            if status.get(key) is not _Status.SUCCEEDED:
+                status[key] = found
+    return Associations(
+        runs=tuple(runs),
+        planned=frozenset(status),
+        succeeded=frozenset(key for key, found in status.items() if found is _Status.SUCCEEDED),
+        failed=frozenset(key for key, found in status.items() if found is _Status.FAILED),
+    )
+
+
+def read_planned(graph: str) -> frozenset[VisitDetector]:
+    """Read from a diffim run's graph which (visit, detector)s it associates.
+
+    Raises
+    ------
+    RepositoryError
+        If the graph cannot be read.
+    """
+    with butler_errors(f"the graph {graph} cannot be read"):
+        from lsst.pipe.base.pipeline_graph import TaskImportMode
+        from lsst.pipe.base.quantum_graph import PredictedQuantumGraph
+
+        with PredictedQuantumGraph.open(graph, import_mode=TaskImportMode.DO_NOT_IMPORT) as reader:
+            reader.read_thin_graph()
+            quanta = reader.finish().quanta_by_task.get(WRITER, ())
+            return frozenset((int(key["visit"]), int(key["detector"])) for key in quanta)
+
+
+def find_stored(apdb_config: str) -> frozenset[VisitDetector]:
+    """Find which (visit, detector)s an APDB holds; none, with a warning, if it cannot be inspected.
+
+    Raises
+    ------
+    ApdbError
+        If it cannot be read.
+    """
+    try:
+        return read_stored(apdb_config)
+    except UnsupportedApdbError as reason:
+        _log.warning("%s: it may already hold later visits of the same sky", reason)
+        return frozenset()
+
+
+def _read_status(record: RunRecord) -> dict[VisitDetector, _Status]:
+    purpose = f"the associations of run {record.output_run} cannot be read from {record.graph}"
+    with open_butler(record.butler, purpose) as butler:
+        from lsst.daf.butler import MissingCollectionError
+        from lsst.pipe.base.quantum_provenance_graph import QuantumInfoStatus, QuantumProvenanceGraph
+
+        try:
+            graph = QuantumProvenanceGraph(butler, [record.graph], read_caveats=None, use_qbb=False)
+        except MissingCollectionError:  # the run's first job, which makes it, has not run
+            return dict.fromkeys(read_planned(record.graph), _Status.UNKNOWN)
+        known = {QuantumInfoStatus.SUCCESSFUL: _Status.SUCCEEDED, QuantumInfoStatus.UNKNOWN: _Status.UNKNOWN}
+        status = {}
+        for quantum in graph.quanta.get(WRITER, ()):
+            info = graph.get_quantum_info(quantum)
+            key = int(info["data_id"]["visit"]), int(info["data_id"]["detector"])
+            status[key] = known.get(info["status"], _Status.FAILED)
+        return status

@@ -1,0 +1,167 @@
+"""Failed associations that overlapping later visits went ahead without, or (deferred) will do so."""
+
+__all__ = [
+    "SkippedAndWaiting",
+    "SkippedAssociation",
+    "describe_deferred",
+    "find_deferred",
+    "find_skipped",
+]
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..apdb import open_apdb
+from ..common.butler import open_butler
+from ..ledger import RunRecord
+from .associations import VisitDetector, find_stored, read_associations
+from .footprints import read_regions
+from .overlaps import Overlaps
+
+
+@dataclass(frozen=True)
+class SkippedAssociation:
+    """A (visit, detector) that is not in the APDB, although overlapping later visits are.
+
+    Parameters
+    ----------
+    visit, detector
+        Which.
+    overlapping_visit
+        The latest overlapping (visit, detector) in the APDB.
+    objects
+        The DiaObjects in its region: all lack this visit.
+    """
+
+    visit: int
+    detector: int
+    overlapping_visit: VisitDetector
+    objects: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class SkippedAndWaiting:
+    """What failures have done to the order of visits.
+
+    Parameters
+    ----------
+    waiting
+        The (visit, detector)s that have not been associated since an earlier one of the same sky was not.
+    skipped
+        Those that overlapping later visits did not wait for.
+    """
+
+    waiting: tuple[VisitDetector, ...] = ()
+    skipped: tuple[SkippedAssociation, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain values, for JSON."""
+        return {
+            "waiting": [list(key) for key in self.waiting],
+            "skipped": [
+                {
+                    "visit": each.visit,
+                    "detector": each.detector,
+                    "overlapping_visit": list(each.overlapping_visit),
+                    "objects": list(each.objects),
+                }
+                for each in self.skipped
+            ],
+        }
+
+
+def find_deferred(records: Iterable[RunRecord], instrument: str) -> dict[VisitDetector, int]:
+    """Find the associations that a next run is to put at the end of the order, after runs with failures.
+
+    Parameters
+    ----------
+    records
+        All current diffim runs, ended.
+    instrument
+        Name of the instrument.
+
+    Returns
+    -------
+    deferred
+        2 for each (visit, detector) that failed, and for each that was ready to start and left no record; 1 for
+        each of the others that is out of time order already, so that it comes late anyway. Those with a 2 come
+        last: they may fail again, and no other is to wait for that.
+
+    Raises
+    ------
+    RepositoryError
+        If a run's graph or its outputs cannot be read.
+    ApdbError
+        If the APDB cannot be read.
+    """
+    deferred: dict[VisitDetector, int] = {}
+    for (repository, apdb_config), runs in _by_apdb(records).items():
+        associations = read_associations(runs)
+        if not (unfinished := associations.unfinished):
+            continue
+        with open_butler(repository, "the order of visits cannot be found") as butler:
+            overlaps = Overlaps.read(butler, instrument, unfinished, find_stored(apdb_config))
+        behind = overlaps.find_behind()
+        deferred |= dict.fromkeys(overlaps.find_late(), 1)
+        deferred |= dict.fromkeys(associations.failed | (unfinished - behind), 2)
+    return deferred
+
+
+def describe_deferred(deferred: Collection[VisitDetector]) -> tuple[str, ...]:
+    """Say in a sentence for each deferred association what that means."""
+    return tuple(
+        f"visit {visit}, detector {detector}: deferred: overlapping later visits are associated first"
+        for visit, detector in sorted(deferred)
+    )
+
+
+def find_skipped(records: Iterable[RunRecord], instrument: str) -> SkippedAndWaiting:
+    """Find the associations that wait for failed ones, and those that overlapping later visits did not wait for.
+
+    Parameters and errors as `find_deferred`.
+    """
+    waiting: list[VisitDetector] = []
+    skipped: list[SkippedAssociation] = []
+    for (repository, apdb_config), runs in _by_apdb(records).items():
+        associations = read_associations(runs)
+        stored = find_stored(apdb_config)
+        # What is in the APDB without the repository's knowing is not to come.
+        pending = associations.unfinished - stored
+        if not pending:
+            continue
+        with open_butler(repository, "the order of visits cannot be found") as butler:
+            overlaps = Overlaps.read(butler, instrument, pending, stored)
+            late = overlaps.find_late()
+            regions, _ = read_regions(butler, instrument, late)
+        waiting += overlaps.find_behind() - late.keys() - associations.failed
+        apdb = open_apdb(apdb_config) if late else None
+        skipped += (
+            SkippedAssociation(*key, later, tuple(_objects_in(apdb, regions[key])))
+            for key, later in late.items()
+        )
+    return SkippedAndWaiting(
+        waiting=tuple(sorted(waiting)),
+        skipped=tuple(sorted(skipped, key=lambda each: (each.visit, each.detector))),
+    )
+
+
+def _by_apdb(records: Iterable[RunRecord]) -> dict[tuple[str, str], list[RunRecord]]:
+    """Group runs by their repository and the APDB that they fill."""
+    groups: dict[tuple[str, str], list[RunRecord]] = {}
+    for record in records:
+        if record.apdb_config is not None:
+            groups.setdefault((record.butler, record.apdb_config), []).append(record)
+    return groups
+
+
+def _objects_in(apdb: Any, region: Any) -> Iterator[int]:
+    from lsst.sphgeom import LonLat, UnitVector3d
+
+    objects = apdb.getDiaObjects(region).drop_duplicates("diaObjectId")
+    for number, ra, dec in sorted(
+        zip(objects["diaObjectId"], objects["ra"], objects["dec"], strict=True), key=lambda row: int(row[0])
+    ):
+        # The APDB answers by pixels, which reach beyond the region.
+        if region.contains(UnitVector3d(LonLat.fromDegrees(float(ra), float(dec)))):
+            yield int(number)

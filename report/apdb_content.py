@@ -1,0 +1,68 @@
+"""Content of the APDB for the report: rows by table, density on the sky, light curves."""
+
+__all__ = ["read_catalog"]
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..apdb import ApdbExplorer, count_rows
+from .sky_model import Corner, DiaCatalog, LightCurve, LightCurvePoint, SkyCell
+
+_SQUARE_DEGREES = (180 / np.pi) ** 2
+
+
+def read_catalog(config: str, explorer: ApdbExplorer) -> tuple[DiaCatalog, Mapping[int, int]]:
+    """Read an APDB.
+
+    Parameters
+    ----------
+    config
+        Its configuration.
+    explorer
+        Of it.
+
+    Returns
+    -------
+    catalog, by_visit
+        What it holds, and the number of DiaSources of each visit.
+
+    Raises
+    ------
+    ApdbError
+        If it cannot be read.
+    """
+    level, counts = explorer.count_by_pixel()
+    cells = tuple(
+        SkyCell(pixel, *_triangle(level, pixel), each.sources, each.objects) for pixel, each in counts.items()
+    )
+    light_curves = []
+    for number, measurements in explorer.read_most_detected().items():
+        detected = [each for each in measurements if not each.forced]
+        points = tuple(
+            LightCurvePoint(each.mjd, each.band, each.visit, each.flux, each.error, each.forced)
+            for each in measurements
+        )
+        light_curves.append(LightCurve(number, detected[-1].ra, detected[-1].dec, points))
+    catalog = DiaCatalog(
+        config=config, rows=count_rows(config), level=level, cells=cells, light_curves=tuple(light_curves)
+    )
+    return catalog, explorer.count_by_visit()
+
+
+def _triangle(level: int, pixel: int) -> tuple[tuple[Corner, ...], float]:
+    """Find the corners of an HTM pixel, degrees, and its area, square degrees."""
+    from lsst.sphgeom import HtmPixelization, LonLat
+
+    vertices = HtmPixelization(level).triangle(pixel).getVertices()
+    points = [LonLat(vertex) for vertex in vertices]
+    corners = tuple((point.getLon().asDegrees(), point.getLat().asDegrees()) for point in points)
+    return corners, _area([tuple(vertex[axis] for axis in range(3)) for vertex in vertices])
+
+
+def _area(vertices: Sequence[Any]) -> float:
+    """Find the area of a spherical triangle of unit vectors (Van Oosterom and Strackee 1983)."""
+    a, b, c = np.asarray(vertices, dtype=float)
+    excess = 2 * np.arctan2(abs(np.dot(a, np.cross(b, c))), 1 + a @ b + b @ c + c @ a)
+    return float(excess * _SQUARE_DEGREES)

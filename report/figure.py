@@ -1,0 +1,128 @@
+"""Building blocks of the page: figures, their tables, and how numbers are written in both."""
+
+__all__ = ["Column", "Figure", "Panel", "Table", "band_order", "moment", "number"]
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+Value = str | float | int | None
+
+_BANDS = "ugrizy"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Parameters
+    ----------
+    title
+        With the unit, if it has one.
+    kind
+        How it is aligned and sorted.
+    digits
+        Of numbers, after the point.
+    """
+
+    title: str
+    kind: Literal["text", "number"] = "text"
+    digits: int = 0
+
+    def show(self, value: Value) -> str:
+        """Write a value in human-readable form."""
+        if value is None:
+            return "–"
+        return value if isinstance(value, str) else number(value, self.digits)
+
+
+@dataclass(frozen=True)
+class Table:
+    """The values behind a figure.
+
+    Parameters
+    ----------
+    columns
+        The columns.
+    rows
+        Their values, unrounded.
+    """
+
+    columns: tuple[Column, ...]
+    rows: Sequence[Sequence[Value]]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One drawing.
+
+    Parameters
+    ----------
+    id
+        Of its element in the page.
+    label
+        What it shows, for those who do not see it.
+    traces
+        Plotly's traces. A colour such as ``$band-g`` is one of the page's, light or dark. One with a key
+        ``view`` is drawn in that view only.
+    layout
+        Plotly's layout, besides what all have.
+    height
+        In pixels.
+    heights
+        Other heights, by view.
+    title
+        A heading of its own, where a figure has several panels.
+    """
+
+    id: str
+    label: str
+    traces: Sequence[Mapping[str, Any]]
+    layout: Mapping[str, Any] = field(default_factory=dict)
+    height: int = 360
+    heights: Mapping[str, int] = field(default_factory=dict)
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of the page.
+
+    Parameters
+    ----------
+    id, title
+        Its anchor and heading.
+    caption
+        What it shows, in a sentence or two.
+    panels
+        The drawings; none if there is nothing to draw yet.
+    table
+        Their values.
+    views
+        Names of the views that can be chosen, the first at the start.
+    """
+
+    id: str
+    title: str
+    caption: str
+    panels: tuple[Panel, ...]
+    table: Table
+    views: tuple[str, ...] = ()
+
+
+def band_order(band: str) -> tuple[int, str]:
+    """Sort bands from blue to red; others come last."""
+    return (_BANDS.index(band) if band in _BANDS else len(_BANDS), band)
+
+
+def number(value: float | None, digits: int = 0) -> str:
+    """Write a number with thin spaces between thousands; a dash if there is none."""
+    return "–" if value is None else f"{value:,.{digits}f}".replace(",", "\u202f")
+
+
+def moment(seconds: float | None) -> str:
+    """Write a moment, given in seconds since 1970, in UTC."""
+    if seconds is None:
+        return "–"
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,233 @@
+"""Reader of a report's content: from the ledger, the runs' files, the repository and the APDB."""
+
+__all__ = ["Appendix", "ReportReader"]
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+
+from ..apdb import ApdbExplorer, Verification
+from ..bps import CampaignConfig, Step
+from ..common.errors import ApcampaignError
+from ..common.secrets import redact
+from ..ledger import Ledger, RunRecord, Workspace
+from ..monitor import CampaignReader, CampaignStatus, find_failures
+from ..monitor.outcomes import (
+    PRODUCTS,
+    QuantaCount,
+    TaskUsage,
+    count_products,
+    count_quanta,
+    read_clusters,
+    read_task_usage,
+)
+from ..monitor.status import RunState, StepStatus
+from ..monitor.submitted import find_filled_apdb, read_submitted_campaign
+from ..monitor.summary import CampaignSummary, StepSummary, summarise, verify_runs
+from .apdb_content import read_catalog
+from .figure import Figure
+from .model import FailureRow, ReportData, RunReport, StepReport
+from .provenance import list_files, list_provenance
+from .sky import Sky, read_sky
+from .sky_model import DiaCatalog
+
+#: Draws figures of what else the caller knows of a campaign, from its settings and its APDB's configuration.
+Appendix = Callable[[CampaignConfig, str | None], tuple[Figure, ...]]
+
+_ENDED = (RunState.DONE, RunState.FAILED, RunState.UNSUBMITTED)
+
+
+class ReportReader:
+    """Reads the content of a report, once or repeatedly; what cannot change any more is read once.
+
+    Parameters
+    ----------
+    workspace
+        The campaign.
+    appendix
+        Draws more figures.
+    """
+
+    def __init__(self, workspace: Workspace, appendix: Appendix = lambda *_: ()):
+        self._workspace = workspace
+        self._appendix = appendix
+        self._jobs = CampaignReader(workspace.paths)
+        self._ended: dict[tuple[str, ...], StepReport] = {}
+        self._explorers: dict[str, ApdbExplorer] = {}
+        self._notes: list[str] = []
+
+    def read(self, *, summary: CampaignSummary | None = None) -> ReportData:
+        """Read all of it. What cannot be read is noted, and the rest is read all the same.
+
+        Parameters
+        ----------
+        summary
+            The results of a campaign that has ended, where the caller has them already. The last node of a
+            campaign DAG gives them: the DAG is then active only because of that node.
+
+        Raises
+        ------
+        LedgerError
+            If the campaign has no runs.
+        """
+        workspace = self._workspace
+        ledger = workspace.read_ledger()
+        records = ledger.require_current()
+        self._notes = []
+        now = time.time()
+        status = self._attempt("the jobs", self._jobs.read, None)
+        self._notes += [redact(line) for line in status.unknown] if status else []
+        over = summary is not None or status is None or not status.active
+        if over and summary is None:
+            summary = self._attempt("the summary", lambda: summarise(workspace, ledger), None)
+        campaign = self._attempt(
+            "the campaign as it was submitted",
+            lambda: read_submitted_campaign(workspace, max(records, key=lambda record: record.timestamp)),
+            workspace.campaign,
+        )
+        states = {step.step: step for step in status.steps} if status else {}
+        finished = {step for step in Step if over or (step in states and states[step].state in _ENDED)}
+        sky = self._attempt("the sky", lambda: read_sky(workspace, records, ended=finished), Sky())
+        apdb_config = find_filled_apdb(records)
+        catalog, by_visit = self._catalog(apdb_config)
+        return ReportData(
+            campaign=workspace.campaign.name,
+            made=now,
+            final=over,
+            good=summary.good if summary else None,
+            steps=self._steps(records, states, summary, finished),
+            jobs=status.jobs if status else (),
+            patches=sky.patches,
+            templates=sky.templates,
+            visits=sky.visits_with(by_visit),
+            catalog=catalog,
+            failures=self._attempt("the failures", lambda: _find_failures(status), ()),
+            verification=self._verify(ledger, summary) if over else None,
+            provenance=list_provenance(campaign, ledger, records),
+            files=list_files(campaign, workspace.paths, records),
+            appendix=self._attempt("the appendix", lambda: self._appendix(campaign, apdb_config), ()),
+            notes=tuple(self._notes),
+        )
+
+    def _attempt[Result, Other](
+        self, what: str, read: Callable[[], Result], otherwise: Other
+    ) -> Result | Other:
+        """Read something; a report without it is better than none."""
+        try:
+            return read()
+        except ApcampaignError as error:
+            self._notes.append(redact(f"{what}: {error}"))
+        except Exception as error:
+            # Foreign code under it may raise anything.
+            first = str(error).splitlines()[0] if str(error) else ""
+            self._notes.append(redact(f"{what}: {type(error).__name__}: {first}"))
+        return otherwise
+
+    def _steps(
+        self,
+        records: Sequence[RunRecord],
+        states: Mapping[Step, StepStatus],
+        summary: CampaignSummary | None,
+        finished: Iterable[Step],
+    ) -> tuple[StepReport, ...]:
+        results = {step.step: step for step in summary.steps} if summary else {}
+        steps = []
+        for step in Step:
+            if runs := tuple(record for record in records if record.step is step):
+                key = tuple(run.output_run for run in runs)
+                if step not in finished:
+                    self._ended.pop(key, None)  # it is active again
+                    steps.append(self._step(step, runs, states.get(step), None, ended=False))
+                elif key in self._ended:
+                    steps.append(self._ended[key])
+                else:
+                    report = self._step(step, runs, states.get(step), results.get(step), ended=True)
+                    steps.append(report)
+                    if report.outcomes:
+                        self._ended[key] = report
+        return tuple(steps)
+
+    def _step(
+        self,
+        step: Step,
+        runs: Sequence[RunRecord],
+        status: StepStatus | None,
+        summary: StepSummary | None,
+        *,
+        ended: bool,
+    ) -> StepReport:
+        outcomes: dict[str, QuantaCount] = {}
+        tasks: dict[str, TaskUsage] = {}
+        products: int | None = None
+        # What a run has made is in the repository when its last job has ended.
+        if summary is not None:
+            outcomes, products = summary.quanta, summary.products
+        elif ended:
+            outcomes = self._attempt(f"the quanta of {step}", lambda: count_quanta(runs), outcomes)
+            products = self._attempt(f"the products of {step}", lambda: count_products(runs)[step], None)
+        if ended:
+            tasks = self._attempt(f"the tasks of {step}", lambda: read_task_usage(runs), tasks)
+        clusters = [
+            self._attempt(f"the config of {run.output_run}", partial(read_clusters, run), {}) for run in runs
+        ]
+        states = {run.output_run: str(run.state) for run in status.runs} if status else {}
+        return StepReport(
+            step=step,
+            runs=tuple(RunReport(run.output_run, states.get(run.output_run)) for run in runs),
+            state=str(status.state) if status else None,
+            jobs=_add_up(run.jobs for run in runs),
+            quanta=_add_up(run.quanta for run in runs),
+            outcomes=outcomes,
+            product=PRODUCTS[step],
+            products=products,
+            clusters={label: tasks for found in clusters for label, tasks in found.items()},
+            tasks=tasks,
+        )
+
+    def _catalog(self, config: str | None) -> tuple[DiaCatalog | None, Mapping[int, int]]:
+        nothing: tuple[DiaCatalog | None, Mapping[int, int]] = (None, {})
+        if config is None:
+            return nothing
+
+        def read() -> tuple[DiaCatalog | None, Mapping[int, int]]:
+            if config not in self._explorers:
+                self._explorers[config] = ApdbExplorer(config)
+            return read_catalog(config, self._explorers[config])
+
+        return self._attempt("the APDB", read, nothing)
+
+    def _verify(self, ledger: Ledger, summary: CampaignSummary | None) -> Verification | None:
+        if summary is not None:
+            return summary.verification
+        return self._attempt("the verification", lambda: verify_runs(ledger), None)
+
+
+def _add_up(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for each in counts:
+        total.update(each)
+    return dict(total)
+
+
+def _find_failures(status: CampaignStatus | None) -> tuple[FailureRow, ...]:
+    if status is None:
+        return ()
+    found = find_failures(status.jobs, nodes=status.nodes)
+    return tuple(
+        FailureRow(
+            step=group.place,
+            label=group.label,
+            state=" and ".join(map(str, group.jobs)) if kind == "failed" else "retried",
+            cause=redact(group.cause.message),
+            jobs=group.count,
+            pruned=sum(group.pruned.values()),
+            hosts=tuple(group.hosts),
+            example=group.example,
+            log=str(group.log or ""),
+            lines=tuple(redact(line) for line in group.cause.lines),
+            remedies=tuple(redact(line) for line in group.remedies),
+        )
+        for kind, groups in (("failed", found.groups), ("retried", found.retried))
+        for group in groups
+    )

@@ -1,0 +1,159 @@
+"""Rendering of the page: one HTML file with its data, styles and scripts, which opens without a network."""
+
+__all__ = ["draw_figures", "render_report"]
+
+import base64
+import functools
+import gzip
+import json
+import re
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..bps import Step
+from ..monitor.outcomes import Spread
+from .figure import Figure, Panel, moment, number
+from .figures_jobs import draw_core_hours, draw_memory, draw_run_times
+from .figures_sky import draw_density, draw_sky
+from .figures_timeline import draw_timeline
+from .figures_visits import draw_light_curves, draw_visits
+from .headline import campaign_state, headline, step_rows
+from .job_usage import LabelUsage, measure_usage, suggest_settings
+from .model import ReportData
+
+
+def draw_figures(data: ReportData) -> dict[str, Figure]:
+    """Draw all figures of a report, by their ids."""
+    usage = _usage(data)
+    figures = (
+        draw_timeline(data),
+        draw_core_hours(usage),
+        draw_run_times(usage, data.steps),
+        draw_memory(usage),
+        draw_sky(data),
+        draw_visits(data.visits),
+        draw_density(data.catalog),
+        draw_light_curves(data.catalog),
+        *data.appendix,
+    )
+    return {figure.id: figure for figure in figures}
+
+
+def render_report(data: ReportData, *, refresh: int | None = None) -> str:
+    """Write the page of a report.
+
+    Parameters
+    ----------
+    data
+        Its content.
+    refresh
+        Seconds after which the page reloads itself; `None`, and always when the data is final, for never.
+
+    Returns
+    -------
+    html
+        A whole document, in UTF-8 when it is written as such.
+    """
+    import jinja2
+
+    figures = draw_figures(data)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_assets()),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {
+        "number": number,
+        "moment": moment,
+        "plain": _plain,
+        "breakable": _breakable,
+        "code": _code,
+    }
+    state, tone = campaign_state(data)
+    return environment.get_template("page.html.j2").render(
+        data=data,
+        state=state,
+        tone=tone,
+        tiles=headline(data),
+        steps=[(step, step_rows(data, step)) for step in data.steps],
+        figures=figures,
+        appendix=[(figure.id, figure.title) for figure in data.appendix],
+        drawings=_as_script_data(
+            {panel.id: _drawing(figure, panel) for figure in figures.values() for panel in figure.panels}
+        ),
+        suggestion=_suggestion(data),
+        refresh=None if data.final else refresh,
+        style=_read("page.css"),
+        script=_read("page.js"),
+        library=_packed("plotly-basic.min.js"),
+    )
+
+
+def _usage(data: ReportData) -> list[LabelUsage]:
+    steps = {step.step: step for step in data.steps}
+
+    def task_memory(step: Step, label: str) -> Spread | None:
+        return steps[step].task_memory(label) if step in steps else None
+
+    return measure_usage(data.jobs, data.made, task_memory)
+
+
+def _drawing(figure: Figure, panel: Panel) -> dict[str, Any]:
+    drawing = {"data": panel.traces, "layout": panel.layout, "height": panel.height, "figure": figure.id}
+    return {**drawing, "heights": panel.heights} if panel.heights else drawing
+
+
+def _suggestion(data: ReportData) -> str:
+    settings = suggest_settings(_usage(data), {step.step: step.clusters for step in data.steps})
+    return yaml.safe_dump(settings, sort_keys=False) if settings else ""
+
+
+def _as_script_data(content: Mapping[str, Any]) -> str:
+    """Write JSON that no text in it can end."""
+    text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _plain(value: Any, shown: str) -> str | None:
+    """Return the value that a table is sorted by and downloaded with, where it is not what is shown."""
+    if value is None:
+        return ""
+    plain = f"{value:.10g}" if isinstance(value, float) else str(value)
+    return None if plain == shown else plain
+
+
+def _breakable(name: str) -> Any:
+    """Allow a line break between the words of a name."""
+    import markupsafe
+
+    return markupsafe.Markup("<wbr>").join(re.findall(r"[A-Z]?[^A-Z]+|[A-Z]+", name))
+
+
+def _code(text: str) -> Any:
+    """Show what stands between backticks as code."""
+    import markupsafe
+
+    return markupsafe.Markup("").join(
+        markupsafe.Markup("<code>{}</code>").format(part) if place % 2 else part
+        for place, part in enumerate(text.split("`"))
+    )
+
+
+def _assets() -> Path:
+    return Path(str(resources.files(__package__))) / "assets"
+
+
+def _read(name: str) -> str:
+    return (_assets() / name).read_text(encoding="utf-8")
+
+
+@functools.cache
+def _packed(name: str) -> str:
+    """Pack a file as the page unpacks it: gzip in base64, less than half of its size."""
+    return base64.b64encode(gzip.compress((_assets() / name).read_bytes(), 9, mtime=0)).decode("ascii")

@@ -1,0 +1,162 @@
+"""Sky of a campaign, read from its repository: patches, templates, science visits."""
+
+__all__ = ["Sky", "read_sky"]
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..bps import CampaignConfig, PlannedRun, Step
+from ..common.butler import open_butler
+from ..ledger import RunRecord, Workspace
+from ..monitor.outcomes import DIFFERENCE_IMAGE, TEMPLATE
+from ..monitor.submitted import read_planned_run, read_submitted_campaign
+from .sky_model import Corner, Patch, Template, TemplateState, VisitRow
+
+_RAW = ("instrument", "exposure", "visit", "detector")
+_PATCH = ("skymap", "tract", "patch")
+_CHUNK = 1000  # an SQL statement has a longest length
+
+
+@dataclass(frozen=True)
+class Sky:
+    """What is processed.
+
+    Parameters
+    ----------
+    patches, templates, visits
+        As a report has them.
+    """
+
+    patches: tuple[Patch, ...] = ()
+    templates: tuple[Template, ...] = ()
+    visits: tuple[VisitRow, ...] = ()
+
+    def visits_with(self, dia_sources: Mapping[int, int] | None) -> tuple[VisitRow, ...]:
+        """Give the visits with their numbers of DiaSources."""
+        if not dia_sources:
+            return self.visits
+        return tuple(replace(visit, dia_sources=dia_sources.get(visit.visit, 0)) for visit in self.visits)
+
+
+def read_sky(workspace: Workspace, records: Sequence[RunRecord], *, ended: Collection[Step]) -> Sky:
+    """Ask a repository for the sky of a campaign's runs.
+
+    Parameters
+    ----------
+    workspace
+        The campaign.
+    records
+        Its current runs, at least one.
+    ended
+        The steps that have: a template that is not there is then missing.
+
+    Raises
+    ------
+    LedgerError
+        If the files of a run cannot be read.
+    RepositoryError
+        If the repository cannot be read.
+
+    Notes
+    -----
+    The depth of a template is the number of visits whose raw images touch its patch, which is known before the
+    first job has run; the selection of visits may take fewer.
+    """
+    newest = max(records, key=lambda record: record.timestamp)
+    campaign = read_submitted_campaign(workspace, newest)
+    runs = [read_planned_run(workspace, record) for record in records]
+    making = [run for run in runs if run.step is Step.TEMPLATES]
+    subtracting = [run for run in runs if run.step is Step.DIFFIM]
+    templates: tuple[Template, ...] = ()
+    patches: tuple[Patch, ...] = ()
+    with open_butler(newest.butler, f"the sky of campaign {campaign.name} cannot be read") as butler:
+        if making:
+            templates = _find_templates(butler, making, ended=Step.TEMPLATES in ended)
+            patches = _find_patches(butler, campaign.skymap, templates)
+        visits = _find_visits(butler, campaign, subtracting or making)
+    return Sky(patches, templates, visits)
+
+
+def _find_raws(butler: Any, runs: Iterable[PlannedRun], more: Sequence[str]) -> Iterator[Any]:
+    """Find the data ids of the raw images that runs select."""
+    for run in runs:
+        collections = run.inputs[1:] if run.needs_templates else run.inputs
+        with butler.query() as query:
+            found = query.join_dataset_search("raw", list(collections))
+            yield from found.where(run.query).data_ids((*_RAW, *more))
+
+
+def _find_outputs(butler: Any, name: str, runs: Iterable[PlannedRun]) -> Iterator[Any]:
+    """Find the datasets of a type in the outputs of runs, each once."""
+    from lsst.daf.butler import MissingCollectionError, MissingDatasetTypeError
+
+    for output in dict.fromkeys(run.output for run in runs):
+        try:
+            yield from butler.query_datasets(name, collections=output, limit=None, explain=False)
+        except (MissingCollectionError, MissingDatasetTypeError):
+            continue  # the repository knows nothing of the run's outputs yet
+
+
+def _find_templates(butler: Any, runs: Sequence[PlannedRun], *, ended: bool) -> tuple[Template, ...]:
+    depth: dict[tuple[int, int, str], set[int]] = defaultdict(set)
+    for row in _find_raws(butler, runs, _PATCH):
+        depth[int(row["tract"]), int(row["patch"]), str(row["band"])].add(int(row["visit"]))
+    made = {
+        (int(ref.dataId["tract"]), int(ref.dataId["patch"]), str(ref.dataId["band"]))
+        for ref in _find_outputs(butler, TEMPLATE, runs)
+    }
+    absent = TemplateState.MISSING if ended else TemplateState.WAITING
+    return tuple(
+        Template(*key, TemplateState.MADE if key in made else absent, len(depth.get(key, ())))
+        for key in sorted(depth.keys() | made)
+    )
+
+
+def _find_patches(butler: Any, skymap: str, templates: Collection[Template]) -> tuple[Patch, ...]:
+    wanted = {(each.tract, each.patch) for each in templates}
+    found = []
+    for tract in sorted({tract for tract, _ in wanted}):
+        for record in butler.query_dimension_records(
+            "patch", skymap=skymap, tract=tract, limit=None, explain=False
+        ):
+            patch = int(record.dataId["patch"])
+            if (tract, patch) in wanted:
+                found.append(Patch(tract, patch, _corners(record.region)))
+    return tuple(found)
+
+
+def _corners(region: Any) -> tuple[Corner, ...]:
+    from lsst.sphgeom import LonLat
+
+    points = [LonLat(vertex) for vertex in region.getVertices()]
+    return tuple((point.getLon().asDegrees(), point.getLat().asDegrees()) for point in points)
+
+
+def _find_visits(butler: Any, campaign: CampaignConfig, runs: Sequence[PlannedRun]) -> tuple[VisitRow, ...]:
+    detectors: dict[tuple[int, str], set[int]] = defaultdict(set)
+    # A data query that the user has written may not speak of the sky at all.
+    written = any(getattr(campaign, run.step).data_query for run in runs)
+    for row in _find_raws(butler, runs, () if written else _PATCH):
+        detectors[int(row["visit"]), str(row["band"])].add(int(row["detector"]))
+    begins: dict[int, float] = {}
+    numbers = sorted({visit for visit, _ in detectors})
+    for start in range(0, len(numbers), _CHUNK):
+        chunk = ", ".join(map(str, numbers[start : start + _CHUNK]))
+        where = f"instrument='{campaign.instrument}' AND visit IN ({chunk})"
+        for visit in butler.query_dimension_records("visit", where=where, limit=None, explain=False):
+            if visit.timespan is not None and visit.timespan.begin is not None:
+                begins[int(visit.id)] = float(visit.timespan.begin.tai.mjd)
+    differences = Counter(int(ref.dataId["visit"]) for ref in _find_outputs(butler, DIFFERENCE_IMAGE, runs))
+    rows = [
+        VisitRow(
+            visit=visit,
+            band=band,
+            mjd=begins.get(visit),
+            detectors=len(there),
+            differences=differences[visit],
+        )
+        for (visit, band), there in detectors.items()
+    ]
+    return tuple(sorted(rows, key=lambda row: (row.mjd or 0, row.visit)))

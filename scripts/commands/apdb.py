@@ -1,0 +1,19 @@
+"""``apcampaign apdb``: create and manage the alert production database."""
+
+__all__ = ["command"]
+
+import click
+
+from ..cli import LazyGroup
+
+COMMANDS = {
+    "init": "Create an empty APDB.",
+    "info": "Describe an APDB.",
+    "verify": "Verify that an APDB holds what was associated, each once.",
+    "rollback": "Roll back the association of (visit, detector)s, so that it can run again.",
+}
+
+
+@click.command(cls=LazyGroup, commands=COMMANDS, prefix="apdb_")
+def command() -> None:
+    """Create and manage the alert production database."""

@@ -1,0 +1,121 @@
+"""``apcampaign demo``: run a small campaign on this machine, with real BPS, HTCondor and PostgreSQL."""
+
+__all__ = ["command"]
+
+import os
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..options.campaign import say
+
+if TYPE_CHECKING:
+    from ...campaign import Campaign
+    from ...sandbox.create import Sandbox
+
+SITES = ("local", "parsl-local")
+
+
+@click.command()
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="demo",
+    show_default=True,
+    help="Where everything goes; a second demo there uses the same sky.",
+)
+@click.option(
+    "--site", type=click.Choice(SITES), help="Where jobs run; HTCondor if it can be had by default."
+)
+@click.option("--cpus", default=2, show_default=True, help="Slots of the private HTCondor pool.")
+@click.option(
+    "--default-settings", is_flag=True, help="Run the private pool with HTCondor's own slow intervals."
+)
+def command(folder: Path, site: str | None, cpus: int, default_settings: bool) -> None:
+    """Run a whole small campaign on this machine.
+
+    Makes a miniature DC2, starts a private HTCondor pool (unless HTCondor is here already) and a private
+    PostgreSQL server, creates an APDB, runs both steps, and summarises the results.
+    """
+    begin = time.monotonic()
+    folder = folder.resolve()
+    with ExitStack() as servers:
+        site = site or _start_htcondor(servers, folder, cpus, default_settings)
+        good = _run_campaign(servers, folder, site)
+    say(f"the demo took {time.monotonic() - begin:.0f} s; everything is in {folder}")
+    sys.exit(0 if good else 1)
+
+
+def _start_htcondor(servers: ExitStack, folder: Path, cpus: int, default_settings: bool) -> str:
+    """Find or start HTCondor, and name the site that uses what there is."""
+    from ...common.errors import SandboxError
+    from ...sandbox.servers import CondorPool, system_condor_works
+
+    if system_condor_works():
+        say("HTCondor: the one of this machine")
+        return "local"
+    pool = CondorPool(folder / "condor", cpus=cpus, tuned=not default_settings, time_to_live=120)
+    try:
+        servers.enter_context(pool)
+    except SandboxError as error:
+        say(f"HTCondor: none; the jobs will run with Parsl instead ({error})")
+        return "parsl-local"
+    os.environ.update(pool.environ())
+    say(f"HTCondor: a private pool with {cpus} slots in {folder / 'condor'}")
+    return "local"
+
+
+def _run_campaign(servers: ExitStack, folder: Path, site: str) -> bool:
+    """Run both steps and summarise the results."""
+    from ...sandbox.create import create_sandbox
+    from ...sandbox.servers import PostgresServer
+
+    sandbox = create_sandbox(folder / "dc2")
+    os.environ.update(sandbox.environment)
+    say(f"miniature DC2: {sandbox.butler}")
+    server = servers.enter_context(PostgresServer(folder / "postgres"))
+    server.create_database("apdb")
+    say(f"PostgreSQL: {server.url('apdb')}")
+    campaign = _write_campaign(folder, sandbox, site, server.url("apdb"))
+    created = campaign.create_apdb()
+    say(f"APDB: {created.target.place}, configuration {created.config}")
+    submission = campaign.submit(foreground=site == "parsl-local")
+    say("\n".join(submission.describe()))
+    campaign.wait_until_ended()
+    return _show_results(campaign, sandbox.folder)
+
+
+def _write_campaign(folder: Path, sandbox: "Sandbox", site: str, url: str) -> "Campaign":
+    """Write the campaign file, with a name for each demo: its own collections, and its own namespace."""
+    import yaml
+
+    from ...bps import make_timestamp
+    from ...campaign import Campaign
+    from ...common.files import write_atomically
+
+    name = f"demo-{make_timestamp().lower()}"
+    content = {**sandbox.campaign(), "name": name, "apdb": {"url": url}, "site": site}
+    file = folder / "campaign.yaml"
+    write_atomically(file, yaml.safe_dump(content, sort_keys=False))
+    return Campaign.open(file, runs=folder / "runs", environment={})
+
+
+def _show_results(campaign: "Campaign", folder: Path) -> bool:
+    """Show what there is in the repository and the APDB, and how well that is what the sky is like."""
+    from ...report import ReportReader, write_report
+    from ..display.score import show_score
+    from ..display.score_figure import score_figures
+    from ..display.summary import show_summary
+    from .sandbox_score import score_apdb
+
+    summary = campaign.summary()
+    show_summary(summary)
+    show_score(score_apdb(folder, campaign.apdb.config))
+    reader = ReportReader(campaign.workspace, score_figures)
+    report, _ = write_report(campaign.workspace, reader=reader, summary=summary)
+    say(f"report: {report}")
+    return summary.good

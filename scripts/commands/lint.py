@@ -1,0 +1,46 @@
+"""``apcampaign lint``: find the mistakes of BPS submit files."""
+
+__all__ = ["command"]
+
+import sys
+from pathlib import Path
+
+import click
+
+from ..display.findings import show_findings
+from ..options.findings import exit_code, finding_options
+
+
+@click.command()
+@click.argument(
+    "files", nargs=-1, required=True, metavar="FILE…", type=click.Path(path_type=Path, dir_okay=False)
+)
+@click.option(
+    "--pipeline", help="The pipeline whose labels the files must use; by default the one they name."
+)
+@click.option("--butler", is_flag=True, help="Also ask the repository that the files name (slower).")
+@finding_options
+def command(
+    files: tuple[Path, ...],
+    pipeline: str | None,
+    butler: bool,
+    form: str,
+    ignore: tuple[str, ...],
+    strict: bool,
+) -> None:
+    """Find the mistakes of any BPS submit files, without running anything.
+
+    A file may be one to submit or one for others to include. Exits with 1 if there is an error.
+    """
+    from ...bps.lint import lint_file
+
+    findings = []
+    for file in files:
+        findings += lint_file(file, pipeline=pipeline, ignore=ignore)
+        if butler:
+            from ...submit.preflight import check_file
+
+            findings += [finding for finding in check_file(file) if finding.rule not in ignore]
+    findings = list(dict.fromkeys(findings))
+    show_findings(findings, form)
+    sys.exit(exit_code(findings, strict=strict))

@@ -1,0 +1,61 @@
+"""``apcampaign node``: run one node of a campaign DAG; HTCondor calls it with the DAG's folder."""
+
+__all__ = ["command"]
+
+from pathlib import Path
+
+import click
+
+_folder = click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+_runs = click.option("--runs", type=click.Path(path_type=Path), required=True)
+_run = click.argument("run")
+
+
+@click.group()
+def command() -> None:
+    """Run one node of a campaign DAG (called by HTCondor)."""
+
+
+@command.command()
+@_folder
+@_runs
+@_run
+def gate(folder: Path, runs: Path, run: str) -> None:
+    """Check that the templates of RUN are there."""
+    from ...submit.nodes import check_gate
+
+    check_gate(folder, runs, run)
+
+
+@command.command()
+@_folder
+@_runs
+@_run
+@click.argument("code", type=int)
+def accept_templates(folder: Path, runs: Path, run: str, code: int) -> None:
+    """Accept failed templates if the gate allows what they lack; CODE is what their DAG ended with."""
+    from ...submit.nodes import accept_templates as accept
+
+    accept(folder, runs, run, code)
+
+
+@command.command()
+@_folder
+@_runs
+@_run
+def prepare(folder: Path, runs: Path, run: str) -> None:
+    """Build the graph of RUN on what the runs before it have made."""
+    from ...submit.nodes import prepare_node_run
+
+    prepare_node_run(folder, runs, run)
+
+
+@command.command()
+@_folder
+@_runs
+def summary(folder: Path, runs: Path) -> None:
+    """Summarise the campaign, verify its APDB, write the report, and notify those who want to know."""
+    from ...submit.nodes import finish_dag
+    from ..display.summary import show_summary
+
+    show_summary(finish_dag(folder, runs))

@@ -1,0 +1,69 @@
+"""``apcampaign sandbox``: make a miniature DC2, and score what a campaign found in it."""
+
+__all__ = ["command"]
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..options.campaign import echo_json, json_option
+from .sandbox_condor import condor
+from .sandbox_score import score
+
+
+def _split(_ctx: click.Context, param: click.Parameter, value: str) -> tuple[Any, ...]:
+    """Split a list at commas and spaces; bands are words, everything else numbers."""
+    items = value.replace(",", " ").split()
+    try:
+        return tuple(items) if param.name == "bands" else tuple(int(item) for item in items)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not a list of numbers such as 3828,3829") from None
+
+
+@click.group()
+def command() -> None:
+    """Make a miniature DC2, for machines without the Rubin stack; score what a campaign found in it."""
+
+
+command.add_command(score)
+command.add_command(condor)
+
+
+@command.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--tracts", callback=_split, default="3828", show_default=True, help="Tracts of the skymap DC2."
+)
+@click.option("--visits", type=int, default=12, show_default=True, help="Visits for each tract.")
+@click.option("--detectors", callback=_split, default="93,94", show_default=True, help="Detectors, 0 to 188.")
+@click.option("--bands", callback=_split, default="g,r", show_default=True, help="Some of u,g,r,i,z,y.")
+@click.option("--pixels", type=int, default=200, show_default=True, help="Pixels along a detector.")
+@click.option(
+    "--template-visits",
+    type=int,
+    default=6,
+    show_default=True,
+    help="Number of initial visits used only for templates (0: use every visit for both steps).",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Random seed.")
+@json_option
+def create(folder: Path, as_json: bool, **options: Any) -> None:
+    """Make a miniature DC2 in FOLDER.
+
+    FOLDER then holds the Butler repository `repo` and a `campaign.yaml`. What is there already with the
+    same options is left as it is.
+    """
+    from ...sandbox.create import create_sandbox
+    from ...sandbox.survey import SandboxSize
+
+    sandbox = create_sandbox(folder, SandboxSize(**options))
+    if as_json:
+        content = {"butler": sandbox.butler, "campaign": str(sandbox.folder / "campaign.yaml")}
+        echo_json({**content, "environment": dict(sandbox.environment)})
+        return
+    click.echo(f"Butler repository: {sandbox.butler}")
+    click.echo(f"campaign: {sandbox.folder / 'campaign.yaml'}")
+    for name, value in sandbox.environment.items():
+        click.echo(f"export {name}={shlex.quote(value)}")

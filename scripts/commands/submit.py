@@ -1,0 +1,93 @@
+"""``apcampaign submit``: submit a campaign, or one of its steps."""
+
+__all__ = ["command"]
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..options.campaign import campaign_options, dry_run_option, echo_json, json_option, say
+
+if TYPE_CHECKING:
+    from ...campaign import Campaign, StepName
+
+_check = click.option("--check/--no-check", default=True, help="Whether to begin with a preflight.")
+_foreground = click.option(
+    "--foreground", is_flag=True, help="Run one step after the other from here, without a campaign DAG."
+)
+
+
+class _DefaultGroup(click.Group):
+    """A group that takes its options as those of its ``both`` command when no other is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put in the command that is meant."""
+        if "--help" not in args and not (args and args[0] in self.commands):
+            args = ["both", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_DefaultGroup)
+def command() -> None:
+    """Submit a campaign, or one of its steps.
+
+    Without a step: both, as one HTCondor DAG (`apcampaign submit both`).
+    """
+
+
+@command.command()
+@campaign_options
+@_foreground
+@_check
+@dry_run_option
+@json_option
+def both(campaign: "Campaign", **options: Any) -> None:
+    """Submit both steps, difference imaging after the templates."""
+    _submit(campaign, None, **options)
+
+
+@command.command()
+@campaign_options
+@_check
+@dry_run_option
+@json_option
+def templates(campaign: "Campaign", **options: Any) -> None:
+    """Submit the templates step."""
+    _submit(campaign, "templates", **options)
+    if not (options["dry_run"] or options["as_json"]):
+        say("next, when it has ended: `apcampaign submit diffim` (--wait waits for it)")
+
+
+@command.command()
+@campaign_options
+@click.option("--templates", help="A collection with templates; the campaign's own by default.")
+@click.option("--wait", is_flag=True, help="Wait for the templates run to end first.")
+@click.option("--continue", "continue_apdb", is_flag=True, help="Go on filling an APDB that holds rows.")
+@_check
+@dry_run_option
+@json_option
+def diffim(campaign: "Campaign", wait: bool, **options: Any) -> None:
+    """Submit the difference imaging step on the templates."""
+    if wait and not options["dry_run"]:
+        campaign.wait_until_ended()
+    _submit(campaign, "diffim", **options)
+
+
+def _submit(
+    campaign: "Campaign", step: "StepName | None", *, dry_run: bool, as_json: bool, **options: Any
+) -> None:
+    plan = campaign.plan_submission(step, **options)
+    if dry_run:
+        from ..display.submission import show_plan
+
+        show_plan(plan, as_json=as_json)
+        sys.exit(1 if plan.obstacles else 0)
+    submission = plan.execute()
+    if as_json:
+        echo_json(submission.as_dict())
+        return
+    say("\n".join(submission.describe()))
+    if submission.dag is not None:
+        say("you can log out now; watch it with `apcampaign status --watch`")
+        say("see the results with `apcampaign summary`")

@@ -1,0 +1,192 @@
+"""Figure for the report of a simulated campaign: its score against the truth."""
+
+__all__ = ["score_figures"]
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlparse
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ...bps import CampaignConfig
+    from ...report import Figure, Panel
+    from ...sandbox.score import Score
+
+_MARKS = {
+    "variable": ("$s7", "circle"),
+    "supernova": ("$s5", "square"),
+    "mover": ("$s4", "x"),
+    "flash": ("$s3", "star"),
+}
+
+
+def score_figures(campaign: "CampaignConfig", apdb_config: str | None) -> tuple["Figure", ...]:
+    """Score a campaign whose repository is a sandbox's.
+
+    Parameters
+    ----------
+    campaign
+        The campaign.
+    apdb_config
+        The APDB that it fills, if it does yet.
+
+    Returns
+    -------
+    figures
+        One; none if the sky is a real one, or nothing has been associated yet.
+
+    Raises
+    ------
+    ApdbError
+        If the APDB cannot be read.
+    """
+    place = urlparse(campaign.butler)
+    truth_folder = Path(place.path).parent
+    if apdb_config is None or place.scheme not in ("", "file"):
+        return ()
+    if not (truth_folder / "truth.parquet").is_file():
+        return ()
+    from ...apdb import read_dia_sources
+    from ...sandbox.score import match_truth, score
+    from ...sandbox.truth import read_truth
+
+    truth, sources = read_truth(truth_folder), read_dia_sources(apdb_config)
+    if sources.empty:
+        return ()
+    return (draw_score(truth, match_truth(truth, sources), score(truth, sources)),)
+
+
+def draw_score(truth: "pd.DataFrame", matched: "pd.DataFrame", result: "Score") -> "Figure":
+    """Draw a score.
+
+    Parameters
+    ----------
+    truth
+        As `apcampaign.sandbox.truth.make_truth` returns it.
+    matched
+        The DiaSources, as `apcampaign.sandbox.score.match_truth` returns them.
+    result
+        What `apcampaign.sandbox.score.score` says of them.
+    """
+    from ...report import Column, Figure, Table
+    from ...sandbox.score import GOALS
+
+    facts = truth[["kind", "difference", "snr"]].rename(columns={"snr": "true_snr"})
+    true = matched[matched["row"] >= 0].join(facts, on="row")
+    columns = (
+        Column("S/N from", "number"),
+        Column("true changes", "number"),
+        Column("found", "number"),
+        Column("completeness", "number", 3),
+        Column("DiaSources", "number"),
+        Column("true", "number"),
+        Column("purity", "number", 3),
+    )
+    rows = [
+        (
+            low,
+            changes,
+            found,
+            found / changes if changes else None,
+            sources,
+            real,
+            real / sources if sources else None,
+        )
+        for low, changes, found, sources, real in result.by_snr
+    ]
+    numbers = "; ".join(
+        f"{name} {getattr(result, name):.3f} (goal {least:g} to {most:g})"
+        for name, (least, most) in GOALS.items()
+    )
+    verdict = "All goals are reached" if result.good else f"Not reached: {', '.join(result.missed)}"
+    caption = (
+        f"How much of what changes on the simulated sky the campaign has found. {verdict}: {numbers}. "
+        "Completeness and association count changes with S/N above ten; position (pixels) and flux (relative) are "
+        "medians."
+    )
+    panels = (_draw_parts(result), _draw_positions(true), _draw_fluxes(true))
+    return Figure("score", "Score against the truth", caption, panels, Table(columns, rows))
+
+
+def _draw_parts(result: "Score") -> "Panel":
+    from ...report import Panel
+
+    # Bins on a logarithmic axis: the first begins at the faintest that counts.
+    low = [max(row[0], 3.0) for row in result.by_snr]
+    parts = {
+        "completeness": [found / changes if changes else None for _, changes, found, _, _ in result.by_snr],
+        "purity": [real / sources if sources else None for _, _, _, sources, real in result.by_snr],
+    }
+    traces: list[dict[str, Any]] = [
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": name,
+            "x": low,
+            "y": [None if value is None else round(value, 4) for value in values],
+            "line": {"shape": "hv", "color": colour},
+            "marker": {"color": colour, "symbol": symbol},
+        }
+        for (name, values), colour, symbol in zip(
+            parts.items(), ("$s6", "$s3"), ("circle", "square-open"), strict=True
+        )
+    ]
+    layout = {
+        "xaxis": {"type": "log", "title": {"text": "S/N from"}},
+        "yaxis": {"title": {"text": "share"}, "range": [0, 1.05]},
+    }
+    label = "Completeness and purity against signal-to-noise"
+    return Panel("plot-score-parts", label, traces, layout, 300, title="Completeness and purity")
+
+
+def _draw_positions(true: "pd.DataFrame") -> "Panel":
+    from ...report import Panel
+    from ...sandbox.score import RADIUS
+
+    traces = [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "name": str(kind),
+            "x": group["dx"].round(4).tolist(),
+            "y": group["dy"].round(4).tolist(),
+            "marker": {"size": 6, **dict(zip(("color", "symbol"), _MARKS[str(kind)], strict=True))},
+        }
+        for kind, group in true.groupby("kind")
+    ]
+    limits = [-RADIUS / 2, RADIUS / 2]
+    layout = {
+        "xaxis": {"title": {"text": "x − truth (pixels)"}, "range": limits},
+        "yaxis": {"title": {"text": "y − truth (pixels)"}, "range": limits, "scaleanchor": "x"},
+    }
+    label = "Positions of DiaSources against the truth, by kind"
+    return Panel("plot-score-positions", label, traces, layout, 300, title="Position")
+
+
+def _draw_fluxes(true: "pd.DataFrame") -> "Panel":
+    from ...report import Panel
+
+    traces = [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "showlegend": False,
+            "x": true["true_snr"].round(2).tolist(),
+            "y": (true["psfFlux"] / true["difference"] - 1).round(4).tolist(),
+            "error_y": {
+                "type": "data",
+                "array": (true["psfFluxErr"] / true["difference"].abs()).round(4).tolist(),
+                "thickness": 1,
+                "width": 0,
+                "color": "$muted",
+            },
+            "marker": {"size": 5, "color": "$s5"},
+        }
+    ]
+    layout = {
+        "xaxis": {"type": "log", "title": {"text": "S/N of the truth"}},
+        "yaxis": {"title": {"text": "flux ÷ truth − 1"}, "range": [-0.6, 0.6]},
+    }
+    label = "Relative error of the flux against signal-to-noise"
+    return Panel("plot-score-fluxes", label, traces, layout, 300, title="Flux")

@@ -1,0 +1,160 @@
+"""Screen of ``apcampaign status``: DAG, steps, runs and their jobs by label."""
+
+__all__ = ["draw_status"]
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ...common.text import count, format_duration
+from .console import format_time
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    from ...monitor import CampaignStatus
+    from ...monitor.progress import LabelProgress
+    from ...monitor.status import DagNode, StepStatus
+
+#: Colour of a job's state, in the order in which a bar shows them.
+_STYLES = {
+    "done": "green",
+    "running": "cyan",
+    "idle": "yellow",
+    "held": "magenta",
+    "failed": "bold red",
+    "pruned": "red",
+    "unready": "dim",
+}
+_NEVER = "never submitted"
+_MARKS = {"done": "✓", "running": "▶", "idle": "…", "held": "‖", "failed": "✗", "pruned": "✂", "unready": "·"}
+_BAR = 24  # columns
+_AROUND = 6  # lines around a table
+
+
+def draw_status(status: "CampaignStatus", height: int | None = None) -> "Group":
+    """Draw the progress of a campaign.
+
+    Parameters
+    ----------
+    status
+        Its progress.
+    height
+        Lines of the screen, if it is to fit into one: then labels of which all jobs are done, or none has
+        started, are put together.
+    """
+    from rich.console import Group
+    from rich.text import Text
+
+    lines = sum(len(step.labels) + _AROUND for step in status.steps)
+    fold = height is not None and lines > height - _AROUND
+
+    head = Text.assemble((f"campaign {status.campaign}", "bold"), f"  {format_time(status.time)}")
+    parts: list[Text | Table] = [head]
+    if status.dag:
+        parts.append(_draw_dag(status.dag, status.time))
+    for step in status.steps:
+        parts += [Text(), _draw_head(step, status.time), _draw_labels(step, fold=fold)]
+    if status.waiting:
+        parts += [Text(), *(Text(f"waits: {line}", style="yellow") for line in status.waiting)]
+    if status.unknown:
+        parts += [Text(), *(Text(f"note: {line}", style="magenta") for line in status.unknown)]
+    if status.troubled:
+        parts += [Text(), Text("see what went wrong with `apcampaign failures`", style="bold")]
+    return Group(*parts)
+
+
+def _draw_dag(nodes: "tuple[DagNode, ...]", now: float) -> "Text":
+    from rich.text import Text
+
+    text = Text("campaign DAG: ")
+    for number, node in enumerate(nodes):
+        text.append(" → " if number else "")
+        text.append(f"{_MARKS[node.state]} {node.name}", style=_STYLES[node.state])
+        if node.state in ("running", "idle", "held") and node.since is not None:
+            text.append(f" ({node.state} for {format_duration(now - node.since)})")
+    return text
+
+
+def _draw_head(step: "StepStatus", now: float) -> "Text":
+    from rich.text import Text
+
+    names = [run.output_run for run in step.runs]
+    which = ", ".join(names) if len(names) == 1 else count(len(names), "run")
+    text = Text.assemble((step.step, "bold"), f" {which}: ", (str(step.state), _style(step.state)))
+    if step.began is not None:
+        text.append(f", {format_duration((step.ended or now) - step.began)}")
+    if step.earlier_runs:
+        text.append(f", {count(step.earlier_runs, 'earlier run')}")
+    if len(names) > 1:
+        for run in step.runs:
+            text.append(f"\n  {run.output_run}: ").append(str(run.state), style=_style(run.state))
+    if any(run.state == _NEVER for run in step.runs):
+        text.append(
+            "\n  prepared, but nothing has run it: submit again, or continue with `apcampaign resume`"
+        )
+    if (expected := step.estimate) is not None:
+        text.append(
+            f"\n  {expected.jobs_per_hour:.0f} jobs an hour, {expected.concurrency:.1f} at a time; "
+            f"ends in about {format_duration(expected.seconds)} ± {format_duration(expected.uncertainty)}"
+        )
+    return text
+
+
+def _style(state: str) -> str:
+    return _STYLES.get(state, "red")
+
+
+def _draw_labels(step: "StepStatus", *, fold: bool) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    totals: Counter[str] = Counter()
+    folded: dict[str, Counter[str]] = {}
+    rows: list[tuple[str, Mapping[str, int], LabelProgress | None]] = []
+    for label in step.labels:
+        counts = {str(state): count for state, count in label.counts.items()}
+        totals.update(counts)
+        if fold and set(counts) <= {"done"}:
+            folded.setdefault("(done)", Counter()).update(counts)
+        elif fold and set(counts) <= {"unready"}:
+            folded.setdefault("(to come)", Counter()).update(counts)
+        else:
+            rows.append((label.label, counts, label))
+    rows += [(name, counts, None) for name, counts in folded.items()]
+    shown = [state for state in _STYLES if state == "done" or totals[state]]
+    retried = any(label.retried for label in step.labels)
+    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    table.add_column("job", no_wrap=True)
+    table.add_column("", width=_BAR)
+    for heading in [*shown, *(["retried"] if retried else []), "each"]:
+        table.add_column(heading, justify="right", header_style=_STYLES.get(heading))
+    if len(rows) > 1:
+        rows.append(("all", totals, None))
+    for name, shares, progress in rows:
+        cells = [Text(str(shares.get(state) or ""), style=_STYLES[state]) for state in shown]
+        if retried:
+            cells.append(Text(str(progress.retried or "") if progress else ""))
+        cells.append(
+            Text(format_duration(progress.seconds) if progress and progress.seconds is not None else "")
+        )
+        table.add_row(name, _draw_bar(shares), *cells)
+    return table
+
+
+def _draw_bar(counts: Mapping[str, int]) -> "Text":
+    """Draw the shares of the states; one that is not empty shows, however small."""
+    from rich.text import Text
+
+    text, drawn, so_far = Text(), 0, 0
+    total = sum(counts.values())
+    for state, style in _STYLES.items():
+        if count := counts.get(state, 0):
+            so_far += count
+            end = max(round(_BAR * so_far / total), drawn + 1)
+            width = min(end, _BAR) - drawn
+            text.append(("━" if state != "unready" else "─") * width, style=style)
+            drawn += width
+    return text

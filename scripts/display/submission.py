@@ -1,0 +1,29 @@
+"""Preview of a submission (``--dry-run``): its runs, BPS configs and jobs."""
+
+__all__ = ["show_plan"]
+
+from typing import TYPE_CHECKING
+
+from ..options.campaign import echo_json, say
+
+if TYPE_CHECKING:
+    from ...submit.submission import SubmissionPlan
+
+
+def show_plan(plan: "SubmissionPlan", *, as_json: bool) -> None:
+    """Show what a submission would do: its runs with their BPS configs and, where that is possible, jobs."""
+    from ...submit.submission import preview_submission
+
+    previews = list(preview_submission(plan))
+    if as_json:
+        echo_json({**plan.as_dict(), "previews": [preview.as_dict() for preview in previews]})
+        return
+    for preview in previews:
+        say(f"{preview.run.name} would be submitted from {preview.folder}:\n\n{preview.config}")
+        if preview.jobs:
+            by_label = ", ".join(f"{count} {label}" for label, count in preview.jobs.items())
+            total = f"{sum(preview.quanta.values())} quanta in {sum(preview.jobs.values())} jobs"
+            say(f"{preview.run.name}: {total}: {by_label}")
+        else:
+            say(f"{preview.run.name}: its jobs cannot be counted yet")
+    say("\n".join(plan.describe()))

@@ -1,0 +1,64 @@
+"""Human-readable summary of a campaign's results."""
+
+__all__ = ["show_summary"]
+
+from typing import TYPE_CHECKING
+
+from .console import make_console
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ...monitor.summary import CampaignSummary
+
+
+def show_summary(summary: "CampaignSummary") -> None:
+    """Print a human-readable summary."""
+    from rich.table import Table
+
+    console = make_console()
+    for step in summary.steps:
+        runs = ", ".join(run.output_run for run in step.runs)
+        table = Table("task", "quanta", "done", "failed", "blocked", "unknown", title=f"{step.step}: {runs}")
+        for label, count in step.quanta.items():
+            numbers = (count.expected, count.successful, count.failed, count.blocked, count.unknown)
+            table.add_row(label, *map(str, numbers), style=None if count.good else "bold red")
+        console.print(table)
+        console.print(f"{step.products} {step.product}")
+        for run in step.runs:
+            state = run.state or "its WMS cannot tell"
+            console.print(f"{run.output_run}: {state}; submit directory {run.submit_dir}")
+    if summary.apdb_config:
+        table = Table("table", "rows", title=f"APDB: {summary.apdb_config}")
+        for name, rows in summary.apdb_rows.items():
+            table.add_row(name, str(rows))
+        console.print(table)
+    if summary.apdb_unchecked:
+        console.print(f"{summary.apdb_unchecked}: its rows are neither counted nor verified")
+    if summary.verification:
+        from .apdb import show_verification
+
+        show_verification(summary.verification)
+    if summary.templates and summary.templates.missing:
+        console.print(f"{summary.templates.describe()}; the campaign allows {summary.allowed:g} %")
+    _show_associations(summary, console)
+    console.print(f"campaign {summary.campaign}: " + ("complete" if summary.good else "NOT complete"))
+
+
+def _show_associations(summary: "CampaignSummary", console: "Console") -> None:
+    """Show what failures have done to the order of visits."""
+    from rich.table import Table
+
+    if waiting := summary.associations.waiting:
+        console.print(
+            f"{len(waiting)} associations wait for earlier overlapping ones that failed: go on with "
+            "`apcampaign resume`, or without waiting for the failed ones with `apcampaign resume --skip-failed`"
+        )
+    if skipped := summary.associations.skipped:
+        names = ("visit", "detector", "overlapping later visit", "DiaObjects that lack it")
+        table = Table(*names, title="skipped: failed, and overlapping later visits did not wait for them")
+        for each in skipped:
+            shown = ", ".join(map(str, each.objects[:3])) + (", …" if len(each.objects) > 3 else "")
+            later = f"visit {each.overlapping_visit[0]}, detector {each.overlapping_visit[1]}"
+            table.add_row(str(each.visit), str(each.detector), later, f"{len(each.objects)}: {shown}")
+        console.print(table)

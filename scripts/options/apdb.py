@@ -1,0 +1,188 @@
+"""Options of the ``apcampaign apdb`` commands: which APDB, and of which campaign."""
+
+__all__ = [
+    "butler_options",
+    "campaign_options",
+    "find_apdb_reference",
+    "find_campaign",
+    "find_expected_associations",
+    "hide_passwords",
+    "new_apdb",
+    "place_options",
+]
+
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ...common.errors import SettingsError
+from ...common.secrets import redact
+from .campaign import RUNS_OPTION
+
+if TYPE_CHECKING:
+    from ...apdb import ExpectedAssociations
+    from ...campaign import Campaign
+
+    pass
+
+DEFAULT_CAMPAIGN = Path("campaign.yaml")
+
+_CAMPAIGN_OPTIONS = (
+    click.option(
+        "--campaign",
+        "campaign_file",
+        type=click.Path(path_type=Path),
+        envvar="APCAMPAIGN_CAMPAIGN",
+        help="The campaign file; campaign.yaml if it is there.",
+    ),
+    RUNS_OPTION,
+    click.option(
+        "--namespace", envvar="APCAMPAIGN_NAMESPACE", help="The APDB's namespace (PostgreSQL schema)."
+    ),
+)
+
+
+def campaign_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that name a campaign, which need not be there."""
+    for option in reversed(_CAMPAIGN_OPTIONS):
+        function = option(function)
+    return function
+
+
+def place_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the argument and the options that name an APDB."""
+    return click.argument("reference", required=False, metavar="[APDB]")(campaign_options(function))
+
+
+def butler_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say where associations were recorded."""
+    collection = click.option(
+        "--collection",
+        "collections",
+        multiple=True,
+        help="A collection with the associations' outputs; the campaign's difference imaging by default.",
+    )
+    repository = click.option(
+        "--butler", envvar="APCAMPAIGN_BUTLER", help="The Butler repository; the campaign's by default."
+    )
+    return repository(collection(function))
+
+
+def find_expected_associations(
+    butler: str | None, collections: tuple[str, ...], campaign_file: Path | None, runs: Path
+) -> "ExpectedAssociations":
+    """Ask a repository what was associated: the one given, else the campaign's."""
+    from ...apdb import read_expected_associations
+
+    if not butler or not collections:
+        campaign = find_campaign(campaign_file, runs)
+        if campaign is None:
+            raise SettingsError(
+                "it is not known where the associations were recorded",
+                remedy="name the repository and its collection (--butler, --collection), or a campaign with "
+                "--campaign FILE",
+            )
+        butler = butler or campaign.settings.butler
+        collections = collections or (f"{campaign.settings.root_collection}/diffim",)
+    return read_expected_associations(butler, collections)
+
+
+def find_campaign(campaign_file: Path | None, runs: Path) -> "Campaign | None":
+    """Open the campaign, if there is one."""
+    from ...campaign import Campaign
+
+    if campaign_file is None and not DEFAULT_CAMPAIGN.exists():
+        return None
+    # The URL may hold a password here, which a campaign refuses; the commands read it themselves.
+    environment = {key: value for key, value in os.environ.items() if key != "APCAMPAIGN_DB"}
+    return Campaign.open(campaign_file or DEFAULT_CAMPAIGN, runs=runs, environment=environment)
+
+
+def find_apdb_reference(
+    reference: str | None, campaign_file: Path | None, runs: Path, namespace: str | None
+) -> tuple[str, str | None]:
+    """Name the APDB that is meant: the one given, else the campaign's."""
+    hide_passwords()
+    if reference is not None:
+        return reference, (namespace or None) if "://" in reference else None
+    campaign = find_campaign(campaign_file, runs)
+    if campaign is None:
+        raise SettingsError(
+            "it is not known which APDB is meant",
+            remedy="name its configuration file, label:NAME or a URL (and --namespace), or a campaign with "
+            "--campaign FILE",
+        )
+    return campaign.workspace.planned_apdb_config, None
+
+
+def hide_passwords() -> None:
+    """Take passwords off the command line that ``ps`` shows, as far as this process can."""
+    shown = [re.sub(r"([?&]password=)[^&]*", r"\1***", redact(word)) for word in sys.argv]
+    if shown != sys.argv:
+        click.echo(
+            "apcampaign: a password on the command line can be seen by others on this machine; better give the "
+            "URL in the variable APCAMPAIGN_DB, or the password in ~/.pgpass",
+            err=True,
+        )
+        try:
+            from setproctitle import setproctitle
+        except ImportError:
+            return
+        setproctitle(" ".join(shown))
+
+
+def new_apdb(
+    *,
+    campaign_file: Path | None,
+    runs: Path,
+    namespace: str | None,
+    db: str | None,
+    config: Path | None,
+    instrument: str | None,
+    readers: tuple[str, ...],
+    writers: tuple[str, ...],
+    reset: bool,
+    replace_config: bool,
+    **options: Any,
+) -> dict[str, Any]:
+    """Say which APDB is to be made: what is given, and for the rest what the campaign says.
+
+    Returns
+    -------
+    arguments
+        For `apcampaign.apdb.plan_init`.
+    """
+    from ...apdb import ApdbOptions, ApdbTarget, namespace_for
+
+    campaign = find_campaign(campaign_file, runs)
+    if campaign is not None:
+        settings = campaign.settings.apdb
+        if settings.config and not db:
+            raise SettingsError(f"the campaign uses the ready APDB {settings.config}; there is none to make")
+        db = db or settings.url
+        instrument = instrument or campaign.settings.instrument
+        config = config or campaign.workspace.paths.apdb_config
+        if not (db or "").startswith("sqlite"):
+            namespace = namespace or settings.namespace or namespace_for(campaign.name)
+    if not db or config is None:
+        raise SettingsError(
+            "an APDB needs a database and a place for its configuration",
+            remedy="give --db and --config, or a campaign that says so (--campaign)",
+        )
+    target = ApdbTarget.from_url(db, namespace or None)
+    return {
+        "target": target,
+        "instrument": instrument or "",
+        "config": config,
+        "options": ApdbOptions(**options),
+        "readers": readers,
+        "writers": writers,
+        "reset": reset,
+        "replace_config": replace_config,
+        "campaign": campaign.name if campaign else None,
+    }

@@ -1,0 +1,99 @@
+"""Options of the commands that act on a campaign: its file, and what overrides it."""
+
+__all__ = ["RUNS_OPTION", "campaign_options", "dry_run_option", "echo_json", "json_option", "say"]
+
+import functools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+RUNS_OPTION = click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    default="runs",
+    envvar="APCAMPAIGN_RUNS",
+    show_default=True,
+    help="The folder for the runs of all campaigns.",
+)
+"""Where the records of runs are, also for commands that need no campaign file."""
+
+_OPTIONS = (
+    click.option(
+        "--campaign",
+        "campaign_file",
+        type=click.Path(path_type=Path),
+        default="campaign.yaml",
+        envvar="APCAMPAIGN_CAMPAIGN",
+        show_default=True,
+        help="The campaign file.",
+    ),
+    RUNS_OPTION,
+    click.option("--butler", help="The Butler repository."),
+    click.option("--tracts", help='Tracts, such as "3828 3829".'),
+    click.option("--bands", help='Bands, such as "g r i".'),
+    click.option("--site", help="Where jobs run: s3df, local, parsl-local, or the path of a site file."),
+    click.option("--namespace", help="The APDB's namespace (PostgreSQL schema)."),
+    click.option(
+        "--allow-missing-templates",
+        type=click.FloatRange(0, 100),
+        metavar="PERCENT",
+        help="How many percent of the needed (patch, band) may lack a template.",
+    ),
+)
+
+
+def campaign_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that name a campaign; it gets a `Campaign` as its first argument."""
+
+    @functools.wraps(function)
+    def wrapper(
+        campaign_file: Path,
+        runs: Path,
+        butler: str | None,
+        tracts: str | None,
+        bands: str | None,
+        site: str | None,
+        namespace: str | None,
+        allow_missing_templates: float | None,
+        **rest: Any,
+    ) -> Any:
+        from ...campaign import Campaign
+
+        campaign = Campaign.open(
+            campaign_file,
+            runs=runs,
+            butler=butler,
+            tracts=tracts,
+            bands=bands,
+            site=site,
+            namespace=namespace,
+            allow_missing_templates=allow_missing_templates,
+        )
+        return function(campaign, **rest)
+
+    for option in reversed(_OPTIONS):
+        wrapper = option(wrapper)
+    return wrapper
+
+
+#: For commands that do something: their result as JSON.
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print the result as JSON; messages go to standard error."
+)
+
+#: For commands that change something.
+dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+
+
+def say(text: str) -> None:
+    """Tell the user something; on standard error if the command prints JSON."""
+    context = click.get_current_context(silent=True)
+    click.echo(text, err=bool(context and context.params.get("as_json")))
+
+
+def echo_json(content: Any) -> None:
+    """Print plain values for a machine."""
+    click.echo(json.dumps(content, indent=2))

@@ -1,0 +1,589 @@
+"""`Campaign`, the Python API: everything that the commands do with one campaign, returned as values."""
+
+__all__ = ["Campaign", "CampaignApdb"]
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from astropy.table import Table
+
+    from .apdb import ApdbCreated, ApdbInfo, InitPlan, RollbackPlan, Verification
+    from .bps import CampaignConfig
+    from .ledger import Ledger, RunRecord, Workspace
+    from .monitor import CampaignStatus, Failures
+    from .monitor.summary import CampaignSummary
+    from .report import Appendix, ReportData, ReportReader
+    from .submit.cancel import CancelPlan
+    from .submit.executors import Submission
+    from .submit.forecast import Forecast
+    from .submit.preflight import Inspection, Preflight
+    from .submit.resume import ResumePlan
+    from .submit.submission import SubmissionPlan
+
+type StepName = Literal["templates", "diffim"]
+type TableKind = Literal["pandas", "astropy"]
+
+
+class Campaign:
+    """One alert production campaign.
+
+    Open one with `Campaign.open`. What is asked is read anew each time; nothing is kept, so several may be
+    open for one campaign, here and elsewhere.
+
+    Parameters
+    ----------
+    workspace
+        The campaign and its files.
+
+    Notes ----- Errors that the user can act on are subclasses of
+    `apcampaign.common.errors.ApcampaignError`, with the attributes ``what``, ``expected`` and ``remedy``.
+    What is being done is logged under the name ``apcampaign``.
+    """
+
+    def __init__(self, workspace: "Workspace"):
+        self._workspace = workspace
+
+    @classmethod
+    def open(
+        cls,
+        file: str | Path = "campaign.yaml",
+        *,
+        runs: str | Path = "runs",
+        butler: str | None = None,
+        tracts: Sequence[int] | str | None = None,
+        bands: Sequence[str] | str | None = None,
+        site: str | None = None,
+        namespace: str | None = None,
+        allow_missing_templates: float | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> "Campaign":
+        """Open a campaign.
+
+        Parameters
+        ----------
+        file
+            The campaign file.
+        runs
+            The folder of all campaigns' runs.
+        butler, tracts, bands, site, namespace, allow_missing_templates
+            What overrides the file; ``allow_missing_templates`` in percent.
+        environment
+            Variables that override the file (docs/campaign.md); by default those of this process.
+
+        Raises
+        ------
+        SettingsError
+            If the file cannot be read or used; it names all mistakes.
+        """
+        from .ledger import Workspace
+
+        flags = {
+            ("butler",): butler,
+            ("tracts",): tracts,
+            ("bands",): bands,
+            ("site",): site,
+            ("apdb", "namespace"): namespace,
+            ("allowMissingTemplates",): allow_missing_templates,
+        }
+        return cls(Workspace.open(Path(file), Path(runs), flags=flags, environment=environment))
+
+    def __repr__(self) -> str:
+        return f"Campaign({self.name!r}, files in {str(self.folder)!r})"
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.settings.name
+
+    @property
+    def settings(self) -> "CampaignConfig":
+        """The campaign file's content, with everything that overrides it."""
+        return self._workspace.campaign
+
+    @property
+    def folder(self) -> Path:
+        """The folder of its files."""
+        return self._workspace.paths.folder
+
+    @property
+    def workspace(self) -> "Workspace":
+        """The campaign, its site and its files, for the packages below."""
+        return self._workspace
+
+    # ---- before it is submitted ------------------------------------------------------------------------
+
+    def check(self, step: StepName | None = None, *, templates: str | None = None) -> "Preflight":
+        """Find what would go wrong before anything is submitted. Changes nothing.
+
+        Parameters
+        ----------
+        step
+            Check one step only.
+        templates
+            A collection with templates; by default the campaign's own first step makes them.
+        """
+        from .submit.preflight import check_campaign
+
+        return check_campaign(self._workspace, steps=_steps(step), templates=templates)
+
+    def inspect(self) -> "Inspection":
+        """Look at what the repository holds for the campaign: collections, visits, bands, coverage of patches.
+
+        Raises
+        ------
+        RepositoryError
+            If the repository cannot be read.
+        """
+        from .submit.preflight import inspect_repository
+
+        return inspect_repository(self.settings)
+
+    def forecast(self, slots: int | None = None, *, templates: str | None = None) -> "Forecast":
+        """Foretell quanta, jobs, core-hours, disk and time. Changes nothing.
+
+        Parameters
+        ----------
+        slots
+            On how many slots; by default those that the site has now.
+        templates
+            A collection with templates; by default the campaign's own first step makes them.
+
+        Raises
+        ------
+        ApcampaignError
+            If the repository, a pipeline or a data query cannot be used.
+        """
+        from .submit.forecast import make_forecast
+
+        return make_forecast(self._workspace, slots=slots, templates=templates)
+
+    def write_configs(self, folder: str | Path = "configs", *, apdb_config: str | None = None) -> list[Path]:
+        """Write the pair of BPS submit configs, for ``bps submit`` by hand.
+
+        Parameters
+        ----------
+        folder
+            Where they go.
+        apdb_config
+            The APDB's configuration: a URI or ``label:NAME``; the campaign's by default.
+
+        Returns
+        -------
+        files
+            The files, in the order in which they are to be submitted.
+        """
+        from .bps import write_pair
+
+        apdb_config = apdb_config or self._workspace.planned_apdb_config
+        return write_pair(self.settings, self._workspace.site, Path(folder), apdb_config=apdb_config)
+
+    # ---- submitting -------------------------------------------------------------------------------------
+
+    def plan_submission(
+        self,
+        step: StepName | None = None,
+        *,
+        templates: str | None = None,
+        continue_apdb: bool = False,
+        foreground: bool = False,
+        check: bool = True,
+    ) -> "SubmissionPlan":
+        """Decide what submitting does; ``execute()`` of the returned plan does just that.
+
+        Parameters
+        ----------
+        step
+            One step only; both by default.
+        templates
+            A collection with templates, instead of what the campaign's own first step makes.
+        continue_apdb
+            Whether to go on filling an APDB that holds rows.
+        foreground
+            Whether to run one run after the other from here, until all have ended.
+        check
+            Whether to make a preflight.
+
+        Raises
+        ------
+        ApcampaignError
+            If it cannot be found out. Why the submission would be refused is in the plan's ``obstacles``.
+        """
+        from .submit.submission import plan_submission
+
+        return plan_submission(
+            self._workspace,
+            steps=_steps(step),
+            templates=templates,
+            fills_further=continue_apdb,
+            foreground=foreground,
+            check=check,
+        )
+
+    def submit(
+        self,
+        step: StepName | None = None,
+        *,
+        templates: str | None = None,
+        continue_apdb: bool = False,
+        foreground: bool = False,
+        check: bool = True,
+    ) -> "Submission":
+        """Submit both steps, or one; parameters as `plan_submission`.
+
+        Raises
+        ------
+        PreconditionError
+            If something that must hold does not, such as a clean preflight.
+        ApcampaignError
+            If a run cannot be prepared, or the WMS does not take it.
+        """
+        return self.plan_submission(
+            step, templates=templates, continue_apdb=continue_apdb, foreground=foreground, check=check
+        ).execute()
+
+    def plan_resume(
+        self,
+        step: StepName | None = None,
+        *,
+        set: Mapping[str, Any] | Iterable[str] = (),
+        new_graph: bool = False,
+        skip_failed: bool = False,
+    ) -> "ResumePlan":
+        """Decide how the campaign goes on after a failure; ``execute()`` of the returned plan does just that.
+
+        Parameters
+        ----------
+        step
+            Continue this step only.
+        set
+            BPS settings to change, as a mapping from ``STEP.KEY`` to a value or as ``STEP.KEY=VALUE``.
+        new_graph
+            Whether to build new graphs although no setting has changed.
+        skip_failed
+            Whether later visits are associated without waiting for earlier overlapping ones that failed.
+
+        Raises
+        ------
+        ApcampaignError
+            If it cannot be found out. Why it would be refused is in the plan's ``obstacles``.
+        """
+        from .bps import Step
+        from .submit.resume import ResumeRequest, plan_resume
+
+        changes = [f"{key}={value}" for key, value in set.items()] if isinstance(set, Mapping) else list(set)
+        request = ResumeRequest(
+            step=None if step is None else Step(step),
+            changes=changes,
+            new_graph=new_graph,
+            skip_failed=skip_failed,
+        )
+        return plan_resume(self._workspace, request)
+
+    def plan_cancel(self) -> "CancelPlan":
+        """Find what is active; ``execute()`` of the returned plan cancels it."""
+        from .submit.cancel import plan_cancel
+
+        return plan_cancel(self._workspace)
+
+    def cancel(self) -> None:
+        """Cancel the active runs, and return when nothing of them is left in the queue.
+
+        Raises
+        ------
+        PreconditionError
+            If nothing is active.
+        SchedulerError
+            If HTCondor does not answer.
+        """
+        self.plan_cancel().execute()
+
+    def wait(self) -> "CampaignSummary":
+        """Wait until what was submitted last has ended, and summarise the campaign.
+
+        Raises
+        ------
+        ApcampaignError
+            If the WMS does not answer, or the results cannot be read.
+        """
+        self.wait_until_ended()
+        return self.summary()
+
+    def wait_until_ended(self) -> None:
+        """Wait until what was submitted last has ended, and log how it stands; errors as `wait`."""
+        from .submit.executors import executors_of
+
+        for executor in executors_of(self.ledger()):
+            executor.wait(self._workspace)
+
+    # ---- while it runs and after -------------------------------------------------------------------------
+
+    def ledger(self) -> "Ledger":
+        """Read the records of everything that has been submitted."""
+        return self._workspace.read_ledger()
+
+    def runs(self) -> "list[tuple[RunRecord, str | None]]":
+        """List all runs and the state of each as its WMS names it, if that can tell."""
+        from .monitor import run_state
+
+        return [(record, run_state(record)) for record in self.ledger().runs]
+
+    def status(self) -> "CampaignStatus":
+        """See how far the campaign is, also while it runs.
+
+        Raises
+        ------
+        LedgerError
+            If it has no runs, or they cannot be read.
+        """
+        from .monitor import CampaignReader
+
+        return CampaignReader(self._workspace.paths).read()
+
+    def watch(self, *, notify: bool = False) -> "Iterator[CampaignStatus]":
+        """Look at the campaign as often as the caller asks for the next status, until it has ended.
+
+        Parameters
+        ----------
+        notify
+            Whether the people whom the campaign names are notified of trouble.
+        """
+        from .monitor import CampaignReader
+        from .monitor.notify import TroubleNotifier
+
+        reader, trouble = CampaignReader(self._workspace.paths), TroubleNotifier(self.settings)
+        while True:
+            status = reader.read()
+            if notify and status.active:
+                trouble.look(status.jobs)
+            yield status
+            if not status.active:
+                return
+
+    def failures(self, *, quanta: bool = False) -> "Failures":
+        """Group what failed or is held by its root cause, with remedies.
+
+        Parameters
+        ----------
+        quanta
+            Whether to look at the quanta too, which finds those that failed or made nothing in jobs that
+            succeeded.
+        """
+        from .monitor import CampaignReader, find_failures
+
+        found = CampaignReader(self._workspace.paths).read_jobs()
+        return find_failures(found.jobs, nodes=found.nodes, quanta_of=found.records if quanta else ())
+
+    def summary(self) -> "CampaignSummary":
+        """Summarise the results: quanta, difference images, rows of the APDB and their verification.
+
+        Raises
+        ------
+        LedgerError
+            If it has no runs.
+        ApcampaignError
+            If the repository or the APDB cannot be read.
+        """
+        from .monitor.summary import summarise
+
+        return summarise(self._workspace)
+
+    def write_report(self, file: str | Path | None = None, *, appendix: "Appendix | None" = None) -> Path:
+        """Write one HTML page of what the campaign did and of its results.
+
+        Parameters
+        ----------
+        file
+            Where it goes; ``report.html`` in the campaign's folder by default.
+        appendix
+            Draws more figures, from the campaign's settings and the configuration of its APDB.
+
+        Returns
+        -------
+        file
+            Where it is.
+
+        Raises
+        ------
+        LedgerError
+            If the campaign has no runs.
+        """
+        from .report import write_report
+
+        path, _ = write_report(self._workspace, _path(file), reader=self._report_reader(appendix))
+        return path
+
+    def watch_report(
+        self, file: str | Path | None = None, *, interval: int = 30, appendix: "Appendix | None" = None
+    ) -> "Iterator[ReportData]":
+        """Write the report repeatedly until the campaign has ended, and notify of trouble.
+
+        Parameters
+        ----------
+        file, appendix
+            As for `write_report`.
+        interval
+            Seconds between two.
+        """
+        from .report import watch_report
+
+        reader = self._report_reader(appendix)
+        return watch_report(self._workspace, _path(file), reader=reader, interval=interval)
+
+    def _report_reader(self, appendix: "Appendix | None") -> "ReportReader":
+        from .report import ReportReader
+
+        return ReportReader(self._workspace, appendix) if appendix else ReportReader(self._workspace)
+
+    # ---- the database --------------------------------------------------------------------------------------
+
+    def plan_apdb(self, url: str | None = None, **options: Any) -> "InitPlan":
+        """Decide how an empty APDB is made; `apcampaign.apdb.init_apdb` executes the returned plan.
+
+        Parameters
+        ----------
+        url
+            ``postgresql://user@host/database`` or ``sqlite:///file``; the campaign's by default.
+        options
+            As for `apcampaign.apdb.plan_init`.
+
+        Raises
+        ------
+        ApdbError
+            If it cannot be made there.
+        """
+        from .apdb import ApdbTarget, namespace_for, plan_init
+        from .common.errors import SettingsError
+
+        settings = self.settings.apdb
+        if settings.config and not url:
+            raise SettingsError(f"the campaign uses the ready APDB {settings.config}; there is none to make")
+        url = url or settings.url
+        if not url:
+            raise SettingsError(
+                "an APDB needs a database",
+                remedy="name one: postgresql://user@host/database or sqlite:///file",
+            )
+        namespace = None
+        if not url.startswith("sqlite"):
+            namespace = settings.namespace or namespace_for(self.name)
+        arguments = {
+            "instrument": self.settings.instrument,
+            "config": self._workspace.paths.apdb_config,
+            "campaign": self.name,
+        }
+        return plan_init(ApdbTarget.from_url(url, namespace), **{**arguments, **options})
+
+    def create_apdb(self, url: str | None = None, **options: Any) -> "ApdbCreated":
+        """Make an empty APDB for the campaign; parameters and errors as `plan_apdb`."""
+        from .apdb import init_apdb
+
+        return init_apdb(self.plan_apdb(url, **options))
+
+    @property
+    def apdb(self) -> "CampaignApdb":
+        """The campaign's APDB.
+
+        Raises
+        ------
+        ApdbError
+            If it has not been made.
+        """
+        return CampaignApdb(self._workspace.find_apdb_config())
+
+
+class CampaignApdb:
+    """The alert production database of a campaign, as far as it can be looked into.
+
+    Parameters
+    ----------
+    config
+        URI of its configuration, or ``label:NAME``.
+    """
+
+    def __init__(self, config: str):
+        self.config = config
+
+    def __repr__(self) -> str:
+        return f"CampaignApdb({self.config!r})"
+
+    def info(self) -> "ApdbInfo":
+        """Describe its content: rows, visits, time range, versions, rights."""
+        from .apdb import describe_apdb
+
+        return describe_apdb(self.config)
+
+    def verify(self, butler: str | None = None, collections: Collection[str] = ()) -> "Verification":
+        """Check it against itself and, if a repository is given, against what was associated there."""
+        from .apdb import read_expected_associations, verify_apdb
+
+        expected = read_expected_associations(butler, tuple(collections)) if butler else None
+        return verify_apdb(self.config, expected)
+
+    def plan_rollback(
+        self, visit_detectors: Iterable[tuple[int, int]], *, with_later: bool = False
+    ) -> "RollbackPlan":
+        """Decide how associations are rolled back; `apcampaign.apdb.roll_back` executes the returned plan."""
+        from .apdb import plan_rollback
+
+        return plan_rollback(self.config, list(visit_detectors), with_later=with_later)
+
+    def dia_sources(self, kind: TableKind = "pandas") -> "pd.DataFrame | Table":
+        """Read all DiaSources.
+
+        Parameters
+        ----------
+        kind
+            ``pandas`` for a `pandas.DataFrame`, ``astropy`` for an `astropy.table.Table`. Columns and their
+            units are those of the APDB schema (``sdm_schemas``): positions in degrees, fluxes in nJy, times
+            in MJD (TAI).
+        """
+        from .apdb import read_dia_sources
+
+        return _as_kind(read_dia_sources(self.config), kind)
+
+    def dia_objects(self, kind: TableKind = "pandas") -> "pd.DataFrame | Table":
+        """Read the newest version of each DiaObject; the parameter is that of `dia_sources`."""
+        from .apdb import read_dia_objects
+
+        return _as_kind(read_dia_objects(self.config), kind)
+
+    def light_curve(self, dia_object_id: int, kind: TableKind = "pandas") -> "pd.DataFrame | Table":
+        """Read the DiaSources and DiaForcedSources of one DiaObject in time order.
+
+        Parameters
+        ----------
+        dia_object_id
+            The DiaObject.
+        kind
+            As for `dia_sources`.
+
+        Returns
+        -------
+        table
+            Columns ``midpointMjdTai`` (d), ``band``, ``visit``, ``detector``, ``psfFlux``, ``psfFluxErr``
+            (nJy) and ``forced`` (whether it was measured at the object's position, without a detection).
+        """
+        from .apdb import read_light_curve
+
+        return _as_kind(read_light_curve(self.config, dia_object_id), kind)
+
+
+def _path(file: str | Path | None) -> Path | None:
+    return None if file is None else Path(file)
+
+
+def _steps(step: StepName | None) -> "list[Any]":
+    from .bps import Step
+
+    return list(Step) if step is None else [Step(step)]
+
+
+def _as_kind(frame: "pd.DataFrame", kind: TableKind) -> "pd.DataFrame | Table":
+    if kind == "pandas":
+        return frame
+    from astropy.table import Table
+
+    return Table.from_pandas(frame)

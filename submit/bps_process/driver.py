@@ -1,0 +1,155 @@
+"""The caller's side of a BPS process: starts it, sends it a request, and raises its error here.
+
+It returns the record of the run that the child, `worker`, has prepared, and submitted where no campaign DAG
+does.
+"""
+
+__all__ = ["prepare_or_reuse", "prepare_run"]
+
+import json
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from ...bps import PlannedRun, dump_campaign
+from ...common import errors
+from ...common.environment import environment_for_batch
+from ...common.errors import BpsError, PreconditionError
+from ...common.files import write_atomically
+from ...ledger import RunPaths, RunRecord, Workspace, read_run
+from ...ordering import VisitDetector
+from .worker import Request
+
+_GRACE = 10.0  # seconds that graph building gets to end before it is killed
+
+_log = logging.getLogger(__name__)
+
+
+def prepare_run(
+    workspace: Workspace,
+    run: PlannedRun,
+    *,
+    files: RunPaths | None = None,
+    apdb_config: str | None = None,
+    deferred: Mapping[VisitDetector, int] | None = None,
+    refuse_associated: bool = False,
+    submit: bool = False,
+) -> RunRecord:
+    """Let BPS build a run's graph and workflow with the order of visits, in a process of its own.
+
+    Parameters
+    ----------
+    workspace, run
+        What to run.
+    files
+        Where its files go, if not where the workspace keeps them; the folder must not hold a run yet.
+    apdb_config
+        The APDB that the run fills, if it does.
+    deferred, refuse_associated, submit
+        As for `apcampaign.submit.bps_process.worker.Request`. With ``submit`` a run whose WMS has no
+        queue of its own, such as Parsl, has ended when this returns.
+
+    Returns
+    -------
+    record
+        The run's record, written.
+
+    Raises
+    ------
+    PreconditionError
+        If the folder holds a run, or its association is refused; nothing is then left of it.
+    BpsError
+        If BPS fails; its message is the telling part of what BPS said.
+    ApcampaignError
+        If the repository or the APDB cannot be read.
+    """
+    files = files or workspace.paths.run(run)
+    if files.record.exists():
+        # Two submissions within the same second would have the same name.
+        raise PreconditionError(f"{files.folder} already holds a run", remedy="wait a second and try again")
+    write_atomically(files.campaign, dump_campaign(workspace.campaign))
+    _log.info("preparing %s", run.output_run)
+    with tempfile.TemporaryDirectory(prefix="apcampaign-") as folder:
+        request = Request(
+            folder=files.folder,
+            runs=workspace.runs.resolve(),
+            run=run,
+            apdb_config=apdb_config,
+            deferred=tuple((*key, place) for key, place in sorted((deferred or {}).items())),
+            refuse_associated=refuse_associated,
+            submit=submit,
+            error=Path(folder) / "error.json",
+        )
+        try:
+            _call_worker(request, files.prepare_log)
+        except PreconditionError:
+            shutil.rmtree(files.folder)  # it is no run
+            raise
+    record = read_run(files)
+    by_label = ", ".join(f"{count} {label}" for label, count in record.jobs.items())
+    _log.info("%d quanta in %d jobs: %s", sum(record.quanta.values()), sum(record.jobs.values()), by_label)
+    return record
+
+
+def prepare_or_reuse(
+    workspace: Workspace,
+    run: PlannedRun,
+    *,
+    apdb_config: str | None = None,
+    deferred: Mapping[VisitDetector, int] | None = None,
+) -> RunRecord:
+    """Prepare a run, unless it is prepared, and whatever is left of an attempt that was cut off.
+
+    HTCondor starts a job again that was running when its host went down. Parameters and errors as `prepare_run`.
+    """
+    files = workspace.paths.run(run)
+    if files.record.exists():
+        return read_run(files)
+    if files.submit.exists():
+        shutil.rmtree(files.submit)
+    return prepare_run(workspace, run, apdb_config=apdb_config, deferred=deferred)
+
+
+def _call_worker(request: Request, log: Path) -> None:
+    """Do a request in a new process, and raise what it raised; end it if this process is interrupted."""
+    command = [sys.executable, "-m", "apcampaign.submit.bps_process.worker"]
+    with log.open("ab") as stream:
+        process = subprocess.Popen(
+            command,
+            env=environment_for_batch(),
+            stdin=subprocess.PIPE,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # so that what BPS starts can be ended with it
+        )
+        try:
+            process.communicate(request.model_dump_json().encode())
+        except BaseException:
+            _end(process)
+            raise
+    if request.error.exists():
+        content = json.loads(request.error.read_text(encoding="utf-8"))
+        kind = getattr(errors, content["kind"])
+        raise kind(content["what"], expected=content["expected"], remedy=content["remedy"])
+    if process.returncode:
+        raise BpsError(
+            f"BPS's process ended with {process.returncode} and left no reason",
+            remedy=f"see what it said last in {log}",
+        )
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End a process and all that it has started: Parsl takes its workers along when it is interrupted."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(_GRACE)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            continue
+        return

@@ -1,0 +1,173 @@
+"""The child's side of a BPS process: lets BPS prepare or submit one run, as a `Request` asks.
+
+``python -m apcampaign.submit.bps_process.worker`` reads a `Request` from its standard input and does it;
+the record of the run in the ledger is its result, and an error goes as JSON to the file that the request
+names. Whatever BPS logs and prints goes where its caller sends it (`apcampaign.submit.bps_process.driver`).
+"""
+
+__all__ = ["Request"]
+
+import contextlib
+import json
+import logging
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from ...bps import PlannedRun, build_config, dump_config
+from ...common.errors import ApcampaignError, BpsError
+from ...common.files import write_atomically
+from ...ledger import RunPaths, RunRecord, Workspace, hash_config, write_run, write_workflow
+from ...ordering import add_order, refuse_already_associated
+from ..output_collections import rebase_output_chain
+
+
+class Request(BaseModel):
+    """What BPS is to do.
+
+    Parameters
+    ----------
+    folder
+        Where the run's files go; it holds the campaign as it is now (`RunPaths.campaign`).
+    runs
+        The folder of all campaigns' runs.
+    run
+        The run.
+    apdb_config
+        The APDB that the run fills.
+    deferred
+        The (visit, detector)s that others need not wait for, and the place of each (see
+        `apcampaign.ordering.add_order`).
+    refuse_associated
+        Whether to refuse a run that would associate what its APDB holds already.
+    submit
+        Whether to hand the run to its WMS when it is prepared.
+    error
+        Where an error goes.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    folder: Path
+    runs: Path
+    run: PlannedRun
+    apdb_config: str | None = None
+    deferred: tuple[tuple[int, int, int], ...] = ()
+    refuse_associated: bool = False
+    submit: bool = False
+    error: Path
+
+
+def main() -> int:
+    """Do what the request on standard input says; 0 if it was done."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    request = Request.model_validate_json(sys.stdin.read())
+    try:
+        _execute(request)
+    except ApcampaignError as error:
+        content = {"kind": type(error).__name__, "what": error.what}
+        content |= {"expected": error.expected, "remedy": error.remedy}
+        write_atomically(request.error, json.dumps(content))
+        return 1
+    return 0
+
+
+def _execute(request: Request) -> None:
+    files = RunPaths(request.folder)
+    workspace = Workspace.open(files.campaign, request.runs, environment={})
+    record, prepared = _prepare(workspace, files, request)
+    if request.submit:
+        _submit(files, record, prepared)
+
+
+def _prepare(workspace: Workspace, files: RunPaths, request: Request) -> tuple[RunRecord, Any]:
+    """Let BPS build graph and workflow, and put the order of visits into it."""
+    run, campaign, apdb_config = request.run, workspace.campaign, request.apdb_config
+    config = build_config(
+        campaign,
+        run,
+        workspace.site,
+        submit_path=files.submit,
+        apdb_config=apdb_config,
+        environment=os.environ,
+        edges_added=True,
+    )
+    write_atomically(files.config, dump_config(config))
+    rebase_output_chain(campaign.butler, run)
+    try:
+        from lsst.ctrl.bps.drivers import transform_driver
+        from lsst.ctrl.bps.prepare import prepare
+
+        bps_config, workflow = transform_driver(str(files.config), runWmsSubmissionChecks=True)
+        if apdb_config is not None:
+            deferred = {(visit, detector): place for visit, detector, place in request.deferred}
+            add_order(workflow, campaign, apdb_config, deferred)
+        wms_workflow = prepare(bps_config, workflow, str(files.submit))
+    except ApcampaignError:
+        raise
+    except Exception as error:
+        raise _bps_error(error, files) from error
+    write_workflow(files, workflow, run.output_run)
+    record = RunRecord(
+        campaign=campaign.name,
+        step=run.step,
+        part=run.part,
+        timestamp=run.timestamp,
+        butler=campaign.butler,
+        inputs=run.inputs,
+        output=run.output,
+        output_run=run.output_run,
+        config=str(files.config),
+        submit_dir=str(files.submit),
+        graph=str(files.graph(run.output_run)),
+        wms_service=workspace.site.wms_service,
+        apdb_config=apdb_config,
+        jobs=dict(workflow.job_counts),
+        quanta=dict(workflow.quanta_counts),
+        config_hash=hash_config(config),
+    )
+    if request.refuse_associated and apdb_config is not None:
+        refuse_already_associated(record)
+    write_run(files, record)
+    return record, (bps_config, wms_workflow)
+
+
+def _submit(files: RunPaths, record: RunRecord, prepared: Any) -> None:
+    """Hand a prepared run to its WMS; one without a queue, such as Parsl, runs it to its end."""
+    bps_config, wms_workflow = prepared
+    from lsst.ctrl.bps.submit import submit
+
+    try:
+        with contextlib.chdir(files.folder):  # where Parsl puts its own files
+            submitted = submit(bps_config, wms_workflow)
+    except Exception as error:
+        raise _bps_error(error, files) from error
+    wms_id = (submitted or wms_workflow).run_id
+    write_run(files, record.model_copy(update={"wms_id": None if wms_id is None else str(wms_id)}))
+
+
+def _bps_error(error: Exception, files: RunPaths) -> BpsError:
+    """Find the telling lines of a failure inside BPS."""
+    lines = [f"BPS could not prepare or submit the run: {error}".splitlines()[0]]
+    graph_log = files.submit / "quantumGraphGeneration.out"
+    if graph_log.exists() and not list(files.submit.glob("*.qg")):
+        text = graph_log.read_text(encoding="utf-8", errors="replace").splitlines()
+        telling = [
+            line for line in text if re.match(r"[\w.]*(Error|Exception)\b", line) or " CRITICAL " in line
+        ]
+        empty = [line for line in text if "empty" in line.lower() or "no data" in line.lower()]
+        lines += [f"  {line.strip()}" for line in (telling[-2:] or empty[-3:] or text[-3:])]
+        lines.append(f"All of it is in {graph_log}")
+    else:
+        lines.append(f"All that BPS said is in {files.prepare_log}")
+    return BpsError("\n".join(lines))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

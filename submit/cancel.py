@@ -1,0 +1,99 @@
+"""Cancellation of a campaign's active runs; what is done stays, and `resume` goes on from there."""
+
+__all__ = ["CancelPlan", "execute_cancel", "plan_cancel"]
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from ..common.errors import ApcampaignError, PreconditionError
+from ..ledger import Workspace
+from .executors import ActiveRun, Executor, executors_of
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CancelPlan:
+    """What is cancelled.
+
+    Parameters
+    ----------
+    campaign
+        The campaign's name.
+    active
+        What is active, by the executor that runs it.
+    obstacles
+        Why nothing can be cancelled.
+    """
+
+    campaign: str
+    active: tuple[tuple[Executor, tuple[ActiveRun, ...]], ...] = ()
+    obstacles: tuple[ApcampaignError, ...] = ()
+
+    def describe(self) -> list[str]:
+        """Say it in lines."""
+        lines = [f"{each.what} is cancelled: {each.state}" for _, found in self.active for each in found]
+        return [*lines, *(f"it would be refused: {error}" for error in self.obstacles)]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as plain values, for JSON."""
+        return {
+            "campaign": self.campaign,
+            "cancels": [
+                {"what": each.what, "state": each.state, "id": each.id}
+                for _, found in self.active
+                for each in found
+            ],
+            "obstacles": [str(error) for error in self.obstacles],
+        }
+
+    def execute(self) -> None:
+        """Do it; raises as `execute_cancel`."""
+        execute_cancel(self)
+
+
+def plan_cancel(workspace: Workspace) -> CancelPlan:
+    """Find what of a campaign is active. Changes nothing.
+
+    Raises
+    ------
+    LedgerError
+        If the records of its runs cannot be read.
+    SchedulerError
+        If HTCondor does not answer.
+    """
+    name, ledger = workspace.campaign.name, workspace.read_ledger()
+    executors = executors_of(ledger)
+    found = [(executor, executor.find_active(ledger)) for executor in executors]
+    active = tuple((executor, runs) for executor, runs in found if runs)
+    obstacles: tuple[ApcampaignError, ...] = ()
+    if executors and not any(executor.detached for executor in executors):
+        services = sorted({run.wms_service for run in ledger.runs})
+        obstacles = (
+            PreconditionError(
+                f"the runs of campaign {name} are not in a queue: {', '.join(services)} runs the jobs in the "
+                "process that submitted them",
+                remedy="end that process (Ctrl-C), then go on with `apcampaign resume`",
+            ),
+        )
+    elif not active:
+        obstacles = (PreconditionError(f"nothing of campaign {name} is in the queue"),)
+    return CancelPlan(campaign=name, active=active, obstacles=obstacles)
+
+
+def execute_cancel(plan: CancelPlan) -> None:
+    """Cancel what was planned, and return when nothing of it is left.
+
+    Raises
+    ------
+    PreconditionError
+        If there are obstacles.
+    SchedulerError
+        If HTCondor does not answer, or something is left after three minutes.
+    """
+    if plan.obstacles:
+        raise plan.obstacles[0]
+    for executor, active in plan.active:
+        executor.cancel(active)
+    _log.info("nothing is left in the queue")

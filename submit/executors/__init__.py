@@ -1,0 +1,26 @@
+"""What executes the runs of a plan: HTCondor, or this process in the foreground for every other WMS.
+
+The flow: `choose_executor` takes an `Executor` for a site; it executes `Work` (a plan with all that was
+decided about it) and returns a `Submission`. `HTCondorExecutor` writes one campaign DAG, which goes on when
+nobody is logged in (`write_campaign_dag`); `ForegroundExecutor` runs one run after the other and stays until
+all have ended: for Parsl and every other plugin of BPS. `find_active` asks all of them what has not ended, of
+whatever has been submitted. Only this package knows how each WMS executes a plan.
+"""
+
+from .choice import choose_executor, executors_of, find_active
+from .foreground import ForegroundExecutor
+from .htcondor import HTCondorExecutor
+from .protocol import ActiveRun, Executor, Submission, SubmittedRun, Work
+
+__all__ = [
+    "ActiveRun",
+    "Executor",
+    "ForegroundExecutor",
+    "HTCondorExecutor",
+    "Submission",
+    "SubmittedRun",
+    "Work",
+    "choose_executor",
+    "executors_of",
+    "find_active",
+]

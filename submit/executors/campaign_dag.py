@@ -1,0 +1,163 @@
+"""Campaign DAG: the runs of a plan and the nodes between them, written for HTCondor's DAGMan."""
+
+__all__ = ["SUMMARY_NODE", "read_work", "write_campaign_dag"]
+
+import itertools
+import os
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import yaml
+
+from ...bps import Plan, PlannedRun, dump_campaign, gate_node, prepare_node
+from ...common.errors import LedgerError, PreconditionError
+from ...common.files import write_atomically
+from ...ledger import DagPaths, Workspace
+from .protocol import Work
+
+#: The node that runs at the end, whatever happened before.
+SUMMARY_NODE = "summary"
+
+# By default DAGMan looks every five seconds whether a node has ended; whole seconds, and 0 stops it.
+_DAGMAN_CONFIG = "DAGMAN_USER_LOG_SCAN_INTERVAL = 1\n"
+
+
+def write_campaign_dag(work: Work) -> DagPaths:
+    """Write the files of a campaign DAG: the campaign and the plan as they are now, the nodes, and the DAG.
+
+    A run that waits for no other must be prepared already. Before each of the others there is a node that
+    builds its graph, and before that one that checks its templates.
+
+    Parameters
+    ----------
+    work
+        What the DAG executes.
+
+    Raises
+    ------
+    PreconditionError
+        If a path cannot be written in a DAG.
+    """
+    files = work.workspace.paths.dag(work.plan.timestamp)
+    write_atomically(files.campaign, dump_campaign(work.workspace.campaign))
+    content = {
+        **work.plan.as_dict(),
+        "apdb_config": work.apdb_config,
+        "deferred": [[*key, place] for key, place in sorted(work.deferred.items())],
+    }
+    write_atomically(files.plan, yaml.safe_dump(content, sort_keys=False))
+    write_atomically(files.dagman_config, _DAGMAN_CONFIG)
+    lines = [
+        f"# Campaign {work.workspace.campaign.name}: {', '.join(run.name for run in work.plan)}",
+        f"CONFIG {_plain(files.dagman_config)}",
+    ]
+    for run in work.plan:
+        lines += _write_run(work, files, run)
+    # FINAL: it also runs, and tells why, when something before it failed.
+    lines += [_write_node(work, files, SUMMARY_NODE, [], kind="FINAL"), ""]
+    write_atomically(files.dag, "\n".join(lines))
+    return files
+
+
+def read_work(files: DagPaths, runs: Path) -> Work:
+    """Read what a campaign DAG executes.
+
+    Parameters
+    ----------
+    files
+        Its files.
+    runs
+        The folder of all campaigns' runs.
+
+    Raises
+    ------
+    LedgerError
+        If it cannot be read, or an older version wrote it and left no plan.
+    SettingsError
+        If its copy of the campaign cannot be read.
+    """
+    workspace = Workspace.open(files.campaign, runs, environment={})
+    try:
+        content = yaml.safe_load(files.plan.read_text(encoding="utf-8"))
+        return Work(
+            workspace=workspace,
+            plan=Plan.from_dict(content),
+            apdb_config=content["apdb_config"],
+            deferred={(visit, detector): place for visit, detector, place in content["deferred"]},
+        )
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        raise LedgerError(f"the plan {files.plan} cannot be read: {error}") from error
+
+
+def _write_run(work: Work, files: DagPaths, run: PlannedRun) -> Iterator[str]:
+    """Write the nodes of a run, and give their lines of the DAG, in the order in which they are executed."""
+    parents = work.plan.parents(run)
+    nodes = []
+    if parents and run.needs_templates:
+        nodes.append(gate_node(run))
+        yield _write_node(work, files, gate_node(run), ["gate", run.name])
+    if parents:
+        nodes.append(prepare_node(run))
+        yield _write_node(work, files, prepare_node(run), ["prepare", run.name])
+    dag = work.workspace.paths.run(run).dag(run.output_run)
+    # BPS writes all paths in a run's DAG relative to its submit directory.
+    yield f"SUBDAG EXTERNAL {run.name} {_plain(dag)} DIR {_plain(dag.parent)}"
+    nodes.append(run.name)
+    children = [other for other in work.plan if run.name in work.plan.parents(other)]
+    if any(child.needs_templates for child in children):
+        # Without this, the first job that failed would end the campaign, even where all templates are there.
+        accept = _command(work, files, "accept-templates", [run.name, "$RETURN"])
+        yield f"SCRIPT POST {run.name} {' '.join([sys.executable, *accept])}"
+    if parents:
+        yield f"PARENT {' '.join(parents)} CHILD {nodes[0]}"
+    for before, after in itertools.pairwise(nodes):
+        yield f"PARENT {before} CHILD {after}"
+
+
+def _write_node(work: Work, files: DagPaths, name: str, arguments: Sequence[str], kind: str = "JOB") -> str:
+    """Write the submit description of a node, and give its line of the DAG.
+
+    Its job runs on the submit host, in the environment of whoever submitted the campaign.
+    """
+    command, *rest = arguments or [name]
+    settings = {
+        "universe": "local",
+        "executable": sys.executable,
+        "arguments": _quote(_command(work, files, command, rest)),
+        "getenv": "True",
+        "initialdir": str(files.folder),
+        "output": f"{name}.out",
+        "error": f"{name}.err",
+        "log": "nodes.log",
+        "+apcampaign_node": f'"{name}"',
+    }
+    text = "\n".join([*(f"{key} = {value}" for key, value in settings.items()), "queue", ""])
+    write_atomically(files.node(name, "sub"), text)
+    return f"{kind} {name} {_plain(files.node(name, 'sub'))}"
+
+
+def _command(work: Work, files: DagPaths, command: str, arguments: Sequence[str]) -> list[str]:
+    """The arguments of ``python`` that run a node."""
+    where = [_plain(files.folder), "--runs", _plain(work.workspace.runs.resolve())]
+    return ["-m", "apcampaign.scripts.cli", "node", command, *where, *arguments]
+
+
+def _quote(arguments: Sequence[str]) -> str:
+    """Quote the arguments of a job in HTCondor's way: spaces in single quotes, quotes doubled."""
+    quoted = []
+    for argument in arguments:
+        argument = argument.replace('"', '""').replace("'", "''")
+        quoted.append(f"'{argument}'" if any(c.isspace() or c == "'" for c in argument) else argument)
+    return f'"{" ".join(quoted)}"'
+
+
+def _plain(path: Path) -> str:
+    text = os.fspath(path)
+    if shlex.quote(text) != text:
+        raise PreconditionError(
+            f"{text!r} holds a space or a quote, which a DAG cannot carry",
+            remedy="use another folder for the runs",
+        )
+    return text

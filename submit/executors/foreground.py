@@ -1,0 +1,88 @@
+"""Foreground executor: one run after the other from this process, with any WMS of BPS."""
+
+__all__ = ["ForegroundExecutor"]
+
+import logging
+import time
+from collections.abc import Sequence
+
+from ...common.errors import PreconditionError
+from ...ledger import DagPaths, DagRecord, Ledger, RunRecord, Workspace
+from ...monitor import is_active, run_state
+from ...monitor.outcomes import require_templates
+from ..bps_process import prepare_run
+from .protocol import ActiveRun, Submission, SubmittedRun, Work
+
+_POLL = 5.0  # seconds; what is waited for takes minutes
+
+_log = logging.getLogger(__name__)
+
+
+class ForegroundExecutor:
+    """Runs plans one run after the other, and stays until all have ended."""
+
+    detached = False
+
+    def submit(self, work: Work) -> Submission:
+        """Run the plan to its end; errors as `Executor.submit`. What has not begun by then is not begun."""
+        submitted = []
+        for run in work.plan:
+            if work.plan.parents(run) and run.needs_templates:
+                _log.info("%s", require_templates(work.workspace.campaign, run).describe())
+            record = prepare_run(
+                work.workspace,
+                run,
+                apdb_config=work.apdb_config_of(run),
+                deferred=work.deferred,
+                refuse_associated=work.refuse_associated,
+                submit=True,
+            )
+            _log.info("submitted %s%s", run.output_run, f" as {record.wms_id}" if record.wms_id else "")
+            _wait_for(record)
+            files = work.workspace.paths.run(run)
+            submitted.append(SubmittedRun(name=run.name, output=run.output, submit_dir=files.submit))
+        return Submission(
+            campaign=work.workspace.campaign.name,
+            timestamp=work.plan.timestamp,
+            runs=tuple(submitted),
+            ended=True,
+        )
+
+    def restart(self, work: Work, files: DagPaths, record: DagRecord) -> Submission:
+        """Refuse: only DAGMan can go on with what has ended."""
+        raise PreconditionError(f"{files.folder} is a campaign DAG, which only HTCondor can run")
+
+    def find_active(self, ledger: Ledger) -> tuple[ActiveRun, ...]:
+        """Find the runs that their WMS calls active; Parsl does not tell."""
+        return tuple(
+            ActiveRun(what=f"the {run.name} run {run.output_run}", state=f"it is {run_state(run)}")
+            for run in ledger.current()
+            if is_active(run)
+        )
+
+    def cancel(self, active: Sequence[ActiveRun]) -> None:
+        """Refuse: the jobs belong to the process that submitted them.
+
+        Raises
+        ------
+        PreconditionError
+            Always; it says how that process is ended.
+        """
+        raise PreconditionError(
+            "these runs are not in a queue: their jobs run in the process that submitted them",
+            remedy="end that process (Ctrl-C), then go on with `apcampaign resume`",
+        )
+
+    def wait(self, workspace: Workspace) -> None:
+        """Wait until the current runs have ended, as far as their WMS tells."""
+        for record in workspace.read_ledger().current():
+            _wait_for(record)
+
+
+def _wait_for(record: RunRecord) -> None:
+    before = None
+    while is_active(record):
+        if (state := run_state(record)) != before:
+            _log.info("%s: %s", record.output_run, state)
+            before = state
+        time.sleep(_POLL)

@@ -1,0 +1,178 @@
+"""HTCondor executor: one campaign DAG for everything that is submitted."""
+
+__all__ = ["HTCondorExecutor"]
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...bps import Wms
+from ...common.condor import (
+    dag_descendants,
+    find_holds,
+    find_queued,
+    remove_jobs,
+    submit_file,
+    write_dag_submission,
+)
+from ...common.errors import SchedulerError
+from ...ledger import DagPaths, DagRecord, Ledger, Workspace, write_dag_record
+from ...monitor import Job, JobState, read_jobs
+from ..bps_process import prepare_run
+from .campaign_dag import write_campaign_dag
+from .protocol import ActiveRun, Submission, SubmittedRun, Work
+
+_POLL = 5.0  # seconds; what is followed takes minutes
+_CANCEL_POLL = 1.0  # seconds; somebody waits at the terminal
+_CANCEL_DEADLINE = 180.0  # seconds; a job may take its time to end
+_SHOWN = (JobState.RUNNING, JobState.IDLE, JobState.HELD, JobState.FAILED, JobState.PRUNED)
+
+_log = logging.getLogger(__name__)
+
+
+class HTCondorExecutor:
+    """Runs plans as DAGs of DAGMan, which go on when nobody is logged in."""
+
+    detached = True
+
+    def submit(self, work: Work) -> Submission:
+        """Prepare the runs that wait for no other, and submit the campaign DAG; errors as `Executor.submit`."""
+        for run in work.plan.ready:
+            prepare_run(
+                work.workspace,
+                run,
+                apdb_config=work.apdb_config_of(run),
+                deferred=work.deferred,
+                refuse_associated=work.refuse_associated,
+            )
+        files = write_campaign_dag(work)
+        write_dag_submission(
+            files.dag, files.submit_file, batch_name=f"apcampaign+{work.workspace.campaign.name}"
+        )
+        cluster = submit_file(files.submit_file)
+        record = DagRecord(
+            campaign=work.workspace.campaign.name,
+            timestamp=work.plan.timestamp,
+            cluster=cluster,
+            runs=tuple(run.name for run in work.plan),
+        )
+        write_dag_record(files, record)
+        return _submission(work, files, cluster)
+
+    def restart(self, work: Work, files: DagPaths, record: DagRecord) -> Submission:
+        """Submit a campaign DAG that has ended again: DAGMan goes on from its newest rescue DAG.
+
+        Raises
+        ------
+        SchedulerError
+            If HTCondor does not take it.
+        """
+        for leftover in (files.metrics, files.summary):
+            leftover.unlink(missing_ok=True)  # they would tell of the attempt before
+        cluster = submit_file(files.submit_file)
+        write_dag_record(files, record.model_copy(update={"cluster": cluster}))
+        return _submission(work, files, cluster)
+
+    def find_active(self, ledger: Ledger) -> tuple[ActiveRun, ...]:
+        """Find what of a campaign is in the queue.
+
+        Raises
+        ------
+        SchedulerError
+            If HTCondor does not answer.
+        """
+        submitted = {
+            (record.cluster, files.folder): f"the campaign DAG {files.folder}"
+            for files, record in ledger.dags
+        }
+        submitted |= {
+            (run.wms_id.partition(".")[0], Path(run.submit_dir)): f"the {run.name} run {run.output_run}"
+            for run in ledger.runs
+            if run.wms_id and run.wms is Wms.HTCONDOR
+        }
+        found = []
+        for job in find_queued(submitted.keys()):
+            cluster, _ = job
+            state = f"it is in the queue as {cluster}"
+            if holds := find_holds([cluster]):
+                state += f"; {len(holds)} of its jobs held, such as {holds[0].job}: {holds[0].reason}"
+            found.append(ActiveRun(what=submitted[job], state=state, id=cluster))
+        return tuple(found)
+
+    def cancel(self, active: Sequence[ActiveRun]) -> None:
+        """Remove what is active from the queue, and return when nothing of it is left.
+
+        Raises
+        ------
+        SchedulerError
+            If HTCondor does not answer, or something is left after three minutes.
+        """
+        clusters = [each.id for each in active if each.id is not None]
+        family = set(dag_descendants(clusters))
+        for cluster in clusters:
+            _log.info("removing %s", cluster)
+        remove_jobs(clusters, reason="apcampaign cancel")
+        deadline = time.monotonic() + _CANCEL_DEADLINE
+        while left := dag_descendants(family):
+            family |= left
+            if time.monotonic() > deadline:
+                ids = " ".join(sorted(left))
+                raise SchedulerError(
+                    f"these jobs are still in the queue: {ids}", remedy=f"see `condor_q -hold {ids}`"
+                )
+            time.sleep(_CANCEL_POLL)
+
+    def wait(self, workspace: Workspace) -> None:
+        """Wait until nothing of a campaign is in the queue, and log how its current runs stand.
+
+        Raises
+        ------
+        SchedulerError
+            If HTCondor does not answer, or DAGMan is held or was removed.
+        """
+        before = ""
+        while active := self.find_active(ledger := workspace.read_ledger()):
+            for each in active:
+                if held := [hold for hold in find_holds([str(each.id)]) if hold.job == each.id]:
+                    raise SchedulerError(f"{each.what} is held: {held[0].reason}")
+            if (now := _describe(ledger)) != before:
+                _log.info("%s", now)
+                before = now
+            time.sleep(_POLL)
+        newest = ledger.newest_dag
+        if newest is not None and not newest[0].metrics.exists():
+            raise SchedulerError(
+                f"the campaign DAG {newest[0].folder} left the queue without an end",
+                remedy=f"see the end of {newest[0].dag}.dagman.out",
+            )
+
+
+def _submission(work: Work, files: DagPaths, cluster: str) -> Submission:
+    runs = tuple(
+        SubmittedRun(name=run.name, output=run.output, submit_dir=work.workspace.paths.run(run).submit)
+        for run in work.plan
+    )
+    return Submission(
+        campaign=work.workspace.campaign.name,
+        timestamp=work.plan.timestamp,
+        runs=runs,
+        dag=files.dag,
+        dagman_id=cluster,
+    )
+
+
+def _describe(ledger: Ledger) -> str:
+    """Say in a line how the newest runs stand."""
+    newest = max((run.timestamp for run in ledger.runs), default="")
+    current = [run for run in ledger.current() if run.timestamp == newest]
+    lines = [f"{run.name}: {_count_jobs(read_jobs(ledger.paths.run(run)))}" for run in current]
+    return "; ".join(lines) or "waiting"
+
+
+def _count_jobs(jobs: Sequence[Job]) -> str:
+    """Count a run's jobs by state."""
+    counts = Counter(job.state for job in jobs)
+    parts = [f"{counts[state]} {state}" for state in _SHOWN if counts[state]]
+    return f"{counts[JobState.DONE]}/{len(jobs)} jobs done" + (f", {', '.join(parts)}" if parts else "")

@@ -1,0 +1,155 @@
+"""Interface of executors: what one is given (`Work`), does, and returns (`Submission`)."""
+
+__all__ = ["ActiveRun", "Executor", "Submission", "SubmittedRun", "Work"]
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from ...bps import Plan, PlannedRun
+from ...ledger import DagPaths, DagRecord, Ledger, Workspace
+from ...ordering import VisitDetector
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What an executor is to run.
+
+    Parameters
+    ----------
+    workspace
+        The campaign.
+    plan
+        Its runs and their edges.
+    apdb_config
+        The APDB that its runs fill; `None` if none does.
+    deferred
+        The (visit, detector)s that others need not wait for (see `apcampaign.ordering.add_order`).
+    refuse_associated
+        Whether to refuse runs that would associate what the APDB holds already.
+    """
+
+    workspace: Workspace
+    plan: Plan
+    apdb_config: str | None = None
+    deferred: Mapping[VisitDetector, int] = field(default_factory=dict)
+    refuse_associated: bool = False
+
+    def apdb_config_of(self, run: PlannedRun) -> str | None:
+        """The APDB that one of its runs fills."""
+        return self.apdb_config if run.fills_apdb else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubmittedRun:
+    """A run that has been submitted: its name in the plan, and where its outputs and its files are."""
+
+    name: str
+    output: str
+    submit_dir: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """What has been submitted.
+
+    Parameters
+    ----------
+    campaign, timestamp
+        Whose, and when it was planned.
+    runs
+        Its runs; those that wait for others have no files yet.
+    dag, dagman_id
+        The campaign DAG and the id of its DAGMan job, where there is one.
+    ended
+        Whether all of it has ended already.
+    """
+
+    campaign: str
+    timestamp: str
+    runs: tuple[SubmittedRun, ...]
+    dag: Path | None = None
+    dagman_id: str | None = None
+    ended: bool = False
+
+    def describe(self) -> list[str]:
+        """Say it in lines."""
+        lines = []
+        if self.dag is not None:
+            lines.append(f"submitted the campaign DAG {self.dag} as {self.dagman_id}")
+        lines += [
+            f"{run.name}: output collection {run.output}, submit directory {run.submit_dir}"
+            for run in self.runs
+        ]
+        return lines
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as plain values, for JSON."""
+        return {
+            "campaign": self.campaign,
+            "timestamp": self.timestamp,
+            "dag": None if self.dag is None else str(self.dag.parent),
+            "dagman_id": self.dagman_id,
+            "ended": self.ended,
+            "runs": [
+                {"name": run.name, "output": run.output, "submit_dir": str(run.submit_dir)}
+                for run in self.runs
+            ],
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActiveRun:
+    """Something of a campaign that has not ended.
+
+    Parameters
+    ----------
+    what
+        What it is, in words.
+    state
+        How it stands, in words.
+    id
+        That of the WMS, by which it can be cancelled; `None` if it cannot be cancelled from here.
+    """
+
+    what: str
+    state: str
+    id: str | None = None
+
+
+class Executor(Protocol):
+    """Runs the runs of a plan with one WMS.
+
+    Implementations keep no state: what has been submitted is in the ledger and in the WMS.
+    """
+
+    #: Whether what is submitted goes on without the process that submitted it.
+    detached: bool
+
+    def submit(self, work: Work) -> Submission:
+        """Prepare and submit; if not `detached`, return when all has ended.
+
+        Raises
+        ------
+        ApcampaignError
+            If a run cannot be prepared, or the WMS does not take it.
+        """
+
+    def find_active(self, ledger: Ledger) -> tuple[ActiveRun, ...]:
+        """Find what of a campaign has not ended, as far as this WMS knows."""
+
+    def cancel(self, active: tuple[ActiveRun, ...]) -> None:
+        """Cancel what is active, and return when nothing of it is left."""
+
+    def restart(self, work: Work, files: DagPaths, record: DagRecord) -> Submission:
+        """Continue a campaign DAG that has ended from where it ended.
+
+        Raises
+        ------
+        ApcampaignError
+            If the WMS cannot do that, or does not take it.
+        """
+
+    def wait(self, workspace: Workspace) -> None:
+        """Wait until the newest submission of a campaign has ended, and log how it stands."""

@@ -1,0 +1,93 @@
+"""Preconditions of a submission: each function returns the obstacle that there is at this moment, if any.
+
+A plan with an obstacle is refused. The preflight in contrast looks for mistakes in a campaign and only lists
+them; that it found no errors is one of the preconditions. The order of associations is guarded by
+`apcampaign.ordering.guards`.
+"""
+
+__all__ = [
+    "check_idle",
+    "check_preflight",
+    "check_templates_runs",
+    "describe_failed_templates",
+    "look_at_templates",
+]
+
+from collections.abc import Iterable, Iterator
+
+from ..bps import PlannedRun, Step
+from ..bps.lint import Severity
+from ..common.errors import ApcampaignError, PreconditionError
+from ..ledger import Ledger, Workspace
+from ..monitor import is_active
+from ..monitor.outcomes import count_quanta, require_templates
+from .executors import ActiveRun
+from .preflight import Preflight
+
+#: Rules whose subject the submission looks at by itself, with what it was told to allow.
+_OWN_RULES = ("apdb", "apdb-unchecked", "no-templates")
+
+
+def check_idle(active: Iterable[ActiveRun]) -> PreconditionError | None:
+    """Refuse to begin or to continue while something of the campaign is active."""
+    for each in active:
+        return PreconditionError(
+            f"{each.what} has not ended: {each.state}", remedy="wait for it, or `apcampaign cancel` it"
+        )
+    return None
+
+
+def check_preflight(preflight: Preflight) -> PreconditionError | None:
+    """Refuse a campaign with errors that the preflight has found; it lists them all."""
+    errors = [
+        finding
+        for finding in preflight.findings
+        if finding.severity is Severity.ERROR and finding.rule not in _OWN_RULES
+    ]
+    if not errors:
+        return None
+    listed = "\n".join(f"  {each.what}; {each.remedy} [{each.rule}]" for each in errors)
+    return PreconditionError(
+        f"the preflight finds {len(errors)} error{'s' * (len(errors) > 1)}, so nothing is submitted "
+        f"(`apcampaign check` tells more, --no-check submits nevertheless):\n{listed}",
+        findings=errors,
+    )
+
+
+def check_templates_runs(workspace: Workspace, ledger: Ledger) -> PreconditionError | None:
+    """Refuse difference imaging whose own templates step was never run, or has not ended.
+
+    Whether its templates are there is for `look_at_templates` to tell.
+    """
+    runs = ledger.current(Step.TEMPLATES)
+    if not runs:
+        return PreconditionError(
+            f"campaign {workspace.campaign.name} has no templates run in {workspace.paths.folder}",
+            remedy="run `apcampaign submit templates` first, or name a collection that holds templates with "
+            "--templates",
+        )
+    for run in runs:
+        if is_active(run):
+            return PreconditionError(
+                f"the templates run {run.output_run} has not ended",
+                remedy="wait for it with --wait, or watch it with `apcampaign status --watch`",
+            )
+    return None
+
+
+def describe_failed_templates(ledger: Ledger) -> Iterable[str]:
+    """Say which templates runs have ended with quanta that are not done."""
+    for run in ledger.current(Step.TEMPLATES):
+        if bad := [label for label, count in count_quanta([run]).items() if not count.good]:
+            yield (
+                f"the templates run {run.output_run} ended with quanta of {', '.join(bad)} not done; "
+                "`apcampaign failures` tells why"
+            )
+
+
+def look_at_templates(workspace: Workspace, run: PlannedRun) -> Iterator[ApcampaignError | str]:
+    """See whether the templates of a run are there: an obstacle if too many are missing, or a note."""
+    try:
+        yield require_templates(workspace.campaign, run).describe()
+    except ApcampaignError as error:
+        yield error

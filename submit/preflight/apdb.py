@@ -1,0 +1,35 @@
+"""APDB checks: it exists, is empty, of the right instrument, and reachable with the installed driver."""
+
+__all__ = ["check_apdb"]
+
+from collections.abc import Iterator
+
+from ...apdb import check_ready
+from ...bps.lint import Finding, Severity
+from ...common.errors import ApdbError
+from ...ledger import Workspace
+from .run_spec import finding_from_error, make_finding
+
+
+def check_apdb(workspace: Workspace) -> Iterator[Finding]:
+    """Report an APDB that the campaign cannot fill."""
+    try:
+        unchecked = check_ready(workspace.find_apdb_config(), instrument=workspace.campaign.instrument)
+    except ApdbError as error:
+        yield finding_from_error(
+            error,
+            "apdb",
+            "the difference imaging run would fail in its last tasks, or write to the wrong database",
+            remedy="correct 'apdb' in the campaign file",
+            key="apdb",
+        )
+        return
+    if unchecked:
+        yield make_finding(
+            Severity.INFO,
+            "apdb-unchecked",
+            f"it was not checked {unchecked.what}",
+            unchecked.why,
+            "check yourself that it exists, is empty and has this instrument",
+            key="apdb",
+        )

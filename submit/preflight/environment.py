@@ -1,0 +1,165 @@
+"""Environment checks: variables, commands, disks, and versions that do not work together."""
+
+__all__ = ["check_disks", "check_environment", "check_versions"]
+
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+
+from ...bps.lint import Finding, Severity
+from ...bps.lint.installed import find_folders
+from ...common.environment import environment_for_batch
+from ...common.zipfile_fix import is_affected, is_cured
+from .run_spec import RunSpec, make_finding
+
+_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+_GIB = 2**30
+_LEAST_SPACE = 5 * _GIB
+#: Scripts that HTCondor's plugin calls for groups of ordered jobs.
+_GROUP_SCRIPTS = ("subdag_post.sh", "check_group_status.sh")
+_PACKAGES = ("lsst-daf-butler", "lsst-pipe-base", "lsst-ctrl-mpexec", "lsst-ctrl-bps")
+
+
+def check_environment(specs: Sequence[RunSpec], environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Report variables and commands that BPS or the pipelines need and do not find."""
+    yield from _check_variables(specs, environment)
+    path = environment_for_batch(environment).get("PATH")
+    for command in ("pipetask", "butler"):
+        if shutil.which(command, path=path) is None:
+            yield make_finding(
+                Severity.ERROR,
+                "environment",
+                f"the command {command!r} is not on PATH",
+                "BPS builds graphs and runs jobs with it",
+                "set up lsst_distrib, or activate the environment",
+            )
+    if environment.get("PGPASSWORD"):
+        yield make_finding(
+            Severity.WARNING,
+            "environment",
+            "$PGPASSWORD is set",
+            "batch jobs do not get it, since BPS would write it into every submit directory",
+            "put the password into ~/.pgpass (chmod 600), which the jobs read",
+        )
+
+
+def _check_variables(specs: Sequence[RunSpec], environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Report variables that the pipelines' locations need and that are not set, or name no folder."""
+    needed: dict[str, str] = {}
+    for spec in specs:
+        for text, source in _texts(spec):
+            for match in _VARIABLE.finditer(text):
+                needed.setdefault(match[1] or match[2], source)
+    for name, source in needed.items():
+        value = environment.get(name)
+        if not value:
+            yield make_finding(
+                Severity.ERROR,
+                "environment",
+                f"${name} is not set, and {source} needs it",
+                "the pipeline cannot be read, here or in the jobs",
+                f"set up the package that defines it, or export {name}=/path/to/it",
+            )
+        elif name.endswith("_DIR") and not Path(value).is_dir():
+            yield make_finding(
+                Severity.ERROR,
+                "environment",
+                f"${name} is {value}, and there is no such folder",
+                f"{source} cannot be read, here or in the jobs",
+                f"correct {name}",
+            )
+
+
+def _texts(spec: RunSpec) -> Iterator[tuple[str, str]]:
+    """Give the texts whose variables are needed before any job runs: the pipeline's location and its imports."""
+    location = spec.pipeline.partition("#")[0]
+    yield location, f"the pipeline of {spec.name}"
+    try:
+        text = Path(os.path.expandvars(location)).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return
+    for line in text.splitlines():
+        if line.strip().lstrip("- ").startswith("location:"):
+            yield line, location
+
+
+def check_disks(folders: Mapping[str, Path]) -> Iterator[Finding]:
+    """Report disks that are nearly full.
+
+    Parameters
+    ----------
+    folders
+        By what is written there, the folder, which need not exist yet.
+    """
+    reported: set[int] = set()
+    for what, folder in folders.items():
+        folder = folder.absolute()
+        existing = next(path for path in (folder, *folder.parents) if path.exists())
+        device = existing.stat().st_dev
+        free = shutil.disk_usage(existing).free
+        if not os.access(existing, os.W_OK):
+            yield make_finding(
+                Severity.ERROR,
+                "disk",
+                f"{existing} is not writable for you, and {what} go there",
+                "nothing can be submitted",
+                "choose another folder",
+            )
+        if free < _LEAST_SPACE and device not in reported:
+            reported.add(device)
+            yield make_finding(
+                Severity.WARNING if free > _GIB else Severity.ERROR,
+                "disk",
+                f"only {free / _GIB:.1f} GiB are free on the disk of {existing}, where {what} go",
+                "a run of 50 000 quanta has a submit directory of 240 MB, besides its graph and its images",
+                "make room, or choose another folder",
+            )
+
+
+def check_versions(specs: Sequence[RunSpec]) -> Iterator[Finding]:
+    """Report versions of Python and of packages that are known not to work, alone or together."""
+    if is_affected() and not is_cured():
+        yield make_finding(
+            Severity.ERROR,
+            "versions",
+            "this Python cannot read quantum graphs of more than about a hundred quanta (CPython issue 127847)",
+            "nearly every job ends with an EOFError",
+            "use Python 3.12.9, 3.13.2 or later, or run `python -m apcampaign.common.zipfile_fix`",
+        )
+    weeklies = {}
+    for package in _PACKAGES:
+        try:
+            weeklies[package] = ".".join(metadata.version(package).split(".")[:3])
+        except metadata.PackageNotFoundError:
+            continue
+    if len({version[:10] for version in weeklies.values()}) > 1:
+        listed = ", ".join(f"{package} {version}" for package, version in weeklies.items())
+        yield make_finding(
+            Severity.WARNING,
+            "versions",
+            f"Rubin's packages are of different weeks: {listed}",
+            "they are only tested together with those of the same week",
+            "install all of one week",
+        )
+    yield from _check_groups(specs)
+
+
+def _check_groups(specs: Sequence[RunSpec]) -> Iterator[Finding]:
+    folders = [f for f in find_folders("lsst.ctrl.bps.htcondor") if (f / "__init__.py").is_file()]
+    missing = [name for name in _GROUP_SCRIPTS if not any((folder / name).is_file() for folder in folders)]
+    if not missing or not folders:
+        return
+    for spec in specs:
+        for name, group in (spec.config.get("ordering") or {}).items():
+            if isinstance(group, dict) and group.get("implementation", "group") == "group":
+                yield make_finding(
+                    Severity.ERROR,
+                    "versions",
+                    f"the installed HTCondor plugin lacks {', '.join(missing)}, which the ordering {name!r} needs",
+                    "the run stops after the first group: «Failed to execute POST»",
+                    "write implementation: noop, or install a plugin that has them",
+                    key=f"{spec.name}: ordering.{name}",
+                )

@@ -1,0 +1,143 @@
+"""All checks that ask the repository, run by run: repository, pipelines, clusters, selection, inputs."""
+
+__all__ = ["RepositoryChecks", "check_repository", "run_check", "worst_first"]
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...bps.lint import Finding, Severity
+from ...common.errors import RepositoryError
+from .clusters import check_clusters
+from .inputs import check_inputs
+from .pipelines import check_agreement, load_graph
+from .repository import check_collections, check_writable, open_repository
+from .run_spec import RunSpec, finding_from_error, make_finding
+from .selection import Estimate, Selection, check_query, estimate_quanta, select
+
+
+@dataclass
+class RepositoryChecks:
+    """What was found in a repository.
+
+    Parameters
+    ----------
+    findings
+        What is wrong.
+    selections
+        Counts of what the data query of each run selects, by the run's name.
+    estimates
+        Quanta of each run, by its name.
+    """
+
+    findings: list[Finding] = field(default_factory=list)
+    selections: dict[str, dict[str, int]] = field(default_factory=dict)
+    estimates: dict[str, tuple[Estimate, ...]] = field(default_factory=dict)
+
+
+def check_repository(specs: Sequence[RunSpec]) -> RepositoryChecks:
+    """Check everything for which the repository must be asked.
+
+    Parameters
+    ----------
+    specs
+        The runs, in an order in which they can be executed, all on one repository.
+    """
+    found = RepositoryChecks()
+    if not specs:
+        return found
+    with ExitStack() as stack:
+        butler: Any = None
+        try:
+            butler = stack.enter_context(open_repository(specs[0].butler))
+        except RepositoryError as error:
+            why = "nothing can be read from it, so nothing about the data is checked"
+            found.findings.append(finding_from_error(error, "butler", why, remedy=error.remedy, key="butler"))
+        graphs = _check_pipelines(specs, butler, found)
+        if butler is not None:
+            found.findings += run_check(check_writable, specs[0])
+            for spec in specs:
+                _check_data(butler, spec, _find_parents(spec, specs), graphs, found)
+    return found
+
+
+def _find_parents(spec: RunSpec, specs: Sequence[RunSpec]) -> list[RunSpec]:
+    """Find the runs whose outputs a run reads."""
+    return [other for other in specs if other.output in spec.planned]
+
+
+def _check_pipelines(specs: Sequence[RunSpec], butler: Any, found: RepositoryChecks) -> dict[str, Any]:
+    """Load the pipeline of each run, and compare those of which one reads what the other makes."""
+    graphs: dict[str, Any] = {}
+    for spec in specs:
+        graph, findings = load_graph(spec, butler)
+        found.findings += findings
+        if graph is not None:
+            graphs[spec.name] = graph
+            found.findings += run_check(check_clusters, spec, graph)
+    for spec in specs:
+        for parent in _find_parents(spec, specs):
+            if spec.name in graphs and parent.name in graphs:
+                found.findings += run_check(
+                    check_agreement, graphs[parent.name], graphs[spec.name], (parent.name, spec.name)
+                )
+    return graphs
+
+
+def _check_data(
+    butler: Any, spec: RunSpec, parents: Sequence[RunSpec], graphs: Mapping[str, Any], found: RepositoryChecks
+) -> None:
+    """Check the collections of a run, and if its pipeline could be loaded what its data query selects."""
+    collections = run_check(check_collections, butler, spec)
+    found.findings += collections
+    graph = graphs.get(spec.name)
+    if graph is None:
+        return
+    found.findings += run_check(check_query, butler, spec, graph)
+    if any(finding.rule == "no-collection" for finding in collections):
+        return
+    selection: Selection | None
+    selection, findings = select(butler, spec, graph)
+    found.findings += findings
+    made = _find_products(spec, parents, graphs)
+    found.findings += run_check(check_inputs, butler, spec, graph, selection, made)
+    if selection is not None:
+        found.selections[spec.name] = selection.counts
+        found.estimates[spec.name] = tuple(estimate_quanta(selection, graph))
+
+
+def _find_products(
+    spec: RunSpec, parents: Sequence[RunSpec], graphs: Mapping[str, Any]
+) -> frozenset[str] | None:
+    """Name the dataset types that the runs before one make; `None` if one of their pipelines is not known."""
+    before = [graphs[parent.name] for parent in parents if parent.name in graphs]
+    if len(before) < len(parents) or not spec.planned <= {parent.output for parent in parents}:
+        return None
+    return frozenset(
+        name for graph in before for name in graph.dataset_types if graph.producer_of(name) is not None
+    )
+
+
+def run_check(check: Callable[..., Iterator[Finding]], *arguments: Any) -> list[Finding]:
+    """Collect the findings of a check; one that fails is a finding too, and the others go on."""
+    try:
+        return list(check(*arguments))
+    except Exception as error:
+        first = str(error).splitlines()[0] if str(error) else ""
+        what = check.__name__.lstrip("_").removeprefix("check_").replace("_", " ")
+        return [
+            make_finding(
+                Severity.WARNING,
+                "unchecked",
+                f"the check of {what} could not be done: {type(error).__name__}: {first}",
+                "mistakes of that kind are not found now",
+                "fix the other findings first, then check again",
+            )
+        ]
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Put findings in order, each once, errors first."""
+    rank = list(Severity)
+    return sorted(dict.fromkeys(findings), key=lambda finding: rank.index(finding.severity))

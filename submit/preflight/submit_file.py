@@ -1,0 +1,79 @@
+"""Preflight of any submit file, also of one that apcampaign did not write."""
+
+__all__ = ["check_file"]
+
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ...bps.lint import Finding, Severity
+from ...bps.lint.includes import expand, read_with_includes
+from ...bps.lint.tree import plain
+from .environment import check_environment, check_versions
+from .plugin import check_site
+from .repository_checks import check_repository, worst_first
+from .run_spec import RunSpec, make_finding
+
+#: Without these a repository cannot be asked.
+_NEEDED = ("butlerConfig", "inCollection", "pipelineYaml")
+
+
+def check_file(path: Path, environment: Mapping[str, str] | None = None) -> list[Finding]:
+    """Check anybody's submit file against the repository and the pipeline that it names. Changes nothing.
+
+    Parameters
+    ----------
+    path
+        The file.
+    environment
+        The submitter's variables; those of this process by default.
+    """
+    environment = os.environ if environment is None else environment
+    root, _, _ = read_with_includes(path, environment)
+    config = plain(root)
+    payload = config.get("payload")
+    settings = {**config, **(payload if isinstance(payload, dict) else {})}
+    texts = {key: _text(settings.get(key), environment) for key in settings}
+    if missing := [key for key in _NEEDED if not texts.get(key) or "{" in texts[key]]:
+        return [replace(_incomplete(missing), file=str(path))]
+    spec = RunSpec(
+        name=path.name,
+        butler=texts["butlerConfig"],
+        inputs=tuple(name.strip(" '") for name in texts["inCollection"].split(",")),
+        output=texts.get("output", ""),
+        output_run=texts.get("outputRun", ""),
+        query=texts.get("dataQuery", ""),
+        pipeline=texts["pipelineYaml"],
+        parameters=_parameters(texts.get("extraQgraphOptions", "")),
+        config=config,
+    )
+    findings = [*check_environment([spec], environment), *check_versions([spec]), *check_site(spec)]
+    findings += check_repository([spec]).findings
+    return [replace(finding, file=str(path)) for finding in worst_first(findings)]
+
+
+def _text(value: Any, environment: Mapping[str, str]) -> str:
+    return "" if value is None else expand(str(value), environment)
+
+
+def _incomplete(missing: list[str]) -> Finding:
+    return make_finding(
+        Severity.INFO,
+        "incomplete",
+        f"the repository is not asked: the file has no plain {', '.join(missing)}",
+        "what it would process is not known",
+        "check the file that is finally submitted",
+    )
+
+
+def _parameters(options: str) -> dict[str, str]:
+    """Find the parameters of the pipeline in options such as ``-c parameters:name=value``."""
+    try:
+        arguments = shlex.split(options)
+    except ValueError:
+        return {}
+    pairs = [word.removeprefix("parameters:") for word in arguments if word.startswith("parameters:")]
+    return dict(pair.split("=", 1) for pair in pairs if "=" in pair)

@@ -1,0 +1,278 @@
+"""Resumption of a campaign after a failure: what is done stays done, the rest runs again."""
+
+__all__ = ["ResumePlan", "ResumeRequest", "decide_resume", "execute_resume", "plan_resume"]
+
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..bps import Plan, Step, Wms, change_campaign, plan_campaign
+from ..common.errors import ApcampaignError, PreconditionError
+from ..ledger import DagPaths, DagRecord, Ledger, Workspace
+from ..ordering import find_deferred
+from .executors import HTCondorExecutor, Submission, choose_executor
+from .executors.campaign_dag import read_work
+from .preconditions import check_idle, look_at_templates
+from .repair import Repair, execute_repair
+from .state import CampaignState, Remaining, SubmittedUnit, read_state
+from .submission import SubmissionPlan, execute_submission, find_begun, hold_ledger
+
+#: Versions in a run record that have no part in what its jobs do.
+_OURS = ("apcampaign", "git")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResumeRequest:
+    """What is asked for.
+
+    Parameters
+    ----------
+    step
+        Continue this step only, and make templates that may be missing too; by default what was submitted last
+        and is not done.
+    changes
+        BPS settings to change, as `apcampaign.bps.change_campaign` takes them.
+    new_graph
+        Whether to build new graphs although no setting has changed.
+    skip_failed
+        Whether later visits are to be associated without waiting for earlier overlapping ones that failed; those
+        are deferred. Takes new graphs.
+    """
+
+    step: Step | None = None
+    changes: Collection[str] = ()
+    new_graph: bool = False
+    skip_failed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResumePlan:
+    """How a campaign goes on.
+
+    Parameters
+    ----------
+    workspace, ledger
+        The campaign as it was submitted, and what it has submitted when this was planned.
+    remaining
+        What is not done, by step.
+    repair
+        What must be put right before.
+    reason
+        Why new graphs are built; empty if the campaign DAG goes on with those it has.
+    restart
+        The campaign DAG that goes on from where it ended.
+    rebuild
+        The submission with new graphs, which leave out what is done.
+    obstacles
+        Why it cannot be done.
+    """
+
+    workspace: Workspace
+    ledger: Ledger
+    remaining: tuple[Remaining, ...] = ()
+    repair: Repair = field(default_factory=Repair)
+    reason: str = ""
+    restart: tuple[DagPaths, DagRecord] | None = None
+    rebuild: SubmissionPlan | None = None
+    obstacles: tuple[ApcampaignError, ...] = ()
+
+    @property
+    def remaining_quanta(self) -> int:
+        """How many quanta of its current runs are not done."""
+        counts = [count for each in self.remaining if each.any for count in each.counts.values()]
+        return sum(count.expected - count.successful for count in counts)
+
+    def describe(self) -> list[str]:
+        """Say it in lines."""
+        lines = [line for each in self.remaining for line in each.describe()]
+        lines += self.repair.describe()
+        if self.restart is not None:
+            lines.append(f"HTCondor goes on with {self.restart[0].dag} where it ended")
+        if self.rebuild is not None:
+            lines.append(f"{self.reason}: building new graphs, which leave out what is done")
+            lines += self.rebuild.describe()
+        return [*lines, *(f"it would be refused: {error}" for error in self.obstacles)]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as plain values, for JSON."""
+        return {
+            "campaign": self.workspace.campaign.name,
+            "remaining_quanta": self.remaining_quanta,
+            "remaining": {str(each.step): each.describe() for each in self.remaining},
+            "registers": [run.output_run for run in self.repair.unregistered],
+            "rolls_back": sorted(map(list, self.repair.rollbacks)),
+            "reason": self.reason,
+            "restart": None if self.restart is None else str(self.restart[0].dag),
+            "rebuild": None if self.rebuild is None else self.rebuild.as_dict(),
+            "obstacles": [str(error) for error in self.obstacles],
+        }
+
+    def execute(self) -> Submission:
+        """Do it; raises as `execute_resume`."""
+        return execute_resume(self)
+
+
+def plan_resume(workspace: Workspace, request: ResumeRequest) -> ResumePlan:
+    """Look how a campaign stands, and decide how it goes on. Changes nothing.
+
+    Parameters
+    ----------
+    workspace
+        The campaign; what counts is the campaign as it was submitted.
+    request
+        What is asked for.
+
+    Returns
+    -------
+    plan
+        What would be done. Why it cannot be done is in its `obstacles`.
+
+    Raises
+    ------
+    SettingsError
+        If a change cannot be read.
+    ApcampaignError
+        If it cannot be found out.
+    """
+    state = read_state(workspace, request.step)
+    plan = decide_resume(state, request)
+    unit = state.unfinished
+    if unit is None or not plan.reason:
+        return plan
+    rebuild = _plan_rebuild(plan, unit, request)
+    return replace(plan, rebuild=rebuild, obstacles=rebuild.obstacles)
+
+
+def decide_resume(state: CampaignState, request: ResumeRequest) -> ResumePlan:
+    """Decide from how a campaign stands whether its DAG goes on, or why new graphs are built. Asks nobody.
+
+    Returns
+    -------
+    plan
+        With `restart`, or with a `reason` for new graphs, or with obstacles.
+    """
+    name = state.workspace.campaign.name
+    plan = ResumePlan(workspace=state.workspace, ledger=state.ledger)
+    if obstacle := check_idle(state.active):
+        return replace(plan, obstacles=(obstacle,))
+    plan = replace(plan, remaining=tuple(each for unit in state.units for each in unit.remaining))
+    if not state.units:
+        what = f"{request.step} run" if request.step else "run"
+        return _refuse(plan, f"campaign {name} has no {what} to resume", "submit one first")
+    unit = state.unfinished
+    if unit is None:
+        return _refuse(plan, f"all quanta of campaign {name} that were submitted are done; nothing to resume")
+    plan = replace(plan, workspace=unit.workspace, remaining=unit.remaining, repair=unit.repair)
+    if reason := _reason_for_new_graph(state, unit, request) or _why_no_restart(unit):
+        return replace(plan, reason=reason)
+    return replace(plan, restart=unit.dag)
+
+
+def execute_resume(plan: ResumePlan) -> Submission:
+    """Do what was planned.
+
+    Raises
+    ------
+    PreconditionError
+        If there are obstacles, or the campaign has been submitted or resumed since this was planned.
+    ApcampaignError
+        If something of it cannot be done; what was done by then stays.
+    """
+    for each in plan.remaining:
+        for line in each.describe():
+            _log.info("%s", line)
+    if plan.obstacles:
+        raise plan.obstacles[0]
+    if plan.rebuild is not None:
+        _log.info("%s: building new graphs, which leave out what is done", plan.reason)
+        return execute_submission(plan.rebuild)
+    assert plan.restart is not None  # noqa: S101 - one of the two is decided
+    files, record = plan.restart
+    with hold_ledger(plan.workspace, plan.ledger, tuple(Step)):
+        execute_repair(plan.repair)
+        work = read_work(files, plan.workspace.runs)
+        submission = HTCondorExecutor().restart(work, files, record)
+    _log.info("HTCondor goes on with %s where it ended", files.dag)
+    return submission
+
+
+def _reason_for_new_graph(state: CampaignState, unit: SubmittedUnit, request: ResumeRequest) -> str:
+    """Say why runs cannot go on with the graphs they have; empty if they can."""
+    if request.changes:
+        return "settings have changed"
+    if request.new_graph or request.skip_failed:
+        return "as asked for"
+    for run in unit.runs:
+        differences = [
+            f"{name} {version} → {state.versions.get(name, 'gone')}"
+            for name, version in run.versions.items()
+            if name not in _OURS and state.versions.get(name) != version
+        ]
+        if differences:
+            return f"software has changed ({', '.join(differences)})"
+    return ""
+
+
+def _why_no_restart(unit: SubmittedUnit) -> str:
+    """Say why DAGMan cannot go on with a unit where it ended; empty if it can."""
+    if unit.dag is None:
+        services = sorted({run.wms_service.rpartition(".")[2] for run in unit.runs})
+        return f"{' and '.join(services)} cannot continue a run that is in no campaign DAG"
+    _, record = unit.dag
+    if not record.runs:
+        return "an older version of apcampaign submitted the campaign DAG"
+    if not unit.has_rescue:
+        return "there is no rescue DAG"
+    if set(record.steps) != {each.step for each in unit.remaining}:
+        return "not all steps of the campaign DAG go on"
+    return ""
+
+
+def _plan_rebuild(plan: ResumePlan, unit: SubmittedUnit, request: ResumeRequest) -> SubmissionPlan:
+    """Plan the submission of what is not done, with new graphs that leave out what is."""
+    workspace = Workspace(change_campaign(plan.workspace.campaign, request.changes), plan.workspace.runs)
+    new = _plan_remaining(workspace, plan, unit)
+    draft = SubmissionPlan(
+        workspace=workspace,
+        ledger=plan.ledger,
+        plan=new,
+        executor=choose_executor(workspace, new, foreground=workspace.site.wms is not Wms.HTCONDOR),
+        repair=plan.repair,
+    )
+    if any(run.fills_apdb for run in new):
+        before = plan.ledger.current(Step.DIFFIM)
+        apdb_config = next((run.apdb_config for run in before if run.apdb_config), None)
+        instrument = workspace.campaign.instrument
+        draft = replace(
+            draft,
+            apdb_config=apdb_config or workspace.find_apdb_config(),
+            deferred=find_deferred(before, instrument) if request.skip_failed else {},
+        )
+    seen = [each for run in new.ready if run.needs_templates for each in look_at_templates(workspace, run)]
+    return replace(
+        draft,
+        obstacles=tuple(each for each in seen if isinstance(each, ApcampaignError)),
+        notes=tuple(each for each in seen if isinstance(each, str)),
+    )
+
+
+def _plan_remaining(workspace: Workspace, plan: ResumePlan, unit: SubmittedUnit) -> Plan:
+    """Name the runs of what is not done; difference imaging is looked at again when templates are made."""
+    steps = [
+        each.step
+        for each in plan.remaining
+        if each.any or (each.step is Step.DIFFIM and len(plan.remaining) > 1)
+    ]
+    templates = None
+    if Step.TEMPLATES not in steps:
+        before = [run for run in unit.runs if run.step is Step.DIFFIM]
+        templates = next((run.inputs[0] for run in before), None)
+    skip = find_begun(plan.ledger, plan.repair, steps)
+    return plan_campaign(workspace.campaign, steps=steps, templates=templates, skip_done=skip)
+
+
+def _refuse(plan: ResumePlan, what: str, remedy: str = "") -> ResumePlan:
+    return replace(plan, obstacles=(PreconditionError(what, remedy=remedy),))

@@ -1,0 +1,232 @@
+"""State of everything that a campaign has submitted, read at once to decide how it goes on."""
+
+__all__ = ["CampaignState", "Remaining", "SubmittedUnit", "read_state"]
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from ..bps import Step, plan_campaign
+from ..ledger import DagPaths, DagRecord, Ledger, RunRecord, Workspace, installed_versions
+from ..monitor.outcomes import (
+    QuantaCount,
+    add_counts,
+    check_templates,
+    count_quanta,
+    read_unregistered,
+)
+from .executors import ActiveRun, find_active
+from .repair import Repair, find_unregistered, plan_repair
+
+
+@dataclass(frozen=True)
+class Remaining:
+    """What of a step is not done.
+
+    Parameters
+    ----------
+    step
+        The step.
+    begun
+        Whether it has runs at all.
+    counts
+        Outcomes of the quanta of its current runs by task label.
+    tolerated
+        Whether what is missing are templates that may be missing, and difference imaging has run without them.
+    """
+
+    step: Step
+    begun: bool
+    counts: Mapping[str, QuantaCount] = field(default_factory=dict)
+    tolerated: bool = False
+
+    @property
+    def any(self) -> bool:
+        """Whether there is something to run."""
+        return not self.begun or (bool(self._bad) and not self.tolerated)
+
+    @property
+    def _bad(self) -> dict[str, QuantaCount]:
+        return {label: count for label, count in self.counts.items() if not count.good}
+
+    def describe(self) -> list[str]:
+        """Say it in lines; none if all is done."""
+        if not self.begun:
+            return [f"{self.step}: not begun"]
+        if not (bad := self._bad):
+            return []
+        failed, blocked, unknown = (
+            sum(getattr(count, outcome) for count in bad.values())
+            for outcome in ("failed", "blocked", "unknown")
+        )
+        expected = sum(count.expected for count in self.counts.values())
+        by_label = ", ".join(
+            f"{c.expected - c.successful} of {c.expected} {label}" for label, c in bad.items()
+        )
+        lines = [
+            f"{self.step}: {failed + blocked + unknown} of {expected} quanta to rerun: {failed} failed, {blocked} "
+            f"blocked by them, {unknown} never recorded: {by_label}"
+        ]
+        if self.tolerated:
+            lines.append(
+                f"{self.step}: the missing ones are within allowMissingTemplates and difference imaging has "
+                f"already run without them, so they are not rebuilt (`apcampaign resume --step {self.step}` does)"
+            )
+        return lines
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubmittedUnit:
+    """What was submitted together and has runs that still count: a campaign DAG, or one run by itself.
+
+    Parameters
+    ----------
+    timestamp
+        When.
+    steps
+        The steps of which it has the newest runs, or would have.
+    runs
+        Those of its runs that count.
+    dag
+        The campaign DAG and its record; `None` for a run by itself.
+    has_rescue
+        Whether DAGMan left where it ended.
+    workspace
+        The campaign as it was submitted.
+    remaining
+        What is not done, by step; empty where nobody has looked.
+    repair
+        What must be put right before it goes on.
+    """
+
+    timestamp: str
+    steps: tuple[Step, ...]
+    runs: tuple[RunRecord, ...]
+    dag: tuple[DagPaths, DagRecord] | None = None
+    has_rescue: bool = False
+    workspace: Workspace
+    remaining: tuple[Remaining, ...] = ()
+    repair: Repair = field(default_factory=Repair)
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing remains of it."""
+        return not any(each.any for each in self.remaining)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignState:
+    """How a campaign stands.
+
+    Parameters
+    ----------
+    workspace, ledger
+        The campaign, and what it has submitted.
+    active
+        What of it has not ended.
+    units
+        What was submitted together, the newest first, up to the first that is not done.
+    versions
+        Of the software that is installed now.
+    """
+
+    workspace: Workspace
+    ledger: Ledger
+    active: tuple[ActiveRun, ...]
+    units: tuple[SubmittedUnit, ...]
+    versions: Mapping[str, str]
+
+    @property
+    def unfinished(self) -> SubmittedUnit | None:
+        """What was submitted last of what is not done."""
+        return next((unit for unit in self.units if not unit.done), None)
+
+
+def read_state(workspace: Workspace, step: Step | None = None) -> CampaignState:
+    """Read how a campaign stands. Changes nothing.
+
+    Parameters
+    ----------
+    workspace
+        The campaign.
+    step
+        Look at this step only; then templates that may be missing count as not done.
+
+    Raises
+    ------
+    ApcampaignError
+        If records, repository, APDB or scheduler cannot be asked.
+    """
+    ledger = workspace.read_ledger()
+    active = find_active(ledger)
+    units: list[SubmittedUnit] = []
+    for unit in _list_units(workspace, ledger):
+        # While something is active, what remains is not known.
+        if active or (units and not units[-1].done):
+            break
+        steps = tuple(each for each in unit.steps if step in (None, each))
+        if steps:
+            remaining = tuple(_find_remaining(unit, ledger, each, tolerate=step is None) for each in steps)
+            looked = replace(unit, remaining=remaining)
+            units.append(looked if looked.done else replace(looked, repair=plan_repair(ledger, unit.runs)))
+    return CampaignState(
+        workspace=workspace,
+        ledger=ledger,
+        active=active,
+        units=tuple(units),
+        versions=installed_versions(),
+    )
+
+
+def _list_units(workspace: Workspace, ledger: Ledger) -> Iterator[SubmittedUnit]:
+    """List what was submitted together, the newest first, without runs that newer ones have replaced."""
+    current = ledger.current()
+    units = []
+    for files, record in ledger.dags:
+        runs = tuple(run for run in current if run.timestamp == record.timestamp)
+        # Steps whose runs were to be prepared when others had ended may have none yet.
+        replaced = {run.step for run in current if run.timestamp > record.timestamp}
+        if steps := tuple(step for step in record.steps if step not in replaced):
+            units.append(
+                SubmittedUnit(
+                    timestamp=record.timestamp,
+                    steps=steps,
+                    runs=runs,
+                    dag=(files, record),
+                    has_rescue=files.has_rescue(),
+                    workspace=workspace.as_submitted(files),
+                )
+            )
+    in_dags = {record.timestamp for _, record in ledger.dags}
+    units += [
+        SubmittedUnit(
+            timestamp=run.timestamp,
+            steps=(run.step,),
+            runs=(run,),
+            workspace=workspace.as_submitted(ledger.paths.run(run)),
+        )
+        for run in current
+        if run.timestamp not in in_dags
+    ]
+    yield from sorted(units, key=lambda unit: unit.timestamp, reverse=True)
+
+
+def _find_remaining(unit: SubmittedUnit, ledger: Ledger, step: Step, *, tolerate: bool) -> Remaining:
+    """Count what of a step of a unit is not done, whether or not the repository knows of it yet."""
+    runs = ledger.current(step)
+    if not runs:
+        return Remaining(step, begun=False)
+    unregistered = find_unregistered(ledger, runs)
+    registered = [run for run in runs if run not in unregistered]
+    counts = add_counts([count_quanta(registered), *(read_unregistered(run).counts for run in unregistered)])
+    bad = any(not count.good for count in counts.values())
+    tolerated = bad and tolerate and _may_be_missing(unit.workspace, ledger, step)
+    return Remaining(step, begun=True, counts=counts, tolerated=tolerated)
+
+
+def _may_be_missing(workspace: Workspace, ledger: Ledger, step: Step) -> bool:
+    """Tell whether templates that are missing may be, and difference imaging has run without them."""
+    allowed = workspace.campaign.allow_missing_templates
+    if step is not Step.TEMPLATES or not allowed or not ledger.current(Step.DIFFIM):
+        return False
+    plan = plan_campaign(workspace.campaign, steps=[Step.DIFFIM])
+    return all(check_templates(workspace.campaign, run).within(allowed) for run in plan)

@@ -1,0 +1,382 @@
+"""Submission of a campaign or one of its steps: a plan that can be shown, and its execution."""
+
+__all__ = [
+    "Preview",
+    "SubmissionPlan",
+    "execute_submission",
+    "find_begun",
+    "hold_ledger",
+    "plan_submission",
+    "preview_submission",
+]
+
+import logging
+import tempfile
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ..apdb import check_ready
+from ..bps import UNORDERED, Ordering, Plan, PlannedRun, Step, build_config, dump_config, plan_campaign
+from ..bps.lint import Severity
+from ..common.environment import environment_for_batch
+from ..common.errors import ApcampaignError, PreconditionError
+from ..ledger import Ledger, RunPaths, Workspace, submission_lock
+from ..monitor.notify import unreachable_secrets
+from ..monitor.outcomes import PRODUCTS, count_products
+from ..ordering import VisitDetector, describe_deferred
+from .bps_process import prepare_run
+from .executors import Executor, Submission, Work, choose_executor, find_active
+from .finish import finish_campaign, notify_failure
+from .output_collections import has_output
+from .preconditions import (
+    check_idle,
+    check_preflight,
+    check_templates_runs,
+    describe_failed_templates,
+    look_at_templates,
+)
+from .preflight import check_campaign
+from .repair import Repair, execute_repair, plan_repair
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubmissionPlan:
+    """What a submission does, and why it cannot be done if it cannot.
+
+    Parameters
+    ----------
+    workspace, ledger
+        The campaign, and what it has submitted when this was planned.
+    plan
+        The runs and their edges.
+    executor
+        Who runs them; `None` if nobody can.
+    apdb_config
+        The APDB that is filled.
+    deferred
+        The (visit, detector)s that others need not wait for.
+    repair
+        What must be put right before.
+    fills_further
+        Whether the APDB may hold rows already.
+    obstacles
+        Why it cannot be done.
+    notes
+        What there is to say about it.
+    """
+
+    workspace: Workspace
+    ledger: Ledger
+    plan: Plan
+    executor: Executor | None
+    apdb_config: str | None = None
+    deferred: Mapping[VisitDetector, int] = field(default_factory=dict)
+    repair: Repair = field(default_factory=Repair)
+    fills_further: bool = False
+    obstacles: tuple[ApcampaignError, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def describe(self) -> list[str]:
+        """Say it in lines."""
+        lines = list(self.repair.describe())
+        for run in self.plan:
+            parents = self.plan.parents(run)
+            after = f" after {', '.join(parents)}" if parents else ""
+            lines.append(f"{run.name}: {run.output_run}{after}, files in {self.files(run).folder}")
+        lines += describe_deferred(self.deferred)
+        return [*lines, *self.notes, *(f"it would be refused: {error}" for error in self.obstacles)]
+
+    def files(self, run: PlannedRun) -> RunPaths:
+        """The files of one of its runs."""
+        return self.workspace.paths.run(run)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as plain values, for JSON."""
+        return {
+            **self.plan.as_dict(),
+            "apdb_config": self.apdb_config,
+            "deferred": sorted(map(list, self.deferred)),
+            "registers": [run.output_run for run in self.repair.unregistered],
+            "rolls_back": sorted(map(list, self.repair.rollbacks)),
+            "obstacles": [str(error) for error in self.obstacles],
+            "notes": list(self.notes),
+        }
+
+    def execute(self) -> Submission:
+        """Do it; raises as `execute_submission`."""
+        return execute_submission(self)
+
+    def build_config(self, run: PlannedRun) -> str:
+        """Make the BPS config that a run would get, as YAML.
+
+        Raises
+        ------
+        ApcampaignError
+            If it cannot be made.
+        """
+        config = build_config(
+            self.workspace.campaign,
+            run,
+            self.workspace.site,
+            submit_path=self.files(run).submit,
+            apdb_config=self.apdb_config if run.fills_apdb else None,
+            environment=environment_for_batch(),
+            edges_added=True,
+        )
+        return dump_config(config)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """What a run would be.
+
+    Parameters
+    ----------
+    run
+        The run.
+    folder
+        Where its files would go.
+    config
+        The YAML that BPS would get.
+    jobs, quanta
+        Their number by label; empty where the graph cannot be built yet.
+    """
+
+    run: PlannedRun
+    folder: Path
+    config: str
+    jobs: Mapping[str, int]
+    quanta: Mapping[str, int]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as plain values, for JSON."""
+        return {
+            "name": self.run.name,
+            "output_run": self.run.output_run,
+            "folder": str(self.folder),
+            "config": self.config,
+            "jobs": dict(self.jobs),
+            "quanta": dict(self.quanta),
+        }
+
+
+def plan_submission(
+    workspace: Workspace,
+    *,
+    steps: Collection[Step] = tuple(Step),
+    templates: str | None = None,
+    fills_further: bool = False,
+    foreground: bool = False,
+    check: bool = True,
+) -> SubmissionPlan:
+    """Decide what submitting a campaign, or a step of it, does. Changes nothing.
+
+    Parameters
+    ----------
+    workspace
+        The campaign.
+    steps
+        The steps to run.
+    templates
+        A collection with templates, instead of what the campaign's own first step makes.
+    fills_further
+        Whether the APDB may hold rows already: what the campaign has associated is then left out, and what it
+        has associated badly is rolled back first.
+    foreground
+        Whether to run one run after the other from here.
+    check
+        Whether to make a preflight.
+
+    Returns
+    -------
+    plan
+        What would be done. Why it cannot be done is in its `obstacles`.
+
+    Raises
+    ------
+    ApcampaignError
+        If that cannot be found out.
+    """
+    ledger = workspace.read_ledger()
+    repair = plan_repair(ledger, ledger.current(Step.DIFFIM)) if fills_further else Repair()
+    skip = find_begun(ledger, repair, steps) if fills_further else []
+    plan = plan_campaign(workspace.campaign, steps=steps, templates=templates, skip_done=skip)
+    draft = SubmissionPlan(
+        workspace=workspace,
+        ledger=ledger,
+        plan=plan,
+        executor=None,
+        apdb_config=workspace.planned_apdb_config if any(run.fills_apdb for run in plan) else None,
+        repair=repair,
+        fills_further=fills_further,
+    )
+    looks = [_look_at_active(ledger), _look_at_apdb(draft), _look_at_templates(draft, given=templates)]
+    seen = [each for look in looks for each in look]
+    try:
+        draft = replace(draft, executor=choose_executor(workspace, plan, foreground=foreground))
+    except PreconditionError as error:
+        seen.append(error)
+    # A preflight takes seconds to minutes; what is refused anyway does not need it.
+    if check and not any(isinstance(each, ApcampaignError) for each in seen):
+        seen += _look_before_submission(draft, templates)
+    if not fills_further:
+        seen += _look_at_existing(draft)
+    return replace(
+        draft,
+        obstacles=tuple(each for each in seen if isinstance(each, ApcampaignError)),
+        notes=tuple(each for each in seen if isinstance(each, str)),
+    )
+
+
+def execute_submission(plan: SubmissionPlan) -> Submission:
+    """Do what was planned.
+
+    Raises
+    ------
+    PreconditionError
+        If there are obstacles, somebody else is submitting, or the campaign has submitted something since
+        this was planned.
+    ApcampaignError
+        If a run cannot be prepared, or the WMS does not take it.
+    """
+    if plan.obstacles:
+        raise plan.obstacles[0]
+    assert plan.executor is not None  # noqa: S101 - its absence is an obstacle
+    for line in (*plan.notes, *describe_deferred(plan.deferred)):
+        _log.info("%s", line)
+    work = Work(
+        workspace=plan.workspace,
+        plan=plan.plan,
+        apdb_config=plan.apdb_config,
+        deferred=plan.deferred,
+        refuse_associated=plan.fills_further,
+    )
+    with hold_ledger(plan.workspace, plan.ledger, plan.plan.steps):
+        execute_repair(plan.repair)
+        if plan.executor.detached:
+            submission = plan.executor.submit(work)
+            for problem in unreachable_secrets(plan.workspace.campaign.notify):
+                _log.warning("%s", problem)
+            return submission
+        try:
+            submission = plan.executor.submit(work)
+        except ApcampaignError as error:
+            notify_failure(plan.workspace.campaign, error)
+            raise
+    finish_campaign(plan.workspace, plan.plan.steps)
+    return submission
+
+
+def preview_submission(plan: SubmissionPlan) -> Iterator[Preview]:
+    """Find out what the runs of a submission would be; everything that is made for that is thrown away.
+
+    Raises
+    ------
+    BpsError
+        If BPS cannot prepare a run.
+    """
+    for run in plan.plan:
+        jobs: Mapping[str, int] = {}
+        quanta: Mapping[str, int] = {}
+        if not plan.obstacles and run in plan.plan.ready:
+            # An output that is not there yet: the inputs are read as they are given, and nothing is changed.
+            unseen = replace(run, output=f"{run.output}/preview")
+            apdb_config = plan.apdb_config if run.fills_apdb else None
+            with tempfile.TemporaryDirectory(prefix="apcampaign-") as folder:
+                record = prepare_run(
+                    plan.workspace, unseen, files=RunPaths(Path(folder) / "run"), apdb_config=apdb_config
+                )
+                jobs, quanta = record.jobs, record.quanta
+        config = plan.build_config(run)
+        yield Preview(run=run, folder=plan.files(run).folder, config=config, jobs=jobs, quanta=quanta)
+
+
+def find_begun(ledger: Ledger, repair: Repair, steps: Collection[Step]) -> list[Step]:
+    """Find the steps of which something is done that new graphs can leave out, when a repair is done."""
+    return [
+        step
+        for step in steps
+        if any(run.step is step for run in repair.unregistered) or has_output(ledger.runs_of(step))
+    ]
+
+
+def hold_ledger(workspace: Workspace, ledger: Ledger, steps: Collection[Step]) -> ExitStack:
+    """Hold the right to submit steps of a campaign, which has submitted nothing since its ledger was read.
+
+    Raises
+    ------
+    PreconditionError
+        If somebody else holds it, or the ledger has changed.
+    """
+    with ExitStack() as stack:
+        for step in steps:
+            stack.enter_context(submission_lock(workspace.paths.step(step)))
+        if workspace.read_ledger() != ledger:
+            raise PreconditionError(
+                f"campaign {workspace.campaign.name} has been submitted or resumed since this was planned",
+                remedy="see `apcampaign status`, then try again",
+            )
+        return stack.pop_all()
+
+
+def _look_at_active(ledger: Ledger) -> Iterator[ApcampaignError | str]:
+    """See whether something of the campaign has not ended. Errors are obstacles here, texts are notes."""
+    if obstacle := check_idle(find_active(ledger)):
+        yield obstacle
+
+
+def _look_at_apdb(draft: SubmissionPlan) -> Iterator[ApcampaignError | str]:
+    """See whether the APDB is there, and whether it may be written to."""
+    if draft.apdb_config is None:
+        return
+    campaign = draft.workspace.campaign
+    if campaign.diffim.ordering is Ordering.NONE:
+        yield UNORDERED
+    try:
+        apdb_config = draft.workspace.find_apdb_config()
+        if unchecked := check_ready(apdb_config, instrument=campaign.instrument, filled=draft.fills_further):
+            yield str(unchecked)
+    except ApcampaignError as error:
+        yield error
+
+
+def _look_at_templates(draft: SubmissionPlan, *, given: str | None) -> Iterator[ApcampaignError | str]:
+    """See whether the templates of the runs that begin at once are there."""
+    for run in draft.plan.ready:
+        if not run.needs_templates:
+            continue
+        if given is None:
+            if obstacle := check_templates_runs(draft.workspace, draft.ledger):
+                yield obstacle
+                continue
+            yield from describe_failed_templates(draft.ledger)
+        yield from look_at_templates(draft.workspace, run)
+
+
+def _look_before_submission(draft: SubmissionPlan, templates: str | None) -> Iterator[ApcampaignError | str]:
+    """Make a preflight."""
+    preflight = check_campaign(draft.workspace, steps=draft.plan.steps, templates=templates)
+    for finding in preflight.findings:
+        if finding.severity is Severity.WARNING:
+            yield f"warning: {finding.what}: {finding.why} [{finding.rule}]"
+    if obstacle := check_preflight(preflight):
+        yield obstacle
+    else:
+        yield f"preflight: no errors in {preflight.seconds:.0f} s"
+
+
+def _look_at_existing(draft: SubmissionPlan) -> Iterator[str]:
+    """See what earlier runs have made, which new ones make again."""
+    before = [run for run in draft.ledger.runs if run.step in draft.plan.steps]
+    for step, count in count_products(before).items():
+        if count:
+            outputs = ", ".join(sorted({run.output for run in draft.plan.runs_of(step)}))
+            yield (
+                f"{outputs} already holds {count} {PRODUCTS[step]}; this run rebuilds all of them "
+                "(`apcampaign resume` makes only those that are missing)"
+            )

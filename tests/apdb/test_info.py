@@ -1,0 +1,131 @@
+"""Looking into an APDB, through the command as people and machines use it."""
+
+import json
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from apcampaign.apdb import ApdbExplorer, ApdbTarget, describe_apdb, init_apdb, open_apdb, plan_init
+from apcampaign.common.errors import ApdbError
+from apcampaign.scripts.commands.apdb import command
+from apdb_content import Survey, run, run_sql
+from click.testing import CliRunner
+from lsst.sphgeom import HtmPixelization, LonLat, UnitVector3d
+
+
+@pytest.fixture
+def target(database, tmp_path):
+    target = ApdbTarget.from_url(database, None if database.startswith("sqlite") else "camp")
+    init_apdb(plan_init(target, instrument="LSSTCam-imSim", config=tmp_path / "apdb.yaml"))
+    return target
+
+
+def test_what_is_in_an_apdb_is_told(target, tmp_path):
+    empty = describe_apdb(tmp_path / "apdb.yaml")
+    assert (empty.visits, empty.visit_detectors, empty.time_range) == (0, 0, None)
+    counts = run(open_apdb(target), Survey(), [1, 2])
+    run_sql(target, "CREATE TABLE $mine (x INTEGER)")
+    info = describe_apdb(target)
+    assert info.instrument == "LSSTCam-imSim"
+    assert info.compatible
+    assert info.tables["DiaSource"] == sum(counts.values())
+    assert (info.visits, info.visit_detectors) == (2, 4)
+    assert info.time_range == (Survey.mjd(1), Survey.mjd(2))
+    assert info.foreign == ("mine",)
+    assert info.metadata["version:schema"] == info.versions["schema"]
+    assert (info.owner is None) == target.is_sqlite
+
+
+def test_where_and_how_often_something_was_detected(target):
+    survey = Survey()
+    counts = run(open_apdb(target), survey, [1, 2, 3, 4])
+    sources = pd.concat([survey.sources(visit, detector) for visit, detector in counts])
+    explorer = ApdbExplorer(target)
+    assert explorer.count_by_visit() == sources.groupby("visit").size().to_dict()
+
+    level, cells = explorer.count_by_pixel()
+    assert sum(cell.sources for cell in cells.values()) == len(sources)
+    pixels = HtmPixelization(level)
+    expected = pd.Series(
+        pixels.index(UnitVector3d(LonLat.fromDegrees(ra, dec)))
+        for ra, dec in zip(sources["ra"], sources["dec"], strict=True)
+    )
+    assert {number: cell.sources for number, cell in cells.items()} == expected.value_counts().to_dict()
+    coarse, few = explorer.count_by_pixel(most=2)
+    assert coarse < level
+    assert len(few) <= 2
+    assert sum(cell.objects for cell in few.values()) == sum(cell.objects for cell in cells.values())
+
+    curves = explorer.read_most_detected(count=3)
+    detections = [sum(not point.forced for point in points) for points in curves.values()]
+    assert len(curves) == 3
+    assert detections == sorted(detections, reverse=True)
+    assert max(detections) == 4
+    for points in curves.values():
+        assert [point.mjd for point in points] == sorted(point.mjd for point in points)
+        assert {point.visit for point in points} <= {1, 2, 3, 4}
+        assert any(point.forced for point in points)
+    # What is withdrawn is not there.
+    first = next(iter(curves))
+    withdraw = f"""UPDATE $DiaSource SET "timeWithdrawnMjdTai" = 61001 WHERE "diaObjectId" = {first}"""  # noqa: S608
+    run_sql(target, withdraw)
+    assert first not in explorer.read_most_detected(count=1)
+    assert sum(explorer.count_by_visit().values()) == len(sources) - detections[0]
+
+
+def test_an_apdb_of_another_schema_version_is_described_but_not_opened(target):
+    run_sql(target, "UPDATE $metadata SET value = '9.0.0' WHERE name = 'version:schema'")
+    info = describe_apdb(target)
+    assert not info.compatible
+    with pytest.raises(ApdbError, match=r"does not fit the installed software: .*9\.0\.0"):
+        open_apdb(target)
+
+
+def test_a_place_without_an_apdb_is_named(database, tmp_path):
+    target = ApdbTarget.from_url(database, None if database.startswith("sqlite") else "nothing")
+    for look in (describe_apdb, open_apdb):
+        with pytest.raises(ApdbError, match=r"there is no (APDB in|file) .*apcampaign apdb init"):
+            look(target)
+
+
+def test_the_command_speaks_to_people_and_to_machines(target, tmp_path):
+    config = str(tmp_path / "apdb.yaml")
+    spoken = CliRunner().invoke(command, ["info", config], catch_exceptions=False)
+    assert spoken.exit_code == 0
+    assert "LSSTCam-imSim" in spoken.stdout
+    written = CliRunner().invoke(command, ["info", config, "--json"], catch_exceptions=False)
+    assert json.loads(written.stdout)["tables"]["DiaForcedSource"] == 0
+
+
+def test_the_campaign_says_which_apdb(tmp_path):
+    """From the campaign file alone: where the APDB is made, and where it is looked for."""
+    campaign = tmp_path / "campaign.yaml"
+    campaign.write_text(
+        f"name: small-1\nbutler: {tmp_path}/repo\ntracts: [3828]\ninCollection: 2.2i/defaults\n"
+        f"apdb: {{url: 'sqlite:///{tmp_path}/small.db'}}\n"
+    )
+    options = ["--campaign", str(campaign), "--runs", str(tmp_path / "runs")]
+    planned = CliRunner().invoke(command, ["init", *options, "--dry-run"], catch_exceptions=False)
+    assert planned.exit_code == 0
+    assert not (tmp_path / "small.db").exists()
+    made = CliRunner().invoke(command, ["init", *options, "--json"], catch_exceptions=False)
+    assert json.loads(made.stdout)["config"] == str(tmp_path / "runs/small-1/apdb_config.yaml")
+    info = CliRunner().invoke(command, ["info", *options, "--json"], catch_exceptions=False)
+    assert json.loads(info.stdout)["metadata"]["apcampaign:campaign"] == "small-1"
+    dropped = CliRunner().invoke(command, ["init", *options, "--reset"], input="n\n", catch_exceptions=False)
+    assert dropped.exit_code == 1
+
+
+def test_an_error_is_one_sentence_and_exit_one(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "apcampaign.scripts.cli", "apdb", "info", "nowhere.yaml"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("apcampaign: there is no APDB configuration nowhere.yaml")
+    assert done.stderr.count("\n") == 1

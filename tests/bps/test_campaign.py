@@ -1,0 +1,147 @@
+"""The campaign file: what it may hold, what overrides it, and what is said of a mistake."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from apcampaign.bps import CampaignConfig, load_campaign
+from apcampaign.common.errors import SettingsError
+
+ROOT = Path(__file__).resolve().parents[2]
+MINIMAL = {"name": "dc2", "butler": "/repo/dc2", "tracts": [3828], "inCollection": "2.2i/defaults"}
+
+
+@pytest.fixture
+def write(tmp_path: Path):
+    def write(**changes: object) -> Path:
+        path = tmp_path / "campaign.yaml"
+        path.write_text(yaml.safe_dump({**MINIMAL, **changes}))
+        return path
+
+    return write
+
+
+def load(path: Path, **arguments: object) -> CampaignConfig:
+    return load_campaign(path, **{"environment": {}, **arguments})
+
+
+def test_the_campaign_that_comes_with_the_project_is_the_one_of_the_guide():
+    campaign = load(ROOT / "campaign.yaml")
+    assert campaign.butler == "/repo/dc2"
+    assert campaign.tracts == (3828, 3829)
+    assert campaign.input_collections == ("2.2i/defaults/test-med-1",)
+    assert (campaign.instrument, campaign.skymap) == ("LSSTCam-imSim", "DC2")
+
+
+def test_what_is_nearer_wins(write):
+    path = write(site="s3df", tracts=[1])
+    environment = {"APCAMPAIGN_SITE": "local", "APCAMPAIGN_TRACTS": "2 3"}
+    assert load(path).tracts == (1,)
+    assert load(path).skymap == "DC2"
+    assert load(path, environment=environment).tracts == (2, 3)
+    assert load(path, environment=environment, flags={("tracts",): "4,5"}).tracts == (4, 5)
+    assert load(path, environment=environment, flags={("tracts",): None}).site == "local"
+    assert load(path, environment={"APCAMPAIGN_SITE": ""}).site == "s3df"
+
+
+def test_a_database_given_nearer_replaces_a_ready_configuration(write):
+    path = write(apdb={"config": "label:prod"})
+    assert load(path).apdb.config == "label:prod"
+    campaign = load(path, environment={"APCAMPAIGN_DB": "postgresql://me@host/db"})
+    assert (campaign.apdb.config, campaign.apdb.url) == (None, "postgresql://me@host/db")
+
+
+def test_the_words_of_the_guide_are_understood(write):
+    campaign = load(
+        write(
+            outCollection="u/{operator}/x",
+            operator="me",
+            templates={"pipelineYaml": "mine.yaml", "dataQuery": "tract = 3829 AND patch = 47"},
+        )
+    )
+    assert campaign.root_collection == "u/me/x"
+    assert campaign.templates.pipeline == "mine.yaml"
+    assert campaign.templates.data_query == "tract = 3829 AND patch = 47"
+
+
+MISTAKES = [
+    (
+        {"tract": [3828]},
+        "tract: this key is unknown; did you mean 'tracts'? valid keys here are name, butler,",
+    ),
+    (
+        {"diffim": {"pipeline": "a", "pipelin": "b"}},
+        "diffim.pipelin: this key is unknown; did you mean 'pipeline'?",
+    ),
+    ({"diffim": {"ordering": "visit"}}, "diffim.ordering: Input should be 'overlap', 'total' or 'none'"),
+    (
+        {"apdb": {"uri": "x"}},
+        "apdb.uri: this key is unknown; did you mean 'url'? valid keys here are url, namespace",
+    ),
+    ({"tracts": []}, "tracts: the list is empty"),
+    ({"tracts": ["3828a"]}, "tracts: '3828a' is not a whole number"),
+    ({"tracts": [38.5]}, "tracts: 38.5 is not a whole number"),
+    ({"tracts": [-1]}, "tracts: -1 is not a whole number"),
+    ({"bands": ["g", "q"]}, "bands: 'q' is not a band; valid bands are u, g, r, i, z, y"),
+    ({"bands": ["gr"]}, "bands: 'gr' is not a band"),
+    ({"name": "a b"}, "name: 'a b' is not a campaign name"),
+    ({"inCollection": "2.2i//x"}, "inCollection: '2.2i//x' is not a collection name"),
+    ({"inCollection": "it's"}, 'inCollection: "it\'s" is not a collection name'),
+    ({"inCollection": []}, "inCollection: the list is empty"),
+    (
+        {"outCollection": "u/{user}/x"},
+        "outCollection: {user} is unknown in 'u/{user}/x'; valid are {operator}",
+    ),
+    ({"outCollection": "u/me x"}, "is not a collection name"),
+    ({"where": "band = 'g"}, 'where: "band = \'g" has an unbalanced quote'),
+    ({"where": "(visit > 3"}, "where: '(visit > 3' has unbalanced parentheses"),
+    ({"where": 'band = "g"'}, "BPS puts the query between double quotes"),
+    ({"where": "visit = {v}"}, "BPS would replace what is in braces"),
+    ({"diffim": {"pipeline": "p", "where": "a = 1", "dataQuery": "b = 2"}}, "not both"),
+    ({"apdb": {"url": "mysql://host/db"}}, "apdb.url: 'mysql://host/db' is not an APDB URL"),
+    ({"apdb": {"url": "postgresql://h/d", "config": "label:x"}}, "not both"),
+    ({"butler": None}, "butler:"),
+]
+
+
+@pytest.mark.parametrize(("change", "sentence"), MISTAKES, ids=[sentence[:40] for _, sentence in MISTAKES])
+def test_a_mistake_is_named_with_its_key_and_what_is_valid(write, change, sentence):
+    with pytest.raises(SettingsError) as caught:
+        load(write(**change))
+    assert sentence in str(caught.value)
+    assert "campaign.yaml" in str(caught.value)
+
+
+def test_all_mistakes_are_named_at_once(write):
+    with pytest.raises(SettingsError) as caught:
+        load(write(tracts=[], bands=["q"], name=""), environment={"APCAMPAIGN_TRACTS": "x"})
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 3
+    assert lines[1].startswith("$APCAMPAIGN_TRACTS: tracts: 'x'")
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://me:hunter2@host/db", "postgresql://me@host/db?password=hunter2"]
+)
+def test_a_password_in_the_url_is_refused_and_not_repeated(write, url):
+    with pytest.raises(SettingsError) as caught:
+        load(write(apdb={"url": url}))
+    assert "~/.pgpass" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", ["[1, 2]", "a: [", "3: x"])
+def test_a_file_that_is_no_mapping_is_refused(tmp_path, content):
+    path = tmp_path / "campaign.yaml"
+    path.write_text(content)
+    with pytest.raises(SettingsError, match="campaign file"):
+        load(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(SettingsError, match=r"there is no campaign file .*nowhere"):
+        load(tmp_path / "nowhere.yaml")
+
+
+def test_a_query_may_hold_parentheses_inside_strings(write):
+    assert load(write(where="target = 'a)'")).where == "target = 'a)'"

@@ -1,0 +1,207 @@
+"""The BPS submit configs that are made from a campaign."""
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from apcampaign.bps import (
+    Ordering,
+    Step,
+    Wms,
+    build_config,
+    dump_config,
+    load_campaign,
+    load_site,
+    plan_campaign,
+    wms_kind,
+)
+from apcampaign.common.errors import PipelineError, SettingsError
+from click.testing import CliRunner
+
+ROOT = Path(__file__).resolve().parents[2]
+TIMESTAMP = "20260102T030405Z"
+
+
+@pytest.fixture
+def campaign():
+    return load_campaign(
+        ROOT / "campaign.yaml",
+        environment={},
+        flags={("operator",): "me", ("bands",): "g r", ("where",): "visit > 1 OR visit < 0"},
+    )
+
+
+def configs(campaign, *, site="local", **arguments):
+    plan = plan_campaign(campaign, timestamp=TIMESTAMP)
+    return [
+        build_config(
+            campaign,
+            run,
+            load_site(site),
+            submit_path=Path("/runs") / run.step,
+            **{"apdb_config": "/runs/apdb_config.yaml", "environment": {}, **arguments},
+        )
+        for run in plan.runs
+    ]
+
+
+def test_the_pair_is_chained_by_collections(campaign):
+    templates, diffim = configs(campaign)
+    assert templates["payload"]["inCollection"] == "2.2i/defaults/test-med-1"
+    assert diffim["payload"]["inCollection"] == "u/me/dc2-test-med-1/templates,2.2i/defaults/test-med-1"
+    assert templates["payload"]["output"] == "u/me/dc2-test-med-1/templates"
+    assert diffim["payload"]["outputRun"] == f"u/me/dc2-test-med-1/diffim/{TIMESTAMP}"
+    options = shlex.split(diffim["extraQgraphOptions"])
+    assert options[options.index("--skip-existing-in") + 1] == templates["payload"]["output"]
+    assert options[options.index("-c") + 1] == "parameters:apdb_config=/runs/apdb_config.yaml"
+    assert not {"outCollection", "extraQgraphOptions"} & {*templates, *templates["payload"]}
+
+
+def test_the_data_query_selects_what_the_campaign_says(campaign):
+    for config in configs(campaign):
+        assert config["payload"]["dataQuery"] == (
+            "instrument='LSSTCam-imSim' AND skymap='DC2' AND tract IN (3828, 3829) AND band IN ('g', 'r') "
+            "AND (visit > 1 OR visit < 0)"
+        )
+
+
+def test_pipelines_are_absolute_files(campaign):
+    for config in configs(campaign):
+        assert Path(config["pipelineYaml"]).is_absolute()
+        assert Path(config["pipelineYaml"]).is_file()
+
+
+def test_apdb_tasks_are_ordered_unclustered_and_never_retried(campaign):
+    _, diffim = configs(campaign)
+    (group,) = diffim["ordering"].values()
+    labels = group["labels"].split(",")
+    assert labels == ["loadDiaCatalogs", "associateApdb"]
+    clustered = [label for cluster in diffim["cluster"].values() for label in cluster["pipetasks"].split(",")]
+    assert not set(labels) & set(clustered)
+    assert len(clustered) == len(set(clustered))
+    assert all(diffim["pipetask"][label]["numberOfRetries"] == 0 for label in labels)
+    assert group["implementation"] == "noop"
+
+
+def test_with_edges_of_our_own_the_association_is_one_job(campaign):
+    _, diffim = configs(campaign, edges_added=True)
+    assert "ordering" not in diffim
+    assert diffim["cluster"]["association"]["pipetasks"] == "loadDiaCatalogs,associateApdb"
+
+
+def test_without_an_order_the_association_is_one_job_for_raw_bps_too(campaign):
+    diffim = campaign.diffim.model_copy(update={"ordering": Ordering.NONE})
+    _, config = configs(campaign.model_copy(update={"diffim": diffim}))
+    assert "ordering" not in config
+    assert config["cluster"]["association"]["pipetasks"] == "loadDiaCatalogs,associateApdb"
+
+
+def test_generate_warns_of_a_campaign_without_an_order(tmp_path):
+    from apcampaign.scripts.cli import command
+
+    content = yaml.safe_load((ROOT / "campaign.yaml").read_text())
+    for ordering in Ordering:
+        content["diffim"]["ordering"] = str(ordering)
+        (tmp_path / "campaign.yaml").write_text(yaml.safe_dump(content))
+        arguments = ["generate", "--campaign", str(tmp_path / "campaign.yaml"), "--output", str(tmp_path)]
+        said = CliRunner().invoke(command, arguments).output
+        assert ("miss its history" in said) == (ordering is Ordering.NONE)
+
+
+def test_parsl_is_not_asked_for_an_order_that_it_cannot_give(campaign):
+    assert "ordering" not in configs(campaign, site="parsl-local")[1]
+
+
+def test_the_final_job_fits_a_small_pool(campaign):
+    for site in ("local", "parsl-local"):
+        for config in configs(campaign, site=site):
+            assert config["finalJob"]["requestCpus"] == 1
+            assert config["finalJob"]["requestMemory"] <= 2048
+
+
+def test_jobs_get_the_variables_that_the_site_passes_and_no_secret(campaign):
+    environment = {"PATH": "/bin", "AP_PIPE_DIR": "/ap_pipe", "PGPASSWORD": "hunter2", "EDITOR": "vi"}
+    for config in configs(campaign, environment=environment):
+        assert config["environment"] == {"PATH": "/bin", "AP_PIPE_DIR": "/ap_pipe"}
+        assert "passEnvironment" not in config
+    assert "environment" not in configs(campaign, site="s3df", environment=environment)[0]
+
+
+def test_the_users_bps_settings_are_merged_last(campaign):
+    campaign = campaign.model_copy(
+        update={
+            "bps": {"finalJob": {"requestMemory": 999}, "requestMemory": 1},
+            "diffim": campaign.diffim.model_copy(update={"bps": {"requestMemory": 2}}),
+        }
+    )
+    templates, diffim = configs(campaign)
+    assert templates["finalJob"] == {"requestCpus": 1, "requestMemory": 999}
+    assert (templates["requestMemory"], diffim["requestMemory"]) == (1, 2)
+
+
+def test_what_is_written_is_what_was_built(campaign):
+    for config in configs(campaign):
+        assert yaml.safe_load(dump_config(config)) == config
+
+
+def test_a_diffim_run_without_apdb_is_refused(campaign):
+    with pytest.raises(SettingsError, match="apdb init"):
+        configs(campaign, apdb_config=None)
+
+
+@pytest.mark.parametrize("butler", ["/my repo", "/re{po}", "/re'po"])
+def test_a_path_that_bps_cannot_carry_is_refused(campaign, butler):
+    with pytest.raises(SettingsError, match=r"butler: .* BPS cannot pass on"):
+        configs(campaign.model_copy(update={"butler": butler}))
+
+
+def test_unknown_sites_and_pipelines_are_named_with_the_valid_ones(campaign):
+    with pytest.raises(SettingsError, match="'s3' is unknown; expected one of local, parsl-local, s3df"):
+        configs(campaign, site="s3")
+    step = campaign.templates.model_copy(update={"pipeline": "ApTemplat.yaml"})
+    with pytest.raises(PipelineError, match=r"expected one of ApPipe-DC2\.yaml, ApTemplate-DC2\.yaml"):
+        configs(campaign.model_copy(update={"templates": step}))
+
+
+def test_a_step_may_run_alone_on_given_templates(campaign):
+    (run,) = plan_campaign(campaign, timestamp=TIMESTAMP, steps=[Step.DIFFIM], templates="u/you/t").runs
+    assert run.inputs == ("u/you/t", "2.2i/defaults/test-med-1")
+
+
+def test_generate_writes_the_pair_without_importing_the_stack(tmp_path):
+    code = (
+        "import sys, click.testing\n"
+        "from apcampaign.scripts.cli import command\n"
+        f"result = click.testing.CliRunner().invoke(command, ['generate', '--output', {str(tmp_path)!r}])\n"
+        "assert result.exit_code == 0, result.output\n"
+        "heavy = {'lsst', 'htcondor2', 'sqlalchemy', 'numpy'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=60, env={"PATH": os.defpath})
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["ApPipe-DC2-bps.yaml", "ApTemplate-DC2-bps.yaml"]
+
+
+def test_bps_itself_reads_the_pair_with_the_values_that_are_meant(campaign, tmp_path):
+    from lsst.ctrl.bps import BPS_DEFAULTS, BPS_SEARCH_ORDER, BpsConfig
+
+    for config in configs(campaign):
+        path = tmp_path / "bps.yaml"
+        path.write_text(dump_config(config))
+        read = BpsConfig(str(path), search_order=BPS_SEARCH_ORDER, defaults=BPS_DEFAULTS)
+        assert read["outputRun"] == config["payload"]["outputRun"]
+        _, command = read.search("createQuantumGraph", opt={"curvals": {"qgraphFile": "x.qg"}})
+        arguments = shlex.split(command)
+        assert arguments[arguments.index("-d") + 1] == config["payload"]["dataQuery"]
+        assert arguments[arguments.index("-i") + 1] == config["payload"]["inCollection"]
+        assert arguments[arguments.index("--output-run") + 1] == config["payload"]["outputRun"]
+
+
+def test_a_site_knows_its_workflow_system():
+    kinds = {name: load_site(name).wms for name in ("local", "s3df", "parsl-local")}
+    assert kinds == {"local": Wms.HTCONDOR, "s3df": Wms.HTCONDOR, "parsl-local": Wms.PARSL}
+    assert wms_kind("lsst.ctrl.bps.panda.PanDAService") is Wms.OTHER

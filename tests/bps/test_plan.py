@@ -1,0 +1,87 @@
+"""The plan of a campaign: a graph of runs that nothing but the plan knows the number of."""
+
+import pytest
+from apcampaign.bps import CampaignConfig, Plan, PlannedRun, Step, plan_campaign
+from hypothesis import given
+from hypothesis import strategies as st
+
+TIMESTAMP = "20251012T010203Z"
+
+
+@pytest.fixture
+def campaign() -> CampaignConfig:
+    return CampaignConfig.model_validate(
+        {
+            "name": "camp",
+            "operator": "me",
+            "butler": "/repo/dc2",
+            "tracts": [3828],
+            "where": "visit > 1",
+            "inCollection": "2.2i/defaults",
+        }
+    )
+
+
+def a_run(step: Step, part: str) -> PlannedRun:
+    return PlannedRun(
+        step=step,
+        part=part,
+        timestamp=TIMESTAMP,
+        pipeline="p.yaml",
+        query="q",
+        inputs=("raw",),
+        output=f"u/{step}",
+    )
+
+
+def test_both_steps_are_two_runs_and_an_edge(campaign):
+    plan = plan_campaign(campaign, timestamp=TIMESTAMP)
+    templates, diffim = plan
+    assert (templates.name, diffim.name) == ("templates", "diffim")
+    assert plan.edges == {("templates", "diffim")}
+    assert plan.ready == (templates,)
+    assert diffim.inputs == ("u/me/camp/templates", "2.2i/defaults")
+    assert diffim.skip_existing == ("u/me/camp/templates",)
+    assert templates.query.endswith("AND (visit > 1)")
+    assert templates.output_run == f"u/me/camp/templates/{TIMESTAMP}"
+
+
+def test_difference_imaging_waits_for_nothing_with_templates_from_elsewhere(campaign):
+    plan = plan_campaign(campaign, templates="u/you/templates")
+    assert not plan.edges
+    assert {run.name for run in plan.ready} == {"templates", "diffim"}
+
+
+def test_a_plan_survives_its_file(campaign):
+    plan = plan_campaign(campaign, skip_done=list(Step))
+    assert Plan.from_dict(plan.as_dict()) == plan
+    with pytest.raises(ValueError, match="not a plan"):
+        Plan.from_dict({"timestamp": TIMESTAMP})
+
+
+@given(st.integers(1, 8), st.integers(1, 8), st.data())
+def test_parts_are_executed_after_those_that_they_wait_for(before, after, data):
+    runs = [a_run(Step.TEMPLATES, str(i)) for i in range(before)] + [
+        a_run(Step.DIFFIM, str(i)) for i in range(after)
+    ]
+    pairs = st.tuples(st.sampled_from(runs[:before]), st.sampled_from(runs[before:]))
+    edges = frozenset((first.name, second.name) for first, second in data.draw(st.lists(pairs)))
+    plan = Plan(timestamp=TIMESTAMP, runs=tuple(data.draw(st.permutations(runs))), edges=edges)
+    place = {run.name: number for number, run in enumerate(plan)}
+    assert len(place) == before + after
+    assert all(place[first] < place[second] for first, second in edges)
+    assert {run.name for run in plan.ready} == set(place) - {second for _, second in edges}
+
+
+def test_what_is_no_plan_is_refused():
+    templates, diffim = a_run(Step.TEMPLATES, ""), a_run(Step.DIFFIM, "")
+    with pytest.raises(ValueError, match="names each run once"):
+        Plan(timestamp=TIMESTAMP, runs=(templates, templates))
+    with pytest.raises(ValueError, match="names each run once"):
+        Plan(timestamp=TIMESTAMP, runs=(templates,), edges=frozenset({("templates", "diffim")}))
+    with pytest.raises(ValueError, match="cycle"):
+        Plan(
+            timestamp=TIMESTAMP,
+            runs=(templates, diffim),
+            edges=frozenset({("templates", "diffim"), ("diffim", "templates")}),
+        )

@@ -1,0 +1,214 @@
+"""The order of visits: compared with what follows from the definition by brute force, and put into workflows."""
+
+import random
+import sqlite3
+from itertools import pairwise
+from pathlib import Path
+
+import networkx as nx
+import numpy as np
+import pytest
+from apcampaign.apdb import ApdbTarget, init_apdb, open_apdb, plan_init
+from apcampaign.bps import CampaignConfig, Ordering
+from apcampaign.common.errors import PreconditionError
+from apcampaign.ordering import READER, WRITER, add_order
+from apcampaign.ordering.edges import find_overlapping_later, overlap_edges, serial_edges
+from apcampaign.ordering.footprints import find_pixels
+from hypothesis import given
+from hypothesis import strategies as st
+
+NODES = st.lists(
+    st.tuples(st.sets(st.integers(0, 12), min_size=1, max_size=5), st.integers(0, 7)), max_size=12
+)
+
+
+def edges_of(nodes):
+    footprints = [np.array(sorted(pixels), dtype=np.int64) for pixels, _ in nodes]
+    return overlap_edges(footprints, [rank for _, rank in nodes])
+
+
+def closure(count, edges):
+    reach = np.zeros((count, count), dtype=bool)
+    for parent, child in edges:
+        reach[parent, child] = True
+    for middle in range(count):
+        reach |= np.outer(reach[:, middle], reach[middle])
+    return reach
+
+
+def brute_force(nodes):
+    """Every pair that shares a pixel, the earlier visit first."""
+    return {
+        (i, j)
+        for i, (first, rank) in enumerate(nodes)
+        for j, (second, later) in enumerate(nodes)
+        if rank < later and first & second
+    }
+
+
+@given(NODES)
+def test_whoever_shares_sky_waits_for_the_earlier_and_nobody_else_does(nodes):
+    waits = closure(len(nodes), edges_of(nodes))
+    assert (waits == closure(len(nodes), brute_force(nodes))).all()
+
+
+@given(NODES)
+def test_no_edge_follows_from_others(nodes):
+    edges = edges_of(nodes)
+    assert len(edges) == len(set(edges))
+    for edge in edges:
+        others = closure(len(nodes), [other for other in edges if other != edge])
+        assert not others[edge]
+
+
+def test_detectors_of_one_visit_do_not_wait_for_each_other():
+    assert edges_of([({1}, 3), ({1}, 3)]) == []
+
+
+def test_a_stack_of_visits_needs_one_edge_a_visit():
+    nodes = [({5}, rank) for rank in range(100)]
+    assert edges_of(nodes) == [(i, i + 1) for i in range(99)]
+
+
+def test_a_large_survey_is_ordered_in_blocks_as_a_small_one():
+    footprints = [np.arange(i % 2, 3000, 2) for i in range(500)]
+    assert sorted(overlap_edges(footprints, range(500))) == [(i, i + 2) for i in range(498)]
+
+
+def test_nothing_to_order_is_no_edges():
+    assert edges_of([]) == []
+
+
+def test_a_total_order_has_all_wait_for_the_one_before():
+    assert serial_edges([(2, 0), (1, 5), (1, 3)]) == [(2, 1), (1, 0)]
+
+
+@given(NODES, st.lists(st.booleans(), min_size=12, max_size=12))
+def test_whoever_comes_too_late_is_found_with_the_latest_visit_that_overlaps_it(nodes, done):
+    footprints = [np.array(sorted(pixels), dtype=np.int64) for pixels, _ in nodes]
+    found = find_overlapping_later(footprints, [rank for _, rank in nodes], done[: len(nodes)])
+    past = {
+        i: {j for early, j in brute_force(nodes) if early == i and done[j]}
+        for i in range(len(nodes))
+        if not done[i]
+    }
+    assert set(found) == {i for i, later in past.items() if later}
+    for i, j in found.items():
+        assert j in past[i]
+        assert nodes[j][1] == max(nodes[k][1] for k in past[i])
+
+
+# Visits of the sandbox: the first two of tract 3828, the other two of 3829; the detectors are neighbours.
+FIRST, OTHER, SECOND, ANOTHER = 731000, 731001, 731100, 731101
+KEYS = [(visit, detector) for visit in (FIRST, OTHER, SECOND, ANOTHER) for detector in (93, 94)]
+
+
+@pytest.fixture
+def campaign(sandbox) -> CampaignConfig:
+    return CampaignConfig.model_validate({**sandbox.campaign(), "name": "order"})
+
+
+@pytest.fixture
+def apdb(tmp_path: Path) -> str:
+    target = ApdbTarget.from_url(f"sqlite:///{tmp_path}/apdb.db")
+    init_apdb(plan_init(target, instrument="LSSTCam-imSim", config=tmp_path / "apdb.yaml"))
+    return str(tmp_path / "apdb.yaml")
+
+
+def workflow_of(keys, label="association"):
+    from lsst.ctrl.bps import GenericWorkflow, GenericWorkflowJob
+
+    workflow = GenericWorkflow("test")
+    for visit, detector in keys:
+        workflow.add_job(
+            GenericWorkflowJob(
+                f"{visit}.{detector}",
+                label=label,
+                tags={"visit": visit, "detector": detector},
+                quanta_counts={READER: 1, WRITER: 1},
+            )
+        )
+    return workflow
+
+
+def order(campaign, apdb, keys, ordering=Ordering.OVERLAP, **arguments):
+    """Give the edges that a workflow gets, as pairs of visits."""
+    diffim = campaign.diffim.model_copy(update={"ordering": ordering})
+    workflow = workflow_of(keys)
+    count = add_order(workflow, campaign.model_copy(update={"diffim": diffim}), apdb, **arguments)
+    assert count == len(workflow.edges)
+    return {tuple(int(name.partition(".")[0]) for name in edge) for edge in workflow.edges}, workflow
+
+
+def test_only_visits_of_the_same_sky_wait(campaign, apdb):
+    edges, workflow = order(campaign, apdb, KEYS)
+    assert edges == {(FIRST, SECOND), (OTHER, ANOTHER)}
+    assert ("731000.93", "731100.93") in workflow.edges
+
+
+def test_a_total_order_joins_all_in_the_order_of_time_and_none_joins_none(campaign, apdb):
+    _, workflow = order(campaign, apdb, KEYS, Ordering.TOTAL)
+    names = [f"{visit}.{detector}" for visit, detector in KEYS]
+    assert set(workflow.edges) == set(pairwise(names))
+    assert order(campaign, apdb, KEYS, Ordering.NONE)[0] == set()
+
+
+def test_what_is_deferred_waits_for_the_others(campaign, apdb):
+    edges, _ = order(campaign, apdb, KEYS, deferred={(FIRST, 93): 2, (FIRST, 94): 2})
+    assert edges == {(SECOND, FIRST), (OTHER, ANOTHER)}
+
+
+def test_what_is_out_of_time_order_is_refused_before_anything_is_submitted(campaign, apdb):
+    import apdb_content
+
+    apdb_content.associate(open_apdb(apdb), apdb_content.Survey(), SECOND, 93, 61000.0)
+    with pytest.raises(
+        PreconditionError, match=r"visit 731000 detector 93 \(after visit 731100 detector 93\)"
+    ):
+        order(campaign, apdb, [(FIRST, 93), (OTHER, 93)])
+    # What is deferred is let through; other sky and later visits are free.
+    assert order(campaign, apdb, [(FIRST, 93)], deferred={(FIRST, 93): 1})[0] == set()
+    assert order(campaign, apdb, [(OTHER, 93), (ANOTHER, 93)])[0] == {(OTHER, ANOTHER)}
+
+
+def test_associations_that_cannot_be_ordered_are_refused(campaign, apdb):
+    with pytest.raises(PreconditionError, match="cluster 'association'"):
+        add_order(workflow_of(KEYS, label="everything"), campaign, apdb)
+
+
+def fill(folder: Path, survey, images) -> dict[str, list]:
+    """Associate images in an order, and give what the APDB then says of objects and sources."""
+    import apdb_content
+
+    folder.mkdir()
+    target = ApdbTarget.from_url(f"sqlite:///{folder}/apdb.db")
+    init_apdb(plan_init(target, instrument="X", config=folder / "apdb.yaml"))
+    database = open_apdb(target)
+    for number, (visit, detector) in enumerate(images):
+        apdb_content.associate(database, survey, visit, detector, 61000.0 + number / 1440)
+    columns = {
+        "DiaObject": "diaObjectId, nDiaSources, ra, dec, r_psfFluxMean",
+        "DiaSource": "diaSourceId, diaObjectId",
+    }
+    with sqlite3.connect(folder / "apdb.db") as connection:
+        return {
+            table: sorted(connection.execute(f"SELECT {names} FROM {table}"))  # noqa: S608
+            for table, names in columns.items()
+        }
+
+
+def test_another_sequence_that_the_edges_allow_fills_the_apdb_as_that_of_time_does(tmp_path):
+    import apdb_content
+
+    survey = apdb_content.Survey(detectors=3, objects=20)
+    images = [(visit, detector) for visit in range(1, 5) for detector in range(3)]
+    regions = [apdb_content.region_of(survey, *image) for image in images]
+    graph = nx.DiGraph(overlap_edges(find_pixels(regions), [visit for visit, _ in images]))
+    graph.add_nodes_from(range(len(images)))
+    serial = fill(tmp_path / "serial", survey, images)
+    draw = random.Random(1)
+    turns = {node: draw.random() for node in graph}
+    sequence = [images[i] for i in nx.lexicographical_topological_sort(graph, key=turns.get)]
+    assert sequence != images
+    assert fill(tmp_path / "other", survey, sequence) == serial
+    assert fill(tmp_path / "backwards", survey, images[::-1]) != serial

@@ -1,0 +1,105 @@
+"""What the order of visits is for: the APDB of an ordered run is that of a serial one."""
+
+import getpass
+import json
+
+import pytest
+from operators import Operator, make_operator, plant, read_apdb, write_campaign
+
+pytestmark = [pytest.mark.slow, pytest.mark.htcondor, pytest.mark.postgres]
+
+EARLY, LATE = 731000, 731100
+
+
+@pytest.fixture(scope="module")
+def images(sandbox, undisturbed) -> str:
+    """A collection of what the undisturbed campaign has subtracted, without what it has associated."""
+    from lsst.daf.butler import Butler, CollectionType
+
+    name = "u/test/subtracted"
+    types = ("difference_image", "template_detector", "dia_source_detector", "preloaded_ss_object")
+    done = f"u/{getpass.getuser()}/{undisturbed[0].folder.name}/diffim"
+    with Butler.from_config(str(sandbox.butler), writeable=True) as butler:
+        butler.collections.register(name, CollectionType.TAGGED)
+        for dataset_type in types:
+            butler.registry.associate(name, butler.query_datasets(dataset_type, collections=done))
+    return name
+
+
+@pytest.fixture
+def associating(tmp_path, sandbox, condor_pool, postgres_server, undisturbed, images):
+    """Make operators who only associate, into their own APDB, what the undisturbed campaign has subtracted."""
+
+    def make(name: str, *faults, **diffim) -> tuple[Operator, str]:
+        folder = tmp_path / f"{name}-{tmp_path.name}"
+        folder.mkdir()
+        operator = make_operator(folder, sandbox, condor_pool)
+        write_campaign(
+            folder,
+            sandbox,
+            tracts=[3828],
+            where="detector = 94",
+            diffim={
+                "pipeline": "ApPipe-DC2.yaml#getRegionTimeFromVisit,loadDiaCatalogs,associateApdb",
+                "inCollection": [images, "2.2i/defaults/test-med-1"],
+                **diffim,
+            },
+        )
+        database = folder.name.replace("-", "_")
+        postgres_server.create_database(database)
+        url = postgres_server.url(database)
+        operator = plant(operator, *faults)
+        operator.apcampaign("apdb", "init", "--db", url)
+        said = operator.apcampaign("submit", "diffim", "--templates", f"{root}/templates", "--no-check")
+        assert ("warning" in said) == (diffim.get("ordering") == "none")
+        return operator, url
+
+    root = f"u/{getpass.getuser()}/{undisturbed[0].folder.name}"
+    return make
+
+
+def findings(operator: Operator) -> dict[str, int]:
+    said = json.loads(operator.apcampaign("summary", "--json", good=None))
+    return said["verification"]["counts"]
+
+
+def test_an_ordered_run_fills_the_apdb_as_a_serial_one_and_an_unordered_run_does_not(
+    associating, undisturbed
+):
+    serial, serial_url = associating("serial", ordering="total")
+    # As when the earlier visit waits longer for a slot.
+    overtaken = {"kind": "overtaken", "label": "loadDiaCatalogs", "group": str(EARLY), "by": f"{LATE}.94"}
+    unordered, unordered_url = associating("unordered", overtaken, ordering="none")
+    assert serial.wait_for_state("diffim") == unordered.wait_for_state("diffim") == 0
+    content = read_apdb(serial, serial_url)
+    assert content == read_apdb(*undisturbed)
+    other = read_apdb(unordered, unordered_url)
+    assert other["DiaObject"] != content["DiaObject"]
+    assert findings(serial) == {}
+    assert findings(unordered) == {"order": 1}
+
+
+def test_others_wait_for_a_failed_association_until_it_is_deferred(associating):
+    # It fails twice; the third time it succeeds.
+    operator, _ = associating(
+        "failed", {"kind": "fail", "label": "loadDiaCatalogs", "group": str(EARLY), "times": 2}
+    )
+    assert operator.wait_for_state("diffim") != 0
+    associations = json.loads(operator.apcampaign("summary", "--json", good=None))["associations"]
+    assert associations == {"waiting": [[LATE, 94]], "skipped": []}
+    said = operator.apcampaign("resume", "--skip-failed")
+    assert f"visit {EARLY}, detector 94: deferred: overlapping later visits are associated first" in said
+    assert operator.wait_for_state("diffim") != 0
+    said = operator.apcampaign("summary", good=None)
+    assert "DiaObjects that lack it" in said
+    associations = json.loads(operator.apcampaign("summary", "--json", good=None))["associations"]
+    assert associations["waiting"] == []
+    (skipped,) = associations["skipped"]
+    assert (skipped["visit"], skipped["overlapping_visit"]) == (EARLY, [LATE, 94])
+    assert len(skipped["objects"]) > 0
+    # Now it is out of time order, unless it is deferred.
+    said = operator.apcampaign("resume", "--new-graph", good=False)
+    assert f"visit {EARLY} detector 94 (after visit {LATE} detector 94)" in said
+    operator.apcampaign("resume", "--skip-failed")
+    assert operator.wait_for_state("diffim") == 0
+    assert findings(operator) == {"order": 1}

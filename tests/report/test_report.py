@@ -1,0 +1,295 @@
+"""The report: one page that opens without a network, shows what there is, and is safe whatever that is."""
+
+import base64
+import gzip
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import yaml
+from apcampaign.bps import Step
+from apcampaign.bps.campaign import CampaignConfig
+from apcampaign.monitor import Attempt, AttemptOutcome, Job, JobState
+from apcampaign.report import ReportData, campaign_state, headline, render_report
+from apcampaign.report.figures_timeline import MOST_BARS, draw_timeline
+from apcampaign.report.job_usage import measure_usage, suggest_settings
+from apcampaign.report.render import draw_figures
+from apcampaign.report.timeline import Span, pack, running_counts
+from report_data import HOSTILE, START, make_data, make_jobs
+
+_VOID = {"meta", "link", "input", "br", "hr", "img", "wbr"}
+
+
+class Page(HTMLParser):
+    """A page, taken apart: what an element is, where it is, what it says."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: dict[str, str] = {}
+        self.stack: list[tuple[str, str | None]] = []
+        self.unclosed: list[str] = []
+        self.feed(text)
+        self.close()
+        self.unclosed += [tag for tag, _ in self.stack]
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        self.elements.append((tag, attributes))
+        if tag not in _VOID:
+            self.stack.append((tag, attributes.get("id")))
+
+    def handle_endtag(self, tag):
+        open_tag, _ = self.stack.pop()
+        if open_tag != tag:
+            self.unclosed.append(f"{open_tag} ended by {tag}")
+
+    def handle_data(self, data):
+        for name in {name or tag for tag, name in self.stack}:
+            self.texts[name] = self.texts.get(name, "") + data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for each, attributes in self.elements if each == tag]
+
+    def ids(self) -> list[str]:
+        return [attributes["id"] for _, attributes in self.elements if attributes.get("id")]
+
+
+@pytest.fixture(scope="module")
+def data() -> ReportData:
+    return make_data(make_jobs(200, bad=0.1))
+
+
+@pytest.fixture(scope="module")
+def page(data) -> Page:
+    return Page(render_report(data))
+
+
+def test_the_page_is_whole_and_its_links_lead_somewhere(page):
+    assert page.unclosed == []
+    ids = page.ids()
+    assert len(ids) == len(set(ids))
+    links = [each["href"] for each in page.all("a")]
+    assert len(links) > 8
+    assert {link.removeprefix("#") for link in links} <= set(ids)
+    for name in ("aria-labelledby", "data-table", "data-plot", "data-source"):
+        named = {each[name] for _, each in page.elements if name in each}
+        assert named <= set(ids), name
+
+
+def test_the_page_asks_for_nothing_from_anywhere(page):
+    (policy,) = [each["content"] for each in page.all("meta") if each.get("http-equiv")]
+    assert "default-src 'none'" in policy
+    for tag, attributes in page.elements:
+        for name in ("src", "href", "action", "data", "poster", "srcset"):
+            value = attributes.get(name)
+            assert value is None or value.startswith(("#", "data:,")), (tag, name, value)
+    assert not re.search(r"url\(|@import", page.texts["style"])
+    library = gzip.decompress(base64.b64decode(page.texts["library"])).decode()
+    assert "Licensed under the MIT license" in library[:300]
+
+
+def test_everything_in_the_data_is_text_and_nothing_of_it_is_markup(page):
+    assert len(page.all("script")) == 3
+    assert not page.all("b")
+    for name in ("failures", "provenance"):
+        assert HOSTILE in page.texts[name]
+    assert any(HOSTILE in text for text in page.texts.values())
+
+
+def test_every_figure_has_a_caption_and_a_table_to_sort_and_to_download(page, data):
+    figures = draw_figures(data)
+    drawings = json.loads(page.texts["drawings"])
+    ids = set(page.ids())
+    assert len(page.all("figcaption")) == len(figures) == 8
+    for figure in figures.values():
+        assert figure.panels
+        assert f"table-{figure.id}" in ids
+        assert all(len(row) == len(figure.table.columns) for row in figure.table.rows)
+        assert {panel.id for panel in figure.panels} <= set(drawings)
+        assert {panel.id for panel in figure.panels} <= {each.get("data-plot") for each in page.all("button")}
+        assert f"table-{figure.id}" in {each.get("data-table") for each in page.all("button")}
+    labels = [each["aria-label"] for each in page.all("div") if each.get("role") == "img"]
+    assert len(labels) == len(drawings)
+    assert all(labels)
+
+
+def test_the_colours_that_figures_name_are_the_pages_in_light_and_dark(page, data):
+    text = json.dumps([panel.traces for figure in draw_figures(data).values() for panel in figure.panels])
+    used = set(re.findall(r'"\$([a-z0-9-]+)"', text))
+    light, _, dark = page.texts["style"].partition("@media (prefers-color-scheme: dark)")
+    chosen = dark.split(':root[data-theme="dark"]')[1]
+    for sheet in (light, dark, chosen):
+        assert used <= set(re.findall(r"--([a-z0-9-]+):", sheet))
+
+
+def test_the_tables_hold_what_is_drawn(data):
+    figures = draw_figures(data)
+    jobs = sum(len(job.attempts) for job in data.jobs)
+    assert len(figures["timeline"].table.rows) == jobs
+    assert sum(len(trace["y"]) for trace in figures["timeline"].panels[0].traces) == jobs
+    curves = figures["light-curves"]
+    assert len(curves.table.rows) == sum(len(panel_y) for panel in curves.panels for panel_y in _ys(panel))
+    shown = {trace["view"] for trace in figures["sky"].panels[0].traces}
+    assert shown == set(figures["sky"].views) == {"g", "r", "i"}
+
+
+def _ys(panel):
+    return [trace["y"] for trace in panel.traces]
+
+
+def test_a_sky_across_the_meridian_is_drawn_in_one_piece(data):
+    x = [
+        value
+        for trace in draw_figures(data)["sky"].panels[0].traces
+        for value in trace["x"]
+        if value is not None
+    ]
+    assert max(x) - min(x) < 5
+    labels = draw_figures(data)["sky"].panels[0].layout["xaxis"]["ticktext"]
+    assert {"359", "0", "1"} <= set(labels)
+
+
+def test_thousands_of_jobs_become_a_count_over_time():
+    jobs = make_jobs(5 * MOST_BARS)
+    figure = draw_timeline(make_data(jobs))
+    labels = {job.label for job in jobs}
+    assert {trace["name"] for trace in figure.panels[0].traces} == labels
+    assert len(figure.table.rows) == 400
+    (makes,) = [trace for trace in figure.panels[0].traces if trace["name"] == "makeWarp"]
+    step = (makes["x"][1] - makes["x"][0]) / 1000
+    busy = sum(a.ended - a.started for job in jobs if job.label == "makeWarp" for a in job.attempts)
+    assert sum(makes["y"]) * step == pytest.approx(busy, rel=0.01)
+
+
+def test_counts_of_running_jobs_are_exact():
+    spans = [
+        Span("a", "x", 0, 10, None, ""),
+        Span("b", "x", 5, 15, None, ""),
+        Span("c", "x", 12, 13, None, ""),
+    ]
+    counts = running_counts(spans, np.array([0.0, 5.0, 10.0, 20.0]))
+    assert counts.tolist() == pytest.approx([1.0, 2.0, 0.6])
+    assert pack(spans) == [0, 1, 0]
+
+
+def test_the_page_of_an_active_campaign_reloads_itself_and_that_of_one_that_has_ended_does_not(data):
+    active = replace(data, final=False, good=None)
+    refresh = [each.get("data-refresh") for each in Page(render_report(active, refresh=20)).all("html")]
+    assert refresh == ["20"]
+    assert "pause" in Page(render_report(active, refresh=20)).ids()
+    assert "data-refresh" not in Page(render_report(active)).all("html")[0]
+    assert "data-refresh" not in Page(render_report(data, refresh=20)).all("html")[0]
+    assert campaign_state(data) == ("not complete", "bad")
+    assert campaign_state(active) == ("running, with failed or held jobs", "bad")
+
+
+def test_a_report_of_nothing_is_a_page_too():
+    page = Page(render_report(ReportData(campaign="new", made=START, final=False, good=None)))
+    assert page.unclosed == []
+    assert "Nothing to draw yet" in page.texts["timeline"]
+    assert "None so far" in page.texts["failures"]
+
+
+def test_the_headline_counts_good_and_bad(data):
+    tiles = {tile.title: tile for tile in headline(data)}
+    assert tiles["Quanta done"].value == "45"
+    bad = sum(job.state is JobState.FAILED for job in data.jobs)
+    assert tiles["Jobs done"].value == str(len(data.jobs) - bad)
+    assert float(tiles["Goodput"].value.removesuffix(" %")) < 100
+    assert tiles["Verification"].value == "good"
+
+
+def make_job(label: str, *, memory: float, request: float, seconds: float = 3600, held: bool = False) -> Job:
+    outcome = AttemptOutcome.HELD if held else AttemptOutcome.DONE
+    attempt = Attempt(
+        cluster=1,
+        started=START,
+        ended=START + seconds,
+        outcome=outcome,
+        hold_code=34 if held else None,
+        hold_subcode=0 if held else None,
+        memory=memory,
+        memory_request=request,
+    )
+    return Job(
+        name=f"{label}_1",
+        label=label,
+        step=Step.TEMPLATES,
+        state=JobState.HELD if held else JobState.DONE,
+        request_memory=request,
+        attempts=(attempt,),
+        folder="/",
+    )
+
+
+def test_the_suggestion_is_what_a_campaign_file_takes():
+    jobs = [
+        make_job("makeWarp", memory=1000, request=8192),
+        make_job("consolidateVisitSummary", memory=3000, request=4096),
+        make_job("selectAndAssemble", memory=3000, request=3000, held=True),
+        make_job("finalJob", memory=500, request=2048),
+        make_job("isr", memory=5, request=4096, seconds=10),  # HTCondor had not looked when it ended
+    ]
+    usage = measure_usage(jobs, START)
+    settings = suggest_settings(usage, {Step.TEMPLATES: ["makeWarp"]})
+    assert settings == {
+        "templates": {
+            "bps": {
+                "cluster": {"makeWarp": {"requestMemory": 1280}},
+                "finalJob": {"requestMemory": 768},
+                "pipetask": {"selectAndAssemble": {"requestMemory": 6144}},
+            }
+        }
+    }
+    campaign = {"name": "x", "butler": "/repo", "tracts": [1], "inCollection": "raw"}
+    campaign["templates"] = {"pipeline": "p.yaml", **yaml.safe_load(yaml.safe_dump(settings))["templates"]}
+    assert CampaignConfig.model_validate(campaign).templates.bps == settings["templates"]["bps"]
+
+
+def test_what_tasks_note_of_their_memory_counts_more_than_what_htcondor_saw(data):
+    figure = draw_figures(data)["memory"]
+    titles = [column.title for column in figure.table.columns]
+    rows = {row[1]: dict(zip(titles, row, strict=True)) for row in figure.table.rows}
+    assert rows["makeWarp"]["noted by"] == "tasks"
+    assert rows["makeWarp"]["most (MiB)"] == 7300
+    assert rows["diffim"]["noted by"] == "HTCondor"
+
+
+def test_cells_hold_their_unrounded_values_for_sorting_and_for_csv(page):
+    visits = page.texts["table-visits"]
+    assert "731\u202f000" in visits
+    values = {attributes.get("data-v") for tag, attributes in page.elements if tag == "td"}
+    assert {"731000", "60960.2", "0.045"} <= values
+
+
+def test_a_step_names_all_its_runs(page):
+    for part in ("-a", "-b"):
+        assert f"u/me/dc2-test/diffim/20260101T000000Z{part}" in page.texts["steps"]
+
+
+@pytest.mark.slow
+@pytest.mark.htcondor
+@pytest.mark.postgres
+def test_a_campaign_dag_leaves_a_report_of_itself(undisturbed):
+    operator, _ = undisturbed
+    (file,) = operator.folder.glob("runs/*/report.html")
+    (said,) = operator.folder.glob("runs/*/dag/*/summary.out")
+    assert f"report: {file.resolve()}" in said.read_text()
+    page = Page(file.read_text())
+    assert page.texts["state"] == "complete"
+    assert page.unclosed == []
+    drawings = json.loads(page.texts["drawings"])
+    for name in ("timeline", "runtime", "memory", "hours", "sky", "density", "visits", "light-curve-0"):
+        assert drawings[f"plot-{name}"]["data"], name
+    assert "Missing from this report" not in page.texts["main"]
+    assert "hunter2" not in file.read_text()
+    # The same from a shell, where it goes wherever one likes; for machines in JSON.
+    content = json.loads(operator.apcampaign("report", "--output", "mine.html", "--json"))
+    assert content["state"] == "complete"
+    assert content["notes"] == []
+    assert content["headline"]["Verification"]["value"] == "good"
+    assert (operator.folder / "mine.html").exists()

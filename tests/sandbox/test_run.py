@@ -1,0 +1,135 @@
+"""Both pipelines, from raws to rows of an APDB, as `pipetask` runs them."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from apcampaign.sandbox.create import Sandbox, create_sandbox
+from apcampaign.sandbox.survey import SandboxSize, Survey
+from lsst.daf.butler import Butler
+from lsst.dax.apdb.sql import ApdbSql
+from rehearsal import read_table
+
+pytestmark = pytest.mark.slow
+
+PIPELINES = Path(__file__).parents[2] / "pipelines"
+SIZE = SandboxSize(visits=2, detectors=(94,))
+FIRST, SECOND = (visit.id for visit in Survey(SIZE).visits)
+
+
+class Runner:
+    """Runs `pipetask` on a sandbox with an APDB in SQLite."""
+
+    def __init__(self, sandbox: Sandbox, folder: Path):
+        self.sandbox, self.database, self.config = sandbox, folder / "apdb.db", folder / "apdb.yaml"
+        ApdbSql.init_database(f"sqlite:///{self.database}").save(str(self.config))
+
+    def run(
+        self, pipeline: str, inputs: str, output: str, where: str, *more: str
+    ) -> subprocess.CompletedProcess[str]:
+        arguments = ["--register-dataset-types", "-b", str(self.sandbox.butler), "-i", inputs, "-o", output]
+        arguments += ["-p", str(PIPELINES / pipeline), "-d", f"skymap = 'DC2' AND {where}", *more]
+        if pipeline.startswith("ApPipe"):
+            arguments += ["-c", f"parameters:apdb_config={self.config}"]
+        return subprocess.run(
+            [str(Path(sys.executable).with_name("pipetask")), "run", *arguments],
+            env=os.environ | self.sandbox.environment,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+
+    def rows(self, table: str) -> pd.DataFrame:
+        return read_table(self.database, table)
+
+
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory: pytest.TempPathFactory) -> Runner:
+    """Both runs, done: templates of both visits, then the visits one after the other."""
+    folder = tmp_path_factory.mktemp("run")
+    runner = Runner(create_sandbox(folder / "dc2", SIZE), folder)
+    defaults, done = "2.2i/defaults/test-med-1", []
+    done.append(runner.run("ApTemplate-DC2.yaml", defaults, "u/me/templates", "tract = 3828"))
+    for visit in (FIRST, SECOND):
+        inputs, where = f"u/me/templates,{defaults}", f"tract = 3828 AND visit = {visit}"
+        skip = "--skip-existing-in", "u/me/templates"
+        done.append(runner.run("ApPipe-DC2.yaml", inputs, f"u/me/diffim-{visit}", where, *skip))
+    for result in done:
+        assert result.returncode == 0, result.stderr[-3000:]
+    return runner
+
+
+def test_every_patch_under_the_detector_has_a_template(runner: Runner) -> None:
+    butler = Butler.from_config(str(runner.sandbox.butler))
+    with butler.query() as query:
+        query = query.where(instrument="LSSTCam-imSim", skymap="DC2")
+        overlaps = query.join_dimensions(["visit", "detector", "tract", "patch"])
+        patches = {row["patch"] for row in overlaps.data_ids(["visit", "detector", "tract", "patch"])}
+    refs = butler.query_datasets("template_coadd", collections="u/me/templates")
+    assert {ref.dataId["patch"] for ref in refs} == patches
+
+
+def test_second_run_reuses_what_the_first_calibrated(runner: Runner) -> None:
+    butler = Butler.from_config(str(runner.sandbox.butler))
+    runs = butler.collections.query(f"u/me/diffim-{FIRST}/*")
+    assert not butler.query_datasets("preliminary_visit_image", collections=runs, explain=False)
+    assert butler.query_datasets("difference_image", collections=runs)
+
+
+def test_each_visit_has_plausibly_many_sources(runner: Runner) -> None:
+    sources = runner.rows("DiaSource")
+    assert sources["diaSourceId"].is_unique
+    for number in sources.groupby(["visit", "detector"]).size():
+        assert 5 <= number <= 25
+
+
+def test_objects_collect_sources_of_both_visits(runner: Runner) -> None:
+    sources, objects = runner.rows("DiaSource"), runner.rows("DiaObject")
+    latest = objects[objects["validityEndMjdTai"].isna()].set_index("diaObjectId")
+    members = Counter(sources["diaObjectId"])
+    assert set(members) == set(latest.index)
+    assert {key: int(value) for key, value in latest["nDiaSources"].items()} == dict(members)
+    assert sum(number == 2 for number in members.values()) >= 3
+    positions = sources.groupby("diaObjectId")[["ra", "dec"]].std().dropna()
+    # Two within 2.5 pixels, which is what the association allows.
+    assert (positions.max() < 2.5 * Survey(SIZE).scale / 3600).all()
+
+
+def test_objects_with_a_history_are_measured_by_force(runner: Runner) -> None:
+    forced, sources = runner.rows("DiaForcedSource"), runner.rows("DiaSource")
+    twice = {key for key, number in Counter(sources["diaObjectId"]).items() if number == 2}
+    assert set(forced["visit"]) == {SECOND}
+    assert set(forced["diaObjectId"]) == twice
+
+
+def test_butler_and_database_hold_the_same(runner: Runner) -> None:
+    butler = Butler.from_config(str(runner.sandbox.butler))
+    sources = runner.rows("DiaSource")
+    for visit in (FIRST, SECOND):
+        table = butler.get(
+            "dia_source_apdb",
+            collections=f"u/me/diffim-{visit}",
+            instrument="LSSTCam-imSim",
+            visit=visit,
+            detector=94,
+        )
+        assert set(table["diaSourceId"]) == set(sources.loc[sources["visit"] == visit, "diaSourceId"])
+        assert butler.query_datasets("apdb_marker", collections=f"u/me/diffim-{visit}")
+
+
+def test_second_association_of_a_visit_fails_and_writes_nothing(runner: Runner) -> None:
+    before = {table: len(runner.rows(table)) for table in ("DiaSource", "DiaObject", "DiaForcedSource")}
+    result = runner.run(
+        "ApPipe-DC2.yaml#associateApdb",
+        f"u/me/diffim-{SECOND},u/me/templates,2.2i/defaults/test-med-1",
+        "u/me/again",
+        f"tract = 3828 AND visit = {SECOND}",
+    )
+    assert result.returncode != 0
+    assert "Duplicate DiaSources" in result.stderr
+    assert before == {table: len(runner.rows(table)) for table in before}

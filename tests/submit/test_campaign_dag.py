@@ -1,0 +1,107 @@
+"""The campaign DAG: whatever the plan, each run is prepared and run after those that it waits for."""
+
+import re
+from pathlib import Path
+
+import pytest
+from apcampaign.bps import CampaignConfig, Plan, PlannedRun, Step, plan_campaign
+from apcampaign.common.errors import PreconditionError
+from apcampaign.ledger import Workspace
+from apcampaign.submit.executors import Work
+from apcampaign.submit.executors.campaign_dag import read_work, write_campaign_dag
+
+TIMESTAMP = "20251012T010203Z"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    content = {"name": "camp", "butler": "/repo/dc2", "tracts": [3828], "inCollection": "2.2i/defaults"}
+    return Workspace(CampaignConfig.model_validate(content), tmp_path / "runs")
+
+
+def part(step: Step, name: str) -> PlannedRun:
+    return PlannedRun(
+        step=step,
+        part=name,
+        timestamp=TIMESTAMP,
+        pipeline="p.yaml",
+        query="q",
+        inputs=("raw",),
+        output=f"u/{step}",
+    )
+
+
+def edges_of(text: str) -> set[tuple[str, str]]:
+    return {
+        (parent, child)
+        for parents, children in re.findall(r"^PARENT (.+) CHILD (.+)$", text, flags=re.MULTILINE)
+        for parent in parents.split()
+        for child in children.split()
+    }
+
+
+def nodes_of(text: str) -> list[str]:
+    return re.findall(r"^(?:JOB|SUBDAG EXTERNAL|FINAL) (\S+)", text, flags=re.MULTILINE)
+
+
+def test_two_steps_have_a_gate_and_a_preparation_between_them(workspace):
+    text = write_campaign_dag(
+        Work(workspace=workspace, plan=plan_campaign(workspace.campaign))
+    ).dag.read_text()
+    assert nodes_of(text) == ["templates", "gate", "prepare-diffim", "diffim", "summary"]
+    assert edges_of(text) == {
+        ("templates", "gate"),
+        ("gate", "prepare-diffim"),
+        ("prepare-diffim", "diffim"),
+    }
+    # The gate alone decides whether templates that failed are enough.
+    assert re.search(
+        r"^SCRIPT POST templates .* accept-templates .* templates \$RETURN$", text, flags=re.MULTILINE
+    )
+
+
+def test_one_step_is_a_dag_too(workspace):
+    plan = plan_campaign(workspace.campaign, steps=[Step.DIFFIM])
+    text = write_campaign_dag(Work(workspace=workspace, plan=plan)).dag.read_text()
+    assert nodes_of(text) == ["diffim", "summary"]
+    assert not edges_of(text)
+
+
+def test_each_part_waits_for_its_own_templates_only(workspace):
+    runs = (*(part(Step.TEMPLATES, name) for name in "ab"), *(part(Step.DIFFIM, name) for name in "xyz"))
+    edges = {("templates-a", "diffim-x"), ("templates-a", "diffim-y"), ("templates-b", "diffim-y")}
+    plan = Plan(timestamp=TIMESTAMP, runs=runs, edges=frozenset(edges))
+    files = write_campaign_dag(Work(workspace=workspace, plan=plan))
+    text = files.dag.read_text()
+    assert edges_of(text) == {
+        ("templates-a", "gate-x"),
+        ("gate-x", "prepare-diffim-x"),
+        ("prepare-diffim-x", "diffim-x"),
+        ("templates-a", "gate-y"),
+        ("templates-b", "gate-y"),
+        ("gate-y", "prepare-diffim-y"),
+        ("prepare-diffim-y", "diffim-y"),
+    }
+    assert "SUBDAG EXTERNAL diffim-z" in text
+    assert f"runs/camp/diffim/{TIMESTAMP}-x/submit/u_diffim_{TIMESTAMP}-x.dag" in text
+    nodes = [node for node in nodes_of(text) if node.startswith(("gate", "prepare", "summary"))]
+    assert all((files.folder / f"{node}.sub").is_file() for node in nodes)
+
+
+def test_the_nodes_read_what_was_decided(workspace):
+    work = Work(
+        workspace=workspace,
+        plan=plan_campaign(workspace.campaign, skip_done=[Step.DIFFIM]),
+        apdb_config="/apdb.yaml",
+        deferred={(731000, 94): 2},
+    )
+    again = read_work(write_campaign_dag(work), workspace.runs)
+    assert (again.plan, again.apdb_config, again.deferred) == (work.plan, work.apdb_config, work.deferred)
+    assert again.workspace.campaign == workspace.campaign
+
+
+def test_a_folder_that_a_dag_cannot_name_is_refused(workspace, hostile_path):
+    hostile = Workspace(workspace.campaign, hostile_path)
+    with pytest.raises(PreconditionError, match="holds a space or a quote") as refusal:
+        write_campaign_dag(Work(workspace=hostile, plan=plan_campaign(workspace.campaign)))
+    assert refusal.value.remedy == "use another folder for the runs"

@@ -1,0 +1,38 @@
+"""Both steps of a small campaign, by the commands that a user has, on real servers."""
+
+import json
+
+import pytest
+from operators import assert_complete
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.htcondor
+@pytest.mark.postgres
+def test_both_steps_in_one_campaign_dag(undisturbed, condor_pool):
+    operator, url = undisturbed
+    (dag,) = operator.folder.glob("runs/*/dag/*")
+    assert json.loads((dag / "summary.json").read_text())["good"]
+    assert "all 4 (patch, band)" in (dag / "gate.out").read_text()
+    assert operator.wait_for_state("templates") == operator.wait_for_state("diffim") == 0
+    assert_complete(operator, url)
+    status = json.loads(operator.apcampaign("status", "--json"))
+    assert not status["active"]
+    nodes = ["templates", "gate", "prepare-diffim", "diffim", "summary"]
+    assert {node["name"]: node["state"] for node in status["dag"]} == dict.fromkeys(nodes, "done")
+    assert [step["state"] for step in status["steps"]] == ["done", "done"]
+    assert not json.loads(operator.apcampaign("failures", "--quanta", "--json"))["groups"]
+    # Associations of the two visits, whose sky overlaps, are ordered by plain edges.
+    (run_dag,) = operator.folder.glob("runs/*/diffim/*/submit/*.dag")
+    first, second = sorted(
+        {
+            line.split()[1].split("_")[1]
+            for line in run_dag.read_text().splitlines()
+            if line.startswith("JOB association_")
+        }
+    )
+    assert f"PARENT association_{first}_94 CHILD " in run_dag.read_text()
+    assert f" association_{second}_94" in run_dag.read_text()
+    # Nothing is left in the queue.
+    assert condor_pool.run(["condor_q", "-allusers", "-af", "ClusterId"], seconds=30).strip() == ""

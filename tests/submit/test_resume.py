@@ -1,0 +1,161 @@
+"""How a campaign goes on, decided from how it stands: no repository, database or scheduler is asked."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apcampaign.bps import CampaignConfig, Step, plan_campaign
+from apcampaign.ledger import DagPaths, DagRecord, Ledger, RunRecord, Workspace, installed_versions
+from apcampaign.monitor.outcomes import QuantaCount
+from apcampaign.submit.executors import ActiveRun
+from apcampaign.submit.repair import Repair
+from apcampaign.submit.resume import ResumeRequest, decide_resume
+from apcampaign.submit.state import CampaignState, Remaining, SubmittedUnit
+
+TIMESTAMP = "20251012T010203Z"
+FAILED = {"isr": QuantaCount(expected=4, successful=1, failed=1, blocked=1, unknown=1)}
+DONE = {"isr": QuantaCount(expected=4, successful=4, failed=0, blocked=0, unknown=0)}
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    content = {"name": "camp", "butler": "/repo/dc2", "tracts": [3828], "inCollection": "2.2i/defaults"}
+    return Workspace(CampaignConfig.model_validate(content), tmp_path / "runs")
+
+
+def record(workspace: Workspace, step: Step, **changes: object) -> RunRecord:
+    (run,) = plan_campaign(workspace.campaign, timestamp=TIMESTAMP, steps=[step])
+    files = workspace.paths.run(run)
+    content = {
+        "campaign": workspace.campaign.name,
+        "step": step,
+        "timestamp": TIMESTAMP,
+        "butler": "/repo/dc2",
+        "inputs": run.inputs,
+        "output": run.output,
+        "output_run": run.output_run,
+        "config": str(files.config),
+        "submit_dir": str(files.submit),
+        "graph": str(files.graph(run.output_run)),
+        "wms_service": "lsst.ctrl.bps.htcondor.HTCondorService",
+        "jobs": {},
+        "quanta": {},
+    }
+    return RunRecord.model_validate({**content, **changes})
+
+
+@pytest.fixture
+def unit(workspace: Workspace) -> SubmittedUnit:
+    """Both steps in one campaign DAG, of which the first failed."""
+    dag = DagRecord(campaign="camp", timestamp=TIMESTAMP, cluster="7", runs=("templates", "diffim"))
+    return SubmittedUnit(
+        timestamp=TIMESTAMP,
+        steps=tuple(Step),
+        runs=(record(workspace, Step.TEMPLATES),),
+        dag=(workspace.paths.dag(TIMESTAMP), dag),
+        has_rescue=True,
+        workspace=workspace,
+        remaining=(
+            Remaining(Step.TEMPLATES, begun=True, counts=FAILED),
+            Remaining(Step.DIFFIM, begun=False),
+        ),
+    )
+
+
+def state_of(workspace: Workspace, *units: SubmittedUnit, **changes: Any) -> CampaignState:
+    ledger = Ledger(paths=workspace.paths, runs=tuple(run for unit in units for run in unit.runs))
+    state = CampaignState(
+        workspace=workspace, ledger=ledger, active=(), units=units, versions=installed_versions()
+    )
+    return replace(state, **changes)
+
+
+def test_the_campaign_dag_goes_on_where_it_ended(workspace, unit):
+    plan = decide_resume(state_of(workspace, unit), ResumeRequest())
+    assert plan.restart == unit.dag
+    assert not plan.reason
+    assert plan.remaining_quanta == 3
+    assert plan.describe()[0] == (
+        "templates: 3 of 4 quanta to rerun: 1 failed, 1 blocked by them, 1 never recorded: 3 of 4 isr"
+    )
+    assert "diffim: not begun" in plan.describe()
+
+
+@pytest.mark.parametrize(
+    ("request_", "reason"),
+    [
+        (ResumeRequest(changes=["templates.requestMemory=1"]), "settings have changed"),
+        (ResumeRequest(new_graph=True), "as asked for"),
+        (ResumeRequest(skip_failed=True), "as asked for"),
+    ],
+)
+def test_new_graphs_are_built_when_they_are_asked_for(workspace, unit, request_, reason):
+    plan = decide_resume(state_of(workspace, unit), request_)
+    assert (plan.reason, plan.restart) == (reason, None)
+
+
+def test_new_graphs_are_built_for_other_software(workspace, unit):
+    versions = {**installed_versions(), "lsst-pipe-base": "31.0", "apcampaign": "9"}
+    plan = decide_resume(state_of(workspace, unit, versions=versions), ResumeRequest())
+    assert plan.reason.startswith("software has changed (lsst-pipe-base ")
+    assert "apcampaign" not in plan.reason
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"has_rescue": False}, "there is no rescue DAG"),
+        ({"dag": None}, "HTCondorService cannot continue a run that is in no campaign DAG"),
+        ({"remaining": (Remaining(Step.DIFFIM, begun=False),)}, "not all steps of the campaign DAG go on"),
+    ],
+)
+def test_new_graphs_are_built_where_dagman_cannot_go_on(workspace, unit, changes, reason):
+    plan = decide_resume(state_of(workspace, replace(unit, **changes)), ResumeRequest())
+    assert (plan.reason, plan.restart) == (reason, None)
+
+
+def test_a_dag_of_an_older_version_gets_new_graphs(workspace, unit, tmp_path):
+    old = (
+        DagPaths(tmp_path / "chain" / TIMESTAMP),
+        DagRecord(campaign="camp", timestamp=TIMESTAMP, cluster="7"),
+    )
+    plan = decide_resume(state_of(workspace, replace(unit, dag=old)), ResumeRequest())
+    assert plan.reason.startswith("an older version")
+
+
+def test_what_was_submitted_last_and_is_not_done_goes_on(workspace, unit):
+    done = replace(
+        unit, timestamp="20251013T010203Z", remaining=(Remaining(Step.DIFFIM, begun=True, counts=DONE),)
+    )
+    plan = decide_resume(state_of(workspace, done, unit), ResumeRequest())
+    assert plan.restart == unit.dag
+
+
+def test_what_must_be_put_right_is_a_part_of_the_plan(workspace, unit):
+    repair = Repair(apdb_config="/apdb.yaml", rollbacks=((731000, 94),))
+    plan = decide_resume(state_of(workspace, replace(unit, repair=repair)), ResumeRequest())
+    assert plan.repair == repair
+    assert plan.as_dict()["rolls_back"] == [[731000, 94]]
+    assert any("rolled back" in line for line in plan.describe())
+
+
+def test_nothing_is_resumed_that_is_active_done_or_was_never_submitted(workspace, unit):
+    active = (ActiveRun(what="the campaign DAG", state="it is in the queue as 7", id="7"),)
+    (obstacle,) = decide_resume(state_of(workspace, active=active), ResumeRequest()).obstacles
+    assert str(obstacle).startswith("the campaign DAG has not ended: it is in the queue as 7; wait for it")
+    done = replace(unit, remaining=(Remaining(Step.TEMPLATES, begun=True, counts=DONE),))
+    (obstacle,) = decide_resume(state_of(workspace, done), ResumeRequest()).obstacles
+    assert "nothing to resume" in obstacle.what
+    (obstacle,) = decide_resume(state_of(workspace), ResumeRequest()).obstacles
+    assert obstacle.remedy == "submit one first"
+
+
+def test_templates_that_may_be_missing_are_left_alone(workspace, unit):
+    remaining = (
+        Remaining(Step.TEMPLATES, begun=True, counts=FAILED, tolerated=True),
+        Remaining(Step.DIFFIM, begun=True, counts=DONE),
+    )
+    plan = decide_resume(state_of(workspace, replace(unit, remaining=remaining)), ResumeRequest())
+    assert "nothing to resume" in plan.obstacles[0].what
+    assert any("are within allowMissingTemplates" in line for line in plan.describe())

@@ -1,0 +1,129 @@
+"""What a submission looks at before it begins, and what it leaves behind."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from apcampaign.apdb import check_ready
+from apcampaign.bps import CampaignConfig, Step, build_config, load_site, plan_campaign
+from apcampaign.common.errors import PreconditionError, UnsupportedApdbError
+from apcampaign.ledger import RunRecord, Workspace, hash_config, submission_lock, write_run
+from apcampaign.ordering import refuse_already_associated
+from apcampaign.submit.cancel import plan_cancel
+from apcampaign.submit.repair import plan_repair
+
+TIMESTAMP = "20251012T010203Z"
+
+
+@pytest.fixture
+def campaign() -> CampaignConfig:
+    return CampaignConfig.model_validate(
+        {"name": "camp", "butler": "/repo/dc2", "tracts": [3828], "inCollection": "2.2i/defaults"}
+    )
+
+
+@pytest.fixture
+def cassandra(tmp_path: Path) -> str:
+    """The configuration of an APDB in Cassandra, as `apdb-cli create-cassandra` writes it."""
+    path = tmp_path / "cassandra.yaml"
+    content = {"implementation_type": "cassandra", "contact_points": ["127.0.0.1"], "keyspace": "apdb"}
+    path.write_text(yaml.safe_dump(content))
+    return str(path)
+
+
+def record_run(workspace: Workspace, **changes: object) -> RunRecord:
+    campaign = workspace.campaign
+    (run,) = plan_campaign(campaign, timestamp=TIMESTAMP, steps=[Step.DIFFIM]).runs
+    folder = workspace.paths.run(run)
+    content = {
+        "campaign": campaign.name,
+        "step": run.step,
+        "timestamp": run.timestamp,
+        "butler": campaign.butler,
+        "inputs": run.inputs,
+        "output": run.output,
+        "output_run": run.output_run,
+        "config": str(folder.config),
+        "submit_dir": str(folder.submit),
+        "graph": str(folder.graph(run.output_run)),
+        "wms_service": "lsst.ctrl.bps.htcondor.HTCondorService",
+        "jobs": {},
+        "quanta": {},
+    }
+    record = RunRecord.model_validate({**content, **changes})
+    write_run(folder, record)
+    folder.jobs.write_text("[]")
+    return record
+
+
+def test_the_second_submission_is_told_whose_the_first_is_and_a_dead_one_is_no_obstacle(tmp_path):
+    folder = tmp_path / "camp" / "templates"
+    program = (
+        "import sys, time; from pathlib import Path; from apcampaign.ledger import submission_lock\n"
+        "with submission_lock(Path(sys.argv[1])): print('mine', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, str(folder)], stdout=subprocess.PIPE) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == b"mine\n"
+        with (
+            pytest.raises(
+                PreconditionError, match=rf"is being submitted by .*process {first.pid}\) since \d"
+            ),
+            submission_lock(folder),
+        ):
+            pass
+        first.kill()
+    with submission_lock(folder):
+        pass
+
+
+def test_an_apdb_in_cassandra_is_taken_as_ready_and_what_was_not_checked_is_told(
+    tmp_path, campaign, cassandra, monkeypatch
+):
+    index = tmp_path / "index.yaml"
+    index.write_text(f"prod: {cassandra}\n")
+    monkeypatch.setenv("DAX_APDB_INDEX_URI", str(index))
+    for reference in (cassandra, "label:prod"):
+        unchecked = check_ready(reference, instrument="LSSTCam-imSim")
+        assert unchecked is not None
+        assert "Cassandra" in str(unchecked)
+        assert "empty" in str(unchecked)
+        assert "LSSTCam-imSim" in str(unchecked)
+    # What comes after a run cannot look into it either, and says so.
+    workspace = Workspace(campaign, tmp_path / "runs")
+    record = record_run(workspace, apdb_config=cassandra)
+    (note,) = plan_repair(workspace.read_ledger(), [record]).notes
+    assert "are not rolled back" in note
+    refuse_already_associated(record)
+
+
+def test_other_mistakes_in_an_apdb_configuration_are_still_refused(tmp_path):
+    path = tmp_path / "apdb.yaml"
+    path.write_text("implementation_type: sql\nnamespace: x\n")
+    with pytest.raises(Exception, match="wrong or missing: db_url") as caught:
+        check_ready(str(path), instrument="LSSTCam-imSim")
+    assert not isinstance(caught.value, UnsupportedApdbError)
+
+
+def test_a_queue_that_is_not_there_is_told(tmp_path, campaign):
+    workspace = Workspace(campaign, tmp_path / "runs")
+    record_run(workspace, wms_service="lsst.ctrl.bps.parsl.ParslService")
+    plan = plan_cancel(workspace)
+    assert "are not in a queue: " in plan.describe()[0]
+    with pytest.raises(PreconditionError, match=r"ParslService .*Ctrl-C"):
+        plan.execute()
+
+
+def test_the_ledger_tells_runs_with_the_same_configuration(tmp_path, campaign):
+    def hash_of(campaign: CampaignConfig, timestamp: str) -> str:
+        (run,) = plan_campaign(campaign, timestamp=timestamp, steps=[Step.TEMPLATES]).runs
+        config = build_config(
+            campaign, run, load_site("local"), submit_path=tmp_path / timestamp, environment={}
+        )
+        return hash_config(config)
+
+    same = hash_of(campaign, TIMESTAMP), hash_of(campaign, "20251013T010203Z")
+    assert same[0] == same[1]
+    assert hash_of(campaign.model_copy(update={"tracts": (3829,)}), TIMESTAMP) != same[0]
