@@ -1,6 +1,6 @@
 """BPS submit config of one planned run, as a mapping and as YAML."""
 
-__all__ = ["UNORDERED", "build_config", "dump_config"]
+__all__ = ["UNORDERED", "build_config", "describe_order", "dump_config"]
 
 import shlex
 from collections.abc import Mapping
@@ -15,6 +15,7 @@ from ..pipelines import find_pipeline
 from .campaign import CampaignConfig, Ordering, StepSettings
 from .data import merge, read_mapping
 from .plan import PlannedRun
+from .plugin import find_missing_scripts
 from .site import Site, Wms
 
 _HEADER = """\
@@ -22,12 +23,26 @@ _HEADER = """\
 # Change the campaign file and make it again rather than change this.
 """
 
-
 #: The warning about a campaign whose associations do not wait for each other.
 UNORDERED = (
     "warning: diffim: ordering: none: associations do not wait for each other, so a visit may be associated "
     "before an earlier one of the same sky, and miss its history; use 'overlap'"
 )
+
+
+def describe_order(config: Mapping[str, Any]) -> str | None:
+    """Say what is to be known of the order that BPS is asked for in a config; `None` if there is nothing."""
+    groups = (config.get("ordering") or {}).values()
+    if not (missing := find_missing_scripts()) or all(
+        each.get("implementation") != "noop" for each in groups
+    ):
+        return None
+    return (
+        f"warning: the HTCondor plugin installed here lacks {' and '.join(missing)} (its wheel on PyPI has none, "
+        "lsst_distrib has them), so that the order of visits is 'implementation: noop', which stops at the first "
+        "failure; with the plugin of lsst_distrib write 'implementation: group' and 'blocking: false', or use "
+        "`apcampaign submit`, which needs neither"
+    )
 
 
 def build_config(
@@ -54,8 +69,8 @@ def build_config(
         The variables of whoever submits; jobs get those that the site passes on.
     edges_added
         Whether the order of visits will be added to the workflow as edges before it is submitted. Then the
-        association of one (visit, detector) is one job, and BPS is not asked for an order, which it supports
-        only for tasks that are not clustered.
+        association of one (visit, detector) is one job, and BPS is not asked for an order: its own is by visit,
+        whatever sky they see.
 
     Returns
     -------
@@ -86,7 +101,7 @@ def build_config(
         "submitPath": str(submit_path.resolve()),
         "payload": payload,
     }
-    step_data = read_mapping(Path(str(resources.files(__package__))) / "steps" / f"{run.step}.yaml")
+    step_data = _read_step(run.step)
     options = ["--skip-existing-in", ",".join(run.skip_existing)] if run.skip_existing else []
     if run.fills_apdb:
         if apdb_config is None:
@@ -96,9 +111,7 @@ def build_config(
                 "existing one",
             )
         options += ["-c", f"parameters:apdb_config={apdb_config}"]
-        # Parsl cannot run the empty nodes with which BPS orders jobs.
-        if edges_added or campaign.diffim.ordering is Ordering.NONE or site.wms is not Wms.HTCONDOR:
-            _join_association(step_data)
+        step_data = merge(step_data, _cluster_diffim(campaign, site, edges_added=edges_added))
     if options:
         ours["extraQgraphOptions"] = shlex.join(options)
     for name, text in (
@@ -122,15 +135,21 @@ def build_config(
     )
 
 
-def _join_association(step_data: dict[str, Any]) -> None:
-    """Cluster the reader and the writer of one (visit, detector) into one job, instead of BPS's order."""
-    ordering = step_data.pop("ordering")["association"]
-    step_data["cluster"]["association"] = {
-        "pipetasks": ordering["labels"],
-        "dimensions": ordering["dimensions"],
-        "equalDimensions": ordering["equalDimensions"],
-        "findDependencyMethod": ordering["findDependencyMethod"],
-    }
+def _cluster_diffim(campaign: CampaignConfig, site: Site, *, edges_added: bool) -> dict[str, Any]:
+    """Give the settings by which difference imaging is clustered, and ordered if BPS is to do that."""
+    if edges_added:
+        return _read_step("diffim-edges")
+    settings = _read_step("diffim-groups")
+    # Parsl can run neither groups of jobs nor empty ones, with which BPS orders them.
+    if campaign.diffim.ordering is Ordering.NONE or site.wms is not Wms.HTCONDOR:
+        del settings["ordering"]
+    elif find_missing_scripts():
+        settings["ordering"]["association"]["implementation"] = "noop"
+    return settings
+
+
+def _read_step(name: str) -> dict[str, Any]:
+    return read_mapping(Path(str(resources.files(__package__))) / "steps" / f"{name}.yaml")
 
 
 def dump_config(config: Mapping[str, Any]) -> str:

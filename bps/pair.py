@@ -6,14 +6,17 @@ They are for ``bps submit`` by hand, and named after the pipelines (``ApTemplate
 
 __all__ = ["write_pair"]
 
+import logging
 import os
 from pathlib import Path
 
 from ..common.files import write_atomically
 from .campaign import CampaignConfig
-from .config import build_config, dump_config
+from .config import build_config, describe_order, dump_config
 from .plan import plan_campaign
 from .site import Site
+
+_log = logging.getLogger(__name__)
 
 
 def write_pair(campaign: CampaignConfig, site: Site, folder: Path, *, apdb_config: str) -> list[Path]:
@@ -51,6 +54,8 @@ def write_pair(campaign: CampaignConfig, site: Site, folder: Path, *, apdb_confi
             apdb_config=apdb_config,
             environment=os.environ,
         )
+        if warning := describe_order(config):
+            _log.warning("%s", warning)
         file = folder / f"{Path(run.pipeline.partition('#')[0]).stem}-bps.yaml"
         write_atomically(file, dump_config(config))
         written.append(file)

@@ -5,19 +5,13 @@ __all__ = ["CodeKeys", "find_folders", "has_class", "read_code"]
 import ast
 import functools
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..plugin import find_folders
+
 _NAME = re.compile(r"[A-Za-z_]\w*")
-
-
-def find_folders(name: str) -> list[Path]:
-    """Find the folders of an installed package: several if it is spread out, as Rubin's are in a stack."""
-    parts = name.split(".")
-    places = (Path(entry or ".").joinpath(*parts) for entry in sys.path)
-    return list(dict.fromkeys(place for place in places if place.is_dir()))
 
 
 def has_class(name: str) -> bool | None:

@@ -30,8 +30,8 @@ def command(campaign: "Campaign", output: Path, apdb_config: str | None, as_json
     """Write the pair of BPS submit configs of a campaign.
 
     They are for `bps submit` by hand: templates first, then difference imaging. `apcampaign submit` makes
-    its own, whose order of visits a file alone cannot carry: here it is BPS's, one (visit, detector) after
-    another, or none.
+    its own, whose order of visits a file alone cannot carry: here it is BPS's, one visit after another whatever
+    sky they see, or none.
     """
     from ...bps import UNORDERED, Ordering
 

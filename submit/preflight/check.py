@@ -182,4 +182,6 @@ def _lint(run: PlannedRun, spec: RunSpec, environment: Mapping[str, str]) -> Ite
         path.write_text(dump_config(spec.config), encoding="utf-8")
         for finding in lint_file(path, environment=environment, ignore=_NOT_OURS):
             key = f"{run.name}: {finding.key}" if finding.key else run.name
-            yield replace(finding, file=None, line=None, column=None, key=key)
+            # It is this installation that will submit the run.
+            severity = Severity.ERROR if finding.rule == "group-scripts" else finding.severity
+            yield replace(finding, severity=severity, file=None, line=None, column=None, key=key)

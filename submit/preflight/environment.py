@@ -10,7 +10,6 @@ from importlib import metadata
 from pathlib import Path
 
 from ...bps.lint import Finding, Severity
-from ...bps.lint.installed import find_folders
 from ...common.environment import environment_for_batch
 from ...common.zipfile_fix import is_affected, is_cured
 from .run_spec import RunSpec, make_finding
@@ -18,8 +17,6 @@ from .run_spec import RunSpec, make_finding
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _GIB = 2**30
 _LEAST_SPACE = 5 * _GIB
-#: Scripts that HTCondor's plugin calls for groups of ordered jobs.
-_GROUP_SCRIPTS = ("subdag_post.sh", "check_group_status.sh")
 _PACKAGES = ("lsst-daf-butler", "lsst-pipe-base", "lsst-ctrl-mpexec", "lsst-ctrl-bps")
 
 
@@ -144,22 +141,3 @@ def check_versions(specs: Sequence[RunSpec]) -> Iterator[Finding]:
             "they are only tested together with those of the same week",
             "install all of one week",
         )
-    yield from _check_groups(specs)
-
-
-def _check_groups(specs: Sequence[RunSpec]) -> Iterator[Finding]:
-    folders = [f for f in find_folders("lsst.ctrl.bps.htcondor") if (f / "__init__.py").is_file()]
-    missing = [name for name in _GROUP_SCRIPTS if not any((folder / name).is_file() for folder in folders)]
-    if not missing or not folders:
-        return
-    for spec in specs:
-        for name, group in (spec.config.get("ordering") or {}).items():
-            if isinstance(group, dict) and group.get("implementation", "group") == "group":
-                yield make_finding(
-                    Severity.ERROR,
-                    "versions",
-                    f"the installed HTCondor plugin lacks {', '.join(missing)}, which the ordering {name!r} needs",
-                    "the run stops after the first group: «Failed to execute POST»",
-                    "write implementation: noop, or install a plugin that has them",
-                    key=f"{spec.name}: ordering.{name}",
-                )

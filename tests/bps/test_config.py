@@ -75,15 +75,27 @@ def test_pipelines_are_absolute_files(campaign):
         assert Path(config["pipelineYaml"]).is_file()
 
 
-def test_apdb_tasks_are_ordered_unclustered_and_never_retried(campaign):
+def test_association_is_ordered_by_visit_and_never_retried(campaign, monkeypatch):
+    monkeypatch.setattr("apcampaign.bps.config.find_missing_scripts", lambda: ())
     _, diffim = configs(campaign)
     (group,) = diffim["ordering"].values()
-    labels = group["labels"].split(",")
-    assert labels == ["loadDiaCatalogs", "associateApdb"]
+    assert group["labels"] == "preloadApdb,association"
+    # As Rubin orders its nightly campaign: one visit after another, and on after a failure.
+    assert (group["dimensions"], group["implementation"], group["blocking"]) == ("visit", "group", False)
     clustered = [label for cluster in diffim["cluster"].values() for label in cluster["pipetasks"].split(",")]
-    assert not set(labels) & set(clustered)
     assert len(clustered) == len(set(clustered))
-    assert all(diffim["pipetask"][label]["numberOfRetries"] == 0 for label in labels)
+    assert all(
+        diffim["pipetask"][label]["numberOfRetries"] == 0 for label in ("loadDiaCatalogs", "associateApdb")
+    )
+    # A group's name is no visit.
+    assert not [
+        each for each in diffim["cluster"].values() if "visit:group" in each.get("equalDimensions", "")
+    ]
+
+
+def test_without_the_plugins_scripts_the_order_is_one_that_works(campaign, monkeypatch):
+    monkeypatch.setattr("apcampaign.bps.config.find_missing_scripts", lambda: ("subdag_post.sh",))
+    (group,) = configs(campaign)[1]["ordering"].values()
     assert group["implementation"] == "noop"
 
 
@@ -93,11 +105,9 @@ def test_with_edges_of_our_own_the_association_is_one_job(campaign):
     assert diffim["cluster"]["association"]["pipetasks"] == "loadDiaCatalogs,associateApdb"
 
 
-def test_without_an_order_the_association_is_one_job_for_raw_bps_too(campaign):
+def test_without_an_order_raw_bps_is_asked_for_none(campaign):
     diffim = campaign.diffim.model_copy(update={"ordering": Ordering.NONE})
-    _, config = configs(campaign.model_copy(update={"diffim": diffim}))
-    assert "ordering" not in config
-    assert config["cluster"]["association"]["pipetasks"] == "loadDiaCatalogs,associateApdb"
+    assert "ordering" not in configs(campaign.model_copy(update={"diffim": diffim}))[1]
 
 
 def test_generate_warns_of_a_campaign_without_an_order(tmp_path):

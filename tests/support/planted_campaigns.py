@@ -192,7 +192,7 @@ CAMPAIGNS = (
     ),
     CampaignMistake(
         "groups of jobs without their scripts",
-        "versions",
+        "group-scripts",
         "subdag_post.sh",
         {"site": "local", "bps": {"ordering": {"x": {"labels": "isr", "dimensions": "exposure"}}}},
     ),

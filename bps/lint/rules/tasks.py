@@ -5,6 +5,7 @@ __all__ = ["check_tasks"]
 import difflib
 from collections.abc import Iterator
 
+from ...plugin import find_missing_scripts
 from ..findings import Finding, Severity
 from ..submit_file import SubmitFile
 from ..tree import Item, Section
@@ -176,6 +177,15 @@ def _check_ordering(config: SubmitFile, clustered: dict[str, Item]) -> Iterator[
                 f"'implementation' is {choice.value!r}",
                 "BPS aborts after the graph is built",
                 "write noop or group",
+            )
+        if (choice is None or choice.value == "group") and (missing := find_missing_scripts()):
+            yield group.finding(
+                Severity.WARNING,
+                "group-scripts",
+                f"the installed HTCondor plugin lacks {', '.join(missing)}, which {group.key!r} needs",
+                "lsst_distrib has them, its wheel on PyPI does not: with that, the run stops after the first "
+                "group",
+                "submit it with lsst_distrib, or write implementation: noop, which stops at the first failure",
             )
         yield from _check_dimensions(config, group.value)
 
