@@ -2,8 +2,9 @@
 
 The flow: an association is that of one (visit, detector) (`VisitDetector`). `read_footprints` asks Butler
 which pixels of the sky each of them reads, and when; `Overlaps` holds that for the associations to come and
-for those in the APDB, and `overlap_edges` finds which waits for which, without a repository. `add_order` puts
-these edges into BPS's workflow before it is submitted. Two guards refuse a prepared run that would associate
+for those in the APDB, and `overlap_edges` finds which waits for which, without a repository. BPS makes jobs of
+quanta with `apcampaign.ordering.clustering.cluster_by_visit`, and `add_order` puts these edges into its
+workflow before it is submitted. Two guards refuse a prepared run that would associate
 an image twice (`refuse_already_associated`) or out of time order (`refuse_out_of_order`).
 
 After failures `read_associations` tells what a run has associated and what not. `find_skipped` finds those
@@ -12,7 +13,6 @@ the order.
 """
 
 from .associations import (
-    ASSOCIATION,
     READER,
     WRITER,
     Associations,
@@ -21,12 +21,13 @@ from .associations import (
     read_associations,
     read_planned,
 )
+from .clustering import CLUSTER_BY_VISIT, find_tasks_between
 from .guards import refuse_already_associated
 from .skipped import SkippedAndWaiting, SkippedAssociation, describe_deferred, find_deferred, find_skipped
 from .workflow import add_order
 
 __all__ = [
-    "ASSOCIATION",
+    "CLUSTER_BY_VISIT",
     "READER",
     "WRITER",
     "Associations",
@@ -38,6 +39,7 @@ __all__ = [
     "find_deferred",
     "find_skipped",
     "find_stored",
+    "find_tasks_between",
     "read_associations",
     "read_planned",
     "refuse_already_associated",

@@ -1,7 +1,6 @@
 """Associations of runs: which are planned, succeeded, failed, and stored in the APDB."""
 
 __all__ = [
-    "ASSOCIATION",
     "READER",
     "WRITER",
     "Associations",
@@ -21,8 +20,7 @@ from ..common.butler import butler_errors, open_butler
 from ..common.errors import UnsupportedApdbError
 from ..ledger import RunRecord
 
-#: The cluster of jobs that read and write the APDB (see `apcampaign.bps.build_config`), and its tasks.
-ASSOCIATION = "association"
+#: The tasks that read and write the APDB.
 READER = "loadDiaCatalogs"
 WRITER = "associateApdb"
 

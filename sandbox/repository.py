@@ -142,7 +142,7 @@ def _register_visits(butler: Butler, survey: Survey) -> None:
         }
         corners = [corner for region in regions.values() for corner in region.getVertices()]
         keys = {"instrument": INSTRUMENT, "visit": visit.id}
-        insert("group", {"instrument": INSTRUMENT, "name": str(visit.id)})
+        insert("group", {"instrument": INSTRUMENT, "name": visit.group})
         insert("exposure", _exposure_record(visit))
         insert("visit", _visit_record(visit) | {"region": ConvexPolygon.convexHull(corners)})
         insert("visit_definition", keys | {"exposure": visit.id})
@@ -185,7 +185,7 @@ def _common_record(visit: Visit) -> dict[str, Any]:
 
 def _exposure_record(visit: Visit) -> dict[str, Any]:
     return _common_record(visit) | {
-        "group": str(visit.id),
+        "group": visit.group,
         "obs_id": str(visit.id),
         "dark_time": visit.exposure_time,
         "observation_type": "science",

@@ -123,7 +123,7 @@ class Visit:
     Parameters
     ----------
     id
-        The ID of the visit and of its exposure; as text it is the name of the group.
+        The ID of the visit and of its exposure.
     tract
         The tract at which it points.
     band
@@ -168,6 +168,12 @@ class Visit:
     def physical_filter(self) -> str:
         """The filter's name."""
         return physical_filter(self.band)
+
+    @property
+    def group(self) -> str:
+        """The name of its group: the time, as the real camera's have it."""
+        begin = np.datetime64("1858-11-17", "ms") + np.timedelta64(round(self.mjd * 86_400_000), "ms")
+        return str(begin)
 
     def info(self, detector: int) -> VisitInfo:
         """Return the circumstances of a detector's exposure."""

@@ -101,13 +101,16 @@ def _prepare(workspace: Workspace, files: RunPaths, request: Request) -> tuple[R
     write_atomically(files.config, dump_config(config))
     rebase_output_chain(campaign.butler, run)
     try:
-        from lsst.ctrl.bps.drivers import transform_driver
+        from lsst.ctrl.bps.drivers import cluster_qgraph_driver
         from lsst.ctrl.bps.prepare import prepare
+        from lsst.ctrl.bps.transform import transform
 
-        bps_config, workflow = transform_driver(str(files.config), runWmsSubmissionChecks=True)
+        # Not BPS's `transform_driver`, which does the same: the clustered graph tells which quanta a job has.
+        bps_config, clustered = cluster_qgraph_driver(str(files.config), runWmsSubmissionChecks=True)
+        workflow, bps_config = transform(bps_config, clustered, str(files.submit))
         if apdb_config is not None:
             deferred = {(visit, detector): place for visit, detector, place in request.deferred}
-            add_order(workflow, campaign, apdb_config, deferred)
+            add_order(workflow, clustered, campaign, apdb_config, deferred)
         wms_workflow = prepare(bps_config, workflow, str(files.submit))
     except ApcampaignError:
         raise

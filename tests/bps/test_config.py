@@ -103,6 +103,7 @@ def test_with_edges_of_our_own_the_association_is_one_job(campaign):
     _, diffim = configs(campaign, edges_added=True)
     assert "ordering" not in diffim
     assert diffim["cluster"]["association"]["pipetasks"] == "loadDiaCatalogs,associateApdb"
+    assert diffim["clusterAlgorithm"] == "apcampaign.ordering.clustering.cluster_by_visit"
 
 
 def test_without_an_order_raw_bps_is_asked_for_none(campaign):

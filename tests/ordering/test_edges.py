@@ -11,11 +11,12 @@ import pytest
 from apcampaign.apdb import ApdbTarget, init_apdb, open_apdb, plan_init
 from apcampaign.bps import CampaignConfig, Ordering
 from apcampaign.common.errors import PreconditionError
-from apcampaign.ordering import READER, WRITER, add_order
+from apcampaign.ordering import add_order
 from apcampaign.ordering.edges import find_overlapping_later, overlap_edges, serial_edges
 from apcampaign.ordering.footprints import find_pixels
 from hypothesis import given
 from hypothesis import strategies as st
+from quantum_graphs import cluster, make_graph, make_workflow
 
 NODES = st.lists(
     st.tuples(st.sets(st.integers(0, 12), min_size=1, max_size=5), st.integers(0, 7)), max_size=12
@@ -115,65 +116,72 @@ def apdb(tmp_path: Path) -> str:
     return str(tmp_path / "apdb.yaml")
 
 
-def workflow_of(keys, label="association"):
-    from lsst.ctrl.bps import GenericWorkflow, GenericWorkflowJob
-
-    workflow = GenericWorkflow("test")
-    for visit, detector in keys:
-        workflow.add_job(
-            GenericWorkflowJob(
-                f"{visit}.{detector}",
-                label=label,
-                tags={"visit": visit, "detector": detector},
-                quanta_counts={READER: 1, WRITER: 1},
-            )
-        )
-    return workflow
-
-
-def order(campaign, apdb, keys, ordering=Ordering.OVERLAP, **arguments):
-    """Give the edges that a workflow gets, as pairs of visits."""
+def order(campaign, apdb, folder, keys, ordering=Ordering.OVERLAP, *, bps=None, **arguments):
+    """Give the edges that the jobs of all visits and detectors in the keys get, in two forms: visits, and jobs."""
+    visits = {
+        visit: f"2025-10-12T00:00:00.{visit % 1000:03}" for visit in dict.fromkeys(key[0] for key in keys)
+    }
+    clustered = cluster(make_graph(visits, sorted({key[1] for key in keys})), folder, bps=bps or {})
+    workflow = make_workflow(clustered)
+    before = set(workflow.edges)
     diffim = campaign.diffim.model_copy(update={"ordering": ordering})
-    workflow = workflow_of(keys)
-    count = add_order(workflow, campaign.model_copy(update={"diffim": diffim}), apdb, **arguments)
-    assert count == len(workflow.edges)
-    return {tuple(int(name.partition(".")[0]) for name in edge) for edge in workflow.edges}, workflow
+    campaign = campaign.model_copy(update={"diffim": diffim})
+    edges = add_order(workflow, clustered, campaign, apdb, **arguments)
+    assert set(workflow.edges) - before == set(edges)
+    assert len(edges) == len(set(edges))
+    return {tuple(int(name.split("_")[1]) for name in edge) for edge in edges}, set(edges)
 
 
-def test_only_visits_of_the_same_sky_wait(campaign, apdb):
-    edges, workflow = order(campaign, apdb, KEYS)
+def test_only_visits_of_the_same_sky_wait(campaign, apdb, tmp_path):
+    edges, jobs = order(campaign, apdb, tmp_path, KEYS)
     assert edges == {(FIRST, SECOND), (OTHER, ANOTHER)}
-    assert ("731000.93", "731100.93") in workflow.edges
+    assert ("association_731000_93", "association_731100_93") in jobs
 
 
-def test_a_total_order_joins_all_in_the_order_of_time_and_none_joins_none(campaign, apdb):
-    _, workflow = order(campaign, apdb, KEYS, Ordering.TOTAL)
-    names = [f"{visit}.{detector}" for visit, detector in KEYS]
-    assert set(workflow.edges) == set(pairwise(names))
-    assert order(campaign, apdb, KEYS, Ordering.NONE)[0] == set()
+def test_the_reader_waits_for_the_writer_where_they_are_two_jobs(campaign, apdb, tmp_path):
+    clusters = {
+        "association": {"pipetasks": "associateApdb"},
+        "readApdb": {"pipetasks": "loadDiaCatalogs", "dimensions": "visit,detector"},
+    }
+    _, jobs = order(campaign, apdb, tmp_path, [(FIRST, 93), (SECOND, 93)], bps={"cluster": clusters})
+    assert jobs == {("association_731000_93", "readApdb_731100_93")}
 
 
-def test_what_is_deferred_waits_for_the_others(campaign, apdb):
-    edges, _ = order(campaign, apdb, KEYS, deferred={(FIRST, 93): 2, (FIRST, 94): 2})
+def test_a_total_order_joins_all_in_the_order_of_time_and_none_joins_none(campaign, apdb, tmp_path):
+    _, jobs = order(campaign, apdb, tmp_path, KEYS, Ordering.TOTAL)
+    names = [f"association_{visit}_{detector}" for visit, detector in KEYS]
+    assert jobs == set(pairwise(names))
+    assert order(campaign, apdb, tmp_path, KEYS, Ordering.NONE)[0] == set()
+
+
+def test_what_is_deferred_waits_for_the_others(campaign, apdb, tmp_path):
+    edges, _ = order(campaign, apdb, tmp_path, KEYS, deferred={(FIRST, 93): 2, (FIRST, 94): 2})
     assert edges == {(SECOND, FIRST), (OTHER, ANOTHER)}
 
 
-def test_what_is_out_of_time_order_is_refused_before_anything_is_submitted(campaign, apdb):
+def test_what_is_out_of_time_order_is_refused_before_anything_is_submitted(campaign, apdb, tmp_path):
     import apdb_content
 
     apdb_content.associate(open_apdb(apdb), apdb_content.Survey(), SECOND, 93, 61000.0)
     with pytest.raises(
         PreconditionError, match=r"visit 731000 detector 93 \(after visit 731100 detector 93\)"
     ):
-        order(campaign, apdb, [(FIRST, 93), (OTHER, 93)])
+        order(campaign, apdb, tmp_path, [(FIRST, 93), (OTHER, 93)])
     # What is deferred is let through; other sky and later visits are free.
-    assert order(campaign, apdb, [(FIRST, 93)], deferred={(FIRST, 93): 1})[0] == set()
-    assert order(campaign, apdb, [(OTHER, 93), (ANOTHER, 93)])[0] == {(OTHER, ANOTHER)}
+    assert order(campaign, apdb, tmp_path, [(FIRST, 93)], deferred={(FIRST, 93): 1})[0] == set()
+    assert order(campaign, apdb, tmp_path, [(OTHER, 93), (ANOTHER, 93)])[0] == {(OTHER, ANOTHER)}
 
 
-def test_associations_that_cannot_be_ordered_are_refused(campaign, apdb):
-    with pytest.raises(PreconditionError, match="cluster 'association'"):
-        add_order(workflow_of(KEYS, label="everything"), campaign, apdb)
+def test_jobs_that_associate_all_detectors_of_a_visit_wait_for_each_other(campaign, apdb, tmp_path):
+    changes = {"cluster": {"association": {"dimensions": "visit"}}}
+    edges, _ = order(campaign, apdb, tmp_path, KEYS, bps=changes)
+    assert edges == {(FIRST, SECOND), (OTHER, ANOTHER)}
+
+
+def test_associations_that_cannot_be_ordered_are_refused(campaign, apdb, tmp_path):
+    changes = {"cluster": {"association": {"dimensions": "detector"}}}
+    with pytest.raises(PreconditionError, match="two visits of the same sky"):
+        order(campaign, apdb, tmp_path, KEYS, bps=changes)
 
 
 def fill(folder: Path, survey, images) -> dict[str, list]:

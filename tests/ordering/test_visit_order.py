@@ -4,11 +4,14 @@ import getpass
 import json
 
 import pytest
+from apcampaign.sandbox.survey import SandboxSize, Survey
 from operators import Operator, make_operator, plant, read_apdb, write_campaign
 
 pytestmark = [pytest.mark.slow, pytest.mark.htcondor, pytest.mark.postgres]
 
 EARLY, LATE = 731000, 731100
+# The reader of the APDB is of a group, which is named after its time.
+EARLY_GROUP = next(visit.group for visit in Survey(SandboxSize(visits=2)).visits if visit.id == EARLY)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +71,7 @@ def test_an_ordered_run_fills_the_apdb_as_a_serial_one_and_an_unordered_run_does
 ):
     serial, serial_url = associating("serial", ordering="total")
     # As when the earlier visit waits longer for a slot.
-    overtaken = {"kind": "overtaken", "label": "loadDiaCatalogs", "group": str(EARLY), "by": f"{LATE}.94"}
+    overtaken = {"kind": "overtaken", "label": "loadDiaCatalogs", "group": EARLY_GROUP, "by": f"{LATE}.94"}
     unordered, unordered_url = associating("unordered", overtaken, ordering="none")
     assert serial.wait_for_state("diffim") == unordered.wait_for_state("diffim") == 0
     content = read_apdb(serial, serial_url)
@@ -82,7 +85,7 @@ def test_an_ordered_run_fills_the_apdb_as_a_serial_one_and_an_unordered_run_does
 def test_others_wait_for_a_failed_association_until_it_is_deferred(associating):
     # It fails twice; the third time it succeeds.
     operator, _ = associating(
-        "failed", {"kind": "fail", "label": "loadDiaCatalogs", "group": str(EARLY), "times": 2}
+        "failed", {"kind": "fail", "label": "loadDiaCatalogs", "group": EARLY_GROUP, "times": 2}
     )
     assert operator.wait_for_state("diffim") != 0
     associations = json.loads(operator.apcampaign("summary", "--json", good=None))["associations"]

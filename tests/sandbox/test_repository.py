@@ -1,5 +1,6 @@
 import json
 import sqlite3
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -72,9 +73,10 @@ def test_skymap_is_registered_as_dc2s(butler: Butler) -> None:
     assert sorted(patch.id for patch in patches) == list(range(49))
 
 
-def test_groups_are_named_as_their_visits(butler: Butler) -> None:
+def test_groups_are_named_by_time_as_those_of_the_real_camera(butler: Butler) -> None:
     for record in butler.query_dimension_records("exposure", instrument="LSSTCam-imSim"):
-        assert record.group == str(record.id) == record.obs_id
+        assert record.obs_id == str(record.id)
+        assert datetime.fromisoformat(record.group) == record.timespan.begin.to_datetime()
 
 
 def test_each_tract_has_its_own_raws(butler: Butler) -> None:
