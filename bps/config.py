@@ -14,6 +14,7 @@ from ..common.errors import SettingsError
 from ..pipelines import find_pipeline
 from .campaign import CampaignConfig, Ordering, StepSettings
 from .data import merge, read_mapping
+from .lint.labels import read_labels
 from .plan import PlannedRun
 from .plugin import find_missing_scripts
 from .site import Site, Wms
@@ -22,6 +23,9 @@ _HEADER = """\
 # BPS submit config of the {step} step of campaign {campaign}, made by apcampaign.
 # Change the campaign file and make it again rather than change this.
 """
+
+#: What ApPipeWithFakes and ApPipeWithPreconvolution have between the tasks of difference imaging.
+_ADDED_TASKS = ("injectVisit", "injectTemplate", "subtractImagesScore")
 
 #: The warning about a campaign whose associations do not wait for each other.
 UNORDERED = (
@@ -112,6 +116,8 @@ def build_config(
             )
         options += ["-c", f"parameters:apdb_config={apdb_config}"]
         step_data = merge(step_data, _cluster_diffim(campaign, site, edges_added=edges_added))
+        if not edges_added:
+            _join_added_tasks(step_data["cluster"]["diffim"], run, environment)
     if options:
         ours["extraQgraphOptions"] = shlex.join(options)
     for name, text in (
@@ -146,6 +152,13 @@ def _cluster_diffim(campaign: CampaignConfig, site: Site, *, edges_added: bool) 
     elif find_missing_scripts():
         settings["ordering"]["association"]["implementation"] = "noop"
     return settings
+
+
+def _join_added_tasks(cluster: dict[str, Any], run: PlannedRun, environment: Mapping[str, str]) -> None:
+    """Let the tasks that a pipeline has between those of a cluster join it, where BPS clusters by itself."""
+    labels = read_labels(Path(find_pipeline(run.pipeline).partition("#")[0]), environment)
+    added = [task for task in _ADDED_TASKS if labels is not None and task in labels.tasks]
+    cluster["pipetasks"] = ",".join([cluster["pipetasks"], *added])
 
 
 def _read_step(name: str) -> dict[str, Any]:

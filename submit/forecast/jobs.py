@@ -11,7 +11,7 @@ from typing import Any
 import networkx as nx
 
 from ...bps import Ordering
-from ...ordering import ASSOCIATION
+from ...ordering import CLUSTER_BY_VISIT, WRITER, find_tasks_between
 from ..preflight.resources import Request, largest_requests
 from ..preflight.run_spec import RunSpec
 from ..preflight.selection import Selection
@@ -71,6 +71,8 @@ class Workload:
             for label in _split(section.get("pipetasks", "")):
                 if label in owners:
                     owners[label] = name
+        if self.spec.config.get("clusterAlgorithm") == CLUSTER_BY_VISIT:
+            owners |= find_tasks_between(self.clusters, self.graph)
         return owners
 
 
@@ -114,7 +116,7 @@ def forecast_jobs(workload: Workload, costs: Costs, ordering: Ordering) -> tuple
                 disk=sum(
                     count * costs.disk_of(label, workload.outputs(label)) for label, count in quanta.items()
                 ),
-                depth=_find_depth(ordering, workload.selection, jobs) if name == ASSOCIATION else 1,
+                depth=_find_depth(ordering, workload.selection, jobs) if WRITER in quanta else 1,
                 sources=tuple(dict.fromkeys(source for label in tasks for source in costs.of(label).sources)),
                 parents=tuple(order.predecessors(name)),
             )

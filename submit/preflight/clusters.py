@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...bps.lint import Finding, Severity
+from ...ordering import CLUSTER_BY_VISIT, find_tasks_between
 from .run_spec import RunSpec, make_finding
 
 
@@ -23,10 +24,16 @@ def check_clusters(spec: RunSpec, graph: Any) -> Iterator[Finding]:
 
     tasks = graph.make_task_xgraph()
     home: dict[str, str] = {}
-    for name, section in (spec.config.get("cluster") or {}).items():
-        if isinstance(section, dict) and isinstance(section.get("pipetasks"), str):
-            for label in section["pipetasks"].split(","):
-                home.setdefault(label.strip(), str(name))
+    clusters = {
+        str(name): section
+        for name, section in (spec.config.get("cluster") or {}).items()
+        if isinstance(section, dict) and isinstance(section.get("pipetasks"), str)
+    }
+    for name, section in clusters.items():
+        for label in section["pipetasks"].split(","):
+            home.setdefault(label.strip(), name)
+    if spec.config.get("clusterAlgorithm") == CLUSTER_BY_VISIT:
+        home |= find_tasks_between(clusters, graph)
     jobs = networkx.DiGraph()
     for before, after in tasks.edges:
         first, second = home.get(before.name, before.name), home.get(after.name, after.name)
@@ -35,14 +42,14 @@ def check_clusters(spec: RunSpec, graph: Any) -> Iterator[Finding]:
     for circle in networkx.strongly_connected_components(jobs):
         if len(circle) < 2:
             continue
-        clusters = sorted(circle & set(home.values()))
-        others = sorted(circle - set(clusters))
+        waiting = sorted(circle & set(home.values()))
+        others = sorted(circle - set(waiting))
         between = f" through {', '.join(others)}" if others else ""
         yield make_finding(
             Severity.ERROR,
             "cluster-cycle",
-            f"the jobs of {' and '.join(map(repr, clusters))} would wait for themselves{between}",
+            f"the jobs of {' and '.join(map(repr, waiting))} would wait for themselves{between}",
             "BPS finds it only after the quantum graph is built, and stops",
-            f"put the tasks between into the cluster, or take a task out of {clusters[0]!r}",
-            key=f"{spec.name}: cluster.{clusters[0]}",
+            f"put the tasks between into the cluster, or take a task out of {waiting[0]!r}",
+            key=f"{spec.name}: cluster.{waiting[0]}",
         )

@@ -159,13 +159,21 @@ CAMPAIGNS = (
         {"outCollection": "mistakes/stale"},
     ),
     CampaignMistake(
-        "a cluster that leaves out what is between",
+        "two clusters, each with what is between the other's",
         "cluster-cycle",
-        "through detectAndMeasureDiaSource",
+        "'again' and 'diffim'",
         {
             "diffim": {
                 "pipeline": "ApPipe-DC2.yaml",
-                "bps": {"cluster": {"diffim": {"pipetasks": "buildTemplate,subtractImages,filterDiaSource"}}},
+                "bps": {
+                    "cluster": {
+                        "diffim": {"pipetasks": "buildTemplate,detectAndMeasureDiaSource"},
+                        "again": {
+                            "pipetasks": "subtractImages,filterDiaSource",
+                            "dimensions": "visit,detector",
+                        },
+                    }
+                },
             }
         },
         step="diffim",
