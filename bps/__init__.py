@@ -13,11 +13,13 @@ from .campaign import ApdbSettings, CampaignConfig, Ordering, StepSettings
 from .config import UNORDERED, build_config, dump_config
 from .loading import change_campaign, dump_campaign, load_campaign
 from .notify import EmailSettings, NotifyEvent, NotifySettings
+from .options import GRAPH_OPTIONS, read_config_overrides
 from .pair import write_pair
 from .plan import Plan, PlannedRun, Step, gate_node, make_timestamp, plan_campaign, prepare_node
 from .site import Site, Wms, load_site, wms_kind
 
 __all__ = [
+    "GRAPH_OPTIONS",
     "UNORDERED",
     "ApdbSettings",
     "CampaignConfig",
@@ -41,6 +43,7 @@ __all__ = [
     "make_timestamp",
     "plan_campaign",
     "prepare_node",
+    "read_config_overrides",
     "wms_kind",
     "write_pair",
 ]

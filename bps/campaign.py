@@ -19,6 +19,7 @@ from pydantic import (
 from ..common.secrets import split_password
 from .model import Model, split_list
 from .notify import NotifySettings
+from .options import RUN_OPTIONS, check_options, check_settings, config_overrides
 from .query import check_where
 
 BANDS = "ugrizy"
@@ -86,6 +87,11 @@ Bands = Annotated[
     Field(min_length=1),
 ]
 Where = Annotated[str, AfterValidator(check_where), Field(min_length=1)]
+BpsSettings = Annotated[dict[str, Any], AfterValidator(check_settings)]
+GraphOptions = Annotated[str, AfterValidator(check_options)]
+# As text, which is what a command's arguments are.
+Values = dict[str, Annotated[str, BeforeValidator(str)]]
+RunOptions = Annotated[str, AfterValidator(lambda text: check_options(text, RUN_OPTIONS))]
 
 
 class StepSettings(Model):
@@ -103,6 +109,14 @@ class StepSettings(Model):
     data_query
         The complete data query (``dataQuery``), instead of the one made from instrument, skymap, tracts,
         bands and ``where``.
+    parameters
+        Values for parameters of the pipeline, by name.
+    config
+        Values for fields of its tasks, by ``label:field``.
+    graph_options
+        More options for ``pipetask qgraph`` (``qgraphOptions``), after ours.
+    run_options
+        More options for ``pipetask run-qbb`` (``runOptions``), after ours.
     bps
         BPS settings for this step only, merged last.
     """
@@ -111,7 +125,21 @@ class StepSettings(Model):
     input_collections: Collections | None = Field(default=None, alias="inCollection")
     where: Where | None = None
     data_query: Where | None = Field(default=None, alias="dataQuery")
-    bps: dict[str, Any] = Field(default_factory=dict)
+    parameters: Values = Field(default_factory=dict)
+    config: Values = Field(default_factory=dict)
+    graph_options: GraphOptions = Field(default="", alias="qgraphOptions")
+    run_options: RunOptions = Field(default="", alias="runOptions")
+    bps: BpsSettings = Field(default_factory=dict)
+
+    @property
+    def overrides(self) -> list[str]:
+        """Its parameters and configuration as arguments of `pipetask`."""
+        return config_overrides(self.parameters, self.config)
+
+    @model_validator(mode="after")
+    def _readable_overrides(self) -> "StepSettings":
+        config_overrides(self.parameters, self.config)
+        return self
 
     @model_validator(mode="after")
     def _one_query(self) -> "StepSettings":
@@ -225,7 +253,7 @@ class CampaignConfig(Model):
     allow_missing_templates: float = Field(default=0.0, ge=0, le=100, alias="allowMissingTemplates")
     site: str = Field(default="local", min_length=1)
     notify: NotifySettings = NotifySettings()
-    bps: dict[str, Any] = Field(default_factory=dict)
+    bps: BpsSettings = Field(default_factory=dict)
 
     @property
     def root_collection(self) -> str:

@@ -3,7 +3,7 @@
 __all__ = ["UNORDERED", "build_config", "describe_order", "dump_config"]
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,10 @@ from ..common.errors import SettingsError
 from ..pipelines import find_pipeline
 from .campaign import CampaignConfig, Ordering, StepSettings
 from .data import merge, read_mapping
+from .lint.includes import INCLUDE, expand, read_with_includes
 from .lint.labels import read_labels
+from .lint.tree import plain
+from .options import GRAPH_OPTIONS, RUN_OPTIONS, check_settings, join_options
 from .plan import PlannedRun
 from .plugin import find_missing_scripts
 from .site import Site, Wms
@@ -84,7 +87,8 @@ def build_config(
     Raises
     ------
     SettingsError
-        If the diffim step has no APDB, or a path has characters that BPS would change.
+        If the diffim step has no APDB, a path has characters that BPS would change, or a file that the settings
+        include sets what is not for the user to set.
     PipelineError
         If the pipeline file does not exist.
     """
@@ -106,7 +110,9 @@ def build_config(
         "payload": payload,
     }
     step_data = _read_step(run.step)
-    options = ["--skip-existing-in", ",".join(run.skip_existing)] if run.skip_existing else []
+    options = settings.overrides
+    if run.skip_existing:
+        options += ["--skip-existing-in", ",".join(run.skip_existing)]
     if run.fills_apdb:
         if apdb_config is None:
             raise SettingsError(
@@ -118,8 +124,10 @@ def build_config(
         step_data = merge(step_data, _cluster_diffim(campaign, site, edges_added=edges_added))
         if not edges_added:
             _join_added_tasks(step_data["cluster"]["diffim"], run, environment)
-    if options:
-        ours["extraQgraphOptions"] = shlex.join(options)
+    options_of_ours = {
+        GRAPH_OPTIONS: f"{shlex.join(options)} {settings.graph_options}".strip(),
+        RUN_OPTIONS: settings.run_options,
+    }
     for name, text in (
         ("butler", campaign.butler),
         ("apdb", apdb_config or ""),
@@ -131,6 +139,8 @@ def build_config(
                 remedy="use another path",
             )
     passed = {name: environment[name] for name in site.passed_variables if environment.get(name)}
+    theirs = site.settings, campaign.bps, settings.bps
+    included = [content for layer in theirs for content in _read_included(layer, environment)]
     return merge(
         {"environment": passed} if passed else {},
         step_data,
@@ -138,6 +148,7 @@ def build_config(
         ours,
         campaign.bps,
         settings.bps,
+        join_options(options_of_ours, *included, *theirs),
     )
 
 
@@ -163,6 +174,26 @@ def _join_added_tasks(cluster: dict[str, Any], run: PlannedRun, environment: Map
 
 def _read_step(name: str) -> dict[str, Any]:
     return read_mapping(Path(str(resources.files(__package__))) / "steps" / f"{name}.yaml")
+
+
+def _read_included(settings: Mapping[str, Any], environment: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """Read the files that BPS settings include, as far as they can be read here.
+
+    Raises
+    ------
+    SettingsError
+        If one of them sets what is not for the user to set.
+    """
+    names = settings.get(INCLUDE) or []
+    for name in [names] if isinstance(names, str) else names:
+        path = Path(expand(str(name), environment))
+        if not path.is_file():
+            continue
+        content = plain(read_with_includes(path, environment)[0])
+        try:
+            yield check_settings(content)
+        except ValueError as error:
+            raise SettingsError(f"{path}: {error}") from None
 
 
 def dump_config(config: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from ..common.errors import SettingsError
 from .campaign import ApdbSettings, CampaignConfig, DiffimSettings, StepSettings
 from .data import merge
 from .notify import EmailSettings, NotifySettings
+from .options import check_settings
 
 #: Environment variables that override the campaign file, and the key each one sets.
 ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
@@ -80,7 +81,7 @@ def change_campaign(campaign: CampaignConfig, changes: Iterable[str]) -> Campaig
     Raises
     ------
     SettingsError
-        If a change does not name a step, a key and a value.
+        If a change does not name a step, a key and a value, or sets what is not for the user to set.
     """
     for change in changes:
         key, equals, text = change.partition("=")
@@ -94,6 +95,10 @@ def change_campaign(campaign: CampaignConfig, changes: Iterable[str]) -> Campaig
         value: Any = yaml.safe_load(text)
         for section in reversed(keys):
             value = {section: value}
+        try:
+            check_settings(value)
+        except ValueError as error:
+            raise SettingsError(f"--set {change!r}: {error}") from None
         settings: StepSettings = getattr(campaign, step)
         settings = settings.model_copy(update={"bps": merge(settings.bps, value)})
         campaign = campaign.model_copy(update={step: settings})

@@ -1,6 +1,6 @@
 """Reading of a submit file with the files that it includes, as BPS does."""
 
-__all__ = ["UNSET", "expand", "read_with_includes"]
+__all__ = ["INCLUDE", "UNSET", "expand", "read_with_includes"]
 
 import re
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from .findings import Finding, Severity
 from .tree import Item, Section, merge_sections, read_tree
 
 INCLUDE = "includeConfigs"
+"""BPS's key for the files that a file includes."""
 
 #: A variable of the environment that `expand` has left.
 UNSET = re.compile(r"\$(?:\{(\w+)\}|(\w+))")

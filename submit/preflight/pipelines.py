@@ -2,17 +2,21 @@
 
 __all__ = ["check_agreement", "load_graph"]
 
-from collections.abc import Iterator
+import difflib
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+import yaml
 
 from ...bps.lint import Finding, Severity
 from .run_spec import RunSpec, make_finding
 
 _PATCH = {"skymap", "tract", "patch", "band"}
+_TRACEBACK = "building the quantum graph ends with a traceback"
 
 
 def load_graph(spec: RunSpec, butler: Any) -> tuple[Any, list[Finding]]:
-    """Load a pipeline with its parameters, and resolve it against a repository.
+    """Load a pipeline with the parameters and configurations of a run, and resolve it against a repository.
 
     Parameters
     ----------
@@ -29,7 +33,7 @@ def load_graph(spec: RunSpec, butler: Any) -> tuple[Any, list[Finding]]:
     from lsst.pipe.base import Pipeline
 
     def unusable(what: str, remedy: str) -> tuple[Any, list[Finding]]:
-        why, key = "building the quantum graph ends with a traceback", f"{spec.name}: pipeline"
+        why, key = _TRACEBACK, f"{spec.name}: pipeline"
         return None, [make_finding(Severity.ERROR, "pipeline", what, why, remedy, key=key)]
 
     location, _, chosen = spec.pipeline.partition("#")
@@ -49,16 +53,78 @@ def load_graph(spec: RunSpec, butler: Any) -> tuple[Any, list[Finding]]:
             )
     try:
         pipeline = Pipeline.from_uri(spec.pipeline)
-        for name, value in spec.parameters.items():
-            pipeline.addConfigOverride("parameters", name, value)
+        if findings := list(_check_overrides(spec, pipeline)):
+            return None, findings
+        for label, field, value in spec.overrides:
+            pipeline.addConfigOverride(label, field, value)
         graph = pipeline.to_graph(butler.registry if butler is not None else None)
     except Exception as error:
+        if findings := _explain(spec):
+            return None, findings
         return unusable(
             f"the pipeline {spec.pipeline} cannot be used: {_first_line(error)}",
-            "make sure that its tasks can be imported here, and that its parameters exist "
-            f"(given: {', '.join(spec.parameters) or 'none'})",
+            "make sure that its tasks can be imported here, and that what is configured has a value of its kind "
+            f"(given: {', '.join(f'{label}:{field}' for label, field, _ in spec.overrides) or 'none'})",
         )
     return graph, []
+
+
+def _check_overrides(spec: RunSpec, pipeline: Any) -> Iterator[Finding]:
+    """Report parameters and labels that the pipeline does not have."""
+    parameters, labels = _parameters_of(pipeline), set(pipeline.task_labels)
+    for label, field, _ in spec.overrides:
+        if label == "parameters":
+            if field not in parameters:
+                what, why = (
+                    f"the pipeline has no parameter {field!r}",
+                    "nothing reads it, and nothing is changed",
+                )
+                yield _unknown(spec, "parameters", what, why, field, parameters)
+        elif label not in labels:
+            what = f"the pipeline has no task {label!r}, whose {field!r} is set"
+            yield _unknown(spec, "config", what, _TRACEBACK, label, labels)
+
+
+def _parameters_of(pipeline: Any) -> set[str]:
+    """Name the parameters of a pipeline, which tells them only as a part of its text."""
+    return set(yaml.safe_load(str(pipeline)).get("parameters") or ())
+
+
+def _explain(spec: RunSpec) -> list[Finding]:
+    """Look for fields that configurations do not have, if a pipeline is good but for what is overridden."""
+    from lsst.pipe.base import Pipeline
+
+    pipeline, findings = Pipeline.from_uri(spec.pipeline), []
+    for label, field, value in spec.overrides:
+        if label == "parameters":
+            pipeline.addConfigOverride(label, field, value)
+    try:
+        tasks = pipeline.to_graph().tasks
+    except Exception:  # it is not, and its own error tells more
+        return []
+    for label, field, _ in spec.overrides:
+        if label == "parameters":
+            continue
+        section = tasks[label].config
+        for part in field.split("."):
+            name = part.partition("[")[0]
+            if name not in (known := sorted(getattr(section, "keys", list)())):
+                what = f"the configuration of {label!r} has no field {field!r}"
+                findings.append(_unknown(spec, "config", what, _TRACEBACK, name, known))
+                break
+            section = getattr(section, name)
+            section = getattr(section, "value", section)  # a field that holds a subtask
+            if "[" in part or not hasattr(section, "keys"):
+                break  # a plain value, or a choice
+    return findings
+
+
+def _unknown(spec: RunSpec, key: str, what: str, why: str, name: str, known: Iterable[str]) -> Finding:
+    """Report a name that the pipeline does not have."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    remedy = f"write {near[0]!r}" if near else f"name one of {', '.join(names) or 'none'}"
+    return make_finding(Severity.ERROR, "override", what, why, remedy, key=f"{spec.name}: {key}")
 
 
 def check_agreement(templates: Any, diffim: Any, names: tuple[str, str]) -> Iterator[Finding]:

@@ -6,7 +6,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...bps import Plan, PlannedRun, Wms, build_config, wms_kind
+from ...bps import (
+    GRAPH_OPTIONS,
+    Plan,
+    PlannedRun,
+    Wms,
+    build_config,
+    read_config_overrides,
+    wms_kind,
+)
 from ...bps.lint import Finding, Severity
 from ...common.errors import ApcampaignError
 from ...common.secrets import redact
@@ -33,8 +41,9 @@ class RunSpec:
         Its data query.
     pipeline
         Its pipeline file, with ``#subset`` if only a part is run.
-    parameters
-        Values for parameters of the pipeline.
+    overrides
+        What its options say about configurations: (label, field, value), with the label ``parameters`` for
+        parameters of the pipeline.
     config
         The BPS settings.
     rebases
@@ -49,7 +58,7 @@ class RunSpec:
     output_run: str
     query: str
     pipeline: str
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    overrides: tuple[tuple[str, str, str], ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
     rebases: bool = False
 
@@ -115,7 +124,7 @@ def make_run_spec(
         output_run=run.output_run,
         query=str(payload["dataQuery"]),
         pipeline=str(config["pipelineYaml"]),
-        parameters={"apdb_config": apdb} if run.fills_apdb else {},
+        overrides=tuple(read_config_overrides(str(config.get(GRAPH_OPTIONS, "")))),
         config=config,
         rebases=True,
     )

@@ -3,12 +3,12 @@
 __all__ = ["check_file"]
 
 import os
-import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ...bps import GRAPH_OPTIONS, read_config_overrides
 from ...bps.lint import Finding, Severity
 from ...bps.lint.includes import expand, read_with_includes
 from ...bps.lint.tree import plain
@@ -47,7 +47,7 @@ def check_file(path: Path, environment: Mapping[str, str] | None = None) -> list
         output_run=texts.get("outputRun", ""),
         query=texts.get("dataQuery", ""),
         pipeline=texts["pipelineYaml"],
-        parameters=_parameters(texts.get("extraQgraphOptions", "")),
+        overrides=tuple(read_config_overrides(texts.get(GRAPH_OPTIONS, ""))),
         config=config,
     )
     findings = [*check_environment([spec], environment), *check_versions([spec]), *check_site(spec)]
@@ -67,13 +67,3 @@ def _incomplete(missing: list[str]) -> Finding:
         "what it would process is not known",
         "check the file that is finally submitted",
     )
-
-
-def _parameters(options: str) -> dict[str, str]:
-    """Find the parameters of the pipeline in options such as ``-c parameters:name=value``."""
-    try:
-        arguments = shlex.split(options)
-    except ValueError:
-        return {}
-    pairs = [word.removeprefix("parameters:") for word in arguments if word.startswith("parameters:")]
-    return dict(pair.split("=", 1) for pair in pairs if "=" in pair)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from apcampaign.bps import CampaignConfig, load_campaign
+from apcampaign.bps import CampaignConfig, change_campaign, dump_campaign, load_campaign
 from apcampaign.common.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -101,6 +101,50 @@ MISTAKES = [
     ({"apdb": {"url": "mysql://host/db"}}, "apdb.url: 'mysql://host/db' is not an APDB URL"),
     ({"apdb": {"url": "postgresql://h/d", "config": "label:x"}}, "not both"),
     ({"butler": None}, "butler:"),
+    (
+        {"bps": {"payload": {"output": "u/x"}}},
+        "bps: payload.output is set by apcampaign; write its beginning as",
+    ),
+    ({"bps": {"outputRun": "u/x/{timestamp}"}}, "bps: outputRun is set by apcampaign"),
+    (
+        {"diffim": {"pipeline": "p", "bps": {"pipelineYaml": "q"}}},
+        "diffim.bps: pipelineYaml is set by apcampaign",
+    ),
+    (
+        {"bps": {"submitPath": "/x"}},
+        "submitPath is set by apcampaign; choose the folder of all runs with --runs",
+    ),
+    ({"bps": {"payload": {"inCollection": "x"}}}, "payload.inCollection is set by apcampaign"),
+    ({"bps": {"payload": {"dataQuery": "visit = 1"}}}, "payload.dataQuery is set by apcampaign"),
+    (
+        {"bps": {"payload": {"butlerConfig": "x"}}},
+        "payload.butlerConfig is set by apcampaign; write it as 'butler'",
+    ),
+    ({"bps": {"wmsServiceClass": "x"}}, "wmsServiceClass is set by apcampaign; write it in a site file"),
+    (
+        {"bps": {"extraQgraphOptions": "--skip-existing-in u/x"}},
+        "bps: extraQgraphOptions: the option --skip-existing-in is set by apcampaign; remove it",
+    ),
+    (
+        {"diffim": {"pipeline": "p", "qgraphOptions": "-c parameters:apdb_config=x"}},
+        "diffim.qgraphOptions: parameters:apdb_config is set by apcampaign; write it as 'config' of 'apdb'",
+    ),
+    (
+        {"diffim": {"pipeline": "p", "parameters": {"apdb_config": "x"}}},
+        "diffim: parameters:apdb_config is set by apcampaign",
+    ),
+    ({"templates": {"pipeline": "p", "qgraphOptions": "-iu/x"}}, "the option -i is set by apcampaign"),
+    ({"templates": {"pipeline": "p", "qgraphOptions": "--output-run=u/x"}}, "the option --output-run is set"),
+    (
+        {"templates": {"pipeline": "p", "runOptions": "--qgraph-node-id 1"}},
+        "the option --qgraph-node-id is set",
+    ),
+    ({"templates": {"pipeline": "p", "runOptions": "--debug 'x"}}, "close every quote"),
+    (
+        {"templates": {"pipeline": "p", "config": {"isr.x": 1}}},
+        "'isr.x' names no field; expected label:field",
+    ),
+    ({"templates": {"pipeline": "p", "parameters": {"x": "{a}"}}}, "holds a brace"),
 ]
 
 
@@ -110,6 +154,24 @@ def test_a_mistake_is_named_with_its_key_and_what_is_valid(write, change, senten
         load(write(**change))
     assert sentence in str(caught.value)
     assert "campaign.yaml" in str(caught.value)
+
+
+def test_a_changed_setting_must_not_undo_what_is_ours_either(write):
+    with pytest.raises(SettingsError, match=r"--set 'diffim.payload.output=u/x': payload.output is set by"):
+        change_campaign(load(write()), ["diffim.payload.output=u/x"])
+
+
+def test_values_for_the_pipeline_are_kept_by_the_copy_of_a_campaign(write, tmp_path):
+    step = {"pipeline": "p", "parameters": {"a": None, "b": 1.0}, "config": {"isr:x": True, "isr:y": [1, 2]}}
+    campaign = load(write(diffim=step))
+    (tmp_path / "copy.yaml").write_text(dump_campaign(campaign))
+    assert load(tmp_path / "copy.yaml").diffim == campaign.diffim
+    assert campaign.diffim.overrides[1::2] == [
+        "parameters:a=None",
+        "parameters:b=1.0",
+        "isr:x=True",
+        "isr:y=[1, 2]",
+    ]
 
 
 def test_all_mistakes_are_named_at_once(write):

@@ -58,7 +58,8 @@ def test_the_pair_is_chained_by_collections(campaign):
     options = shlex.split(diffim["extraQgraphOptions"])
     assert options[options.index("--skip-existing-in") + 1] == templates["payload"]["output"]
     assert options[options.index("-c") + 1] == "parameters:apdb_config=/runs/apdb_config.yaml"
-    assert not {"outCollection", "extraQgraphOptions"} & {*templates, *templates["payload"]}
+    assert "outCollection" not in {*templates, *templates["payload"]}
+    assert not templates.get("extraQgraphOptions")
 
 
 def test_the_data_query_selects_what_the_campaign_says(campaign):
@@ -152,6 +153,45 @@ def test_the_users_bps_settings_are_merged_last(campaign):
     templates, diffim = configs(campaign)
     assert templates["finalJob"] == {"requestCpus": 1, "requestMemory": 999}
     assert (templates["requestMemory"], diffim["requestMemory"]) == (1, 2)
+
+
+def read_options(config, key="extraQgraphOptions"):
+    return shlex.split(config[key])
+
+
+def test_the_users_options_are_appended_to_ours(campaign):
+    settings = {
+        "parameters": {"release_id": 3, "coaddName": "a b"},
+        "config": {"calibrateImage:id_generator.release_id": 4, "isr:doBrighterFatter": True},
+        "graph_options": "--dataset-query-constraint off",
+        "run_options": "--debug",
+        "bps": {"extraQgraphOptions": "--mock"},
+    }
+    diffim = type(campaign.diffim).model_validate({**campaign.diffim.model_dump(), **settings})
+    campaign = campaign.model_copy(update={"diffim": diffim, "bps": {"extraQgraphOptions": "--show graph"}})
+    templates, config = configs(campaign)
+    assert read_options(templates) == ["--show", "graph"]
+    options = read_options(config)
+    given = [options[place + 1] for place, option in enumerate(options) if option == "-c"]
+    assert given == [
+        "parameters:release_id=3",
+        "parameters:coaddName=a b",
+        "calibrateImage:id_generator.release_id=4",
+        "isr:doBrighterFatter=True",
+        "parameters:apdb_config=/runs/apdb_config.yaml",
+    ]
+    assert options[options.index("--skip-existing-in") + 1] == templates["payload"]["output"]
+    assert options[-5:] == ["--dataset-query-constraint", "off", "--show", "graph", "--mock"]
+    assert read_options(config, "extraRunQuantumOptions") == ["--debug"]
+
+
+def test_what_a_file_includes_must_not_undo_what_is_ours(campaign, tmp_path):
+    included = tmp_path / "all.yaml"
+    included.write_text("extraQgraphOptions: --skip-existing-in u/other\n")
+    with pytest.raises(
+        SettingsError, match=r"all.yaml: extraQgraphOptions: the option --skip-existing-in is set"
+    ):
+        configs(campaign.model_copy(update={"bps": {"includeConfigs": str(included)}}))
 
 
 def test_what_is_written_is_what_was_built(campaign):

@@ -133,6 +133,31 @@ CAMPAIGNS = (
         {"diffim": {"pipeline": "@FOLDER@/other-isr.yaml"}},
         step="diffim",
     ),
+    CampaignMistake(
+        "a parameter that the pipeline lacks",
+        "override",
+        "write 'release_id'",
+        {"diffim": {"pipeline": "ApPipe-DC2.yaml", "parameters": {"releaseId": 3}}},
+        step="diffim",
+    ),
+    CampaignMistake(
+        "a value for a task that the pipeline lacks",
+        "override",
+        "write 'calibrateImage'",
+        {"templates": {"pipeline": "ApTemplate-DC2.yaml", "config": {"calibrateImages:threshold": 9.0}}},
+    ),
+    CampaignMistake(
+        "a value for a field that a task lacks",
+        "override",
+        "write 'threshold'",
+        {"templates": {"pipeline": "ApTemplate-DC2.yaml", "config": {"calibrateImage:treshold": 9.0}}},
+    ),
+    CampaignMistake(
+        "a field of a subtask that is not there, in options",
+        "override",
+        "write 'release_id'",
+        {"bps": {"extraQgraphOptions": "-c calibrateImage:id_generator.releaseid=3"}},
+    ),
     CampaignMistake("$AP_PIPE_DIR not set", "environment", "AP_PIPE_DIR", environment={"AP_PIPE_DIR": None}),
     CampaignMistake(
         "$AP_PIPE_DIR of yesterday",
