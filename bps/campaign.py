@@ -94,6 +94,10 @@ Values = dict[str, Annotated[str, BeforeValidator(str)]]
 RunOptions = Annotated[str, AfterValidator(lambda text: check_options(text, RUN_OPTIONS))]
 
 
+def _pipeline(default: str) -> Any:
+    return Field(default=default, min_length=1, validation_alias=AliasChoices("pipeline", "pipelineYaml"))
+
+
 class StepSettings(Model):
     """Settings of one step.
 
@@ -121,7 +125,7 @@ class StepSettings(Model):
         BPS settings for this step only, merged last.
     """
 
-    pipeline: str = Field(min_length=1, validation_alias=AliasChoices("pipeline", "pipelineYaml"))
+    pipeline: str = _pipeline("ApTemplate-DC2.yaml")
     input_collections: Collections | None = Field(default=None, alias="inCollection")
     where: Where | None = None
     data_query: Where | None = Field(default=None, alias="dataQuery")
@@ -171,6 +175,7 @@ class DiffimSettings(StepSettings):
         For which others an association waits.
     """
 
+    pipeline: str = _pipeline("ApPipe-DC2.yaml")
     ordering: Ordering = Ordering.OVERLAP
 
 
@@ -247,8 +252,8 @@ class CampaignConfig(Model):
     output_collection: CollectionTemplate = Field(default="u/{operator}/{name}", alias="outCollection")
     where: Where | None = None
     operator: Name = Field(default_factory=getpass.getuser)
-    templates: StepSettings = StepSettings(pipeline="ApTemplate-DC2.yaml")
-    diffim: DiffimSettings = DiffimSettings(pipeline="ApPipe-DC2.yaml")
+    templates: StepSettings = StepSettings()
+    diffim: DiffimSettings = DiffimSettings()
     apdb: ApdbSettings = ApdbSettings()
     allow_missing_templates: float = Field(default=0.0, ge=0, le=100, alias="allowMissingTemplates")
     site: str = Field(default="local", min_length=1)

@@ -156,6 +156,14 @@ def test_a_mistake_is_named_with_its_key_and_what_is_valid(write, change, senten
     assert "campaign.yaml" in str(caught.value)
 
 
+def test_a_section_of_a_step_may_leave_out_the_pipeline(write):
+    campaign = load(write(templates={"where": "visit < 3"}, diffim={"ordering": "total"}))
+    assert (campaign.templates.pipeline, campaign.diffim.pipeline) == (
+        "ApTemplate-DC2.yaml",
+        "ApPipe-DC2.yaml",
+    )
+
+
 def test_a_changed_setting_must_not_undo_what_is_ours_either(write):
     with pytest.raises(SettingsError, match=r"--set 'diffim.payload.output=u/x': payload.output is set by"):
         change_campaign(load(write()), ["diffim.payload.output=u/x"])
