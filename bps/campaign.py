@@ -22,11 +22,12 @@ from .notify import NotifySettings
 from .options import RUN_OPTIONS, check_options, check_settings, config_overrides
 from .query import check_where
 
-BANDS = "ugrizy"
-
+# Letters that each are a band: a word of them is several bands without spaces between.
+_ONE_LETTER_BANDS = frozenset("ugrizy")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 # What Butler allows and needs no quoting in a shell, a DAG or a file system.
 _COLLECTION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+:@-]*(/[A-Za-z0-9_.+:@-]+)*")
+_BAND = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
 
 
@@ -57,8 +58,12 @@ def _check_collection_template(value: str) -> str:
 
 
 def _check_band(value: str) -> str:
-    if len(value) != 1 or value not in BANDS:
-        raise ValueError(f"{value!r} is not a band; valid bands are {', '.join(BANDS)}")
+    if not _BAND.fullmatch(value):
+        raise ValueError(f"{value!r} is not a band; expected a name such as g, VR or N708")
+    if len(value) > 1 and _ONE_LETTER_BANDS.issuperset(value):
+        raise ValueError(
+            f"{value!r} is not a band; write several with spaces between them: {' '.join(value)!r}"
+        )
     return value
 
 

@@ -14,7 +14,7 @@ from .inputs import check_inputs
 from .pipelines import check_agreement, load_graph
 from .repository import check_collections, check_writable, open_repository
 from .run_spec import RunSpec, finding_from_error, make_finding
-from .selection import Estimate, Selection, check_query, estimate_quanta, select
+from .selection import Estimate, Selection, check_query, check_wanted, estimate_quanta, select
 
 
 @dataclass
@@ -103,6 +103,7 @@ def _check_data(
     made = _find_products(spec, parents, graphs)
     found.findings += run_check(check_inputs, butler, spec, graph, selection, made)
     if selection is not None:
+        found.findings += run_check(check_wanted, butler, spec, selection)
         found.selections[spec.name] = selection.counts
         found.estimates[spec.name] = tuple(estimate_quanta(selection, graph))
 

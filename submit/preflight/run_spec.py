@@ -10,6 +10,7 @@ from ...bps import (
     GRAPH_OPTIONS,
     Plan,
     PlannedRun,
+    StepSettings,
     Wms,
     build_config,
     read_config_overrides,
@@ -44,6 +45,8 @@ class RunSpec:
     overrides
         What its options say about configurations: (label, field, value), with the label ``parameters`` for
         parameters of the pipeline.
+    wanted
+        Values that its data query asks for, by dimension.
     config
         The BPS settings.
     rebases
@@ -59,6 +62,7 @@ class RunSpec:
     query: str
     pipeline: str
     overrides: tuple[tuple[str, str, str], ...] = ()
+    wanted: Mapping[str, tuple[int | str, ...]] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     rebases: bool = False
 
@@ -115,6 +119,12 @@ def make_run_spec(
         edges_added=True,
     )
     payload = config["payload"]
+    settings: StepSettings = getattr(workspace.campaign, run.step)
+    written = settings.data_query is not None  # nobody knows what it asks for
+    wanted: dict[str, tuple[int | str, ...]] = {
+        "band": workspace.campaign.bands or (),
+        "tract": workspace.campaign.tracts,
+    }
     return RunSpec(
         name=run.name,
         butler=str(payload["butlerConfig"]),
@@ -125,6 +135,7 @@ def make_run_spec(
         query=str(payload["dataQuery"]),
         pipeline=str(config["pipelineYaml"]),
         overrides=tuple(read_config_overrides(str(config.get(GRAPH_OPTIONS, "")))),
+        wanted={} if written else wanted,
         config=config,
         rebases=True,
     )

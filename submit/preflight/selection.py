@@ -5,7 +5,7 @@ tract that is not in the skymap, a band or a visit that the repository does not 
 visits, those that do not exist are not reported: a check of them belongs here.
 """
 
-__all__ = ["Estimate", "Selection", "check_query", "estimate_quanta", "select"]
+__all__ = ["Estimate", "Selection", "check_query", "check_wanted", "estimate_quanta", "select"]
 
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -228,6 +228,47 @@ def _too_many(spec: RunSpec) -> Finding:
         "check a part of the campaign too, such as one tract",
         key=f"{spec.name}: where",
     )
+
+
+def check_wanted(butler: Any, spec: RunSpec, selection: Selection) -> Iterator[Finding]:
+    """Report bands and tracts that a run asks for and of which nothing is selected.
+
+    Parameters
+    ----------
+    butler
+        The repository.
+    spec
+        The run.
+    selection
+        What its data query selects.
+    """
+    for dimension, values in spec.wanted.items():
+        if dimension not in selection.names:
+            continue
+        there = {value for (value,) in selection.project((dimension,))}
+        for value in (value for value in values if value not in there):
+            what, remedy = f"no raw image is selected of {dimension} {value!r}", "remove it, or correct it"
+            if dimension == "band":
+                known = _find_bands(butler, selection)
+                what += "" if value in known else ", which this instrument does not have"
+                remedy = f"remove it, or name one of {', '.join(sorted(known))}"
+            yield make_finding(
+                Severity.WARNING,
+                "no-data",
+                what,
+                "nothing of it is processed",
+                remedy,
+                key=f"{spec.name}: {dimension}s",
+            )
+
+
+def _find_bands(butler: Any, selection: Selection) -> set[str]:
+    """Find the bands of the filters that the instruments of a selection have."""
+    return {
+        str(record.band)
+        for (instrument,) in selection.project(("instrument",))
+        for record in butler.query_dimension_records("physical_filter", instrument=instrument, limit=None)
+    }
 
 
 def estimate_quanta(selection: Selection, graph: Any) -> list[Estimate]:

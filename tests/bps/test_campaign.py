@@ -82,8 +82,8 @@ MISTAKES = [
     ({"tracts": ["3828a"]}, "tracts: '3828a' is not a whole number"),
     ({"tracts": [38.5]}, "tracts: 38.5 is not a whole number"),
     ({"tracts": [-1]}, "tracts: -1 is not a whole number"),
-    ({"bands": ["g", "q"]}, "bands: 'q' is not a band; valid bands are u, g, r, i, z, y"),
-    ({"bands": ["gr"]}, "bands: 'gr' is not a band"),
+    ({"bands": ["g", "it's"]}, 'bands: "it\'s" is not a band; expected a name such as g, VR or N708'),
+    ({"bands": "gri"}, "bands: 'gri' is not a band; write several with spaces between them: 'g r i'"),
     ({"name": "a b"}, "name: 'a b' is not a campaign name"),
     ({"inCollection": "2.2i//x"}, "inCollection: '2.2i//x' is not a collection name"),
     ({"inCollection": "it's"}, 'inCollection: "it\'s" is not a collection name'),
@@ -164,6 +164,10 @@ def test_a_section_of_a_step_may_leave_out_the_pipeline(write):
     )
 
 
+def test_bands_of_any_camera_are_taken(write):
+    assert load(write(bands="VR N708,g")).bands == ("VR", "N708", "g")
+
+
 def test_a_changed_setting_must_not_undo_what_is_ours_either(write):
     with pytest.raises(SettingsError, match=r"--set 'diffim.payload.output=u/x': payload.output is set by"):
         change_campaign(load(write()), ["diffim.payload.output=u/x"])
@@ -184,7 +188,7 @@ def test_values_for_the_pipeline_are_kept_by_the_copy_of_a_campaign(write, tmp_p
 
 def test_all_mistakes_are_named_at_once(write):
     with pytest.raises(SettingsError) as caught:
-        load(write(tracts=[], bands=["q"], name=""), environment={"APCAMPAIGN_TRACTS": "x"})
+        load(write(tracts=[], bands=["q'"], name=""), environment={"APCAMPAIGN_TRACTS": "x"})
     lines = str(caught.value).splitlines()
     assert len(lines) == 3
     assert lines[1].startswith("$APCAMPAIGN_TRACTS: tracts: 'x'")

@@ -81,6 +81,18 @@ CAMPAIGNS = (
     ),
     CampaignMistake("a tract without visits", "no-data", "without 'tract IN (4431)'", {"tracts": [4431]}),
     CampaignMistake("a band without visits", "no-data", "band IN ('z')", {"bands": ["z"]}),
+    CampaignMistake(
+        "one band of two without visits", "no-data", "selected of band 'z'", {"bands": ["r", "z"]}
+    ),
+    CampaignMistake(
+        "a band of another camera",
+        "no-data",
+        "band 'VR', which this instrument does not have",
+        {"bands": ["r", "VR"]},
+    ),
+    CampaignMistake(
+        "one tract of two without visits", "no-data", "selected of tract 4431", {"tracts": [3828, 4431]}
+    ),
     CampaignMistake("a misspelt skymap", "no-data", "skymap='DC22'", {"skymap": "DC22"}),
     CampaignMistake(
         "a misspelt instrument", "no-data", "instrument='LSSTCam-ImSim'", {"instrument": "LSSTCam-ImSim"}
