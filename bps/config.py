@@ -20,6 +20,7 @@ from .lint.tree import plain
 from .options import GRAPH_OPTIONS, RUN_OPTIONS, check_settings, join_options
 from .plan import PlannedRun
 from .plugin import find_missing_scripts
+from .release import check_release
 from .site import Site, Wms
 
 _HEADER = """\
@@ -87,8 +88,8 @@ def build_config(
     Raises
     ------
     SettingsError
-        If the diffim step has no APDB, a path has characters that BPS would change, or a file that the settings
-        include sets what is not for the user to set.
+        If the diffim step has no APDB, a path has characters that BPS would change, a file that the settings
+        include sets what is not for the user to set, or the jobs would not run with the release that is named.
     PipelineError
         If the pipeline file does not exist.
     """
@@ -141,7 +142,7 @@ def build_config(
     passed = {name: environment[name] for name in site.passed_variables if environment.get(name)}
     theirs = site.settings, campaign.bps, settings.bps
     included = [content for layer in theirs for content in _read_included(layer, environment)]
-    return merge(
+    config = merge(
         {"environment": passed} if passed else {},
         step_data,
         site.settings,
@@ -150,6 +151,8 @@ def build_config(
         settings.bps,
         join_options(options_of_ours, *included, *theirs),
     )
+    check_release(config)
+    return config
 
 
 def _cluster_diffim(campaign: CampaignConfig, site: Site, *, edges_added: bool) -> dict[str, Any]:

@@ -54,8 +54,8 @@ def _advise_on_cause(group: Group) -> str:
             )
         case FailureKind.MISSING_EXECUTABLE:
             return (
-                "make the jobs' software available on those hosts (campaign: lsstVersion, setupEnv; site: "
-                "passEnvironment), then run `apcampaign resume`"
+                "make the software that was set up at the submission available on those hosts, on a file system "
+                "that they share (and its variables: passEnvironment of the site), then run `apcampaign resume`"
             )
         case FailureKind.MISSING_INPUT:
             return (

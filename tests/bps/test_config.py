@@ -155,6 +155,64 @@ def test_the_users_bps_settings_are_merged_last(campaign):
     assert (templates["requestMemory"], diffim["requestMemory"]) == (1, 2)
 
 
+RELEASE = {"lsstVersion": "w_2026_43"}
+
+
+@pytest.mark.parametrize(
+    ("site", "settings", "sentence"),
+    [
+        (
+            "s3df",
+            RELEASE,
+            "jobs run in the environment of whoever submits; remove it, and set up that release",
+        ),
+        ("s3df", {**RELEASE, "bpsMakeCommand": True}, "jobs run in the environment of whoever submits"),
+        ("parsl-local", RELEASE, "jobs run in the environment of whoever submits"),
+        ("s3df", {"bpsMakeCommand": False}, "none is named; write lsstVersion"),
+        (
+            "s3df",
+            {**RELEASE, "bpsMakeCommand": False, "setupEnv": ""},
+            "since setupEnv is set and does not name it",
+        ),
+        (
+            "s3df",
+            {**RELEASE, "bpsMakeCommand": False, "softwarePath": "/sw/w_2026_42"},
+            "since softwarePath is set and does not name it",
+        ),
+    ],
+)
+def test_a_release_that_jobs_would_not_run_with_is_refused(campaign, site, settings, sentence):
+    with pytest.raises(SettingsError) as caught:
+        configs(campaign.model_copy(update={"bps": settings}), site=site)
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"bpsMakeCommand": False},
+        {"bpsMakeCommand": False, "softwarePath": "/sw/{lsstVersion}"},
+        {"site": {"s3df": {"bpsMakeCommand": False}}},
+        {"bpsMakeCommand": False, "setupEnv": "source {softwarePath}/loadLSST.bash;"},
+    ],
+)
+def test_jobs_run_with_the_release_that_the_campaign_names(campaign, settings):
+    from lsst.ctrl.bps import BPS_DEFAULTS, BpsConfig
+
+    if settings:
+        settings = {**RELEASE, **settings}
+    for config in configs(campaign.model_copy(update={"bps": settings}), site="s3df"):
+        read = BpsConfig(config, defaults=BPS_DEFAULTS)
+        # As the plugin looks both up for a job.
+        look = {"curvals": {"curr_site": "s3df"}, "skipNames": {"gwjobCommand", "gwjobExports"}}
+        _, by_submitter = read.search("bpsMakeCommand", opt=look)
+        assert by_submitter == (not settings)
+        if settings:
+            _, command = read.search("payloadCommand", opt=look)
+            assert "/w_2026_43/loadLSST.bash" in command
+
+
 def read_options(config, key="extraQgraphOptions"):
     return shlex.split(config[key])
 
