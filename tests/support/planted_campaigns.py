@@ -146,6 +146,15 @@ CAMPAIGNS = (
         step="diffim",
     ),
     CampaignMistake(
+        "brighter-fatter without its kernels",
+        "no-input",
+        "hold no 'bfk', which isr reads",
+        {
+            step: {"pipeline": pipeline, "config": {"isr:doBrighterFatter": True}}
+            for step, pipeline in (("templates", "ApTemplate-DC2.yaml"), ("diffim", "ApPipe-DC2.yaml"))
+        },
+    ),
+    CampaignMistake(
         "a parameter that the pipeline lacks",
         "override",
         "write 'release_id'",
