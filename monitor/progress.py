@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, pstdev
 
+from ..common.text import format_duration
 from .jobs import AttemptOutcome, Job, JobState
 
 _TO_COME = {JobState.UNREADY, JobState.IDLE, JobState.RUNNING}
@@ -62,6 +63,13 @@ class Estimate:
     concurrency: float
     seconds: float
     uncertainty: float
+
+    def describe(self) -> str:
+        """Say it in a line."""
+        return (
+            f"{self.jobs_per_hour:.0f} jobs an hour, {self.concurrency:.1f} at a time; ends in about "
+            f"{format_duration(self.seconds)} ± {format_duration(self.uncertainty)}"
+        )
 
 
 def count_labels(jobs: Sequence[Job]) -> tuple[LabelProgress, ...]:

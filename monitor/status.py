@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..bps import Step
+from ..common.html import html_lines, html_table
+from ..common.text import format_duration
 from .jobs import Job, JobState
 from .progress import Estimate, LabelProgress
 
@@ -154,6 +156,14 @@ class CampaignStatus:
             "unknown": list(self.unknown),
         }
 
+    def _repr_html_(self) -> str:
+        """Draw it for a notebook: the jobs of each step by label and state, and what they wait for."""
+        head = f"campaign {self.campaign}: {'active' if self.active else 'not active'}"
+        if self.dag:
+            head += f"; campaign DAG: {', '.join(f'{node.name} {node.state}' for node in self.dag)}"
+        lines = [*(f"waits: {line}" for line in self.waiting), *(f"note: {line}" for line in self.unknown)]
+        return html_lines([head]) + "".join(map(_step_as_html, self.steps)) + html_lines(lines)
+
 
 def _step_as_dict(step: StepStatus) -> dict[str, Any]:
     estimate = step.estimate
@@ -185,3 +195,18 @@ def _step_as_dict(step: StepStatus) -> dict[str, Any]:
         "ended": step.ended,
         "earlier_runs": step.earlier_runs,
     }
+
+
+def _step_as_html(step: StepStatus) -> str:
+    states = [state for state in JobState if step.count(state)]
+    rows = [
+        (
+            label.label,
+            *(label.counts.get(state, 0) for state in states),
+            label.retried,
+            None if label.seconds is None else format_duration(label.seconds),
+        )
+        for label in step.labels
+    ]
+    title = f"{step.step}: {step.state}" + (f"; {step.estimate.describe()}" if step.estimate else "")
+    return html_lines([title]) + html_table(("job", *states, "retried", "each"), rows)

@@ -6,7 +6,7 @@ has ended.
 
 __all__ = ["CampaignSummary", "RunSummary", "StepSummary", "summarise", "verify_runs"]
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import reduce
 from operator import or_
@@ -16,6 +16,7 @@ from ..apdb import Verification, count_rows, find_apdb, read_expected_associatio
 from ..bps import Step
 from ..common.butler import open_butler
 from ..common.errors import UnsupportedApdbError
+from ..common.html import html_lines, html_table
 from ..ledger import Ledger, RunRecord, Workspace
 from ..ordering import SkippedAndWaiting, find_skipped
 from .outcomes import (
@@ -189,6 +190,29 @@ class CampaignSummary:
             "missing_templates": sorted(self.templates.missing) if self.templates else None,
         }
 
+    def _repr_html_(self) -> str:
+        """Draw it for a notebook: the quanta of each step, the rows of the APDB, and what is wrong with it."""
+        findings = self.verification.findings if self.verification else ()
+        return (
+            "".join(map(_step_as_html, self.steps))
+            + html_table(("table", "rows"), self.apdb_rows.items(), f"APDB: {self.apdb_config}")
+            + html_table(("kind", "finding"), [(f.kind, f.message) for f in findings], "wrong with the APDB")
+            + html_lines(self._remarks())
+        )
+
+    def _remarks(self) -> Iterator[str]:
+        if self.verification and self.verification.good:
+            yield "the APDB holds just what was associated"
+        if self.apdb_unchecked:
+            yield f"{self.apdb_unchecked}: its rows are neither counted nor verified"
+        if self.templates and self.templates.missing:
+            yield f"{self.templates.describe()}; the campaign allows {self.allowed:g} %"
+        if self.associations.waiting:
+            yield f"{len(self.associations.waiting)} associations wait for earlier overlapping ones that failed"
+        if self.associations.skipped:
+            yield f"{len(self.associations.skipped)} failed associations were skipped by overlapping later visits"
+        yield f"campaign {self.campaign}: {'complete' if self.good else 'NOT complete'}"
+
 
 def summarise(workspace: Workspace, ledger: Ledger | None = None) -> CampaignSummary:
     """Ask the repository and the APDB for the results of a campaign's current runs.
@@ -302,3 +326,11 @@ def _summarise_steps(records: Sequence[RunRecord]) -> tuple[StepSummary, ...]:
         for step in Step
         if step in products
     )
+
+
+def _step_as_html(step: StepSummary) -> str:
+    columns = ("task", "quanta", "done", "failed", "blocked", "unknown")
+    rows = [
+        (label, n.expected, n.successful, n.failed, n.blocked, n.unknown) for label, n in step.quanta.items()
+    ]
+    return html_lines([f"{step.step}: {step.products} {step.product}"]) + html_table(columns, rows)

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..bps import Plan, Step, Wms, change_campaign, plan_campaign
 from ..common.errors import ApcampaignError, PreconditionError
+from ..common.html import html_lines, html_table
 from ..ledger import DagPaths, DagRecord, Ledger, Workspace
 from ..ordering import find_deferred
 from .executors import HTCondorExecutor, Submission, choose_executor
@@ -109,6 +110,17 @@ class ResumePlan:
             "rebuild": None if self.rebuild is None else self.rebuild.as_dict(),
             "obstacles": [str(error) for error in self.obstacles],
         }
+
+    def _repr_html_(self) -> str:
+        """Draw it for a notebook: the tasks with quanta that are not done, and how they go on."""
+        columns = ("step", "task", "quanta", "failed", "blocked", "unknown")
+        rows = [
+            (each.step, label, n.expected, n.failed, n.blocked, n.unknown)
+            for each in self.remaining
+            for label, n in each.counts.items()
+            if not n.good
+        ]
+        return html_table(columns, rows, "not done") + html_lines(self.describe())
 
     def execute(self) -> Submission:
         """Do it; raises as `execute_resume`."""

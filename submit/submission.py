@@ -23,6 +23,7 @@ from ..bps import UNORDERED, Ordering, Plan, PlannedRun, Step, build_config, dum
 from ..bps.lint import Severity
 from ..common.environment import environment_for_batch
 from ..common.errors import ApcampaignError, PreconditionError
+from ..common.html import html_lines, html_table
 from ..ledger import Ledger, RunPaths, Workspace, submission_lock
 from ..monitor.notify import unreachable_secrets
 from ..monitor.outcomes import PRODUCTS, count_products
@@ -88,8 +89,23 @@ class SubmissionPlan:
             parents = self.plan.parents(run)
             after = f" after {', '.join(parents)}" if parents else ""
             lines.append(f"{run.name}: {run.output_run}{after}, files in {self.files(run).folder}")
-        lines += describe_deferred(self.deferred)
-        return [*lines, *self.notes, *(f"it would be refused: {error}" for error in self.obstacles)]
+        return [*lines, *self._remarks()]
+
+    def _remarks(self) -> list[str]:
+        refusals = [f"it would be refused: {error}" for error in self.obstacles]
+        return [*describe_deferred(self.deferred), *self.notes, *refusals]
+
+    def _repr_html_(self) -> str:
+        """Draw it for a notebook: the runs, and what there is to say about them."""
+        runs = [
+            (run.name, ", ".join(self.plan.parents(run)), run.query, run.output_run, self.files(run).folder)
+            for run in self.plan
+        ]
+        return (
+            html_lines(self.repair.describe())
+            + html_table(("run", "after", "data query", "output run", "files"), runs)
+            + html_lines(self._remarks())
+        )
 
     def files(self, run: PlannedRun) -> RunPaths:
         """The files of one of its runs."""

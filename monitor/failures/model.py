@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...bps import Step
+from ...common.html import html_lines, html_table
 from ..jobs import JobState
 from ..outcomes.provenance import QuantaTrouble
 from .causes import Cause
@@ -142,3 +143,29 @@ class Failures:
                 for step, of_step in self.quanta.items()
             },
         }
+
+    def _repr_html_(self) -> str:
+        """Draw it for a notebook: a row for each group, and the quanta."""
+        columns = ("where", "job", "jobs", "kind", "cause", "fix")
+        quanta = [
+            (step, found.label, len(found.failed), len(found.partial), len(found.empty))
+            for step, of_step in self.quanta.items()
+            for found in of_step
+        ]
+        lines = [] if self.groups else ["no job has failed or is held"]
+        lines += [
+            f"{count} jobs of {step} will not run because of these" for step, count in self.pruned.items()
+        ]
+        return (
+            html_table(columns, map(_group_cells, self.groups))
+            + html_lines(lines)
+            + html_table(columns, map(_group_cells, self.retried), "succeeded since, or being retried")
+            + html_table(
+                ("step", "task", "failed", "made only some outputs", "made nothing"), quanta, "quanta"
+            )
+        )
+
+
+def _group_cells(group: Group) -> tuple[object, ...]:
+    states = ", ".join(f"{len(names)} {state}" for state, names in group.jobs.items())
+    return group.place, group.label, states, group.cause.kind, group.cause.message, "\n".join(group.remedies)

@@ -4,7 +4,6 @@ __all__ = ["draw_forecast", "show_forecast"]
 
 from typing import TYPE_CHECKING
 
-from ...common.text import format_duration
 from .console import make_console
 
 if TYPE_CHECKING:
@@ -29,24 +28,11 @@ def draw_forecast(forecast: "Forecast") -> "Group":
     marks: dict[str, str] = {}
     parts: list[Table | Text] = []
     for each in forecast.runs:
-        least, most = each.wall_seconds(forecast.slots)
-        jobs = sum(job.jobs for job in each.jobs)
-        parts += [
-            _draw_run(each, marks),
-            Text(
-                f"{each.run.name}: {each.quanta:,} quanta in {jobs:,} jobs at most; "
-                f"{format_duration(least)} to {format_duration(most)} on {forecast.slots:,} slots"
-            ),
-        ]
-    least, most = forecast.wall_seconds
+        parts += [_draw_run(each, marks), Text(each.describe(forecast.slots))]
     return Group(
         *parts,
         *(Text(f"{mark} measured in {source}") for source, mark in marks.items()),
-        Text(
-            f"campaign {forecast.campaign}: {forecast.core_hours:,.1f} core-hours, "
-            f"{forecast.disk / 1024:,.1f} GiB; {format_duration(least)} to {format_duration(most)}, besides the "
-            "building of the quantum graphs"
-        ),
+        Text(forecast.describe()),
         *(Text(note) for note in forecast.notes),
     )
 

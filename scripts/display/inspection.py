@@ -32,8 +32,7 @@ def draw_inspection(inspection: "Inspection") -> "Group":
     numbers = ("visits", "raws", "patches", "visits per patch", "templates", "difference images")
     table = Table("tract", "band", *numbers, title=title, title_justify="left")
     for row in inspection.coverage:
-        least, middle, most = row.depth
-        depth = f"{least} to {most}, median {middle}"
+        depth = row.describe_depth()
         values = (row.visits, row.raws, row.patches, depth, row.templates, row.differences)
         table.add_row(str(row.tract), row.band, *map(str, values))
     registered = Text(

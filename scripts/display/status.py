@@ -95,11 +95,8 @@ def _draw_head(step: "StepStatus", now: float) -> "Text":
         text.append(
             "\n  prepared, but nothing has run it: submit again, or continue with `apcampaign resume`"
         )
-    if (expected := step.estimate) is not None:
-        text.append(
-            f"\n  {expected.jobs_per_hour:.0f} jobs an hour, {expected.concurrency:.1f} at a time; "
-            f"ends in about {format_duration(expected.seconds)} ± {format_duration(expected.uncertainty)}"
-        )
+    if step.estimate is not None:
+        text.append(f"\n  {step.estimate.describe()}")
     return text
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...bps import PlannedRun
+from ...common.html import html_lines, html_table
+from ...common.text import format_duration
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +115,14 @@ class RunForecast:
         work = self.work_seconds / slots
         return max(work, self.critical_seconds), work + self.critical_seconds * (1 - 1 / slots)
 
+    def describe(self, slots: int) -> str:
+        """Say in a line how much it is, and how long it takes on some slots."""
+        least, most = self.wall_seconds(slots)
+        return (
+            f"{self.run.name}: {self.quanta:,} quanta in {sum(job.jobs for job in self.jobs):,} jobs at most; "
+            f"{format_duration(least)} to {format_duration(most)} on {slots:,} slots"
+        )
+
     def as_dict(self, slots: int) -> dict[str, Any]:
         """Convert it to plain values, for JSON; the time is that on some slots."""
         return {
@@ -176,6 +186,23 @@ class Forecast:
         """MiB of all outputs."""
         return sum(job.disk for run in self.runs for job in run.jobs)
 
+    def describe(self) -> str:
+        """Say in a line what all of it takes."""
+        least, most = self.wall_seconds
+        return (
+            f"campaign {self.campaign}: {self.core_hours:,.1f} core-hours, {self.disk / 1024:,.1f} GiB; "
+            f"{format_duration(least)} to {format_duration(most)}, besides the building of the quantum graphs"
+        )
+
+    def _repr_html_(self) -> str:
+        """Draw it for a notebook: the jobs of each run, and what all of it takes."""
+        columns = ("label", "jobs", "quanta", "s/job", "core-hours", "GiB", "memory request", "source")
+        tables = [
+            html_lines([each.describe(self.slots)]) + html_table(columns, map(_job_cells, each.jobs))
+            for each in self.runs
+        ]
+        return "".join(tables) + html_lines([self.describe(), *self.notes])
+
     def as_dict(self) -> dict[str, Any]:
         """Convert it to plain values, for JSON."""
         least, most = self.wall_seconds
@@ -188,3 +215,16 @@ class Forecast:
             "runs": [run.as_dict(self.slots) for run in self.runs],
             "notes": list(self.notes),
         }
+
+
+def _job_cells(job: JobForecast) -> tuple[str, ...]:
+    return (
+        job.label,
+        f"{job.jobs:,}",
+        f"{sum(job.quanta.values()):,}",
+        f"{job.seconds:,.0f}",
+        f"{job.core_hours:,.2f}",
+        f"{job.disk / 1024:,.2f}",
+        f"{job.memory:,} MiB" if job.memory else "–",
+        ", ".join(job.sources),
+    )

@@ -13,6 +13,7 @@ from typing import Any
 from ...bps import CampaignConfig, Ordering, Plan, PlannedRun, Step, dump_config, plan_campaign
 from ...bps.lint import Finding, Severity, lint_file
 from ...common.errors import ApcampaignError
+from ...common.html import html_lines, html_table
 from ...ledger import Workspace
 from ...monitor.outcomes import check_templates
 from .apdb import check_apdb
@@ -66,6 +67,24 @@ class Preflight:
             },
             "seconds": round(self.seconds, 1),
         }
+
+    def _repr_html_(self) -> str:
+        """Draw it for a notebook: the findings, and what the runs process."""
+        verdict = "no errors" if self.good else "errors, with which nothing can be submitted"
+        findings = [(f.severity, f.key, f.what, f.why, f.remedy, f.rule) for f in self.findings]
+        runs = [
+            (
+                name,
+                ", ".join(f"{count:,} {dimension}" for dimension, count in counts.items()),
+                f"{sum(estimate.quanta for estimate in self.estimates.get(name, ())):,}",
+            )
+            for name, counts in self.selections.items()
+        ]
+        return (
+            html_lines([f"preflight: {verdict}; checked in {self.seconds:.1f} s"])
+            + html_table(("severity", "key", "what", "why", "fix", "rule"), findings)
+            + html_table(("run", "selected", "quanta, at most"), runs)
+        )
 
 
 def check_campaign(

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ...bps import CampaignConfig, Step
+from ...common.html import html_lines, html_table
 from ...monitor.outcomes import DIFFERENCE_IMAGE, TEMPLATE
 from .repository import open_repository
 
@@ -59,6 +60,11 @@ class Coverage:
     templates: int
     differences: int
 
+    def describe_depth(self) -> str:
+        """Say how many visits there are on a patch."""
+        least, median, most = self.depth
+        return f"{least} to {most}, median {median}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Inspection:
@@ -89,6 +95,26 @@ class Inspection:
     def as_dict(self) -> dict[str, Any]:
         """Convert it to plain values, for JSON."""
         return asdict(self)
+
+    def _repr_html_(self) -> str:
+        """Draw it for a notebook: the collections, and visits and products by tract and band."""
+        columns = (
+            "tract",
+            "band",
+            "visits",
+            "raws",
+            "patches",
+            "visits per patch",
+            "templates",
+            "differences",
+        )
+        rows = [
+            (c.tract, c.band, c.visits, c.raws, c.patches, c.describe_depth(), c.templates, c.differences)
+            for c in self.coverage
+        ]
+        title = f"{self.instrument} on the skymap {self.skymap}"
+        names = ", ".join(f"{node.name} ({node.kind})" for node in self.collections)
+        return html_lines([f"{self.butler}: {names}"]) + html_table(columns, rows, title)
 
 
 def inspect_repository(campaign: CampaignConfig) -> Inspection:
