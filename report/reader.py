@@ -49,9 +49,9 @@ class ReportReader:
         Draws more figures.
     """
 
-    def __init__(self, workspace: Workspace, appendix: Appendix = lambda *_: ()):
+    def __init__(self, workspace: Workspace, appendix: Appendix | None = None):
         self._workspace = workspace
-        self._appendix = appendix
+        self._appendix: Appendix = appendix or (lambda *_: ())
         self._jobs = CampaignReader(workspace.paths)
         self._ended: dict[tuple[str, ...], StepReport] = {}
         self._explorers: dict[str, ApdbExplorer] = {}

@@ -1,21 +1,19 @@
 """`Campaign`, the Python API: everything that the commands do with one campaign, returned as values."""
 
-__all__ = ["Campaign", "CampaignApdb"]
+__all__ = ["Campaign"]
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from astropy.table import Table
-
-    from .apdb import ApdbCreated, ApdbInfo, InitPlan, RollbackPlan, Verification
+    from .apdb import ApdbCreated, InitPlan
     from .bps import CampaignConfig
+    from .campaign_apdb import CampaignApdb
     from .ledger import Ledger, RunRecord, Workspace
     from .monitor import CampaignStatus, Failures
     from .monitor.summary import CampaignSummary
-    from .report import Appendix, ReportData, ReportReader
+    from .report import Appendix, ReportData
     from .submit.cancel import CancelPlan
     from .submit.executors import Submission
     from .submit.forecast import Forecast
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
     from .submit.submission import SubmissionPlan
 
 type StepName = Literal["templates", "diffim"]
-type TableKind = Literal["pandas", "astropy"]
 
 
 class Campaign:
@@ -38,9 +35,10 @@ class Campaign:
     workspace
         The campaign and its files.
 
-    Notes ----- Errors that the user can act on are subclasses of
-    `apcampaign.common.errors.ApcampaignError`, with the attributes ``what``, ``expected`` and ``remedy``.
-    What is being done is logged under the name ``apcampaign``.
+    Notes
+    -----
+    Errors that the user can act on are subclasses of `apcampaign.common.errors.ApcampaignError`, with the
+    attributes ``what``, ``expected`` and ``remedy``. What is being done is logged under the name ``apcampaign``.
     """
 
     def __init__(self, workspace: "Workspace"):
@@ -410,9 +408,10 @@ class Campaign:
         LedgerError
             If the campaign has no runs.
         """
-        from .report import write_report
+        from .report import ReportReader, write_report
 
-        path, _ = write_report(self._workspace, _path(file), reader=self._report_reader(appendix))
+        target = Path(file) if file else None
+        path, _ = write_report(self._workspace, target, reader=ReportReader(self._workspace, appendix))
         return path
 
     def watch_report(
@@ -427,15 +426,10 @@ class Campaign:
         interval
             Seconds between two.
         """
-        from .report import watch_report
+        from .report import ReportReader, watch_report
 
-        reader = self._report_reader(appendix)
-        return watch_report(self._workspace, _path(file), reader=reader, interval=interval)
-
-    def _report_reader(self, appendix: "Appendix | None") -> "ReportReader":
-        from .report import ReportReader
-
-        return ReportReader(self._workspace, appendix) if appendix else ReportReader(self._workspace)
+        target, reader = Path(file) if file else None, ReportReader(self._workspace, appendix)
+        return watch_report(self._workspace, target, reader=reader, interval=interval)
 
     # ---- the database --------------------------------------------------------------------------------------
 
@@ -491,99 +485,12 @@ class Campaign:
         ApdbError
             If it has not been made.
         """
+        from .campaign_apdb import CampaignApdb
+
         return CampaignApdb(self._workspace.find_apdb_config())
-
-
-class CampaignApdb:
-    """The alert production database of a campaign, as far as it can be looked into.
-
-    Parameters
-    ----------
-    config
-        URI of its configuration, or ``label:NAME``.
-    """
-
-    def __init__(self, config: str):
-        self.config = config
-
-    def __repr__(self) -> str:
-        return f"CampaignApdb({self.config!r})"
-
-    def info(self) -> "ApdbInfo":
-        """Describe its content: rows, visits, time range, versions, rights."""
-        from .apdb import describe_apdb
-
-        return describe_apdb(self.config)
-
-    def verify(self, butler: str | None = None, collections: Collection[str] = ()) -> "Verification":
-        """Check it against itself and, if a repository is given, against what was associated there."""
-        from .apdb import read_expected_associations, verify_apdb
-
-        expected = read_expected_associations(butler, tuple(collections)) if butler else None
-        return verify_apdb(self.config, expected)
-
-    def plan_rollback(
-        self, visit_detectors: Iterable[tuple[int, int]], *, with_later: bool = False
-    ) -> "RollbackPlan":
-        """Decide how associations are rolled back; `apcampaign.apdb.roll_back` executes the returned plan."""
-        from .apdb import plan_rollback
-
-        return plan_rollback(self.config, list(visit_detectors), with_later=with_later)
-
-    def dia_sources(self, kind: TableKind = "pandas") -> "pd.DataFrame | Table":
-        """Read all DiaSources.
-
-        Parameters
-        ----------
-        kind
-            ``pandas`` for a `pandas.DataFrame`, ``astropy`` for an `astropy.table.Table`. Columns and their
-            units are those of the APDB schema (``sdm_schemas``): positions in degrees, fluxes in nJy, times
-            in MJD (TAI).
-        """
-        from .apdb import read_dia_sources
-
-        return _as_kind(read_dia_sources(self.config), kind)
-
-    def dia_objects(self, kind: TableKind = "pandas") -> "pd.DataFrame | Table":
-        """Read the newest version of each DiaObject; the parameter is that of `dia_sources`."""
-        from .apdb import read_dia_objects
-
-        return _as_kind(read_dia_objects(self.config), kind)
-
-    def light_curve(self, dia_object_id: int, kind: TableKind = "pandas") -> "pd.DataFrame | Table":
-        """Read the DiaSources and DiaForcedSources of one DiaObject in time order.
-
-        Parameters
-        ----------
-        dia_object_id
-            The DiaObject.
-        kind
-            As for `dia_sources`.
-
-        Returns
-        -------
-        table
-            Columns ``midpointMjdTai`` (d), ``band``, ``visit``, ``detector``, ``psfFlux``, ``psfFluxErr``
-            (nJy) and ``forced`` (whether it was measured at the object's position, without a detection).
-        """
-        from .apdb import read_light_curve
-
-        return _as_kind(read_light_curve(self.config, dia_object_id), kind)
-
-
-def _path(file: str | Path | None) -> Path | None:
-    return None if file is None else Path(file)
 
 
 def _steps(step: StepName | None) -> "list[Any]":
     from .bps import Step
 
     return list(Step) if step is None else [Step(step)]
-
-
-def _as_kind(frame: "pd.DataFrame", kind: TableKind) -> "pd.DataFrame | Table":
-    if kind == "pandas":
-        return frame
-    from astropy.table import Table
-
-    return Table.from_pandas(frame)
