@@ -2,7 +2,7 @@
 
 __all__ = ["CampaignStatus", "DagNode", "RunState", "RunStatus", "StepStatus"]
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -136,8 +136,8 @@ class CampaignStatus:
     steps: tuple[StepStatus, ...]
     waiting: tuple[str, ...]
     unknown: tuple[str, ...]
-    jobs: tuple[Job, ...] = ()
-    nodes: tuple[Job, ...] = ()
+    jobs: tuple[Job, ...] = field(default=(), repr=False)
+    nodes: tuple[Job, ...] = field(default=(), repr=False)
 
     @property
     def troubled(self) -> bool:
