@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help dev demo configs check plan apdb-init submit submit-templates submit-diffim resume cancel status \
-	failures runs summary report lint types format test test-fast wheel-test clean
+	failures runs summary report lint types format test test-fast notebook wheel-test clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -105,6 +105,9 @@ test: lint ## lint, types and all tests, on a real HTCondor pool and a real Post
 
 test-fast: dev ## the tests that take no server and no ten seconds
 	$(BIN)/pytest -m "not slow and not htcondor and not postgres"
+
+notebook: dev ## run docs/campaign.ipynb again in /tmp/campaign (a new folder), and keep its results
+	$(BIN)/python tools/run_notebook.py docs/campaign.ipynb /tmp/campaign
 
 wheel-test: dev ## build the wheel, install it alone, and use it far from the clone
 	rm -rf build dist/wheel-test && $(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .

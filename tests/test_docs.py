@@ -1,7 +1,9 @@
 """The documents say what the code does."""
 
 import ast
+import getpass
 import inspect
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +15,8 @@ from apcampaign.bps import ApdbSettings, CampaignConfig, EmailSettings, NotifySe
 from apcampaign.bps.loading import ENVIRONMENT
 from apcampaign.scripts.cli import COMMANDS
 from apcampaign.scripts.cli import command as apcampaign
+from documents import DOCUMENTS, FENCED, NOTEBOOKS, ROOT, text_of
 
-ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")])
-FENCED = re.compile(r"^```(\w*)\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 #: Options that name a campaign, and are documented with the campaign file.
 COMMON = {"--campaign", "--runs", "--butler", "--tracts", "--bands", "--site", "--namespace", "--json"}
@@ -60,14 +60,14 @@ def test_every_environment_variable_is_documented():
 
 def anchors_of(document: Path) -> set[str]:
     """Name the headings of a document as links do."""
-    headings = re.findall(r"^#+ (.*)", document.read_text(), flags=re.MULTILINE)
+    headings = re.findall(r"^#+ (.*)", text_of(document), flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_links_between_files_lead_somewhere(document):
     for target, _, anchor in (
-        link.partition("#") for link in re.findall(r"\]\(([^)\s]+)\)", document.read_text())
+        link.partition("#") for link in re.findall(r"\]\(([^)\s]+)\)", text_of(document))
     ):
         if not target.startswith(("http://", "https://")):
             file = document.parent / target if target else document
@@ -77,14 +77,16 @@ def test_links_between_files_lead_somewhere(document):
 
 def test_every_document_is_linked_from_the_readme():
     text = (ROOT / "README.md").read_text()
-    for document in (ROOT / "docs").glob("*.md"):
+    for document in DOCUMENTS:
+        if document.parent.name != "docs":
+            continue
         assert f"(docs/{document.name})" in text, document.name
 
 
 def test_files_that_the_documents_name_exist():
     folders = {path.name for path in ROOT.iterdir() if path.is_dir()} - {"runs", "configs", "demo"}
     for document in DOCUMENTS:
-        for name in re.findall(r"`([\w./-]+/[\w.-]*)`", document.read_text()):
+        for name in re.findall(r"`([\w./-]+/[\w.-]*)`", text_of(document)):
             if name.split("/")[0] in folders and document.name != "lint.md":
                 assert (ROOT / name).exists(), f"{document.name}: {name}"
 
@@ -92,13 +94,13 @@ def test_files_that_the_documents_name_exist():
 def test_make_targets_that_the_documents_name_exist():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     for document in DOCUMENTS:
-        for command in re.findall(r"(?:^|`)make ([a-z][a-z-]+)", document.read_text(), flags=re.MULTILINE):
+        for command in re.findall(r"(?:^|`)make ([a-z][a-z-]+)", text_of(document), flags=re.MULTILINE):
             assert command in targets, f"{document.name}: make {command}"
 
 
 def command_lines_of(document: Path) -> Iterator[str]:
     """Find what is written as a command: in a block of code, or in back quotes."""
-    text = document.read_text()
+    text = text_of(document)
     code = [line for _, block in FENCED.findall(text) for line in block.splitlines()]
     code += re.findall(r"`([^`\n]+)`", FENCED.sub("", text))
     for line in code:
@@ -150,7 +152,7 @@ def test_commands_that_the_documents_name_exist_with_their_options():
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_options_that_a_document_names_exist(document, all_options):
-    code = re.findall(r"`([^`\n]+)`", FENCED.sub("", document.read_text()))
+    code = re.findall(r"`([^`\n]+)`", FENCED.sub("", text_of(document)))
     named = {option for text in code for option in OPTION.findall(text)}
     assert named <= all_options | FOREIGN
 
@@ -173,7 +175,7 @@ def test_options_of_the_commands_that_submit_and_of_apdb_init_are_documented():
 
 def calls_of_the_api(document: Path) -> Iterator[tuple[type, str, set[str]]]:
     """Find the methods of a campaign that code in a document calls, and their keywords."""
-    for language, code in FENCED.findall(document.read_text()):
+    for language, code in FENCED.findall(text_of(document)):
         for node in ast.walk(ast.parse(code if language == "python" else "")):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 owner = {"campaign": Campaign, "Campaign": Campaign, "campaign.apdb": CampaignApdb}.get(
@@ -196,3 +198,22 @@ def test_every_method_of_a_campaign_is_documented():
         for name in vars(owner):
             if not name.startswith("_") and callable(getattr(owner, name)):
                 assert f".{name}" in text, f"{owner.__name__}.{name}"
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
+def test_a_notebook_is_small_and_was_executed_from_top_to_bottom(notebook):
+    text = notebook.read_text()
+    assert len(text) < 300_000
+    cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    assert outputs
+    assert not [output for output in outputs if "error" in (output["output_type"], output.get("name"))]
+    assert not [output for output in outputs if output.get("name") == "stderr"]
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
+def test_a_notebook_names_nobody_and_no_machine(notebook):
+    text = notebook.read_text()
+    assert not [name for name in (str(ROOT), str(Path.home()), f"u/{getpass.getuser()}/") if name in text]
+    assert "/tmp/campaign/" in text  # where it was executed
