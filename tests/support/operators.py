@@ -23,30 +23,46 @@ from astropy.io import fits
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = Path(sys.executable).parent / "apcampaign"
-#: The templates step in few large jobs: most of a small one's time goes into its start.
+# Most of a small job's time goes into its start: these have one job for each visit, before and after what visits
+# wait for. Clusters without tasks are the defaults that the others have taken the tasks of.
+_NONE = {"pipetasks": ""}
+#: The templates step in few large jobs.
 COARSE = {
     "pipeline": "ApTemplate-DC2.yaml",
     "bps": {
         "cluster": {
-            "makeWarp": {"dimensions": "tract,visit"},
+            "singleFrame": _NONE,
+            "makeWarp": {
+                "pipetasks": "isr,calibrateImage,consolidateVisitSummary,makeDirectWarp,makePsfMatchedWarp",
+                "dimensions": "visit",
+                "equalDimensions": "visit:exposure",
+            },
             "selectAndAssemble": {"dimensions": "tract,band"},
         }
     },
 }
-#: The same for the diffim step. The clusters that are left hold what the templates step has done already.
+#: The same for the diffim step.
 COARSE_DIFFIM = {
     "pipeline": "ApPipe-DC2.yaml",
     "bps": {
         "cluster": {
-            "singleFrame": {"pipetasks": "isr"},
-            "singleFrameMeasurement": {"pipetasks": "calibrateImage"},
+            "singleFrame": _NONE,
+            "singleFrameMeasurement": _NONE,
+            "preload": _NONE,
+            "visitTables": _NONE,
             "diffim": {
                 "pipetasks": "analyzePreliminarySummaryStats,buildTemplate,subtractImages,"
                 "detectAndMeasureDiaSource,analyzeImageDifferenceMetrics,analyzeDiaSourceDetectionMetrics,"
                 "filterDiaSource,makeSampledImageSubtractionMetrics,analyzeSampledImageSubtractionMetrics,"
                 "computeReliability,filterDiaSourcePostReliability,standardizeDiaSource,"
-                "singleFrameDetectAndMeasure,standardizePromptSource"
+                "singleFrameDetectAndMeasure,standardizePromptSource,"
+                "getRegionTimeFromVisit,mpSkyEphemerisQuery,"
+                "consolidateDiaSourceTable,analyzeVisitSampledImageSubtractionMetrics,"
+                "consolidatePromptSource,splitPromptSource",
+                "dimensions": "visit",
+                "equalDimensions": "visit:group",
             },
+            "associationMetrics": {"dimensions": "visit"},
         }
     },
 }
