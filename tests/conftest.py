@@ -1,24 +1,39 @@
-"""Real servers for the tests: one of each for a whole session, stopped at its end."""
+"""Real servers for the tests: each worker has one of each for its session, and stops it at its end."""
 
 import itertools
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 from apcampaign.common.errors import SandboxError
-from apcampaign.sandbox.create import Sandbox, create_sandbox
+from apcampaign.sandbox.create import Sandbox
 from apcampaign.sandbox.servers import CondorPool, PostgresServer
 from apcampaign.sandbox.survey import SandboxSize
-from operators import Operator, make_operator, write_campaign
+from operators import Operator, make_operator
+from reference import Reference, begin_reference
+from shared import copy_sandbox, shared_sandbox, shared_server
 
 # Minutes after which a server ends itself, should the tests be killed.
 _SAFETY_NET = 120
 
 _numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let several workers begin with the files that take longest, so that none is left with one at the end."""
+    if not hasattr(config, "workerinput"):
+        return
+    minutes: dict[Path, float] = {}
+    for item in items:
+        mark = item.get_closest_marker("slow")
+        lasts = float(mark.kwargs.get("minutes", 0.1)) if mark else 0.0
+        minutes[item.path] = max(lasts, minutes.get(item.path, 0.0))
+    items.sort(key=lambda item: -minutes[item.path])
 
 
 def _unavailable(reason: object) -> NoReturn:
@@ -97,10 +112,23 @@ def public_path() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
-    """Both tracts of 2.2i/defaults/test-med-1 in small: two visits each, two neighbouring detectors."""
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What all workers share."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+
+
+@pytest.fixture(scope="session")
+def untouched_sandbox(shared_folder: Path) -> Sandbox:
+    """Both tracts of 2.2i/defaults/test-med-1 in small, two visits and two detectors each; to be copied."""
     size = SandboxSize(tracts=(3828, 3829), visits=2, detectors=(93, 94))
-    return create_sandbox(tmp_path_factory.mktemp("dc2") / "sandbox", size)
+    return shared_sandbox(shared_folder / "dc2", size)
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory, untouched_sandbox: Sandbox) -> Sandbox:
+    """The sandbox of a worker's campaigns."""
+    return copy_sandbox(untouched_sandbox, tmp_path_factory.mktemp("dc2") / "sandbox")
 
 
 @pytest.fixture
@@ -116,19 +144,21 @@ def pool_operator(tmp_path: Path, sandbox: Sandbox, condor_pool: CondorPool) -> 
 
 
 @pytest.fixture(scope="session")
-def undisturbed(
-    tmp_path_factory: pytest.TempPathFactory,
-    sandbox: Sandbox,
-    condor_pool: CondorPool,
-    postgres_server: PostgresServer,
-) -> tuple[Operator, str]:
-    """A campaign whose DAG has run to its end without a fault, and the URL of its database."""
-    operator = make_operator(tmp_path_factory.mktemp("undisturbed"), sandbox, condor_pool)
-    postgres_server.create_database("undisturbed")
-    url = postgres_server.url("undisturbed")
-    operator.apcampaign("apdb", "init", "--db", url)
-    # One detector: neighbours of one visit are associated in any order, and see different histories.
-    write_campaign(operator.folder, sandbox, where="detector = 94")
-    assert "submitted the campaign DAG" in operator.apcampaign("submit", "--tracts", "3828")
-    assert operator.wait_for_dag() == 0
-    return operator, url
+def reference(shared_folder: Path, untouched_sandbox: Sandbox) -> Iterator[Reference]:
+    """A campaign without a fault, which goes on while tests run that only compare with it at their end."""
+    folder = shared_folder / "reference"
+    with ExitStack() as servers:
+        pool = CondorPool(folder / "condor" / "state", cpus=4, time_to_live=_SAFETY_NET)
+        postgres = PostgresServer(folder / "postgres" / "data", time_to_live=_SAFETY_NET)
+        try:
+            servers.enter_context(shared_server(pool, folder / "condor"))
+            servers.enter_context(shared_server(postgres, folder / "postgres"))
+        except SandboxError as reason:
+            _unavailable(reason)
+        yield begin_reference(folder, untouched_sandbox, pool, postgres)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(reference: Reference) -> tuple[Operator, str]:
+    """That campaign when it has ended, and the URL of its database."""
+    return reference.wait()

@@ -7,7 +7,7 @@ import pytest
 from apcampaign.sandbox.survey import SandboxSize, Survey
 from operators import Operator, make_operator, plant, read_apdb, write_campaign
 
-pytestmark = [pytest.mark.slow, pytest.mark.htcondor, pytest.mark.postgres]
+pytestmark = [pytest.mark.slow(minutes=1.5), pytest.mark.htcondor, pytest.mark.postgres]
 
 EARLY, LATE = 731000, 731100
 # The reader of the APDB is of a group, which is named after its time.
@@ -15,14 +15,20 @@ EARLY_GROUP = next(visit.group for visit in Survey(SandboxSize(visits=2)).visits
 
 
 @pytest.fixture(scope="module")
-def images(sandbox, undisturbed) -> str:
+def images(reference, undisturbed) -> str:
     """A collection of what the undisturbed campaign has subtracted, without what it has associated."""
     from lsst.daf.butler import Butler, CollectionType
 
     name = "u/test/subtracted"
-    types = ("difference_image", "template_detector", "dia_source_detector", "preloaded_ss_object")
+    types = (
+        "difference_image",
+        "template_detector",
+        "dia_source_detector",
+        "preloaded_ss_object",
+        "regionTimeInfo",
+    )
     done = f"u/{getpass.getuser()}/{undisturbed[0].folder.name}/diffim"
-    with Butler.from_config(str(sandbox.butler), writeable=True) as butler:
+    with Butler.from_config(str(reference.sandbox.butler), writeable=True) as butler:
         butler.collections.register(name, CollectionType.TAGGED)
         for dataset_type in types:
             butler.registry.associate(name, butler.query_datasets(dataset_type, collections=done))
@@ -30,20 +36,20 @@ def images(sandbox, undisturbed) -> str:
 
 
 @pytest.fixture
-def associating(tmp_path, sandbox, condor_pool, postgres_server, undisturbed, images):
+def associating(tmp_path, reference, condor_pool, postgres_server, undisturbed, images):
     """Make operators who only associate, into their own APDB, what the undisturbed campaign has subtracted."""
 
     def make(name: str, *faults, **diffim) -> tuple[Operator, str]:
         folder = tmp_path / f"{name}-{tmp_path.name}"
         folder.mkdir()
-        operator = make_operator(folder, sandbox, condor_pool)
+        operator = make_operator(folder, reference.sandbox, condor_pool)
         write_campaign(
             folder,
-            sandbox,
+            reference.sandbox,
             tracts=[3828],
             where="detector = 94",
             diffim={
-                "pipeline": "ApPipe-DC2.yaml#getRegionTimeFromVisit,loadDiaCatalogs,associateApdb",
+                "pipeline": "ApPipe-DC2.yaml#loadDiaCatalogs,associateApdb",
                 "inCollection": [images, "2.2i/defaults/test-med-1"],
                 **diffim,
             },

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.htcondor
 @pytest.mark.postgres
-def test_both_steps_in_one_campaign_dag(undisturbed, condor_pool):
+def test_both_steps_in_one_campaign_dag(undisturbed, reference):
     operator, url = undisturbed
     (dag,) = operator.folder.glob("runs/*/dag/*")
     assert json.loads((dag / "summary.json").read_text())["good"]
@@ -35,4 +35,4 @@ def test_both_steps_in_one_campaign_dag(undisturbed, condor_pool):
     assert f"PARENT association_{first}_94 CHILD " in run_dag.read_text()
     assert f" association_{second}_94" in run_dag.read_text()
     # Nothing is left in the queue.
-    assert condor_pool.run(["condor_q", "-allusers", "-af", "ClusterId"], seconds=30).strip() == ""
+    assert reference.pool.run(["condor_q", "-allusers", "-af", "ClusterId"], seconds=30).strip() == ""

@@ -66,7 +66,7 @@ def test_a_pool_that_does_not_answer_has_an_assumed_number_of_slots():
 @pytest.mark.slow
 @pytest.mark.htcondor
 @pytest.mark.postgres
-def test_a_campaign_that_has_run_tells_what_another_will_take(undisturbed, sandbox):
+def test_a_campaign_that_has_run_tells_what_another_will_take(undisturbed, reference):
     operator, _ = undisturbed
     said = json.loads(operator.apcampaign("plan", "--tracts", "3828", "--slots", "4", "--json"))
     for run in said["runs"]:
@@ -84,7 +84,7 @@ def test_a_campaign_that_has_run_tells_what_another_will_take(undisturbed, sandb
     assert 0 < least <= most
     # A campaign without runs takes the costs of those in the same folder.
     (operator.folder / "other").mkdir()
-    write_campaign(operator.folder / "other", sandbox, tracts=[3829])
+    write_campaign(operator.folder / "other", reference.sandbox, tracts=[3829])
     words = ["plan", "--campaign", "other/campaign.yaml", "--slots", "4"]
     shown = operator.apcampaign(*words)
     assert f"measured in {said['runs'][0]['jobs'][1]['sources'][0]}" in shown

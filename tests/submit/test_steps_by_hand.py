@@ -1,0 +1,86 @@
+"""The steps of a campaign one by one, through failures and cancellations, end as one campaign DAG without."""
+
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import yaml
+from interference import KILLED, ROLLED_BACK, WHERE, dagmans, wait_for
+from operators import COARSE, COARSE_DIFFIM, assert_complete, assert_same, plant, write_campaign
+
+pytestmark = [pytest.mark.slow(minutes=3), pytest.mark.htcondor, pytest.mark.postgres]
+
+
+def test_steps_by_hand_are_cancelled_and_resumed_one_by_one(
+    pool_operator, postgres_url, sandbox, condor_pool, reference
+):
+    folder = pool_operator.folder
+    # BPS's default multiplier would let a job that was held for memory go with twice as much.
+    hungry = {"requestMemory": 4096, "numberOfRetries": 1}
+    pipetask = {"makeDirectWarp": hungry, "makePsfMatchedWarp": hungry}
+    bps = {**COARSE["bps"], "memoryMultiplier": 1, "numberOfRetries": 0, "pipetask": pipetask}
+    campaign = {"where": WHERE, "templates": {**COARSE, "bps": bps}, "diffim": COARSE_DIFFIM}
+    first_visit = {**COARSE_DIFFIM, "where": "visit = 731000"}
+    write_campaign(folder, sandbox, **{**campaign, "diffim": first_visit})
+    operator = plant(
+        pool_operator,
+        KILLED,
+        {"kind": "hungry", "label": "makePsfMatchedWarp", "needs": 8000},
+        {"kind": "fail", "label": "assembleTemplateCoadd", "times": 1},
+        {"kind": "hang", "label": "analyzeAssociatedDiaSourceTable", "visit": 731100, "times": 1},
+    )
+    assert "make apdb-init" in operator.make("submit-diffim", good=False)
+    operator.make("apdb-init", f"DB={postgres_url}")
+    assert "has no templates run" in operator.make("submit-diffim", good=False)
+    operator.make("submit-templates", "TRACTS=3828")
+    assert "has not ended" in operator.make("submit-diffim", good=False)
+    held = ["condor_q", "-allusers", "-constraint", "JobStatus == 5", "-af", "HoldReason"]
+    wait_for(lambda: "gone over memory limit" in condor_pool.run(held, seconds=30), "the hold")
+    assert "has not ended" in operator.make("resume", good=False)
+    operator.make("cancel", seconds=240)
+    assert condor_pool.run(["condor_q", "-allusers", "-af", "ClusterId"], seconds=30).strip() == ""
+    assert "nothing of campaign" in operator.make("cancel", good=False)
+    said = operator.apcampaign("resume", "--set", "templates.pipetask.makePsfMatchedWarp.requestMemory=8192")
+    assert "settings have changed: building new graphs" in said
+    config = sorted(folder.glob("runs/*/templates/*/bps.yaml"))[-1]
+    assert yaml.safe_load(config.read_text())["pipetask"]["makePsfMatchedWarp"]["requestMemory"] == 8192
+    assert operator.wait_for_state("templates") != 0
+    # No template may be missing.
+    assert "4 of 4 (patch, band) that the science visits need are missing" in operator.make(
+        "submit-diffim", "TRACTS=3828", good=False
+    )
+    assert "where it ended" in operator.make("resume")
+    assert operator.wait_for_state("templates") == 0
+    said = operator.apcampaign("submit", "diffim", "--templates", "2.2i/defaults", good=False)
+    assert "that the science visits need are missing in 2.2i/defaults" in said
+    operator.make("submit-diffim", "TRACTS=3828")
+    assert operator.wait_for_state("diffim") != 0
+    said = operator.make("resume")
+    assert ROLLED_BACK in said
+    assert "where it ended" in said
+    assert operator.wait_for_state("diffim") == 0
+    # The APDB is not empty any more: another run into it is refused before anything is submitted.
+    write_campaign(folder, sandbox, **campaign)
+    assert "is not empty" in operator.make("submit-diffim", "TRACTS=3828", good=False)
+    assert len(list(folder.glob("runs/*/diffim/*/run.yaml"))) == 1
+    said = operator.apcampaign("submit", "diffim", "--continue", "--no-check", "--tracts", "3828")
+    assert "1 association," in said  # of the other visit
+    # Cancelled after its write, and DAGMan dies before it begins the final job: what is done is not rolled back.
+    wait_for((folder / "faults" / "fault3.0").exists, "the second association")
+    stopped = dagmans(folder)  # of the campaign and of its run
+    for dagman in stopped:
+        os.kill(dagman, signal.SIGSTOP)
+    with ThreadPoolExecutor() as pool:
+        cancelled = pool.submit(operator.make, "cancel", seconds=240)
+        removed = ["condor_q", "-allusers", "-constraint", "JobStatus == 3", "-af", "ClusterId"]
+        wait_for(lambda: condor_pool.run(removed, seconds=30).strip(), "the removal")
+        for dagman in stopped:
+            os.kill(dagman, signal.SIGKILL)
+        assert "nothing is left in the queue" in cancelled.result()
+    said = operator.make("resume")
+    assert "diffim: registering the outputs of" in said
+    assert "rolling it back" not in said
+    assert operator.wait_for_state("diffim") == 0
+    assert_complete(operator, postgres_url)
+    assert_same((operator, postgres_url), reference.wait())

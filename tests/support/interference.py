@@ -1,0 +1,35 @@
+"""What campaigns whose jobs are broken, killed and cancelled have in common."""
+
+__all__ = ["KILLED", "ROLLED_BACK", "WHERE", "dagmans", "wait_for"]
+
+import time
+from pathlib import Path
+from typing import Any
+
+from operators import RUN_DEADLINE
+
+# One detector, as in the reference campaign: neighbours of one visit are associated in any order.
+WHERE = "detector = 94"
+KILLED = {"kind": "die-after-store", "visit": 731000, "detector": 94}
+ROLLED_BACK = "visit 731000, detector 94 was written to the APDB but its association failed: rolling it back"
+
+
+def wait_for(condition: Any, what: str) -> None:
+    deadline = time.monotonic() + RUN_DEADLINE
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not happen in {RUN_DEADLINE} s"
+        time.sleep(0.5)
+
+
+def dagmans(folder: Path) -> list[int]:
+    """Find the DAGMan processes of a campaign."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_text().split("\0")
+            words.append(str((process / "cwd").readlink()))  # where BPS submits with relative names
+        except OSError:
+            continue
+        if "condor_dagman" in words[0] and any(str(folder) in word for word in words):
+            found.append(int(process.name))
+    return found
