@@ -100,8 +100,10 @@ format: dev ## let ruff fix what it can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# Two campaigns at a time: one alone uses less than one core. WORKERS=0 runs one test after the other.
+WORKERS ?= 2
 test: lint ## lint, types and all tests, on a real HTCondor pool and a real PostgreSQL
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 test-fast: dev ## the tests that take no server and no ten seconds
 	$(BIN)/pytest -m "not slow and not htcondor and not postgres"
