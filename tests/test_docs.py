@@ -21,7 +21,7 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 #: Options that name a campaign, and are documented with the campaign file.
 COMMON = {"--campaign", "--runs", "--butler", "--tracts", "--bands", "--site", "--namespace", "--json"}
 #: Options of other programs.
-FOREIGN = {"--rebase", "--id", "--skip-existing-in", "--user", "--format"}
+FOREIGN = {"--rebase", "--id", "--skip-existing-in", "--user", "--format", "--dataset-query-constraint"}
 
 
 def section(text: str, heading: str) -> str:
