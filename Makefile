@@ -106,8 +106,8 @@ WORKERS ?= 2
 test: lint ## lint, types and all tests, on a real HTCondor pool and a real PostgreSQL
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-test-fast: dev ## the tests that take no server and no ten seconds
-	$(BIN)/pytest -m "not slow and not htcondor and not postgres"
+test-fast: dev ## the tests that take neither a server nor several seconds
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not slow and not htcondor and not postgres"
 
 notebook: dev ## run docs/campaign.ipynb again in /tmp/campaign (a new folder), and keep its results
 	$(BIN)/python tools/run_notebook.py docs/campaign.ipynb /tmp/campaign

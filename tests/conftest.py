@@ -1,5 +1,6 @@
 """Real servers for the tests: each worker has one of each for its session, and stops it at its end."""
 
+import functools
 import itertools
 import os
 import shutil
@@ -7,9 +8,10 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
+import wrapt
 from apcampaign.common.errors import SandboxError
 from apcampaign.sandbox.create import Sandbox
 from apcampaign.sandbox.servers import CondorPool, PostgresServer
@@ -41,6 +43,21 @@ def _unavailable(reason: object) -> NoReturn:
     if os.environ.get("CI", "").lower() not in ("", "0", "false"):
         pytest.fail(f"CI needs this server: {reason}")
     pytest.skip(str(reason))
+
+
+@wrapt.when_imported("felis.datamodel")
+def _read_schemas_once(module: Any) -> None:
+    """Keep the schema of Rubin's APDB once it is read: its YAML takes longer than all else a small APDB does."""
+    read = module.Schema.from_uri
+
+    @functools.cache
+    def read_once(location: str, *context: tuple[str, object]) -> Any:
+        return read(location, dict(context))
+
+    def from_uri(location: object, context: dict[str, object] | None = None) -> Any:
+        return read_once(str(location), *(context or {}).items())
+
+    module.Schema.from_uri = staticmethod(from_uri)
 
 
 @pytest.fixture

@@ -117,6 +117,7 @@ def test_the_campaign_says_which_apdb(tmp_path):
     assert dropped.exit_code == 1
 
 
+@pytest.mark.slow
 def test_an_error_is_one_sentence_and_exit_one(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "apcampaign.scripts.cli", "apdb", "info", "nowhere.yaml"],

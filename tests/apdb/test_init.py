@@ -226,6 +226,7 @@ except ApdbError as error:
 """
 
 
+@pytest.mark.slow
 def test_of_two_at_once_one_wins_and_the_other_is_told(database, tmp_path):
     target = target_of(database)
     script = [sys.executable, "-c", _TOGETHER, target.url, target.namespace or ""]

@@ -205,6 +205,7 @@ def fill(folder: Path, survey, images) -> dict[str, list]:
         }
 
 
+@pytest.mark.slow
 def test_another_sequence_that_the_edges_allow_fills_the_apdb_as_that_of_time_does(tmp_path):
     import apdb_content
 

@@ -241,6 +241,7 @@ def _assert_as_rubins(tasks: dict[str, list[list[str]]], table: dict[str, tuple[
     }
 
 
+@pytest.mark.slow
 def test_difference_imaging_is_as_rubins(describe: Callable[[str], dict[str, Any]]) -> None:
     found = describe("LSSTCam-imSim/ApPipe")
     assert set(found["tasks"]) == {*DIFFERENCES, *DIFFERENCES_QA, "consolidateVisitSummary"}
@@ -257,6 +258,7 @@ def test_difference_imaging_is_as_rubins(describe: Callable[[str], dict[str, Any
     assert set(found["subsets"]["apPipe"]) == set(found["tasks"])
 
 
+@pytest.mark.slow
 def test_template_building_is_as_rubins(describe: Callable[[str], dict[str, Any]]) -> None:
     found = describe("_ingredients/QuickTemplate")
     assert set(found["tasks"]) == {*TEMPLATES, *TEMPLATES_QA, "isr", "calibrateImage"}
@@ -265,6 +267,7 @@ def test_template_building_is_as_rubins(describe: Callable[[str], dict[str, Any]
     assert set(found["subsets"]["makeMetrics"]) == TEMPLATES_QA
 
 
+@pytest.mark.slow
 def test_general_template_pipeline_wants_calibrations_that_dc2_lacks(
     describe: Callable[[str], dict[str, Any]], sandbox: Sandbox
 ) -> None:

@@ -15,6 +15,8 @@ from apcampaign.sandbox.truth import read_truth
 from click.testing import CliRunner
 from lsst.daf.butler import Butler
 
+pytestmark = pytest.mark.slow
+
 SIZE = SandboxSize(tracts=(3828, 3829), visits=2, detectors=(93, 94), bands=("g", "r"))
 
 

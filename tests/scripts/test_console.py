@@ -78,6 +78,7 @@ def test_json_is_all_that_goes_to_standard_output(campaign):
     assert "wrote" in done.stderr
 
 
+@pytest.mark.slow
 def test_colours_are_for_terminals(campaign):
     words = ("status", "--runs", str(RECORDED))
     plain = run(campaign, *words)
