@@ -143,10 +143,15 @@ class Operator:
 def make_operator(folder: Path, sandbox: Sandbox, pool: CondorPool | None = None) -> Operator:
     """Give somebody a campaign, a shell, and a password that must not get anywhere."""
     write_campaign(folder, sandbox)
+    return Operator(folder, shell_environment(sandbox, pool))
+
+
+def shell_environment(sandbox: Sandbox, pool: CondorPool | None = None) -> dict[str, str]:
+    """Make the variables of somebody's shell, with a password that must not get anywhere."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("APCAMPAIGN_")}
     environment |= {**sandbox.environment, "PGPASSWORD": "hunter2-must-not-appear"}
     environment["DB"] = "postgresql://me:hunter2-must-not-appear@127.0.0.1:9/nowhere"
-    return Operator(folder, environment | (dict(pool.environ()) if pool else {}))
+    return environment | (dict(pool.environ()) if pool else {})
 
 
 def plant(operator: Operator, *faults: dict[str, Any]) -> Operator:
@@ -221,7 +226,8 @@ def read_datasets(operator: Operator) -> set[str]:
     found = set()
     with Butler.from_config(campaign["butler"]) as butler:
         for step in ("templates", "diffim"):
-            output = f"u/{getpass.getuser()}/{campaign['name']}/{step}"
+            owner = campaign.get("operator") or getpass.getuser()
+            output = f"u/{owner}/{campaign['name']}/{step}"
             inputs = set(butler.collections.query("2.2i/*"))
             made = [
                 name for name in butler.collections.query(output, flatten_chains=True) if name not in inputs

@@ -1,0 +1,118 @@
+"""Runs that version 0.1 has recorded are read, and continued, as those of today."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apcampaign.sandbox.create import Sandbox
+from apcampaign.sandbox.servers import CondorPool
+from older_runs import unpack_older_runs
+from operators import COMMAND, Operator, assert_complete, assert_same, shell_environment
+from reference import Reference
+
+pytestmark = pytest.mark.slow(minutes=1.5)
+
+NAMES = ("complete", "cancelled", "steps")
+# Keys that have changed their names or places.
+RENAMED = {"going_on": "active", "chain": "dag", "advice": "remedies"}
+
+
+@pytest.fixture(scope="module")
+def older(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Path:
+    return unpack_older_runs(tmp_path_factory.mktemp("older"), sandbox.folder)
+
+
+def ask(folder: Path, sandbox: Sandbox, *words: str) -> Any:
+    """Ask for JSON, whatever the exit code."""
+    done = subprocess.run(
+        [str(COMMAND), *words, "--json"],
+        cwd=folder,
+        env=shell_environment(sandbox) | {"TZ": "UTC"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    return json.loads(done.stdout)
+
+
+def said(older: Path, name: str, command: str) -> Any:
+    return json.loads((older / "said" / f"{name}.{command}.json").read_text())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_state_is_what_version_0_1_said(older: Path, sandbox: Sandbox, name: str) -> None:
+    then, now = said(older, name, "status"), ask(older / name, sandbox, "status")
+    same = ("campaign", "going_on", "chain", "waiting", "unknown")
+    assert {key: now[RENAMED.get(key, key)] for key in same} == {key: then[key] for key in same}
+    for step, before in zip(now["steps"], then["steps"], strict=True):
+        (run,) = step["runs"]
+        assert run == {key: before[key] for key in ("output_run", "folder", "state")}
+        for key in ("step", "state", "jobs", "labels", "expected", "began", "ended", "earlier_runs"):
+            assert step[key] == before[key]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_runs_and_failures_are_what_version_0_1_said(older: Path, sandbox: Sandbox, name: str) -> None:
+    runs = ask(older / name, sandbox, "runs")
+    assert [run | {"part": ""} for run in said(older, name, "runs")] == runs
+    then, now = said(older, name, "failures"), ask(older / name, sandbox, "failures")
+    for group in then["groups"]:
+        del group["advice"]
+    for group in now["groups"]:
+        assert group.pop("remedies")
+    assert now == then
+
+
+def test_the_summary_of_runs_that_are_not_in_the_repository_knows_no_quantum(
+    older: Path, sandbox: Sandbox
+) -> None:
+    summary = ask(older / "cancelled", sandbox, "summary")
+    (step,) = summary["steps"]
+    assert step["quanta"]["makeDirectWarp"]["expected"] == 8
+    assert all(quanta["unknown"] == quanta["expected"] for quanta in step["quanta"].values())
+    assert not summary["good"]
+
+
+@pytest.fixture
+def continue_older(tmp_path: Path, sandbox: Sandbox, condor_pool: CondorPool) -> Callable[[str], Operator]:
+    """Make whoever continues a campaign of version 0.1, with a pool, and an empty APDB where its own was."""
+    folder = unpack_older_runs(tmp_path, sandbox.folder)
+
+    def make(name: str) -> Operator:
+        operator = Operator(folder / name, shell_environment(sandbox, condor_pool))
+        operator.apcampaign("apdb", "init", "--db", f"sqlite:///{operator.folder}/apdb.db")
+        return operator
+
+    return make
+
+
+@pytest.mark.htcondor
+def test_a_step_by_itself_would_get_a_new_graph(continue_older: Callable[[str], Operator]) -> None:
+    told = continue_older("steps").apcampaign("resume", "--dry-run", good=False)
+    assert "diffim: 54 of 54 quanta to rerun" in told
+    assert "HTCondorService cannot continue a run that is in no campaign DAG: building new graphs" in told
+    # The repository is another one.
+    assert "it would be refused: the templates in u/root/steps/templates cannot be compared" in told
+
+
+@pytest.mark.htcondor
+@pytest.mark.postgres
+def test_a_cancelled_campaign_is_resumed_and_ends_as_one_of_today(
+    continue_older: Callable[[str], Operator], reference: Reference
+) -> None:
+    operator = continue_older("cancelled")
+    why = "an older version of apcampaign submitted the campaign DAG: building new graphs"
+    told = operator.apcampaign("resume", "--dry-run")
+    assert "templates: 30 of 30 quanta to rerun" in told
+    assert why in told
+    assert not list(operator.folder.glob("runs/*/dag"))
+    assert why in operator.apcampaign("resume")
+    assert operator.wait_for_dag() == 0
+    url = f"sqlite:///{operator.folder}/apdb.db"
+    assert_complete(operator, url)
+    assert_same((operator, url), reference.wait())

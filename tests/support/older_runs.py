@@ -1,0 +1,40 @@
+"""Runs that version 0.1 has recorded, in ``runs-0.1.tar.xz``, and what it said of them.
+
+The archive holds three campaigns, each with its ``campaign.yaml`` and ``runs/``: ``complete``; ``cancelled``
+while its first step ran; ``steps``, submitted by hand one after the other, the second one cancelled. ``said``
+holds the JSON of its commands. Absolute paths begin with a placeholder. Their repository and APDBs are not in it.
+"""
+
+__all__ = ["unpack_older_runs"]
+
+import tarfile
+from pathlib import Path
+
+_ARCHIVE = Path(__file__).with_name("runs-0.1.tar.xz")
+_PLACEHOLDER = b"@ROOT@"
+
+
+def unpack_older_runs(folder: Path, sandbox: Path) -> Path:
+    """Unpack the runs.
+
+    Parameters
+    ----------
+    folder
+        Where they go.
+    sandbox
+        The sandbox whose repository takes the place of theirs.
+
+    Returns
+    -------
+    folder
+        The folder as it is written in the files.
+    """
+    folder = folder.resolve()
+    with tarfile.open(_ARCHIVE) as archive:
+        archive.extractall(folder, filter="data")
+    for path in folder.rglob("*"):
+        if path.is_file() and path.suffix != ".qg":
+            path.write_bytes(path.read_bytes().replace(_PLACEHOLDER, bytes(folder)))
+    (folder / "dc2").mkdir()
+    (folder / "dc2" / "sandbox").symlink_to(sandbox)
+    return folder
