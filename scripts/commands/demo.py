@@ -18,6 +18,21 @@ if TYPE_CHECKING:
     from ...sandbox.create import Sandbox
 
 SITES = ("local", "parsl-local")
+# The tasks take less time here than a job's start: the usual jobs, but each of a whole visit, or of all patches.
+_CLUSTERS = {
+    "templates": {
+        "singleFrame": {"dimensions": "visit"},
+        "makeWarp": {"dimensions": "tract,visit"},
+        "selectAndAssemble": {"dimensions": "band,tract"},
+    },
+    "diffim": {
+        "singleFrame": {"dimensions": "visit"},
+        "diffim": {"dimensions": "visit"},
+        "preload": {"dimensions": "visit"},
+        "singleFrameMeasurement": {"dimensions": "visit"},
+        "associationMetrics": {"dimensions": "visit"},
+    },
+}
 
 
 @click.command()
@@ -99,6 +114,8 @@ def _write_campaign(folder: Path, sandbox: "Sandbox", site: str, url: str) -> "C
 
     name = f"demo-{make_timestamp().lower()}"
     content = {**sandbox.campaign(), "name": name, "apdb": {"url": url}, "site": site}
+    for step, clusters in _CLUSTERS.items():
+        content[step] = {**content[step], "bps": {"cluster": clusters}}
     file = folder / "campaign.yaml"
     write_atomically(file, yaml.safe_dump(content, sort_keys=False))
     return Campaign.open(file, runs=folder / "runs", environment={})
