@@ -25,7 +25,7 @@ def images(reference, undisturbed) -> str:
         "template_detector",
         "dia_source_detector",
         "preloaded_ss_object",
-        "regionTimeInfo",
+        "single_visit_star_footprints",
     )
     done = f"u/{getpass.getuser()}/{undisturbed[0].folder.name}/diffim"
     with Butler.from_config(str(reference.sandbox.butler), writeable=True) as butler:
@@ -49,7 +49,8 @@ def associating(tmp_path, reference, condor_pool, postgres_server, undisturbed, 
             tracts=[3828],
             where="detector = 94",
             diffim={
-                "pipeline": "ApPipe-DC2.yaml#loadDiaCatalogs,associateApdb",
+                # The first brings the exposure, which is what joins the group of the reader with the visit.
+                "pipeline": "ApPipe-DC2.yaml#getRegionTimeFromVisit,loadDiaCatalogs,associateApdb",
                 "inCollection": [images, "2.2i/defaults/test-med-1"],
                 **diffim,
             },
