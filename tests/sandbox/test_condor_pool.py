@@ -290,4 +290,4 @@ def test_the_door_starts_uses_and_removes_a_pool(condor_pool: CondorPool, tmp_pa
     assert not state.exists()
     failed = call("status")
     assert (failed.returncode, failed.stdout) == (1, "")
-    assert failed.stderr.startswith("Error: the pool of")
+    assert "\napcampaign: the pool of" in failed.stderr
