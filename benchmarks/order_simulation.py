@@ -3,7 +3,8 @@
 ``python benchmarks/order_simulation.py [VISITS [SLOTS]]`` makes a dithered survey of VISITS visits of 189
 detectors, computes the edges as `apcampaign submit` does, and lets SLOTS slots work on it: whoever is free takes
 the job that became ready first, or the one with the longest way to the end behind it. Durations have a mean of
-one, and the makespan is in such means. Prints tables in Markdown; docs/ordering.md has them.
+one, and the makespan is in such means. Then some associations fail for good, at random, and it counts what is not
+associated. Prints tables in Markdown; docs/ordering.md has them.
 """
 
 import heapq
@@ -57,6 +58,52 @@ class Graph:
         return now
 
 
+def lose(failed, edges):
+    """Find what is not associated if whatever waits for a failed association is not either."""
+    lost = failed.copy()
+    for parent, child in sorted(edges, key=lambda edge: edge[1]):
+        lost[child] |= lost[parent]
+    return lost
+
+
+def print_losses(footprints, edges, ranks, visits, trials=3):
+    """Print which part of the associations is not done after failures."""
+    rng = np.random.default_rng(3)
+    count = len(ranks)
+    sizes = [len(pixels) for pixels in footprints]
+    owners = np.repeat(np.arange(count), sizes)
+    names, pixels = np.unique(np.concatenate(footprints), return_inverse=True)
+    print()
+    print(
+        "| fail for good | hard edges | BPS, `noop` | BPS, groups | edges to go past | of these, miss a visit |"
+    )
+    print("|---|---|---|---|---|---|")
+    for rate in (0.001, 0.005, 0.014):
+        parts = []
+        for _ in range(trials):
+            failed = rng.random(count) < rate
+            first = ranks[failed].min(initial=visits)
+            # Those that are associated although an earlier one, somewhere on their sky, is not.
+            earliest = np.full(len(names), visits)
+            touched = failed[owners]
+            np.minimum.at(earliest, pixels[touched], ranks[owners[touched]])
+            without = np.zeros(count, dtype=bool)
+            without[owners[earliest[pixels] < ranks[owners]]] = True
+            parts.append(
+                [
+                    lose(failed, edges).mean(),
+                    (failed | (ranks > first)).mean(),
+                    failed.mean(),
+                    (without & ~failed).mean(),
+                ]
+            )
+        hard, noop, alone, without = np.mean(parts, axis=0)
+        # Where an image fails rather than its association, a group waits for it, and all later groups for that.
+        print(
+            f"| {rate:.1%} | {hard:.1%} | {noop:.1%} | {alone:.1%} to {noop:.1%} | {alone:.1%} | {without:.1%} |"
+        )
+
+
 def main():
     visits, slots = [int(word) for word in (*sys.argv[1:], "1000", "2000")[:2]]
     corners = make_survey(visits)
@@ -98,6 +145,7 @@ def main():
             print(
                 f"| {name} | {order} | {makespan:,.0f} | {makespan / bound:,.2f} | {makespan / overlap:,.1f} × |"
             )
+    print_losses(footprints, edges, ranks, visits)
 
 
 if __name__ == "__main__":

@@ -67,6 +67,11 @@ class RunPaths:
         return self.folder / "submit"
 
     @property
+    def order(self) -> Path:
+        """What lets later visits go past failed associations (`apcampaign.submit.bps_process.passing`)."""
+        return self.folder / "order"
+
+    @property
     def costs(self) -> Path:
         """What its quanta and jobs took, for the forecasts of later runs."""
         return self.folder / "costs.json"

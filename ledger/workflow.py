@@ -4,7 +4,7 @@ __all__ = ["Node", "Workflow", "read_dag", "read_workflow", "write_workflow"]
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,8 @@ class Node:
         The number of its quanta by task label.
     parents
         The names of the jobs that it waits for.
+    order_parents
+        Those of them after whose failure it runs all the same: an earlier association of the same sky.
     request_memory, request_cpus
         What it requests, in MiB and cores.
     final
@@ -48,6 +50,7 @@ class Node:
     tags: Mapping[str, str | int] = field(default_factory=dict)
     quanta: Mapping[str, int] = field(default_factory=dict)
     parents: tuple[str, ...] = ()
+    order_parents: tuple[str, ...] = ()
     request_memory: float | None = None
     request_cpus: int = 1
     final: bool = False
@@ -66,7 +69,7 @@ class Workflow:
 
     nodes: Mapping[str, Node]
 
-    def prune(self, failed: set[str], alive: set[str]) -> set[str]:
+    def prune(self, failed: set[str], alive: set[str], waited_for: set[str] | None = None) -> set[str]:
         """Find the jobs that cannot run since a job before them failed.
 
         Parameters
@@ -75,11 +78,16 @@ class Workflow:
             The names of the jobs that failed.
         alive
             The names of those that have not begun.
+        waited_for
+            The names of those that also keep from running whatever only waits for its turn after them.
         """
+        waited_for = waited_for or set()
         children: dict[str, list[str]] = {}
         for node in self.nodes.values():
+            in_turn = set(node.order_parents)
             for parent in node.parents:
-                children.setdefault(parent, []).append(node.name)
+                if parent not in in_turn or parent in waited_for:
+                    children.setdefault(parent, []).append(node.name)
         pruned: set[str] = set()
         front = list(failed)
         while front:
@@ -90,7 +98,13 @@ class Workflow:
         return pruned
 
 
-def write_workflow(paths: RunPaths, workflow: Any, output_run: str) -> None:
+def write_workflow(
+    paths: RunPaths,
+    workflow: Any,
+    output_run: str,
+    *,
+    order: Collection[tuple[str, str]] = (),
+) -> None:
     """Write the jobs of a run next to its record.
 
     Parameters
@@ -101,6 +115,8 @@ def write_workflow(paths: RunPaths, workflow: Any, output_run: str) -> None:
         BPS's generic workflow, prepared.
     output_run
         Its RUN collection.
+    order
+        The edges, as pairs of names, that count as `Node.order_parents`.
     """
     dag = paths.dag(output_run)
     placed = read_dag(dag).nodes if dag.exists() else {}  # only the DAG says where BPS put a job's files
@@ -108,6 +124,9 @@ def write_workflow(paths: RunPaths, workflow: Any, output_run: str) -> None:
     if final := workflow.get_final():
         names.append(final.name)
     numbers = {name: number for number, name in enumerate(names)}
+    before: dict[str, list[int]] = {}
+    for parent, child in order:
+        before.setdefault(child, []).append(numbers[parent])
     jobs = []
     for name in names:
         job = final if final and name == final.name else workflow.get_job(name)
@@ -124,6 +143,7 @@ def write_workflow(paths: RunPaths, workflow: Any, output_run: str) -> None:
                 "cpus": getattr(job, "request_cpus", None) or 1,
                 "parents": [numbers[parent] for parent in parents],
                 "folder": str(placed[name].folder.relative_to(paths.submit)) if name in placed else ".",
+                **({"order": before[name]} if name in before else {}),
                 **({"final": True} if final and name == final.name else {}),
             }
         )
@@ -166,6 +186,7 @@ def _read_jobs(paths: RunPaths) -> dict[str, Node]:
             tags=job["tags"],
             quanta=job["quanta"],
             parents=tuple([names[number] for number in job["parents"]]),
+            order_parents=tuple([names[number] for number in job.get("order", ())]),
             request_memory=job["memory"],
             request_cpus=job["cpus"],
             final=job.get("final", False),

@@ -25,6 +25,8 @@ _HOST = re.compile(rb"host: <?([^>?\s]+)[^\n]*?(?:alias=([^&>]+))?[&>]")
 _GRANTED = re.compile(rb"\tMemory = (\d+)")
 _HOLD = re.compile(rb"\tCode (\d+) Subcode (\d+)")
 
+#: The event of a job that is not run, since the script before it said so.
+_NOT_RUN = b"034"
 _AT_ONCE = 2.0  # seconds between the two halves of one event; the log has whole seconds
 
 
@@ -63,11 +65,14 @@ class History:
         Its id in the queue.
     state
         Its state.
+    accepted
+        Whether the script after it has succeeded.
     """
 
     node: str
     cluster: int
     state: JobState = JobState.IDLE
+    accepted: bool = False
     _attempts: list[_Attempt] = field(default_factory=list)
 
     def attempts(self) -> tuple[Attempt, ...]:
@@ -132,6 +137,8 @@ class EventLog:
         return known
 
     def _note(self, kind: bytes, cluster: int, time: float, event: bytes) -> None:
+        if kind == _NOT_RUN:
+            return
         history = self.histories.get(cluster)
         if history is None:
             # Only some events name the node; a job whose submission was in a lost part of the log has no name yet.
@@ -219,10 +226,8 @@ def _aborted(history: History, time: float, event: bytes) -> None:
 
 
 def _post_script(history: History, time: float, event: bytes) -> None:
-    # A node succeeds if its script does. A script that fails is no failure of the job: that of BPS's last job
-    # repeats how the DAG ended.
-    if history.state is JobState.FAILED and (found := _EXIT.search(event)) and found[1] == b"0":
-        history.state = JobState.DONE
+    # A script that fails is no failure of the job: that of BPS's last job repeats how the DAG ended.
+    history.accepted = bool((found := _EXIT.search(event)) and found[1] == b"0")
 
 
 def _image_size(history: History, time: float, event: bytes) -> None:

@@ -100,6 +100,8 @@ class Job:
         The number of its quanta by task label.
     parents
         The names of the jobs that it waits for.
+    order_parents
+        Those of them after whose failure it runs all the same.
     request_memory
         In MiB.
     request_cpus
@@ -122,6 +124,7 @@ class Job:
     tags: Mapping[str, str | int] = field(default_factory=dict)
     quanta: Mapping[str, int] = field(default_factory=dict)
     parents: tuple[str, ...] = ()
+    order_parents: tuple[str, ...] = ()
     request_memory: float | None = None
     request_cpus: int = 1
     attempts: tuple[Attempt, ...] = ()
@@ -138,6 +141,11 @@ class Job:
     def parent_keys(self) -> list[tuple[str, str]]:
         """The keys of the jobs that it waits for."""
         return [(self.run, parent) for parent in self.parents]
+
+    @property
+    def needed_keys(self) -> list[tuple[str, str]]:
+        """The keys of those without which it does not run."""
+        return [(self.run, parent) for parent in self.parents if parent not in self.order_parents]
 
     @property
     def last(self) -> Attempt | None:

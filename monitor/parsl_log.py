@@ -81,6 +81,7 @@ class ParslReader:
             tags=node.tags,
             quanta=node.quanta,
             parents=node.parents,
+            order_parents=node.order_parents,
             request_memory=node.request_memory,
             request_cpus=node.request_cpus,
             attempts=tuple(task.attempts) if task else (),

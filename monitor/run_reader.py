@@ -48,12 +48,19 @@ class RunReader:
         Its jobs.
     record
         The record of the run that it is; `None` for the campaign DAG.
+    order
+        `RunPaths.order` of the run.
     """
 
-    def __init__(self, dag: Path, workflow: Workflow, record: RunRecord | None = None):
+    def __init__(
+        self, dag: Path, workflow: Workflow, record: RunRecord | None = None, order: Path | None = None
+    ):
         self.dag = dag
         self._workflow = workflow
         self._record = record
+        self._order = order
+        self._passed: set[str] = set()
+        self._blocked: set[str] = set()
         self._log = EventLog(dag.with_name(f"{dag.name}.nodes.log"))
         self._older: dict[str, list[History]] = {}
         self._rescued: frozenset[str] | None = None
@@ -85,6 +92,9 @@ class RunReader:
         self._begun = has_begun(self.dag)
         self._ended = read_exit(self.dag) is not None
         changed = self._log.read()
+        if self._order is not None:
+            self._passed = {path.name for path in (self._order / "failed").glob("*")}
+            self._blocked = {path.name for path in (self._order / "blocked").glob("*")}
         # Only a DAGMan that has ended tells which jobs HTCondor refused, and one that was resumed takes that back:
         # either may change the state of any job.
         if self._ended != (self._refused is not None):
@@ -118,16 +128,23 @@ class RunReader:
             states[name] = self._state(name, histories.get(name, ()))
         failed = {name for name, state in states.items() if state is JobState.FAILED}
         waiting = {name for name, state in states.items() if state in _WAITING}
-        pruned = self._workflow.prune(failed, waiting) if failed else set()
+        # While it is active, a failed association may still be tried again, or be passed.
+        waited_for = (failed | waiting) - self._passed - self._blocked if self._ended else None
+        pruned = self._workflow.prune(failed, waiting, waited_for) if failed else set()
         for name in waiting:
             states[name] = JobState.PRUNED if name in pruned else JobState.UNREADY
         return states
 
     def _state(self, name: str, histories: list[History] | tuple[()]) -> JobState:
         if histories:
-            return histories[-1].state
-        if self._refused and name in self._refused:
+            last = histories[-1]
+            # A node succeeds if its script does; that of a job which later ones go past says nothing of the job.
+            accepted = last.accepted and name not in self._passed
+            return JobState.DONE if accepted and last.state is JobState.FAILED else last.state
+        if name in self._passed or (self._refused and name in self._refused):
             return JobState.FAILED
+        if name in self._blocked:  # also done, for DAGMan
+            return JobState.UNREADY
         return JobState.DONE if self._rescued and name in self._rescued else JobState.UNREADY
 
     def _read_refused(self) -> dict[str, str]:
@@ -164,6 +181,7 @@ class RunReader:
             tags=node.tags,
             quanta=node.quanta,
             parents=node.parents,
+            order_parents=node.order_parents,
             request_memory=node.request_memory,
             request_cpus=node.request_cpus,
             attempts=attempts,
@@ -193,7 +211,7 @@ def open_run(paths: RunPaths, record: RunRecord | None = None) -> JobReader:
         workflow = read_workflow(paths, record.output_run)
     if record.wms is Wms.PARSL:
         return ParslReader(paths, workflow, record)
-    return RunReader(paths.dag(record.output_run), workflow, record)
+    return RunReader(paths.dag(record.output_run), workflow, record, paths.order)
 
 
 def read_jobs(paths: RunPaths) -> list[Job]:

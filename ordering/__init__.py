@@ -24,13 +24,14 @@ from .associations import (
 from .clustering import CLUSTER_BY_VISIT, find_tasks_between
 from .guards import refuse_already_associated
 from .skipped import SkippedAndWaiting, SkippedAssociation, describe_deferred, find_deferred, find_skipped
-from .workflow import add_order
+from .workflow import Order, add_order
 
 __all__ = [
     "CLUSTER_BY_VISIT",
     "READER",
     "WRITER",
     "Associations",
+    "Order",
     "SkippedAndWaiting",
     "SkippedAssociation",
     "VisitDetector",

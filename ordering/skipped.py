@@ -71,7 +71,9 @@ class SkippedAndWaiting:
         }
 
 
-def find_deferred(records: Iterable[RunRecord], instrument: str) -> dict[VisitDetector, int]:
+def find_deferred(
+    records: Iterable[RunRecord], instrument: str, *, failed_last: bool
+) -> dict[VisitDetector, int]:
     """Find the associations that a next run is to put at the end of the order, after runs with failures.
 
     Parameters
@@ -80,13 +82,15 @@ def find_deferred(records: Iterable[RunRecord], instrument: str) -> dict[VisitDe
         All current diffim runs, ended.
     instrument
         Name of the instrument.
+    failed_last
+        Whether all that failed come last, so that no other waits for them; if not, only those are deferred that
+        later visits have gone past already.
 
     Returns
     -------
     deferred
-        2 for each (visit, detector) that failed, and for each that was ready to start and left no record; 1 for
-        each of the others that is out of time order already, so that it comes late anyway. Those with a 2 come
-        last: they may fail again, and no other is to wait for that.
+        1 for each (visit, detector) that is out of time order already, so that it comes late anyway. If the failed
+        ones come last, 2 for each of them and for each that was ready to start and left no record.
 
     Raises
     ------
@@ -102,9 +106,10 @@ def find_deferred(records: Iterable[RunRecord], instrument: str) -> dict[VisitDe
             continue
         with open_butler(repository, "the order of visits cannot be found") as butler:
             overlaps = Overlaps.read(butler, instrument, unfinished, find_stored(apdb_config))
-        behind = overlaps.find_behind()
-        deferred |= dict.fromkeys(overlaps.find_late(), 1)
-        deferred |= dict.fromkeys(associations.failed | (unfinished - behind), 2)
+        late = overlaps.find_late().keys()
+        deferred |= dict.fromkeys(late, 1)
+        if failed_last:
+            deferred |= dict.fromkeys(associations.failed | (unfinished - overlaps.find_behind()), 2)
     return deferred
 
 

@@ -1,6 +1,6 @@
 """Order of visits in BPS's workflow of a run: the edges between its jobs that associate."""
 
-__all__ = ["add_order"]
+__all__ = ["Order", "add_order"]
 
 import logging
 from collections.abc import Mapping
@@ -26,13 +26,29 @@ class _Jobs:
     readers: set[str] = field(default_factory=set)
 
 
+@dataclass(frozen=True)
+class Order:
+    """The order of visits in a workflow.
+
+    Parameters
+    ----------
+    edges
+        The names of jobs, in pairs: the second waits for the first. Those that waited already are not among them.
+    writers
+        The name of the job that writes each association.
+    """
+
+    edges: tuple[tuple[str, str], ...] = ()
+    writers: Mapping[VisitDetector, str] = field(default_factory=dict)
+
+
 def add_order(
     workflow: Any,
     clustered: Any,
     campaign: CampaignConfig,
     apdb_config: str,
     deferred: Mapping[VisitDetector, int] | None = None,
-) -> tuple[tuple[str, str], ...]:
+) -> Order:
     """Make the association of each (visit, detector) wait for those that must come before it.
 
     What has already been associated has no job and needs no edge. Jobs are known by their quanta: how these are
@@ -55,8 +71,8 @@ def add_order(
 
     Returns
     -------
-    edges
-        The names of jobs, in pairs: the second waits for the first. Those that waited already are not among them.
+    order
+        The edges, and the jobs between which they are.
 
     Raises
     ------
@@ -68,10 +84,10 @@ def add_order(
         If the APDB cannot be read.
     """
     if campaign.diffim.ordering is Ordering.NONE:
-        return ()
+        return Order()
     jobs = _find_jobs(clustered)
     if not jobs:
-        return ()
+        return Order()
     deferred = deferred or {}
     with open_butler(campaign.butler, "the order of visits cannot be found") as butler:
         overlaps = Overlaps.read(butler, campaign.instrument, jobs, find_stored(apdb_config))
@@ -95,7 +111,7 @@ def add_order(
         count(len(edges), "edge"),
         count(len(jobs), "association"),
     )
-    return edges
+    return Order(edges, {key: each.writer for key, each in jobs.items()})
 
 
 def _find_jobs(clustered: Any) -> dict[VisitDetector, _Jobs]:

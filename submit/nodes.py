@@ -4,7 +4,7 @@ Each gets the DAG's folder (through ``apcampaign node``), and does one step with
 last node calls `finish`.
 """
 
-__all__ = ["accept_templates", "check_gate", "finish_dag", "prepare_node_run"]
+__all__ = ["accept_templates", "check_gate", "finish_dag", "prepare_node_run", "settle_association"]
 
 import json
 import logging
@@ -15,7 +15,7 @@ from ..common.files import write_atomically
 from ..ledger import DagPaths
 from ..monitor.outcomes import require_templates
 from ..monitor.summary import CampaignSummary
-from .bps_process import prepare_or_reuse
+from .bps_process import UNKNOWN, prepare_or_reuse, settle
 from .executors.campaign_dag import read_work
 from .finish import finish_campaign
 
@@ -79,6 +79,31 @@ def prepare_node_run(folder: Path, runs: Path, run: str) -> None:
     prepare_or_reuse(
         work.workspace, planned, apdb_config=work.apdb_config_of(planned), deferred=work.deferred
     )
+
+
+def settle_association(apdb_config: str, folder: Path, job: str) -> int:
+    """Roll back what the failed association of a job may have written to the APDB.
+
+    Parameters
+    ----------
+    apdb_config
+        The APDB.
+    folder
+        `RunPaths.order` of the run.
+    job
+        The name of the job.
+
+    Returns
+    -------
+    code
+        The exit code for the script that has asked: 0 if it can be tried again.
+
+    Raises
+    ------
+    ApdbError
+        If the APDB cannot be asked, or it cannot be rolled back.
+    """
+    return 0 if settle(apdb_config, folder, job) else UNKNOWN
 
 
 def finish_dag(folder: Path, runs: Path) -> CampaignSummary:

@@ -12,6 +12,7 @@ from ..common.errors import ApcampaignError, PreconditionError
 from ..common.html import html_lines, html_table
 from ..ledger import DagPaths, DagRecord, Ledger, Workspace
 from ..ordering import find_deferred
+from .bps_process import has_passed
 from .executors import HTCondorExecutor, Submission, choose_executor
 from .executors.campaign_dag import read_work
 from .preconditions import check_idle, look_at_templates
@@ -39,8 +40,8 @@ class ResumeRequest:
     new_graph
         Whether to build new graphs although no setting has changed.
     skip_failed
-        Whether later visits are to be associated without waiting for earlier overlapping ones that failed; those
-        are deferred. Takes new graphs.
+        Whether later visits are to be associated without waiting for earlier overlapping ones that failed, even
+        once: those are deferred. Takes new graphs.
     """
 
     step: Step | None = None
@@ -236,6 +237,8 @@ def _why_no_restart(unit: SubmittedUnit) -> str:
     _, record = unit.dag
     if not record.runs:
         return "an older version of apcampaign submitted the campaign DAG"
+    if unit.has_passed:
+        return "later visits went past failed associations, whose jobs count as done"
     if not unit.has_rescue:
         return "there is no rescue DAG"
     if set(record.steps) != {each.step for each in unit.remaining}:
@@ -257,11 +260,15 @@ def _plan_rebuild(plan: ResumePlan, unit: SubmittedUnit, request: ResumeRequest)
     if any(run.fills_apdb for run in new):
         before = plan.ledger.current(Step.DIFFIM)
         apdb_config = next((run.apdb_config for run in before if run.apdb_config), None)
-        instrument = workspace.campaign.instrument
+        passed = any(has_passed(plan.ledger.paths.run(run)) for run in plan.ledger.runs_of(Step.DIFFIM))
+        deferred = {}
+        if passed or request.skip_failed:
+            instrument = workspace.campaign.instrument
+            deferred = find_deferred(before, instrument, failed_last=request.skip_failed)
         draft = replace(
             draft,
             apdb_config=apdb_config or workspace.find_apdb_config(),
-            deferred=find_deferred(before, instrument) if request.skip_failed else {},
+            deferred=deferred,
         )
     seen = [each for run in new.ready if run.needs_templates for each in look_at_templates(workspace, run)]
     return replace(

@@ -14,6 +14,7 @@ from ..monitor.outcomes import (
     count_quanta,
     read_unregistered,
 )
+from .bps_process import has_passed
 from .executors import ActiveRun, find_active
 from .repair import Repair, find_unregistered, plan_repair
 
@@ -90,6 +91,8 @@ class SubmittedUnit:
         The campaign DAG and its record; `None` for a run by itself.
     has_rescue
         Whether DAGMan left where it ended.
+    has_passed
+        Whether jobs have failed that count as done in the DAG of their run.
     workspace
         The campaign as it was submitted.
     remaining
@@ -103,6 +106,7 @@ class SubmittedUnit:
     runs: tuple[RunRecord, ...]
     dag: tuple[DagPaths, DagRecord] | None = None
     has_rescue: bool = False
+    has_passed: bool = False
     workspace: Workspace
     remaining: tuple[Remaining, ...] = ()
     repair: Repair = field(default_factory=Repair)
@@ -193,6 +197,7 @@ def _list_units(workspace: Workspace, ledger: Ledger) -> Iterator[SubmittedUnit]
                     runs=runs,
                     dag=(files, record),
                     has_rescue=files.has_rescue(),
+                    has_passed=any(has_passed(ledger.paths.run(run)) for run in runs),
                     workspace=workspace.as_submitted(files),
                 )
             )

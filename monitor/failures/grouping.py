@@ -181,7 +181,7 @@ def _make_group(step: Step | None, cases: Sequence[_Case], children: _Children) 
 def _find_children(jobs: Iterable[Job]) -> dict[tuple[str, str], list[Job]]:
     children: dict[tuple[str, str], list[Job]] = {}
     for job in jobs:
-        for parent in job.parent_keys:
+        for parent in job.needed_keys:
             children.setdefault(parent, []).append(job)
     return children
 

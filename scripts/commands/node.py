@@ -51,6 +51,17 @@ def prepare(folder: Path, runs: Path, run: str) -> None:
 
 
 @command.command()
+@click.argument("apdb_config")
+@_folder
+@click.argument("job")
+def settle(apdb_config: str, folder: Path, job: str) -> None:
+    """Roll back what the failed association of JOB may have written to the APDB."""
+    from ...submit.nodes import settle_association
+
+    raise SystemExit(settle_association(apdb_config, folder, job))
+
+
+@command.command()
 @_folder
 @_runs
 def summary(folder: Path, runs: Path) -> None:

@@ -52,8 +52,8 @@ def command(
 
     Shows what will be rerun and why. What was written to the APDB by an association that failed is rolled back
     first. With the same settings and software HTCondor goes on where it ended; else new graphs are built
-    that leave out what is done. Where an association failed, overlapping later visits wait for it, until it
-    succeeds or until --skip-failed.
+    that leave out what is done. Failed associations that overlapping later visits went past are deferred. Where
+    visits wait for a failed association, they do so until it succeeds or until --skip-failed.
     """
     plan = campaign.plan_resume(
         step, set=changes, new_graph=new_graph, skip_failed=skip_failed or past_failures

@@ -18,12 +18,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from ...bps import PlannedRun, build_config, dump_config
+from ...bps import PlannedRun, Wms, build_config, dump_config
 from ...common.errors import ApcampaignError, BpsError
 from ...common.files import write_atomically
 from ...ledger import RunPaths, RunRecord, Workspace, hash_config, write_run, write_workflow
-from ...ordering import add_order, refuse_already_associated
+from ...ordering import Order, add_order, refuse_already_associated
 from ..output_collections import rebase_output_chain
+from .passing import let_later_visits_pass
 
 
 class Request(BaseModel):
@@ -108,15 +109,19 @@ def _prepare(workspace: Workspace, files: RunPaths, request: Request) -> tuple[R
         # Not BPS's `transform_driver`, which does the same: the clustered graph tells which quanta a job has.
         bps_config, clustered = cluster_qgraph_driver(str(files.config), runWmsSubmissionChecks=True)
         workflow, bps_config = transform(bps_config, clustered, str(files.submit))
+        order = Order()
         if apdb_config is not None:
             deferred = {(visit, detector): place for visit, detector, place in request.deferred}
-            add_order(workflow, clustered, campaign, apdb_config, deferred)
+            order = add_order(workflow, clustered, campaign, apdb_config, deferred)
         wms_workflow = prepare(bps_config, workflow, str(files.submit))
+        passing = bool(order.edges) and workspace.site.wms is Wms.HTCONDOR
+        if passing and apdb_config is not None:
+            let_later_visits_pass(files, run.output_run, workflow, order, apdb_config)
     except ApcampaignError:
         raise
     except Exception as error:
         raise _bps_error(error, files) from error
-    write_workflow(files, workflow, run.output_run)
+    write_workflow(files, workflow, run.output_run, order=order.edges if passing else ())
     record = RunRecord(
         campaign=campaign.name,
         step=run.step,

@@ -126,7 +126,7 @@ def order(campaign, apdb, folder, keys, ordering=Ordering.OVERLAP, *, bps=None, 
     before = set(workflow.edges)
     diffim = campaign.diffim.model_copy(update={"ordering": ordering})
     campaign = campaign.model_copy(update={"diffim": diffim})
-    edges = add_order(workflow, clustered, campaign, apdb, **arguments)
+    edges = add_order(workflow, clustered, campaign, apdb, **arguments).edges
     assert set(workflow.edges) - before == set(edges)
     assert len(edges) == len(set(edges))
     return {tuple(int(name.split("_")[1]) for name in edge) for edge in edges}, set(edges)

@@ -1,0 +1,176 @@
+"""Later visits go past a failed association: a run's DAG on a real pool, with jobs that do nothing but end."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import apdb_content
+import lsst.ctrl.bps.htcondor
+import pytest
+from apcampaign.apdb import ApdbTarget, init_apdb, open_apdb, plan_init
+from apcampaign.bps import Step
+from apcampaign.ledger import RunPaths, RunRecord, write_run, write_workflow
+from apcampaign.monitor import JobState, read_jobs
+from apcampaign.ordering import READER, WRITER, Order
+from apcampaign.submit.bps_process import has_passed, settle
+from apcampaign.submit.bps_process.passing import let_later_visits_pass
+
+OUTPUT = "u/me/test/diffim/20260101T000000Z"
+FIRST, SECOND = 1, 2  # two visits of the same sky
+
+# A failing job counts its tries, and may write to the APDB before it fails.
+_JOB = """
+executable = /bin/sh
+arguments = "-c 'echo >> {folder}/$(name).tries; exit $(code)'"
+log = {folder}/$(name).log
+getenv = true
+queue
+"""
+
+
+@pytest.fixture
+def apdb(tmp_path: Path) -> str:
+    target = ApdbTarget.from_url(f"sqlite:///{tmp_path}/apdb.db")
+    init_apdb(plan_init(target, instrument="X", config=tmp_path / "apdb.yaml"))
+    return str(tmp_path / "apdb.yaml")
+
+
+class Run:
+    """A run of two visits: init, then for each diffim, association and metrics."""
+
+    def __init__(self, folder: Path, apdb: str, failing: set[str]):
+        from lsst.ctrl.bps import GenericWorkflow, GenericWorkflowJob
+
+        self.files, self.failing = RunPaths(folder / "run"), failing
+        self.files.submit.mkdir(parents=True)
+        workflow = GenericWorkflow("test")
+        workflow.add_job(GenericWorkflowJob("init", "init"))
+        writers = {(visit, 93): f"association_{visit}" for visit in (FIRST, SECOND)}
+        for visit in (FIRST, SECOND):
+            names = [f"{label}_{visit}" for label in ("diffim", "association", "metrics")]
+            tasks = [{"subtractImages": 1}, {READER: 1, WRITER: 1}, {"metrics": 1}]
+            for name, quanta in zip(names, tasks, strict=True):
+                workflow.add_job(GenericWorkflowJob(name, name.partition("_")[0], quanta_counts=quanta))
+            for parent, child in zip(["init", *names], names, strict=False):
+                workflow.add_job_relationships(parent, child)
+        order = Order(((writers[FIRST, 93], writers[SECOND, 93]),), writers)
+        for edge in order.edges:
+            workflow.add_job_relationships(*edge)
+        workflow.add_final(GenericWorkflowJob("final", "final"))
+        self._write_dag(workflow)
+        let_later_visits_pass(self.files, OUTPUT, workflow, order, apdb)
+        write_workflow(self.files, workflow, OUTPUT, order=order.edges)
+        record = RunRecord(
+            campaign="test",
+            step=Step.DIFFIM,
+            timestamp="20260101T000000Z",
+            butler="/nowhere",
+            inputs=("raw",),
+            output="u/me/test/diffim",
+            output_run=OUTPUT,
+            config="bps.yaml",
+            submit_dir=str(self.files.submit),
+            graph="run.qg",
+            wms_service="lsst.ctrl.bps.htcondor.HTCondorService",
+            jobs={},
+            quanta={},
+            config_hash="",
+        )
+        write_run(self.files, record)
+
+    def _write_dag(self, workflow):
+        job = self.files.submit / "job.sub"
+        job.write_text(_JOB.format(folder=self.files.submit))
+        names = [*workflow, "final"]
+        lines = [f"{'FINAL' if name == 'final' else 'JOB'} {name} {job}" for name in names]
+        lines += [f'VARS {name} name="{name}" code="{int(name in self.failing)}"' for name in names]
+        lines += [f"PARENT {parent} CHILD {child}" for parent, child in workflow.edges]
+        script = Path(lsst.ctrl.bps.htcondor.__path__[0]) / "final_post.sh"
+        lines.append(f"SCRIPT POST final {script} final $DAG_STATUS $RETURN")
+        self.files.dag(OUTPUT).write_text("\n".join([*lines, ""]))
+
+    def execute(self, pool) -> int:
+        """Run it, and give DAGMan's exit code."""
+        dag = self.files.dag(OUTPUT)
+        for command in (
+            pool.command(["condor_submit_dag", dag.name]),
+            ["condor_wait", "-wait", "180", f"{dag.name}.dagman.log"],
+        ):
+            done = subprocess.run(
+                command,
+                env={**os.environ, **pool.environ()},
+                cwd=self.files.submit,
+                capture_output=True,
+                text=True,
+                timeout=240,
+            )
+            assert done.returncode == 0, (command, done.stdout, done.stderr)
+        said = dag.with_name(f"{dag.name}.dagman.out").read_text()
+        return int(said.rpartition("EXITING WITH STATUS ")[2].split()[0])
+
+    def states(self) -> dict[str, JobState]:
+        return {job.name: job.state for job in read_jobs(self.files)}
+
+    def tries(self, name: str) -> int:
+        file = self.files.submit / f"{name}.tries"
+        return len(file.read_text().splitlines()) if file.exists() else 0
+
+
+@pytest.mark.htcondor
+def test_an_association_that_fails_is_tried_again_and_then_passed(condor_pool, tmp_path, apdb):
+    run = Run(tmp_path, apdb, {f"association_{FIRST}"})
+    assert run.execute(condor_pool) != 0
+    states = run.states()
+    assert states.pop(f"association_{FIRST}") is JobState.FAILED
+    assert states.pop(f"metrics_{FIRST}") is JobState.PRUNED
+    assert set(states.values()) == {JobState.DONE}
+    assert run.tries(f"association_{FIRST}") == 2
+    assert run.tries(f"metrics_{FIRST}") == 0
+    assert has_passed(run.files)
+
+
+@pytest.mark.htcondor
+def test_an_association_whose_image_failed_is_passed_without_being_tried(condor_pool, tmp_path, apdb):
+    run = Run(tmp_path, apdb, {f"diffim_{FIRST}"})
+    assert run.execute(condor_pool) != 0
+    states = run.states()
+    assert states.pop(f"diffim_{FIRST}") is JobState.FAILED
+    assert states.pop(f"association_{FIRST}") is states.pop(f"metrics_{FIRST}") is JobState.PRUNED
+    assert set(states.values()) == {JobState.DONE}
+    assert run.tries(f"association_{FIRST}") == 0
+
+
+@pytest.mark.htcondor
+def test_without_a_failure_the_dag_succeeds(condor_pool, tmp_path, apdb):
+    run = Run(tmp_path, apdb, set())
+    assert run.execute(condor_pool) == 0
+    assert set(run.states().values()) == {JobState.DONE}
+    assert not has_passed(run.files)
+
+
+@pytest.mark.htcondor
+def test_what_a_failed_association_has_written_is_rolled_back_before_anything_else(
+    condor_pool, tmp_path, apdb
+):
+    database = open_apdb(apdb)
+    apdb_content.associate(database, apdb_content.Survey(), FIRST, 93, 61000.0)
+    run = Run(tmp_path, apdb, {f"association_{FIRST}"})
+    assert run.execute(condor_pool) != 0
+    assert not database.containsVisitDetector(FIRST, 93)
+    assert run.states()[f"association_{SECOND}"] is JobState.DONE
+
+
+@pytest.mark.htcondor
+def test_nobody_goes_past_what_may_be_in_an_apdb_that_does_not_answer(condor_pool, tmp_path):
+    run = Run(tmp_path, str(tmp_path / "none.yaml"), {f"association_{FIRST}"})
+    assert run.execute(condor_pool) != 0
+    assert run.tries(f"association_{FIRST}") == 1
+    assert run.states()[f"association_{SECOND}"] is JobState.PRUNED
+
+
+def test_nothing_is_rolled_back_of_other_associations(tmp_path, apdb):
+    database = open_apdb(apdb)
+    apdb_content.associate(database, apdb_content.Survey(), SECOND, 93, 61000.0)
+    run = Run(tmp_path, apdb, set())
+    assert settle(apdb, run.files.order, f"association_{FIRST}")
+    assert database.containsVisitDetector(SECOND, 93)
