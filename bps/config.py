@@ -31,6 +31,11 @@ _HEADER = """\
 #: What ApPipeWithFakes and ApPipeWithPreconvolution have between the tasks of difference imaging.
 _ADDED_TASKS = ("injectVisit", "injectTemplate", "subtractImagesScore")
 
+#: A task that has failed for one detector and written what it could has succeeded: what needs the rest has no work
+#: for this detector, and the others of the visit go on. Without it the visit's summary, and so all coadds and
+#: associations of its sky, would wait for that detector for ever. Rubin's AP and DRP campaigns set it too.
+_PARTIAL_OUTPUTS = "--no-raise-on-partial-outputs"
+
 #: The warning about a campaign whose associations do not wait for each other.
 UNORDERED = (
     "warning: diffim: ordering: none: associations do not wait for each other, so a visit may be associated "
@@ -127,7 +132,7 @@ def build_config(
             _join_added_tasks(step_data["cluster"]["diffim"], run, environment)
     options_of_ours = {
         GRAPH_OPTIONS: f"{shlex.join(options)} {settings.graph_options}".strip(),
-        RUN_OPTIONS: settings.run_options,
+        RUN_OPTIONS: f"{_PARTIAL_OUTPUTS} {settings.run_options}".strip(),
     }
     for name, text in (
         ("butler", campaign.butler),

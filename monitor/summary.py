@@ -315,7 +315,7 @@ def _summarise_steps(records: Sequence[RunRecord]) -> tuple[StepSummary, ...]:
                     output_run=record.output_run,
                     submit_dir=record.submit_dir,
                     state=run_state(record),
-                    quanta=count_quanta([record]),
+                    quanta=count_quanta([record], partial=True),
                 )
                 for record in records
                 if record.step is step

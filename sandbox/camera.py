@@ -96,7 +96,9 @@ def take_raw(sky: Sky, visit: Visit, detector: int, frames: CalibrationFrames) -
     survey, wires = sky.survey, Electronics.of(sky.survey, detector)
     box = survey.detector_box
     rng = np.random.default_rng([survey.size.seed, 7, visit.id, detector])
-    light = visit.sky + draw_light(sky, visit, detector) * visit.transparency / NJY_PER_ELECTRON
+    light = np.full((box.height, box.width), visit.sky)
+    if not survey.is_bad(visit, detector):
+        light += draw_light(sky, visit, detector) * visit.transparency / NJY_PER_ELECTRON
     expected = np.maximum(light, 0) * frames.flat.image + frames.dark.image * visit.exposure_time
     electrons = rng.poisson(expected) + _cosmic_rays(box, rng)
     electrons = np.minimum(electrons, FULL_WELL) + rng.normal(0, wires.read_noise, electrons.shape)

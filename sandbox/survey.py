@@ -61,6 +61,8 @@ class SandboxSize:
         Random seed.
     template_visits
         Number of initial visits used only for templates (0: use every visit for both steps).
+    unkind
+        The fraction of the (visit, detector)s whose images show no stars, so that they cannot be calibrated.
     """
 
     tracts: tuple[int, ...] = (3828,)
@@ -70,6 +72,7 @@ class SandboxSize:
     pixels: int = 200
     seed: int = 1
     template_visits: int = 0
+    unkind: float = 0.0
 
     def __post_init__(self) -> None:
         problems = [
@@ -90,6 +93,7 @@ class SandboxSize:
                 "template_visits",
                 "0, or at least one for each band and fewer than all visits",
             ),
+            (not 0 <= self.unkind <= 1, "unkind", "a fraction from 0 to 1"),
         ]
         for wrong, name, expected in problems:
             if wrong:
@@ -224,6 +228,11 @@ class Survey:
     def science_visits(self) -> tuple[Visit, ...]:
         """The visits that are searched for changes of the sky."""
         return self.visits[self.size.template_visits * len(self.size.tracts) :]
+
+    def is_bad(self, visit: Visit, detector: int) -> bool:
+        """Tell whether the image of a detector shows no stars, as behind a cloud."""
+        rng = np.random.default_rng([self.size.seed, 9, visit.id, detector])
+        return bool(rng.random() < self.size.unkind)
 
     def _visit(self, number: int, place: int, tract: int) -> Visit:
         rng = np.random.default_rng([self.size.seed, 1, number, tract])

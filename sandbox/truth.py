@@ -44,8 +44,8 @@ def make_truth(sky: Sky) -> pd.DataFrame:
         ``id`` and ``kind`` of the source; ``visit``, ``detector``, ``band``, ``mjd``; ``ra``, ``dec`` (degrees),
         ``x``, ``y`` (pixels); ``flux``, ``template_flux``, ``difference`` and its ``error`` (nJy), ``snr``;
         ``usable``: whether it is far from the edges, on a template that covers its whole core (closer to the edge
-        of a template than the reach of its kernel no survey has a difference), not blended, and not in the light
-        of a star that is too bright for the camera.
+        of a template than the reach of its kernel no survey has a difference), not blended, not in the light
+        of a star that is too bright for the camera, and not in an image that cannot be calibrated.
     """
     survey = sky.survey
     templates = _select_templates(survey)
@@ -82,7 +82,10 @@ def make_truth(sky: Sky) -> pd.DataFrame:
                 "difference": difference,
                 "error": error,
                 "snr": np.abs(difference) / error,
-                "usable": _inside(survey.detector_box, x, y, _EDGE) & covered & ~blended,
+                "usable": _inside(survey.detector_box, x, y, _EDGE)
+                & covered
+                & ~blended
+                & (not survey.is_bad(visit, detector)),
             }
             parts.append(pd.DataFrame(columns)[_inside(survey.detector_box, x, y, -0.5)])
     return pd.concat(parts, ignore_index=True)

@@ -21,7 +21,16 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 #: Options that name a campaign, and are documented with the campaign file.
 COMMON = {"--campaign", "--runs", "--butler", "--tracts", "--bands", "--site", "--namespace", "--json"}
 #: Options of other programs.
-FOREIGN = {"--rebase", "--id", "--skip-existing-in", "--user", "--format", "--dataset-query-constraint"}
+FOREIGN = {
+    "--rebase",
+    "--id",
+    "--skip-existing-in",
+    "--user",
+    "--format",
+    "--dataset-query-constraint",
+    "--no-raise-on-partial-outputs",
+    "--raise-on-partial-outputs",
+}
 
 
 def section(text: str, heading: str) -> str:

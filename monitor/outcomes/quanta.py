@@ -20,6 +20,9 @@ class QuantaCount:
         In the graphs of the runs.
     successful, failed, blocked, unknown
         By outcome; ``blocked`` never started since an input was missing; ``unknown`` left no record.
+    partial
+        Those of the successful ones that made only some of their outputs, since an algorithm could not do with the
+        data; 0 if that was not asked for.
     """
 
     expected: int
@@ -27,6 +30,7 @@ class QuantaCount:
     failed: int
     blocked: int
     unknown: int
+    partial: int = 0
 
     @property
     def good(self) -> bool:
@@ -40,16 +44,19 @@ class QuantaCount:
             failed=self.failed + other.failed,
             blocked=self.blocked + other.blocked,
             unknown=self.unknown + other.unknown,
+            partial=self.partial + other.partial,
         )
 
 
-def count_quanta(records: Iterable[RunRecord]) -> dict[str, QuantaCount]:
+def count_quanta(records: Iterable[RunRecord], *, partial: bool = False) -> dict[str, QuantaCount]:
     """Count the outcomes of the quanta of some runs, from their graphs and from what the repository knows of them.
 
     Parameters
     ----------
     records
         The runs. The repository knows their outputs when their final jobs have ended.
+    partial
+        Whether to count partial outputs too: the metadata of all quanta that lack an output are read for that.
 
     Returns
     -------
@@ -67,7 +74,7 @@ def count_quanta(records: Iterable[RunRecord]) -> dict[str, QuantaCount]:
     counts = []
     for repository, runs in by_repository.items():
         with open_butler(repository, f"the outcomes of quanta cannot be read from {repository}") as butler:
-            counts += [_count(butler, record) for record in runs]
+            counts += [_count(butler, record, partial=partial) for record in runs]
     return add_counts(counts)
 
 
@@ -80,13 +87,14 @@ def add_counts(counts: Iterable[Mapping[str, QuantaCount]]) -> dict[str, QuantaC
     return total
 
 
-def _count(butler: Any, record: RunRecord) -> dict[str, QuantaCount]:
+def _count(butler: Any, record: RunRecord, *, partial: bool) -> dict[str, QuantaCount]:
     with butler_errors(f"the outcomes of run {record.output_run} cannot be read from {record.graph}"):
         from lsst.daf.butler import MissingCollectionError
         from lsst.pipe.base.quantum_provenance_graph import QuantumProvenanceGraph
 
         try:
-            graph = QuantumProvenanceGraph(butler, [record.graph], use_qbb=False, read_caveats=None)
+            caveats = "lazy" if partial else None
+            graph = QuantumProvenanceGraph(butler, [record.graph], use_qbb=False, read_caveats=caveats)
         except MissingCollectionError:  # the run's first job, which makes it, has not run
             return {
                 label: QuantaCount(expected=count, successful=0, failed=0, blocked=0, unknown=count)
@@ -100,6 +108,7 @@ def _count(butler: Any, record: RunRecord) -> dict[str, QuantaCount]:
                 failed=task.n_failed + task.n_wonky,
                 blocked=task.n_blocked,
                 unknown=task.n_unknown,
+                partial=sum(map(len, task.exceptions.values())),
             )
             for label, task in graph.to_summary(butler, do_store_logs=False).tasks.items()
         }

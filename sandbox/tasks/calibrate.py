@@ -4,8 +4,15 @@ They replace ``lsst.pipe.tasks.calibrateImage.CalibrateImageTask`` and
 ``lsst.drp.tasks.single_frame_detect_and_measure.SingleFrameDetectAndMeasureTask``.
 """
 
-__all__ = ["CalibrateImageTask", "IdGeneratorConfig", "SingleFrameDetectAndMeasureTask", "first_id"]
+__all__ = [
+    "CalibrateImageTask",
+    "IdGeneratorConfig",
+    "SandboxAlgorithmError",
+    "SingleFrameDetectAndMeasureTask",
+    "first_id",
+]
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import lsst.pipe.base as pipe_base
@@ -28,6 +35,27 @@ from ..science.psf import width
 from ..science.stars import STAR_COLUMNS, Stars, measure_stars, subtract_background
 
 IVD = ("instrument", "visit", "detector")
+
+
+class SandboxAlgorithmError(pipe_base.AlgorithmError):
+    """Data that an algorithm cannot do with; it would not help to try again.
+
+    Parameters
+    ----------
+    message
+        What is wrong with them.
+    **numbers
+        Numbers that tell why.
+    """
+
+    def __init__(self, message: str, **numbers: float) -> None:
+        super().__init__(message)
+        self.numbers = numbers
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The numbers, for the metadata of the task."""
+        return dict(self.numbers)
 
 
 class IdGeneratorConfig(Config):
@@ -134,10 +162,16 @@ class CalibrateImageTask(pipe_base.PipelineTask):
         self.initial_stars_schema = Table(names=_SCHEMA)
 
     def runQuantum(self, butlerQC: Any, inputRefs: Any, outputRefs: Any) -> None:  # noqa: N802, N803
-        """Read, run and write, with the IDs of this quantum."""
+        """Read, run and write, with the IDs of this quantum; of what cannot be calibrated only the image."""
         inputs, data_id = butlerQC.get(inputRefs), butlerQC.quantum.dataId
         start = first_id(self.config.id_generator.release_id, data_id["visit"], data_id["detector"])
-        butlerQC.put(self.run(**inputs, start=start), outputRefs)
+        try:
+            result = self.run(**inputs, start=start)
+        except pipe_base.AlgorithmError as error:
+            image, _ = subtract_background(inputs["exposures"][0])
+            butlerQC.put(pipe_base.Struct(exposure=replace(image, wcs=None, psf=None)), outputRefs)
+            raise pipe_base.AnnotatedPartialOutputsError.annotate(error, self, log=self.log) from error
+        butlerQC.put(result, outputRefs)
 
     def run(
         self, exposures: list[Exposure], photometry_ref_cat: list[Any], start: int, **_unused: Any
@@ -146,7 +180,7 @@ class CalibrateImageTask(pipe_base.PipelineTask):
         exposure, level = subtract_background(flag_cosmic_rays(exposures[0]))
         found = measure_stars(exposure, self.config.threshold)
         if found is None:
-            raise pipe_base.NoWorkFound("too few stars to measure the point-spread function")
+            raise SandboxAlgorithmError("too few stars to measure the point-spread function", sky=level)
         catalogue = vstack([handle.get() for handle in photometry_ref_cat], metadata_conflicts="silent")
         astrometry, photometry, matches = self._fit(found, exposure, catalogue)
         factor, noise = photometry.factor, scatter(exposure.image[exposure.good])
@@ -208,7 +242,9 @@ class CalibrateImageTask(pipe_base.PipelineTask):
         x, y = np.asarray(usable["x"]), np.asarray(usable["y"])
         astrometry = fit_astrometry(x, y, error, exposure.sky, ra, dec)
         if astrometry is None:
-            raise pipe_base.NoWorkFound("fewer than three stars match the reference catalogue")
+            raise SandboxAlgorithmError(
+                "fewer than three stars match the reference catalogue", n_stars=len(usable)
+            )
         pairs = pair(x, y, *astrometry.wcs.to_pixel(ra, dec), 1.0)
         matches = usable[pairs >= 0]
         reference = np.asarray(catalogue[f"flux_{exposure.circumstances.band}"])[pairs[pairs >= 0]]
@@ -218,7 +254,9 @@ class CalibrateImageTask(pipe_base.PipelineTask):
         flux, error = np.asarray(matches["flux"])[alone], np.asarray(matches["flux_err"])[alone]
         photometry = fit_photometry(flux, error, reference[alone])
         if photometry is None:
-            raise pipe_base.NoWorkFound("fewer than three stars agree with the fluxes of the catalogue")
+            raise SandboxAlgorithmError(
+                "fewer than three stars agree with the fluxes of the catalogue", n_matches=len(matches)
+            )
         matches["ref_flux"] = reference
         return astrometry, photometry, matches
 

@@ -97,6 +97,9 @@ class BestSeeingQuantileSelectVisitsTask(pipe_base.PipelineTask):
         seeing: dict[int, float] = {}
         for handle in visitSummaries:
             table = handle.get()
+            table = table[np.isfinite(table["psfSigma"])]  # the detectors that could be calibrated
+            if not len(table):
+                continue
             fwhm = float(np.nanmedian(table["psfSigma"] * table["pixelScale"]) * np.sqrt(8 * np.log(2)))
             mjd, config = float(table["mjd"][0]), self.config
             if config.doConfirmOverlap and not any(_row_region(row).overlaps(patch.region) for row in table):
@@ -168,9 +171,9 @@ class MakeDirectWarpTask(pipe_base.PipelineTask):
 
     def run(self, calexp_list: list[Any], patch: Patch) -> pipe_base.Struct:
         """Return the warp; it may be empty where detectors hardly touch the patch."""
-        exposures = [handle.get() for handle in calexp_list]
+        exposures = [handle.get() for handle in calexp_list if handle.get(component="wcs") is not None]
         if not exposures:
-            raise pipe_base.NoWorkFound("no detector of this visit is on this patch")
+            raise pipe_base.NoWorkFound("no calibrated detector of this visit is on this patch")
         box, wcs = patch.coarse(exposures[0].sky.scale)
         warp = coaddition.direct_warp(exposures, wcs, box)
         seen = (warp.mask & MASKED) == 0

@@ -27,7 +27,7 @@ from ..science.coaddition import mosaic
 from ..science.detection import COLUMNS, calibrated_variance, detect, measure_at
 from ..science.psf import width
 from ..science.subtraction import subtract
-from .calibrate import IVD, IdGeneratorConfig, first_id
+from .calibrate import IVD, IdGeneratorConfig, SandboxAlgorithmError, first_id
 
 _TEMPLATES = {"coaddName": "deep", "warpTypeSuffix": "", "fakesType": ""}
 
@@ -65,8 +65,16 @@ class GetTemplateTask(pipe_base.PipelineTask):
     ConfigClass = GetTemplateConfig
     _DefaultName: ClassVar[str] = "getTemplate"
 
-    def run(self, bbox: Box, wcs: TangentWcs, coaddExposures: list[Any], **_unused: Any) -> pipe_base.Struct:  # noqa: N803
+    def run(
+        self,
+        bbox: Box,
+        wcs: TangentWcs | None,
+        coaddExposures: list[Any],  # noqa: N803
+        **_unused: Any,
+    ) -> pipe_base.Struct:
         """Return the template: the average where patches overlap."""
+        if wcs is None:
+            raise pipe_base.NoWorkFound("the exposure has no projection")
         coadds = [handle.get() for handle in coaddExposures]
         template = mosaic(coadds, wcs, bbox)
         if template is None:
@@ -115,6 +123,15 @@ class AlardLuptonSubtractTask(pipe_base.PipelineTask):
     ConfigClass = AlardLuptonSubtractConfig
     _DefaultName: ClassVar[str] = "subtractImages"
 
+    def runQuantum(self, butlerQC: Any, inputRefs: Any, outputRefs: Any) -> None:  # noqa: N802, N803
+        """Read, run and write; there are no partial outputs."""
+        inputs = butlerQC.get(inputRefs)
+        try:
+            result = self.run(**inputs)
+        except pipe_base.AlgorithmError as error:
+            raise pipe_base.AnnotatedPartialOutputsError.annotate(error, self, log=self.log) from error
+        butlerQC.put(result, outputRefs)
+
     def run(self, template: Exposure, science: Exposure, sources: Table) -> pipe_base.Struct:
         """Return the difference, the subtracted template and the matching kernel."""
         if template.good.mean() < self.config.requiredTemplateFraction:
@@ -123,7 +140,7 @@ class AlardLuptonSubtractTask(pipe_base.PipelineTask):
         places = np.array([bright["x"], bright["y"]], float).T
         result = subtract(science, template, places)
         if result is None:
-            raise pipe_base.NoWorkFound(f"{len(bright)} stars are too few for a kernel")
+            raise SandboxAlgorithmError(f"{len(bright)} stars are too few for a kernel", n_stars=len(bright))
         matching = result.matching
         self.metadata["spatialKernelSum"] = matching.scale
         self.metadata["kernelChi2"] = matching.chi2

@@ -13,14 +13,19 @@ __all__ = [
     "TransformSourceTableTask",
 ]
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from typing import Any, ClassVar
 
 import lsst.pipe.base as pipe_base
+import numpy as np
 from astropy.table import Table, vstack
 from lsst.pex.config import Field, ListField
 from lsst.pipe.base.connectionTypes import InitOutput, Input, Output, PrerequisiteInput
 
+from ..geometry import TangentWcs
+
+_SUMMARY = ("psfSigma", "pixelScale", "zeroPoint")
+_PROJECTION = tuple(each.name for each in fields(TangentWcs))
 IV, IVD = ("instrument", "visit"), ("instrument", "visit", "detector")
 
 
@@ -50,21 +55,24 @@ class ConsolidateVisitSummaryTask(pipe_base.PipelineTask):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.visitSummarySchema = Table(names=("id", "visit", "psfSigma", "pixelScale", "zeroPoint"))
+        self.visitSummarySchema = Table(names=("id", "visit", *_SUMMARY))
 
     def run(self, calexp: list[Any], **_unused: Any) -> pipe_base.Struct:
-        """Return a row for each detector, sorted by ID."""
+        """Return a row for each detector, sorted by ID; what one that is not calibrated lacks is NaN."""
         rows, geometry = [], {}
         for handle in sorted(calexp, key=lambda handle: handle.dataId["detector"]):
             info, summary = handle.get(component="visitInfo"), handle.get(component="summaryStats")
             box, wcs = handle.get(component="bbox"), handle.get(component="wcs")
+            projection = dict.fromkeys(_PROJECTION, np.nan) if wcs is None else asdict(wcs)
             rows.append(
                 {"id": info.detector, "visit": info.visit, "mjd": info.mjd}
+                | dict.fromkeys(_SUMMARY, np.nan)
                 | summary
                 | {"width": box.width, "height": box.height}
-                | {f"wcs_{name}": value for name, value in asdict(wcs).items()}
+                | {f"wcs_{name}": value for name, value in projection.items()}
             )
-            geometry[str(info.detector)] = asdict(wcs)
+            if wcs is not None:
+                geometry[str(info.detector)] = projection
         return pipe_base.Struct(visitSummary=Table(rows), visit_geometry=geometry)
 
 

@@ -47,6 +47,14 @@ command.add_command(condor)
     show_default=True,
     help="Number of initial visits used only for templates (0: use every visit for both steps).",
 )
+@click.option(
+    "--unkind",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    metavar="RATE",
+    help="Fraction of the (visit, detector)s whose images cannot be calibrated.",
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="Random seed.")
 @json_option
 def create(folder: Path, as_json: bool, **options: Any) -> None:

@@ -24,6 +24,9 @@ def show_summary(summary: "CampaignSummary") -> None:
             numbers = (count.expected, count.successful, count.failed, count.blocked, count.unknown)
             table.add_row(label, *map(str, numbers), style=None if count.good else "bold red")
         console.print(table)
+        if partial := {label: count.partial for label, count in step.quanta.items() if count.partial}:
+            listed = ", ".join(f"{count} of {label}" for label, count in partial.items())
+            console.print(f"partial outputs: {listed} (`apcampaign failures --quanta` tells which and why)")
         console.print(f"{step.products} {step.product}")
         for run in step.runs:
             state = run.state or "its WMS cannot tell"

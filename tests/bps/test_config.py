@@ -217,6 +217,34 @@ def read_options(config, key="extraQgraphOptions"):
     return shlex.split(config[key])
 
 
+def test_partial_outputs_are_no_failure_whatever_other_options_there_are(campaign, tmp_path):
+    included = tmp_path / "memory.yaml"
+    included.write_text("pipetask:\n  isr:\n    extraRunQuantumOptions: -j 1 -n 10\n")
+    for settings in (
+        {},
+        {"extraRunQuantumOptions": "--no-existing-outputs"},
+        {"pipetask": {"isr": {"extraRunQuantumOptions": "-n 4"}}},
+        {"cluster": {"singleFrame": {"extraRunQuantumOptions": "-n 4"}}},
+        {"payload": {"extraRunQuantumOptions": "-n 4"}},
+        {"includeConfigs": [str(included)]},
+    ):
+        for config in configs(campaign.model_copy(update={"bps": settings})):
+            found = [text for key, text in walk(config) if key == "extraRunQuantumOptions"]
+            assert found
+            assert all(text.startswith("--no-raise-on-partial-outputs") for text in found)
+            for _, text in walk(settings):
+                assert isinstance(text, list) or any(str(text) in each for each in found)
+    assert config["pipetask"]["isr"]["extraRunQuantumOptions"].endswith("-j 1 -n 10")
+
+
+def walk(settings):
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            yield from walk(value)
+        else:
+            yield key, value
+
+
 def test_the_users_options_are_appended_to_ours(campaign):
     settings = {
         "parameters": {"release_id": 3, "coaddName": "a b"},
@@ -240,7 +268,7 @@ def test_the_users_options_are_appended_to_ours(campaign):
     ]
     assert options[options.index("--skip-existing-in") + 1] == templates["payload"]["output"]
     assert options[-5:] == ["--dataset-query-constraint", "off", "--show", "graph", "--mock"]
-    assert read_options(config, "extraRunQuantumOptions") == ["--debug"]
+    assert read_options(config, "extraRunQuantumOptions") == ["--no-raise-on-partial-outputs", "--debug"]
 
 
 def test_what_a_file_includes_must_not_undo_what_is_ours(campaign, tmp_path):
