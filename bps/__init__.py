@@ -9,17 +9,18 @@ BPS itself is called by `apcampaign.submit.bps_process`. Nothing here imports ``
 ``sqlalchemy``.
 """
 
-from .campaign import ApdbSettings, CampaignConfig, Ordering, StepSettings
-from .config import UNORDERED, build_config, dump_config
+from .campaign import ApdbSettings, CampaignConfig, Ordering, Step, StepSettings
+from .config import NARROW, UNORDERED, build_config, dump_config
 from .loading import change_campaign, dump_campaign, load_campaign
 from .notify import EmailSettings, NotifyEvent, NotifySettings
 from .options import GRAPH_OPTIONS, read_config_overrides
 from .pair import write_pair
-from .plan import Plan, PlannedRun, Step, gate_node, make_timestamp, plan_campaign, prepare_node
+from .plan import Plan, PlannedRun, gate_node, make_timestamp, plan_campaign, prepare_node
 from .site import Site, Wms, load_site, wms_kind
 
 __all__ = [
     "GRAPH_OPTIONS",
+    "NARROW",
     "UNORDERED",
     "ApdbSettings",
     "CampaignConfig",

@@ -1,6 +1,6 @@
 """Settings of a campaign (`CampaignConfig`), validated when they are read."""
 
-__all__ = ["ApdbSettings", "CampaignConfig", "DiffimSettings", "Ordering", "StepSettings"]
+__all__ = ["ApdbSettings", "CampaignConfig", "DiffimSettings", "Ordering", "Step", "StepSettings"]
 
 import getpass
 import re
@@ -81,6 +81,17 @@ def _check_apdb_url(value: str) -> str:
     return value
 
 
+class Step(StrEnum):
+    """A step of a campaign."""
+
+    TEMPLATES = "templates"
+    DIFFIM = "diffim"
+
+
+def _in_order(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    return tuple(step for step in Step if step in steps)
+
+
 Name = Annotated[str, AfterValidator(_check_name)]
 Collection = Annotated[str, AfterValidator(_check_collection)]
 Collections = Annotated[tuple[Collection, ...], BeforeValidator(split_list), Field(min_length=1)]
@@ -90,6 +101,9 @@ Bands = Annotated[
     tuple[Annotated[str, AfterValidator(_check_band)], ...],
     BeforeValidator(split_list),
     Field(min_length=1),
+]
+Steps = Annotated[
+    tuple[Step, ...], BeforeValidator(split_list), AfterValidator(_in_order), Field(min_length=1)
 ]
 Where = Annotated[str, AfterValidator(check_where), Field(min_length=1)]
 BpsSettings = Annotated[dict[str, Any], AfterValidator(check_settings)]
@@ -178,10 +192,13 @@ class DiffimSettings(StepSettings):
     ----------
     ordering
         For which others an association waits.
+    templates
+        The collection with the templates, of a campaign that does not make its own.
     """
 
     pipeline: str = _pipeline("ApPipe-DC2.yaml")
     ordering: Ordering = Ordering.OVERLAP
+    templates: Collection | None = None
 
 
 class ApdbSettings(Model):
@@ -221,8 +238,10 @@ class CampaignConfig(Model):
         URI or path of the Butler repository.
     instrument, skymap
         Names as registered in the repository.
+    steps
+        The steps that the campaign has; both by default.
     tracts
-        Tracts of the skymap for which templates are built and difference imaging is run.
+        Tracts of the skymap for which templates are built, and whose visits are differenced; all if not given.
     bands
         Bands to process; all if not given.
     input_collections
@@ -251,7 +270,8 @@ class CampaignConfig(Model):
     butler: str = Field(min_length=1)
     instrument: str = Field(default="LSSTCam-imSim", pattern=r"^[A-Za-z0-9_-]+$")
     skymap: str = Field(default="DC2", pattern=r"^[A-Za-z0-9_.-]+$")
-    tracts: Tracts
+    steps: Steps = tuple(Step)
+    tracts: Tracts | None = None
     bands: Bands | None = None
     input_collections: Collections = Field(alias="inCollection")
     output_collection: CollectionTemplate = Field(default="u/{operator}/{name}", alias="outCollection")
@@ -264,6 +284,19 @@ class CampaignConfig(Model):
     site: str = Field(default="local", min_length=1)
     notify: NotifySettings = NotifySettings()
     bps: BpsSettings = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _templates_from_somewhere(self) -> "CampaignConfig":
+        makes, given = Step.TEMPLATES in self.steps, self.diffim.templates
+        if Step.DIFFIM in self.steps and not makes and given is None:
+            raise ValueError(
+                "the 'steps' make no templates; write the collection that holds them as 'templates' of 'diffim'"
+            )
+        if makes and given is not None:
+            raise ValueError(
+                "diffim.templates is for a campaign that makes none; write steps: [diffim], or remove it"
+            )
+        return self
 
     @property
     def root_collection(self) -> str:

@@ -1,6 +1,6 @@
 """BPS submit config of one planned run, as a mapping and as YAML."""
 
-__all__ = ["UNORDERED", "build_config", "describe_order", "dump_config"]
+__all__ = ["NARROW", "UNORDERED", "build_config", "describe_order", "dump_config"]
 
 import shlex
 from collections.abc import Iterator, Mapping
@@ -42,6 +42,12 @@ UNORDERED = (
     "before an earlier one of the same sky, and miss its history; use 'overlap'"
 )
 
+#: The warning about files whose data query cuts the templates, which only a submission can prevent.
+NARROW = (
+    "warning: diffim: its data query limits templates as well as visits, so detectors at the border of the "
+    "tracts get a part of theirs; `apcampaign submit` reads templates from all tracts"
+)
+
 
 def describe_order(config: Mapping[str, Any]) -> str | None:
     """Say what is to be known of the order that BPS is asked for in a config; `None` if there is nothing."""
@@ -65,6 +71,7 @@ def build_config(
     *,
     submit_path: Path,
     apdb_config: str | None = None,
+    data_ids: Path | None = None,
     environment: Mapping[str, str],
     edges_added: bool = False,
 ) -> dict[str, Any]:
@@ -78,6 +85,8 @@ def build_config(
         The folder that BPS will create and fill.
     apdb_config
         URI of the APDB configuration, or ``label:NAME``; the diffim step needs it.
+    data_ids
+        The file with the data IDs of its raw images, if its graph gets them so.
     environment
         The variables of whoever submits; jobs get those that the site passes on.
     edges_added
@@ -105,7 +114,7 @@ def build_config(
         "inCollection": ",".join(run.inputs),
         "output": run.output,
         "outputRun": run.output_run,
-        "dataQuery": run.query,
+        "dataQuery": run.query if data_ids is None else run.graph_query,
     }
     ours: dict[str, Any] = {
         "pipelineYaml": find_pipeline(run.pipeline),
@@ -116,34 +125,22 @@ def build_config(
         "payload": payload,
     }
     step_data = _read_step(run.step)
-    options = settings.overrides
-    if run.skip_existing:
-        options += ["--skip-existing-in", ",".join(run.skip_existing)]
     if run.fills_apdb:
-        if apdb_config is None:
-            raise SettingsError(
-                "apdb: the diffim step needs an APDB",
-                remedy="give its 'url' and create it with `apcampaign apdb init`, or give the 'config' of an "
-                "existing one",
-            )
-        options += ["-c", f"parameters:apdb_config={apdb_config}"]
         step_data = merge(step_data, _cluster_diffim(campaign, site, edges_added=edges_added))
         if not edges_added:
             _join_added_tasks(step_data["cluster"]["diffim"], run, environment)
-    options_of_ours = {
-        GRAPH_OPTIONS: f"{shlex.join(options)} {settings.graph_options}".strip(),
+    options = {
+        GRAPH_OPTIONS: _graph_options(run, settings, data_ids, apdb_config),
         RUN_OPTIONS: f"{_PARTIAL_OUTPUTS} {settings.run_options}".strip(),
     }
-    for name, text in (
-        ("butler", campaign.butler),
-        ("apdb", apdb_config or ""),
-        ("submitPath", str(submit_path)),
-    ):
-        if any(character in text for character in "{}\"' \n"):
-            raise SettingsError(
-                f"{name}: {text!r} holds a space, quote or brace, which BPS cannot pass on",
-                remedy="use another path",
-            )
+    _check_paths(
+        {
+            "butler": campaign.butler,
+            "apdb": apdb_config or "",
+            "submitPath": str(submit_path),
+            "--data-id-table": str(data_ids or ""),
+        }
+    )
     passed = {name: environment[name] for name in site.passed_variables if environment.get(name)}
     theirs = site.settings, campaign.bps, settings.bps
     included = [content for layer in theirs for content in _read_included(layer, environment)]
@@ -154,7 +151,7 @@ def build_config(
         ours,
         campaign.bps,
         settings.bps,
-        join_options(options_of_ours, *included, *theirs),
+        join_options(options, *included, *theirs),
     )
     check_release(config)
     return config
@@ -182,6 +179,35 @@ def _join_added_tasks(cluster: dict[str, Any], run: PlannedRun, environment: Map
 
 def _read_step(name: str) -> dict[str, Any]:
     return read_mapping(Path(str(resources.files(__package__))) / "steps" / f"{name}.yaml")
+
+
+def _graph_options(
+    run: PlannedRun, settings: StepSettings, data_ids: Path | None, apdb_config: str | None
+) -> str:
+    """Write the options with which a run's graph is built: the campaign's values, ours, the campaign's options."""
+    options = settings.overrides
+    if data_ids is not None:
+        options += ["--data-id-table", str(data_ids.resolve())]
+    if run.skip_existing:
+        options += ["--skip-existing-in", ",".join(run.skip_existing)]
+    if run.fills_apdb:
+        if apdb_config is None:
+            raise SettingsError(
+                "apdb: the diffim step needs an APDB",
+                remedy="give its 'url' and create it with `apcampaign apdb init`, or give the 'config' of an "
+                "existing one",
+            )
+        options += ["-c", f"parameters:apdb_config={apdb_config}"]
+    return f"{shlex.join(options)} {settings.graph_options}".strip()
+
+
+def _check_paths(paths: Mapping[str, str]) -> None:
+    for name, text in paths.items():
+        if any(character in text for character in "{}\"' \n"):
+            raise SettingsError(
+                f"{name}: {text!r} holds a space, quote or brace, which BPS cannot pass on",
+                remedy="use another path",
+            )
 
 
 def _read_included(settings: Mapping[str, Any], environment: Mapping[str, str]) -> Iterator[dict[str, Any]]:

@@ -1,25 +1,18 @@
 """Plan of a campaign: the graph of its runs, all named before any of them exists."""
 
-__all__ = ["Plan", "PlannedRun", "Step", "gate_node", "make_timestamp", "plan_campaign", "prepare_node"]
+__all__ = ["Plan", "PlannedRun", "gate_node", "make_timestamp", "plan_campaign", "prepare_node"]
 
 import graphlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any, Self
 
 from pydantic import TypeAdapter
 
-from .campaign import CampaignConfig, StepSettings
+from ..common.errors import SettingsError
+from .campaign import CampaignConfig, Step, StepSettings
 from .query import make_query
-
-
-class Step(StrEnum):
-    """A step of a campaign."""
-
-    TEMPLATES = "templates"
-    DIFFIM = "diffim"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +30,10 @@ class PlannedRun:
     pipeline
         The pipeline file, with ``#subset`` if only a part of it is run.
     query
-        The data query.
+        The data query, which selects its raw images.
+    graph_query
+        The data query of its graph, if that gets the raw images in a table instead: conditions on the sky would
+        cut the templates as well, to those of the same tracts and patches.
     inputs
         Collections to search, in this order.
     output
@@ -54,6 +50,7 @@ class PlannedRun:
     inputs: tuple[str, ...]
     output: str
     skip_existing: tuple[str, ...] = ()
+    graph_query: str = ""
 
     @property
     def name(self) -> str:
@@ -185,7 +182,7 @@ def plan_campaign(
     campaign: CampaignConfig,
     *,
     timestamp: str | None = None,
-    steps: Collection[Step] = tuple(Step),
+    steps: Collection[Step] | None = None,
     templates: str | None = None,
     skip_done: Collection[Step] = (),
 ) -> Plan:
@@ -198,13 +195,26 @@ def plan_campaign(
     timestamp
         When the runs are planned; now by default.
     steps
-        The steps to execute.
+        The steps to execute; all that the campaign has by default.
     templates
-        The collection with the templates for difference imaging; the output of the campaign's own first
-        step by default.
+        The collection with the templates for difference imaging; by default what the campaign names, or the output
+        of its own first step.
     skip_done
         The steps that have runs already, whose quanta that are done are not to be run again.
+
+    Raises
+    ------
+    SettingsError
+        If a step is not one of the campaign's.
     """
+    steps = campaign.steps if steps is None else steps
+    if other := sorted(set(steps) - set(campaign.steps)):
+        raise SettingsError(
+            f"steps: campaign {campaign.name} has no step {', '.join(other)}",
+            expected=f"one of {', '.join(campaign.steps)}",
+        )
+    standing = campaign.diffim.templates
+    templates = templates or standing
     timestamp = timestamp or make_timestamp()
     root = campaign.root_collection
     runs = []
@@ -217,13 +227,15 @@ def plan_campaign(
         skip = [output] if step in skip_done else []
         if step is Step.DIFFIM:
             inputs = (templates or f"{root}/{Step.TEMPLATES}", *inputs)
-            skip.append(inputs[0])  # what the first step has calibrated
+            if inputs[0] != standing:  # others may have calibrated differently
+                skip.append(inputs[0])  # what the first step has calibrated
         runs.append(
             PlannedRun(
                 step=step,
                 timestamp=timestamp,
                 pipeline=settings.pipeline,
                 query=_make_query(campaign, settings),
+                graph_query=_make_graph_query(campaign, settings) if step is Step.DIFFIM else "",
                 inputs=inputs,
                 output=output,
                 skip_existing=tuple(skip),
@@ -245,4 +257,14 @@ def _make_query(campaign: CampaignConfig, settings: StepSettings) -> str:
         tracts=campaign.tracts,
         bands=campaign.bands,
         where=(campaign.where, settings.where),
+    )
+
+
+def _make_graph_query(campaign: CampaignConfig, settings: StepSettings) -> str:
+    """Make the query for a graph whose raws come in a table; empty if its own query can stay."""
+    limited = campaign.tracts or campaign.where or settings.where
+    if settings.data_query or not limited:
+        return ""
+    return make_query(
+        instrument=campaign.instrument, skymap=campaign.skymap, tracts=None, bands=None, where=()
     )

@@ -49,7 +49,7 @@ def make_query(
     *,
     instrument: str,
     skymap: str,
-    tracts: Sequence[int],
+    tracts: Sequence[int] | None,
     bands: Sequence[str] | None,
     where: Sequence[str | None],
 ) -> str:
@@ -58,7 +58,7 @@ def make_query(
     Parameters
     ----------
     instrument, skymap, tracts, bands
-        What the query selects; all bands if `None`.
+        What the query selects; all tracts or bands if `None`.
     where
         More conditions, each put in parentheses; `None` entries are ignored.
 
@@ -67,11 +67,9 @@ def make_query(
     query
         An expression in Butler's query language.
     """
-    terms = [
-        f"instrument='{instrument}'",
-        f"skymap='{skymap}'",
-        f"tract IN ({', '.join(map(str, tracts))})",
-    ]
+    terms = [f"instrument='{instrument}'", f"skymap='{skymap}'"]
+    if tracts:
+        terms.append(f"tract IN ({', '.join(map(str, tracts))})")
     if bands:
         terms.append(f"band IN ({', '.join(repr(band) for band in bands)})")
     terms += [f"({text})" for text in where if text]

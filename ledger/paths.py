@@ -47,6 +47,11 @@ class RunPaths:
         return self.folder / "bps.yaml"
 
     @property
+    def data_ids(self) -> Path:
+        """The data IDs of its raw images, if its graph gets them in a table."""
+        return self.folder / "raws.ecsv"
+
+    @property
     def campaign(self) -> Path:
         """The campaign as it was when the run was prepared, with everything that overrode its file."""
         return self.folder / "campaign.yaml"

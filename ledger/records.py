@@ -44,6 +44,8 @@ class RunRecord(BaseModel):
         submitted as a part of a campaign DAG.
     apdb_config
         The APDB that it fills, if it does.
+    query
+        The data query that selects its raw images; empty if its config has it.
     jobs, quanta
         Their number by label.
     config_hash
@@ -68,6 +70,7 @@ class RunRecord(BaseModel):
     wms_service: str
     wms_id: str | None = None
     apdb_config: str | None = None
+    query: str = ""
     jobs: dict[str, int]
     quanta: dict[str, int]
     config_hash: str | None = None
@@ -117,10 +120,11 @@ class DagRecord(BaseModel):
 
 
 def hash_config(config: Mapping[str, Any]) -> str:
-    """Hash a BPS config without what names the run: its RUN collection and its folder."""
+    """Hash a BPS config without what names the run: its RUN collection and its folder, wherever it is named."""
     rest = {key: value for key, value in config.items() if key != "submitPath"}
     rest["payload"] = {key: value for key, value in config["payload"].items() if key != "outputRun"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+    text = json.dumps(rest, sort_keys=True).replace(str(Path(config["submitPath"]).parent), "")
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def write_run(paths: RunPaths, record: RunRecord) -> None:

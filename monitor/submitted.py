@@ -27,7 +27,7 @@ def read_planned_run(workspace: Workspace, record: RunRecord) -> PlannedRun:
             part=record.part,
             timestamp=record.timestamp,
             pipeline=str(config["pipelineYaml"]),
-            query=str(config["payload"]["dataQuery"]),
+            query=record.query or str(config["payload"]["dataQuery"]),
             inputs=record.inputs,
             output=record.output,
         )

@@ -125,6 +125,8 @@ class CampaignSummary:
         How many percent may be missing, as the newest diffim run was submitted.
     associations
         The associations that wait for failed ones, and those that others did not wait for.
+    planned
+        The steps that the campaign has.
     """
 
     campaign: str
@@ -136,6 +138,7 @@ class CampaignSummary:
     templates: TemplateCoverage | None = None
     allowed: float = 0.0
     associations: SkippedAndWaiting = field(default_factory=SkippedAndWaiting)
+    planned: tuple[Step, ...] = tuple(Step)
 
     @property
     def tolerated(self) -> bool:
@@ -152,8 +155,8 @@ class CampaignSummary:
 
     @property
     def good(self) -> bool:
-        """Whether both steps ran, all their quanta were successful, and the APDB holds just that."""
-        return self.good_for(tuple(Step))
+        """Whether all its steps ran, all their quanta were successful, and the APDB holds just that."""
+        return self.good_for(self.planned)
 
     def good_for(self, steps: Collection[Step]) -> bool:
         """Tell whether some steps ran and all their quanta were successful, with the APDB if they fill it.
@@ -262,6 +265,7 @@ def summarise(workspace: Workspace, ledger: Ledger | None = None) -> CampaignSum
         associations=find_skipped(diffim, workspace.campaign.instrument)
         if inspected and failed
         else SkippedAndWaiting(),
+        planned=read_submitted_campaign(workspace, max(records, key=_age)).steps,
     )
 
 

@@ -38,7 +38,7 @@ def list_provenance(
             "repository": campaign.butler,
             "instrument": campaign.instrument,
             "skymap": campaign.skymap,
-            "tracts": ", ".join(map(str, campaign.tracts)),
+            "tracts": ", ".join(map(str, campaign.tracts or ("all",))),
             "bands": ", ".join(campaign.bands or ("all",)),
             "site": campaign.site,
             "files": str(ledger.paths.folder),

@@ -141,6 +141,7 @@ class SubmissionPlan:
             self.workspace.site,
             submit_path=self.files(run).submit,
             apdb_config=self.apdb_config if run.fills_apdb else None,
+            data_ids=self.files(run).data_ids if run.graph_query else None,
             environment=environment_for_batch(),
             edges_added=True,
         )
@@ -184,7 +185,7 @@ class Preview:
 def plan_submission(
     workspace: Workspace,
     *,
-    steps: Collection[Step] = tuple(Step),
+    steps: Collection[Step] | None = None,
     templates: str | None = None,
     fills_further: bool = False,
     foreground: bool = False,
@@ -197,9 +198,9 @@ def plan_submission(
     workspace
         The campaign.
     steps
-        The steps to run.
+        The steps to run; all that the campaign has by default.
     templates
-        A collection with templates, instead of what the campaign's own first step makes.
+        A collection with templates, instead of what the campaign names or its own first step makes.
     fills_further
         Whether the APDB may hold rows already: what the campaign has associated is then left out, and what it
         has associated badly is rolled back first.
@@ -219,6 +220,8 @@ def plan_submission(
         If that cannot be found out.
     """
     ledger = workspace.read_ledger()
+    steps = workspace.campaign.steps if steps is None else steps
+    templates = templates or workspace.campaign.diffim.templates
     repair = plan_repair(ledger, ledger.current(Step.DIFFIM)) if fills_further else Repair()
     skip = find_begun(ledger, repair, steps) if fills_further else []
     plan = plan_campaign(workspace.campaign, steps=steps, templates=templates, skip_done=skip)

@@ -33,10 +33,12 @@ def command(campaign: "Campaign", output: Path, apdb_config: str | None, as_json
     its own, whose order of visits a file alone cannot carry: here it is BPS's, one visit after another whatever
     sky they see, or none.
     """
-    from ...bps import UNORDERED, Ordering
+    from ...bps import NARROW, UNORDERED, Ordering, plan_campaign
 
     if campaign.settings.diffim.ordering is Ordering.NONE:
         say(UNORDERED)
+    if campaign.settings.tracts and any(run.graph_query for run in plan_campaign(campaign.settings)):
+        say(NARROW)
     written = campaign.write_configs(output, apdb_config=apdb_config)
     for file in written:
         say(f"wrote {file}")

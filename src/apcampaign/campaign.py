@@ -490,7 +490,7 @@ class Campaign:
         return CampaignApdb(self._workspace.find_apdb_config())
 
 
-def _steps(step: StepName | None) -> "list[Any]":
+def _steps(step: StepName | None) -> "list[Any] | None":
     from .bps import Step
 
-    return list(Step) if step is None else [Step(step)]
+    return None if step is None else [Step(step)]

@@ -23,6 +23,7 @@ from ...common.errors import ApcampaignError, BpsError
 from ...common.files import write_atomically
 from ...ledger import RunPaths, RunRecord, Workspace, hash_config, write_run, write_workflow
 from ...ordering import Order, add_order, refuse_already_associated
+from ..data_ids import write_data_ids
 from ..output_collections import rebase_output_chain
 from .passing import let_later_visits_pass
 
@@ -90,12 +91,16 @@ def _execute(request: Request) -> None:
 def _prepare(workspace: Workspace, files: RunPaths, request: Request) -> tuple[RunRecord, Any]:
     """Let BPS build graph and workflow, and put the order of visits into it."""
     run, campaign, apdb_config = request.run, workspace.campaign, request.apdb_config
+    data_ids = files.data_ids if run.graph_query else None
+    if data_ids is not None:
+        write_data_ids(campaign.butler, run, data_ids)
     config = build_config(
         campaign,
         run,
         workspace.site,
         submit_path=files.submit,
         apdb_config=apdb_config,
+        data_ids=data_ids,
         environment=os.environ,
         edges_added=True,
     )
@@ -136,6 +141,7 @@ def _prepare(workspace: Workspace, files: RunPaths, request: Request) -> tuple[R
         graph=str(files.graph(run.output_run)),
         wms_service=workspace.site.wms_service,
         apdb_config=apdb_config,
+        query=run.query,
         jobs=dict(workflow.job_counts),
         quanta=dict(workflow.quanta_counts),
         config_hash=hash_config(config),

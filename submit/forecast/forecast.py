@@ -51,7 +51,7 @@ def make_forecast(
     if slots is None:
         slots, note = count_slots(workspace.site)
     notes = [note]
-    steps = [Step.DIFFIM] if templates else list(Step)
+    steps = [Step.DIFFIM] if templates else workspace.campaign.steps
     plan = plan_campaign(workspace.campaign, steps=steps, templates=templates)
     # What the runs before would have done, by output collection and task.
     done: dict[str, dict[str, DataIds]] = defaultdict(dict)

@@ -90,7 +90,7 @@ class Preflight:
 def check_campaign(
     workspace: Workspace,
     *,
-    steps: Collection[Step] = tuple(Step),
+    steps: Collection[Step] | None = None,
     templates: str | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Preflight:
@@ -101,7 +101,7 @@ def check_campaign(
     workspace
         The campaign.
     steps
-        The steps that are to be executed.
+        The steps that are to be executed; all that the campaign has by default.
     templates
         A collection with templates, instead of the output of the campaign's own first step.
     environment

@@ -123,7 +123,7 @@ def make_run_spec(
     written = settings.data_query is not None  # nobody knows what it asks for
     wanted: dict[str, tuple[int | str, ...]] = {
         "band": workspace.campaign.bands or (),
-        "tract": workspace.campaign.tracts,
+        "tract": workspace.campaign.tracts or (),
     }
     return RunSpec(
         name=run.name,

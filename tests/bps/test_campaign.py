@@ -102,6 +102,16 @@ MISTAKES = [
     ({"apdb": {"url": "postgresql://h/d", "config": "label:x"}}, "not both"),
     ({"butler": None}, "butler:"),
     (
+        {"steps": ["diffim"]},
+        "the 'steps' make no templates; write the collection that holds them as 'templates' of",
+    ),
+    (
+        {"diffim": {"templates": "u/x"}},
+        "diffim.templates is for a campaign that makes none; write steps: [diffim]",
+    ),
+    ({"steps": []}, "steps: the list is empty"),
+    ({"steps": ["difim"]}, "steps: Input should be 'templates' or 'diffim' (got 'difim')"),
+    (
         {"bps": {"payload": {"output": "u/x"}}},
         "bps: payload.output is set by apcampaign; write its beginning as",
     ),

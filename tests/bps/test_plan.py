@@ -2,6 +2,7 @@
 
 import pytest
 from apcampaign.bps import CampaignConfig, Plan, PlannedRun, Step, plan_campaign
+from apcampaign.common.errors import SettingsError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,6 +51,33 @@ def test_difference_imaging_waits_for_nothing_with_templates_from_elsewhere(camp
     plan = plan_campaign(campaign, templates="u/you/templates")
     assert not plan.edges
     assert {run.name for run in plan.ready} == {"templates", "diffim"}
+
+
+def test_the_graph_of_difference_imaging_is_not_limited_to_the_tracts_of_its_visits(campaign):
+    templates, diffim = plan_campaign(campaign)
+    assert "tract IN" in templates.query
+    assert not templates.graph_query
+    assert "tract IN" in diffim.query
+    assert diffim.graph_query == "instrument='LSSTCam-imSim' AND skymap='DC2'"
+
+
+def test_a_query_that_the_user_has_written_is_the_one_of_the_graph(campaign):
+    diffim = campaign.diffim.model_copy(update={"data_query": "visit = 3"})
+    _, run = plan_campaign(campaign.model_copy(update={"diffim": diffim}))
+    assert (run.query, run.graph_query) == ("visit = 3", "")
+
+
+def test_a_campaign_may_take_templates_from_a_standing_collection(campaign):
+    diffim = campaign.diffim.model_copy(update={"templates": "LSSTCam/templates"})
+    standing = campaign.model_copy(update={"steps": (Step.DIFFIM,), "tracts": None, "diffim": diffim})
+    plan = plan_campaign(standing)
+    (run,) = plan
+    assert run.inputs == ("LSSTCam/templates", "2.2i/defaults")
+    assert run.skip_existing == ()  # others may have calibrated differently
+    assert run.query == "instrument='LSSTCam-imSim' AND skymap='DC2' AND (visit > 1)"
+    assert not plan.edges
+    with pytest.raises(SettingsError, match="has no step templates"):
+        plan_campaign(standing, steps=[Step.TEMPLATES])
 
 
 def test_a_plan_survives_its_file(campaign):

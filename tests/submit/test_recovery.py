@@ -1,11 +1,10 @@
 """A campaign with faults planted in the middle ends as one without."""
 
-import json
 import os
 import signal
 
 import pytest
-from interference import KILLED, ROLLED_BACK, WHERE, dagmans, wait_for
+from interference import KILLED, WHERE, dagmans, wait_for
 from operators import COARSE, COARSE_DIFFIM, assert_complete, assert_same, plant, write_campaign
 
 pytestmark = [pytest.mark.slow(minutes=3), pytest.mark.htcondor, pytest.mark.postgres]

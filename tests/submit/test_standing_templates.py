@@ -1,0 +1,144 @@
+"""Templates of a standing collection, and of all tracts that a detector touches."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apcampaign.bps import plan_campaign
+from apcampaign.ledger import RunPaths, Workspace
+from apcampaign.sandbox.create import Sandbox, create_sandbox
+from apcampaign.sandbox.geometry import sky_polygon
+from apcampaign.sandbox.survey import SandboxSize, Survey
+from apcampaign.submit.bps_process import prepare_run
+from operators import COARSE_DIFFIM, RUN_DEADLINE, Operator, make_operator, write_campaign
+
+# Each of the two visits has a detector on the border of the two tracts.
+SIZE = SandboxSize(tracts=(3828, 3829), visits=1, detectors=(75, 94))
+STANDING = "standing/templates"
+_MAKE_STANDING = f"""
+import sys
+from lsst.daf.butler import Butler, DatasetType
+with Butler.from_config(sys.argv[1], writeable=True) as butler:
+    names = ("skymap", "tract", "patch", "band")
+    coadd = DatasetType("template_coadd", names, "ExposureF", universe=butler.dimensions)
+    butler.registry.registerDatasetType(coadd)
+    butler.collections.register("{STANDING}")
+    image = butler.get(butler.query_datasets("bias", "2.2i/calib/gen", limit=1)[0])
+    for data_id in butler.query_data_ids(["patch"], skymap="DC2", limit=None):
+        butler.put(image, "template_coadd", data_id, band="r", run="{STANDING}")
+"""
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
+    """A sandbox with templates of both tracts; their pixels do not matter for graphs."""
+    sandbox = create_sandbox(tmp_path_factory.mktemp("standing") / "sandbox", SIZE)
+    subprocess.run(
+        [sys.executable, "-c", _MAKE_STANDING, str(sandbox.butler)],
+        env=os.environ | sandbox.environment,
+        check=True,
+        timeout=120,
+    )
+    return sandbox
+
+
+@pytest.fixture
+def nightly(tmp_path: Path, standing: Sandbox) -> Operator:
+    operator = make_operator(tmp_path, standing)
+    describe(operator, standing)
+    operator.apcampaign("apdb", "init", "--db", f"sqlite:///{operator.folder}/apdb.db")
+    return operator
+
+
+def describe(operator: Operator, sandbox: Sandbox, **changes: object) -> None:
+    diffim = {"templates": STANDING}
+    write_campaign(
+        operator.folder, sandbox, site="parsl-local", steps=["diffim"], **{"diffim": diffim, **changes}
+    )
+
+
+def touched() -> dict[tuple[int, int], set[int]]:
+    """Which tracts each (visit, detector) touches."""
+    survey, found = Survey(SIZE), defaultdict(set)
+    for visit in survey.visits:
+        for detector in SIZE.detectors:
+            region = sky_polygon(survey.detector_wcs(visit, detector), survey.detector_box)
+            found[visit.id, detector] = {
+                tract for tract in SIZE.tracts if survey.skymap.tract(tract).region.overlaps(region)
+            }
+    return found
+
+
+def tracts_of_templates(operator: Operator) -> dict[tuple[int, int], set[int]]:
+    """Build the graph of the campaign's run, and tell of which tracts each (visit, detector) reads templates."""
+    from lsst.pipe.base import QuantumGraph
+
+    workspace = Workspace.open(operator.folder / "campaign.yaml", operator.folder / "runs", environment={})
+    (run,) = plan_campaign(workspace.campaign)
+    files = RunPaths(operator.folder / "prepared")
+    record = prepare_run(workspace, run, files=files, apdb_config=workspace.planned_apdb_config)
+    found = {}
+    graph = QuantumGraph.loadUri(record.graph)
+    (task,) = (task for task in graph.iterTaskGraph() if task.label == "buildTemplate")
+    for quantum in graph.getQuantaForTask(task):
+        refs = quantum.inputs["template_coadd"]
+        key = int(quantum.dataId["visit"]), int(quantum.dataId["detector"])
+        found[key] = {int(ref.dataId["tract"]) for ref in refs}
+    return found
+
+
+def test_a_campaign_without_a_templates_step_is_planned_and_checked(nightly: Operator) -> None:
+    plan: dict[str, Any] = json.loads(nightly.apcampaign("submit", "--dry-run", "--json", good=None))
+    assert [run["step"] for run in plan["runs"]] == ["diffim"]
+    assert plan["runs"][0]["inputs"][0] == STANDING
+    assert plan["runs"][0]["skip_existing"] == []
+    assert not plan["obstacles"]
+    assert any("all" in note and "are there" in note for note in plan["notes"])
+    assert "has no step templates" in nightly.apcampaign("submit", "templates", good=False)
+
+
+def test_tracts_choose_the_visits_and_templates_come_from_all_tracts_that_they_touch(
+    nightly: Operator, standing: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in standing.environment.items():
+        monkeypatch.setenv(name, value)
+    expected = {key: tracts for key, tracts in touched().items() if 3828 in tracts}
+    assert {3828, 3829} in expected.values()
+    assert len(expected) < len(touched())
+    describe(nightly, standing, tracts=[3828])
+    assert tracts_of_templates(nightly) == expected
+
+
+def test_a_campaign_needs_no_tracts(
+    nightly: Operator, standing: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in standing.environment.items():
+        monkeypatch.setenv(name, value)
+    describe(nightly, standing, tracts=None)
+    assert tracts_of_templates(nightly) == touched()
+
+
+@pytest.mark.slow
+@pytest.mark.htcondor
+@pytest.mark.postgres
+def test_it_is_complete_when_its_own_steps_are(
+    tmp_path: Path, undisturbed: tuple[Operator, str], sandbox: Sandbox
+) -> None:
+    """Run it on the templates of another campaign."""
+    other, _ = undisturbed
+    (templates,) = (step for step in other.summary()["steps"] if step["step"] == "templates")
+    collection = templates["runs"][0]["output_run"].rpartition("/")[0]
+    operator = make_operator(tmp_path, sandbox)
+    diffim = {**COARSE_DIFFIM, "templates": collection, "where": "detector = 94 AND visit = 731000"}
+    write_campaign(operator.folder, sandbox, site="parsl-local", tracts=None, steps="diffim", diffim=diffim)
+    operator.apcampaign("apdb", "init", "--db", f"sqlite:///{operator.folder}/apdb.db")
+    operator.apcampaign("submit", "--foreground", seconds=RUN_DEADLINE)
+    summary = operator.summary()
+    assert [step["step"] for step in summary["steps"]] == ["diffim"]
+    assert summary["good"]
+    assert (operator.folder / "runs" / operator.folder.name / "report.html").is_file()
