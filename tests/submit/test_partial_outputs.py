@@ -1,6 +1,7 @@
 """A detector that cannot be calibrated costs only itself: real exceptions of lsst.pipe.base, through BPS."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,3 +67,29 @@ def test_it_is_told_which_detector_is_bad_and_why(done: Operator) -> None:
     assert "partial outputs: 1 of calibrateImage" in done.apcampaign("summary")
     said = done.apcampaign("failures", "--quanta", good=None)
     assert "too few stars to measure the point-spread function" in said
+
+
+def test_a_later_campaign_may_take_these_templates_and_is_complete_with_its_own_step(
+    tmp_path: Path, done: Operator, unkind: Sandbox
+) -> None:
+    (visit, detector), *_ = sorted(GOOD)
+    collection = done.summary()["steps"][0]["runs"][0]["output_run"].rpartition("/")[0]
+    where = f"visit = {visit} AND detector = {detector}"
+    diffim = {**COARSE_DIFFIM, "templates": collection, "where": where}
+    operator = make_operator(tmp_path, unkind)
+    write_campaign(
+        operator.folder,
+        unkind,
+        name=f"later-{done.folder.name}",
+        site="parsl-local",
+        steps="diffim",
+        tracts=None,
+        diffim=diffim,
+    )
+    operator.apcampaign("apdb", "init", "--db", f"sqlite:///{operator.folder}/apdb.db")
+    operator.apcampaign("submit", "--foreground", seconds=RUN_DEADLINE)
+    summary = operator.summary()
+    assert [step["step"] for step in summary["steps"]] == ["diffim"]
+    assert summary["good"]
+    assert summary["steps"][0]["products"] == 1
+    assert list(operator.folder.glob("runs/*/report.html"))

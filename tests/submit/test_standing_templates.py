@@ -15,7 +15,7 @@ from apcampaign.sandbox.create import Sandbox, create_sandbox
 from apcampaign.sandbox.geometry import sky_polygon
 from apcampaign.sandbox.survey import SandboxSize, Survey
 from apcampaign.submit.bps_process import prepare_run
-from operators import COARSE_DIFFIM, RUN_DEADLINE, Operator, make_operator, write_campaign
+from operators import Operator, make_operator, write_campaign
 
 # Each of the two visits has a detector on the border of the two tracts.
 SIZE = SandboxSize(tracts=(3828, 3829), visits=1, detectors=(75, 94))
@@ -121,24 +121,3 @@ def test_a_campaign_needs_no_tracts(
         monkeypatch.setenv(name, value)
     describe(nightly, standing, tracts=None)
     assert tracts_of_templates(nightly) == touched()
-
-
-@pytest.mark.slow
-@pytest.mark.htcondor
-@pytest.mark.postgres
-def test_it_is_complete_when_its_own_steps_are(
-    tmp_path: Path, undisturbed: tuple[Operator, str], sandbox: Sandbox
-) -> None:
-    """Run it on the templates of another campaign."""
-    other, _ = undisturbed
-    (templates,) = (step for step in other.summary()["steps"] if step["step"] == "templates")
-    collection = templates["runs"][0]["output_run"].rpartition("/")[0]
-    operator = make_operator(tmp_path, sandbox)
-    diffim = {**COARSE_DIFFIM, "templates": collection, "where": "detector = 94 AND visit = 731000"}
-    write_campaign(operator.folder, sandbox, site="parsl-local", tracts=None, steps="diffim", diffim=diffim)
-    operator.apcampaign("apdb", "init", "--db", f"sqlite:///{operator.folder}/apdb.db")
-    operator.apcampaign("submit", "--foreground", seconds=RUN_DEADLINE)
-    summary = operator.summary()
-    assert [step["step"] for step in summary["steps"]] == ["diffim"]
-    assert summary["good"]
-    assert (operator.folder / "runs" / operator.folder.name / "report.html").is_file()
