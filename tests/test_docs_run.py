@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 from operators import COARSE, COARSE_DIFFIM, Operator, write_campaign
 
 DEADLINE = 600  # seconds, on two busy cores; it takes one or two minutes
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(minutes=2.5)
 
 #: Runs blocks of code in one process, and looks after each whether something of the process has changed.
 RUNNER = """
