@@ -30,6 +30,8 @@ FOREIGN = {
     "--dataset-query-constraint",
     "--no-raise-on-partial-outputs",
     "--raise-on-partial-outputs",
+    "--checkouts",
+    "--write",
 }
 
 

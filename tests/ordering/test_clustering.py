@@ -38,10 +38,10 @@ def test_quanta_in_no_cluster_are_named_by_their_visit_too(tmp_path):
 
 
 def test_what_a_pipeline_adds_between_the_tasks_of_a_cluster_joins_it(tmp_path):
-    graph = make_graph(VISITS, tasks=WITH_FAKES)
-    jobs = jobs_of(cluster(graph, tmp_path))
-    diffim = {"buildTemplate": 1, "injectVisit": 1, "subtractImages": 1, "detectAndMeasureDiaSource": 1}
-    assert jobs["diffim_731000_93"][1] == diffim
+    without = jobs_of(cluster(make_graph(VISITS), tmp_path))["diffim_731000_93"][1]
+    jobs = jobs_of(cluster(make_graph(VISITS, tasks=WITH_FAKES), tmp_path))
+    assert {"buildTemplate", "subtractImages"} <= set(without)
+    assert jobs["diffim_731000_93"][1] == {**without, "injectVisit": 1}
 
 
 def test_with_bps_own_order_the_fakes_pipeline_has_valid_clusters(tmp_path):

@@ -8,6 +8,7 @@ from typing import Any
 
 from apcampaign.bps import load_campaign, load_site, plan_campaign
 from apcampaign.bps.config import build_config
+from apcampaign.pipelines.reference import load_table
 from apcampaign.sandbox.instrument import ONE_TO_ONE, LsstCamImSim
 from astropy.time import Time
 from lsst.ctrl.bps import BpsConfig, ClusteredQuantumGraph, GenericWorkflow, GenericWorkflowJob
@@ -19,37 +20,43 @@ from lsst.pipe.base.tests.mocks import DynamicConnectionConfig, InMemoryRepo
 ROOT = Path(__file__).resolve().parents[2]
 INSTRUMENT = "LSSTCam-imSim"
 
-IED, IVD, IGD, IV = (
-    ("instrument", *names)
-    for names in (("exposure", "detector"), ("visit", "detector"), ("group", "detector"), ("visit",))
-)
+IVD, IGD = ("instrument", "visit", "detector"), ("instrument", "group", "detector")
 type Tasks = Mapping[
     str, tuple[tuple[str, ...], Mapping[str, tuple[str, ...]], Mapping[str, tuple[str, ...]]]
 ]
 
-#: The tasks of ap_pipe's ApPipe with which jobs are formed: dimensions, inputs, outputs.
+
+def _read_tasks() -> Tasks:
+    """Take the tasks of ApPipe from the table, with what they read and write of visits, groups and exposures."""
+    facts = load_table().pipelines["ApPipe"]
+    return {
+        label: (
+            task.dimensions,
+            {
+                name.partition(".")[0]: dataset.dimensions
+                for name, dataset in (task.inputs or {}).items()
+                if not dataset.prerequisite and "skymap" not in dataset.dimensions
+            },
+            {name: dataset.dimensions for name, dataset in (task.outputs or {}).items()},
+        )
+        for label, task in facts.tasks.items()
+        if task.dimensions is not None
+    }
+
+
+#: The tasks of ApPipe: dimensions, inputs, outputs; of those of quality assessment one of each kind.
 AP_TASKS: Tasks = {
-    "isr": (IED, {"raw": IED}, {"post_isr_image": IED}),
-    "calibrateImage": (IVD, {"post_isr_image": IED}, {"preliminary_visit_image": IVD}),
-    # Only the exposure relates a group to a visit.
-    "getRegionTimeFromVisit": (
-        IGD,
-        {"preliminary_visit_image": IVD},
-        {"getRegionTimeFromVisit_dummy2": IED, "regionTimeInfo": IGD},
-    ),
-    "loadDiaCatalogs": (IGD, {"regionTimeInfo": IGD}, {"preloaded_dia_object": IGD}),
+    **_read_tasks(),
     "analyzeLoadDiaCatalogsMetrics": (IGD, {"preloaded_dia_object": IGD}, {"load_metrics": IGD}),
-    "buildTemplate": (IVD, {"preliminary_visit_image": IVD}, {"template_detector": IVD}),
-    "subtractImages": (
-        IVD,
-        {"template_detector": IVD, "preliminary_visit_image": IVD},
-        {"difference_image": IVD},
-    ),
-    "detectAndMeasureDiaSource": (IVD, {"difference_image": IVD}, {"dia_source_detector": IVD}),
-    "consolidateDiaSourceTable": (IV, {"dia_source_detector": IVD}, {"dia_source_visit": IV}),
-    "associateApdb": (IVD, {"dia_source_detector": IVD, "preloaded_dia_object": IGD}, {"apdb_marker": IVD}),
-    "analyzeAssociatedDiaSourceTable": (IVD, {"apdb_marker": IVD}, {"dia_metrics": IVD}),
+    "analyzeAssociatedDiaSourceTable": (IVD, {"dia_source_apdb": IVD}, {"dia_metrics": IVD}),
 }
+
+
+def _replace_input(label: str, old: str, new: str) -> Tasks:
+    dimensions, inputs, outputs = AP_TASKS[label]
+    return {label: (dimensions, {new if name == old else name: of for name, of in inputs.items()}, outputs)}
+
+
 #: Those of ApPipeWithFakes.
 WITH_FAKES: Tasks = {
     **AP_TASKS,
@@ -58,16 +65,7 @@ WITH_FAKES: Tasks = {
         {"template_detector": IVD, "preliminary_visit_image": IVD},
         {"injected_preliminary_visit_image": IVD},
     ),
-    "subtractImages": (
-        IVD,
-        {"template_detector": IVD, "injected_preliminary_visit_image": IVD},
-        {"injected_difference_image": IVD},
-    ),
-    "detectAndMeasureDiaSource": (
-        IVD,
-        {"injected_difference_image": IVD},
-        {"dia_source_detector": IVD},
-    ),
+    **_replace_input("subtractImages", "preliminary_visit_image", "injected_preliminary_visit_image"),
 }
 
 
