@@ -22,11 +22,13 @@ STEPS = ("templates", "diffim")
 @campaign_options
 @click.option("--step", type=click.Choice(STEPS), help="Check one step only; both by default.")
 @click.option("--templates", help="A collection with templates; the campaign's own by default.")
+@click.option("--stack", is_flag=True, help="Only compare Rubin's pipelines with what apcampaign relies on.")
 @finding_options
 def command(
     campaign: "Campaign",
     step: "StepName | None",
     templates: str | None,
+    stack: bool,
     form: str,
     ignore: tuple[str, ...],
     strict: bool,
@@ -36,6 +38,10 @@ def command(
     Checks the configs, repository, data, pipelines, APDB, WMS, disks and versions, and reports all
     findings at once. Exits with 1 if there is an error.
     """
+    if stack:
+        findings = [finding for finding in campaign.check_stack() if finding.rule not in ignore]
+        show_findings(findings, form)
+        sys.exit(exit_code(findings, strict=strict))
     preflight = campaign.check(step, templates=templates)
     findings = [finding for finding in preflight.findings if finding.rule not in ignore]
     if form == "json":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from .apdb import ApdbCreated, InitPlan
     from .bps import CampaignConfig
+    from .bps.lint import Finding
     from .campaign_apdb import CampaignApdb
     from .ledger import Ledger, RunRecord, Workspace
     from .monitor import CampaignStatus, Failures
@@ -126,6 +127,12 @@ class Campaign:
         from .submit.preflight import check_campaign
 
         return check_campaign(self._workspace, steps=_steps(step), templates=templates)
+
+    def check_stack(self) -> "list[Finding]":
+        """Compare Rubin's pipelines, as they are set up, with what apcampaign relies on. Changes nothing."""
+        from .submit.preflight import check_stack
+
+        return check_stack(self.settings.instrument)
 
     def inspect(self) -> "Inspection":
         """Look at what the repository holds for the campaign: collections, visits, bands, coverage of patches.

@@ -8,13 +8,15 @@ load and agree), `clusters`, `selection` (tracts, bands and visits that the data
 many quanta there will be), `inputs` (every dataset type that the pipelines need). Each yields findings;
 nothing stops at the first one. The result is a `Preflight`.
 
-`check_file` does the same for anybody's submit file; `inspect_repository` lists what a repository holds for a
-campaign. What refuses a submission is in `apcampaign.submit.preconditions`; what submit files alone show is
-found by `apcampaign.bps.lint`.
+`check_file` does the same for anybody's submit file; `check_stack` compares Rubin's pipelines, as they are set
+up, with what apcampaign relies on; `inspect_repository` lists what a repository holds for a campaign. What
+refuses a submission is in `apcampaign.submit.preconditions`; what submit files alone show is found by
+`apcampaign.bps.lint`.
 """
 
 from .check import Preflight, check_campaign
 from .inspection import CollectionNode, Inspection, inspect_repository
+from .stack import check_stack
 from .submit_file import check_file
 
 __all__ = [
@@ -23,5 +25,6 @@ __all__ = [
     "Preflight",
     "check_campaign",
     "check_file",
+    "check_stack",
     "inspect_repository",
 ]

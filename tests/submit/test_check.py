@@ -1,6 +1,7 @@
 """The preflight: it finds every planted mistake, nothing in a correct campaign, and changes nothing."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -92,13 +93,15 @@ def test_nothing_is_changed(ground: Ground, results: dict[str, dict[str, Any]]) 
     assert not (ground.folder / "runs").exists()
 
 
-def call(ground: Ground, mistake: CampaignMistake | None, *words: str) -> subprocess.CompletedProcess[str]:
+def call(
+    ground: Ground, mistake: CampaignMistake | None, *words: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
     path = ground.folder / "of-a-command.yaml"
     path.write_text(yaml.safe_dump(ground.campaign(mistake)))
     options = ["--campaign", str(path), "--runs", str(ground.folder / "runs")]
     return subprocess.run(
         [COMMAND, *words, *options],
-        env=ground.environment | {"COLUMNS": "160"},
+        env=ground.environment | {"COLUMNS": "160"} | environment,
         capture_output=True,
         text=True,
         timeout=120,
@@ -114,6 +117,18 @@ def test_the_command_exits_by_the_worst_finding_and_tells_the_quanta(ground: Gro
     bad = call(ground, mistake, "check", "--format", "text", "--step", "templates")
     assert bad.returncode == 1
     assert "[no-collection]" in bad.stdout
+
+
+def test_the_stack_that_is_set_up_is_compared_with_what_is_relied_on(ground: Ground, tmp_path: Path) -> None:
+    good = call(ground, None, "check", "--stack", "--format", "text")
+    assert good.returncode == 0, good.stdout + good.stderr
+    assert "warning: standardizePromptSource: functorFile is left at its default" in good.stdout
+    stack = shutil.copytree(ground.environment["AP_PIPE_DIR"], tmp_path / "ap_pipe")
+    file = stack / "pipelines/_ingredients/ApPipe.yaml"
+    file.write_text(file.read_text().replace("loadDiaCatalogs", "preloadDiaCatalogs"))
+    bad = call(ground, None, "check", "--stack", AP_PIPE_DIR=str(stack))
+    assert bad.returncode == 1
+    assert "there is no task 'loadDiaCatalogs'" in bad.stdout
 
 
 def test_templates_that_are_missing_are_told_when_no_run_will_make_them(ground: Ground) -> None:
