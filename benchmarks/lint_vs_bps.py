@@ -27,7 +27,7 @@ from apcampaign.bps import (  # noqa: E402
     plan_campaign,
 )
 from apcampaign.common.errors import ApcampaignError  # noqa: E402
-from apcampaign.sandbox.create import create_sandbox  # noqa: E402
+from apcampaign.sandbox.create import PACKAGES, create_sandbox  # noqa: E402
 from planted import DIFFIM, FILES, TEMPLATES, fill_in  # noqa: E402
 from planted_campaigns import CAMPAIGNS, CampaignMistake  # noqa: E402
 from planting import SIZE, Ground, check_all, make_ground  # noqa: E402
@@ -145,7 +145,7 @@ def show_file(ground: Ground, name: str, text: str, rule: str | None) -> None:
     path = ground.folder / "bps.yaml"
     path.write_text(fill_in(text, folder=ground.folder, butler=ground.sandbox.butler))
     said, before = bps_prepare(path, ground)
-    os.environ["AP_PIPE_DIR"] = ground.sandbox.environment["AP_PIPE_DIR"]
+    os.environ.update(PACKAGES)
     _, _, seconds = run([str(BIN / "apcampaign"), "lint", str(path)], ground)
     findings = [finding for finding in lint.lint_file(path) if rule in (None, finding.rule)]
     message = (

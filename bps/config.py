@@ -15,7 +15,7 @@ from ..pipelines import find_pipeline
 from .campaign import CampaignConfig, Ordering, StepSettings
 from .data import merge, read_mapping
 from .lint.includes import INCLUDE, expand, read_with_includes
-from .lint.labels import read_labels
+from .lint.labels import PipelineLabels, read_labels
 from .lint.tree import plain
 from .options import GRAPH_OPTIONS, RUN_OPTIONS, check_settings, join_options
 from .plan import PlannedRun
@@ -125,10 +125,14 @@ def build_config(
         "payload": payload,
     }
     step_data = _read_step(run.step)
+    labels = read_labels(
+        Path(expand(find_pipeline(run.pipeline).partition("#")[0], environment)), environment
+    )
     if run.fills_apdb:
         step_data = merge(step_data, _cluster_diffim(campaign, site, edges_added=edges_added))
-        if not edges_added:
-            _join_added_tasks(step_data["cluster"]["diffim"], run, environment)
+        if not edges_added and labels is not None:
+            _join_added_tasks(step_data["cluster"]["diffim"], labels)
+    empty = [] if labels is None else _leave_out_absent_tasks(step_data, labels)
     options = {
         GRAPH_OPTIONS: _graph_options(run, settings, data_ids, apdb_config),
         RUN_OPTIONS: f"{_PARTIAL_OUTPUTS} {settings.run_options}".strip(),
@@ -153,6 +157,9 @@ def build_config(
         settings.bps,
         join_options(options, *included, *theirs),
     )
+    for name in empty:
+        if not config["cluster"][name]["pipetasks"]:
+            del config["cluster"][name]
     check_release(config)
     return config
 
@@ -170,11 +177,24 @@ def _cluster_diffim(campaign: CampaignConfig, site: Site, *, edges_added: bool) 
     return settings
 
 
-def _join_added_tasks(cluster: dict[str, Any], run: PlannedRun, environment: Mapping[str, str]) -> None:
+def _join_added_tasks(cluster: dict[str, Any], labels: PipelineLabels) -> None:
     """Let the tasks that a pipeline has between those of a cluster join it, where BPS clusters by itself."""
-    labels = read_labels(Path(find_pipeline(run.pipeline).partition("#")[0]), environment)
-    added = [task for task in _ADDED_TASKS if labels is not None and task in labels.tasks]
+    added = [task for task in _ADDED_TASKS if task in labels.tasks]
     cluster["pipetasks"] = ",".join([cluster["pipetasks"], *added])
+
+
+def _leave_out_absent_tasks(step_data: dict[str, Any], labels: PipelineLabels) -> list[str]:
+    """Name only tasks that the pipeline has: releases differ in some, and a campaign may leave out others.
+
+    Returns the names of the clusters of which nothing is left.
+    """
+    clusters = step_data["cluster"]
+    for task in [task for task in step_data["pipetask"] if task not in labels.tasks]:
+        del step_data["pipetask"][task]
+    for cluster in clusters.values():
+        present = [task for task in cluster["pipetasks"].split(",") if task in labels.tasks]
+        cluster["pipetasks"] = ",".join(present)
+    return [name for name, cluster in clusters.items() if not cluster["pipetasks"]]
 
 
 def _read_step(name: str) -> dict[str, Any]:

@@ -114,7 +114,7 @@ def test_the_notebook_runs_alone_in_an_empty_folder(operator: Operator):
         coalesce_streams=True,
     )
     # What the sandbox needs, the notebook sets itself.
-    mine = {"AP_PIPE_DIR", "DAF_BUTLER_CONFIG_PATH"}
+    mine = {"AP_PIPE_DIR", "DRP_PIPE_DIR", "DAF_BUTLER_CONFIG_PATH"}
     client.execute(env={name: value for name, value in operator.environment.items() if name not in mine})
 
     outputs = {cell.id: cell.outputs for cell in notebook.cells if cell.cell_type == "code"}

@@ -67,7 +67,7 @@ def merge(old: PipelineFacts, new: PipelineFacts) -> PipelineFacts:
         else:
             tasks[label] = task
     optional = tuple(label for label in old.optional if label in tasks)
-    return replace(new, instrument=old.instrument, tasks=tasks, optional=optional)
+    return replace(new, instrument=old.instrument, since=old.since, tasks=tasks, optional=optional)
 
 
 def main() -> int:

@@ -21,8 +21,9 @@ import yaml
 
 _HEADER = """\
 # What apcampaign relies on in Rubin's public pipelines. Written by tools/renew_table.py; by hand only:
-# 'instrument', 'part' (only these tasks of the pipeline are used), 'optional' (tasks that a campaign can do
-# without), and tasks without facts, of which only the label counts.
+# 'instrument', 'since' (the first weekly with all that campaigns need), 'part' (only these tasks of the pipeline
+# are used), 'optional' (tasks that a campaign can do without), and tasks without facts, of which only the label
+# counts.
 """
 
 
@@ -107,6 +108,8 @@ class PipelineFacts:
         Labels of the tasks that a campaign can do without.
     part
         Whether only these tasks of the pipeline are used.
+    since
+        The first weekly with all tasks that a campaign cannot do without.
     """
 
     location: str
@@ -117,6 +120,7 @@ class PipelineFacts:
     tasks: Mapping[str, TaskFacts] = field(default_factory=dict)
     optional: tuple[str, ...] = ()
     part: bool = False
+    since: str = ""
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -170,6 +174,7 @@ def _parse_pipeline(entry: Mapping[str, Any]) -> PipelineFacts:
         tasks={label: _parse_task(task or {}) for label, task in entry["tasks"].items()},
         optional=tuple(entry.get("optional", ())),
         part=entry.get("part", False),
+        since=entry.get("since", ""),
     )
 
 
@@ -213,6 +218,8 @@ def dump_table(table: PublicTable) -> str:
 
 def _dump_pipeline(facts: PipelineFacts, written: dict[str, dict[str, Any] | None]) -> dict[str, Any]:
     entry: dict[str, Any] = {"location": facts.location, "instrument": facts.instrument}
+    if facts.since:
+        entry["since"] = facts.since
     if facts.part:
         entry["part"] = True
     rest: dict[str, Any] = {

@@ -3,10 +3,10 @@
 The flow: `check_campaign` plans the campaign's runs, makes a `RunSpec` of each and calls one module a
 subject: `environment` (variables, versions, disks), the linter (the configs that would be written), `plugin`
 (the BPS plugin is installed and has its site), `apdb`, `resources` (the WMS and its slots), and what only the
-repository can tell (`repository_checks`): `repository` (reachable, writable, collections), `pipelines` (they
-load and agree), `clusters`, `selection` (tracts, bands and visits that the data query selects, and so how
-many quanta there will be), `inputs` (every dataset type that the pipelines need). Each yields findings;
-nothing stops at the first one. The result is a `Preflight`.
+repository can tell (`repository_checks`): `repository` (reachable, writable, collections), `release` (the stack
+has the tasks that are needed) and `pipelines` (they load and agree), `clusters`, `selection` (tracts, bands and
+visits that the data query selects, and so how many quanta there will be), `inputs` (every dataset type that the
+pipelines need). Each yields findings; nothing stops at the first one. The result is a `Preflight`.
 
 `check_file` does the same for anybody's submit file; `check_stack` compares Rubin's pipelines, as they are set
 up, with what apcampaign relies on; `inspect_repository` lists what a repository holds for a campaign. What

@@ -12,6 +12,7 @@ from ...common.errors import RepositoryError
 from .clusters import check_clusters
 from .inputs import check_inputs
 from .pipelines import check_agreement, load_graph
+from .release import check_release
 from .repository import check_collections, check_writable, open_repository
 from .run_spec import RunSpec, finding_from_error, make_finding
 from .selection import Estimate, Selection, check_query, check_wanted, estimate_quanta, select
@@ -71,8 +72,10 @@ def _check_pipelines(specs: Sequence[RunSpec], butler: Any, found: RepositoryChe
     """Load the pipeline of each run, and compare those of which one reads what the other makes."""
     graphs: dict[str, Any] = {}
     for spec in specs:
+        release = run_check(check_release, spec)
         graph, findings = load_graph(spec, butler)
-        found.findings += findings
+        # That a pipeline cannot be read has its cause in the release, where that lacks tasks.
+        found.findings += release if release and graph is None else [*release, *findings]
         if graph is not None:
             graphs[spec.name] = graph
             found.findings += run_check(check_clusters, spec, graph)

@@ -20,6 +20,7 @@ from apcampaign.bps import (
     wms_kind,
 )
 from apcampaign.common.errors import PipelineError, SettingsError
+from apcampaign.pipelines.reference import load_table
 from click.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,6 +48,35 @@ def configs(campaign, *, site="local", **arguments):
         )
         for run in plan.runs
     ]
+
+
+def pipeline_without(folder, *absent):
+    """Write a pipeline with all tasks that difference imaging names, but for some."""
+    labels = set(load_table().pipelines["ApPipe"].tasks) - set(absent)
+    path = folder / "Mine.yaml"
+    tasks = {label: f"lsst.elsewhere.{label}" for label in sorted(labels)}
+    path.write_text(yaml.safe_dump({"description": "Mine.", "tasks": tasks}))
+    return path
+
+
+@pytest.mark.parametrize("edges_added", [True, False])
+def test_tasks_that_the_pipeline_lacks_are_not_named(campaign, tmp_path, edges_added):
+    absent = {
+        "mpSkyEphemerisQuery",
+        "singleFrameDetectAndMeasure",
+        "standardizePromptSource",
+        "subtractImages",
+    }
+    settings = {"cluster": {"singleFrameMeasurement": {"requestMemory": 9000}}}
+    diffim = campaign.diffim.model_copy(
+        update={"pipeline": str(pipeline_without(tmp_path, *absent)), "bps": settings}
+    )
+    campaign = campaign.model_copy(update={"diffim": diffim})
+    _, config = configs(campaign, edges_added=edges_added)
+    named = {label for cluster in config["cluster"].values() for label in cluster["pipetasks"].split(",")}
+    assert not absent & (named | set(config["pipetask"]))
+    assert {"buildTemplate", "associateApdb", "getRegionTimeFromVisit"} <= named
+    assert "singleFrameMeasurement" not in config["cluster"]  # nothing is left of it
 
 
 def test_the_pair_is_chained_by_collections(campaign):
@@ -300,7 +330,7 @@ def test_unknown_sites_and_pipelines_are_named_with_the_valid_ones(campaign):
     with pytest.raises(SettingsError, match="'s3' is unknown; expected one of local, parsl-local, s3df"):
         configs(campaign, site="s3")
     step = campaign.templates.model_copy(update={"pipeline": "ApTemplat.yaml"})
-    with pytest.raises(PipelineError, match=r"expected one of ApPipe-DC2\.yaml, ApTemplate-DC2\.yaml"):
+    with pytest.raises(PipelineError, match=r"expected one of ApPipe-DC2\.yaml, ApTemplate-DC2-base\.yaml"):
         configs(campaign.model_copy(update={"templates": step}))
 
 

@@ -11,13 +11,13 @@ import pytest
 from apcampaign.bps import build_config, dump_config, load_campaign, load_site, plan_campaign
 from apcampaign.bps.lint import Severity, lint_file, load_vocabulary, write_findings
 from apcampaign.bps.lint.labels import read_labels
-from apcampaign.sandbox.create import AP_PIPE_DIR
+from apcampaign.sandbox.create import PACKAGES
 from apcampaign.scripts.cli import command
 from click.testing import CliRunner
 from planted import DIFFIM, FILES, TEMPLATES, FileMistake, fill_in
 
 ROOT = Path(__file__).resolve().parents[2]
-ENVIRONMENT = {"AP_PIPE_DIR": str(AP_PIPE_DIR), "HOME": "/root"}
+ENVIRONMENT = {**PACKAGES, "HOME": "/root"}
 
 
 def write(folder: Path, text: str) -> Path:

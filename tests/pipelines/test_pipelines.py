@@ -6,7 +6,7 @@ import pytest
 from apcampaign.bps.data import read_mapping
 from apcampaign.common.errors import PipelineError
 from apcampaign.pipelines import find_pipeline
-from apcampaign.sandbox.create import AP_PIPE_DIR
+from apcampaign.sandbox.create import AP_PIPE_DIR, PACKAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES, DIFFIM = ROOT / "pipelines" / "ApTemplate-DC2.yaml", ROOT / "pipelines" / "ApPipe-DC2.yaml"
@@ -16,7 +16,8 @@ TEMPLATES, DIFFIM = ROOT / "pipelines" / "ApTemplate-DC2.yaml", ROOT / "pipeline
 def load(monkeypatch):
     from lsst.pipe.base.pipelineIR import PipelineIR
 
-    monkeypatch.setenv("AP_PIPE_DIR", str(AP_PIPE_DIR))
+    for name, folder in PACKAGES.items():
+        monkeypatch.setenv(name, folder)
     return lambda path: PipelineIR.from_uri(str(path))
 
 

@@ -120,9 +120,6 @@ def test_the_command_exits_by_the_worst_finding_and_tells_the_quanta(ground: Gro
 
 
 def test_the_stack_that_is_set_up_is_compared_with_what_is_relied_on(ground: Ground, tmp_path: Path) -> None:
-    good = call(ground, None, "check", "--stack", "--format", "text")
-    assert good.returncode == 0, good.stdout + good.stderr
-    assert "warning: standardizePromptSource: functorFile is left at its default" in good.stdout
     stack = shutil.copytree(ground.environment["AP_PIPE_DIR"], tmp_path / "ap_pipe")
     file = stack / "pipelines/_ingredients/ApPipe.yaml"
     file.write_text(file.read_text().replace("loadDiaCatalogs", "preloadDiaCatalogs"))
