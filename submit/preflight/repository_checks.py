@@ -16,6 +16,7 @@ from .release import check_release
 from .repository import check_collections, check_writable, open_repository
 from .run_spec import RunSpec, finding_from_error, make_finding
 from .selection import Estimate, Selection, check_query, check_wanted, estimate_quanta, select
+from .simulated import check_simulated_sky
 
 
 @dataclass
@@ -107,6 +108,7 @@ def _check_data(
     found.findings += run_check(check_inputs, butler, spec, graph, selection, made)
     if selection is not None:
         found.findings += run_check(check_wanted, butler, spec, selection)
+        found.findings += run_check(check_simulated_sky, spec, graph, selection)
         found.selections[spec.name] = selection.counts
         found.estimates[spec.name] = tuple(estimate_quanta(selection, graph))
 

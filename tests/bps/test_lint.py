@@ -54,7 +54,7 @@ def test_our_own_pair_is_clean(tmp_path: Path, site: str) -> None:
                 load_site(site),
                 submit_path=tmp_path / "submit",
                 apdb_config="/runs/apdb.yaml",
-                environment={"PATH": "/bin"},
+                environment={"PATH": "/bin", **PACKAGES},
                 edges_added=edges_added,
             )
             path = tmp_path / "bps.yaml"

@@ -24,7 +24,6 @@ def images(reference, undisturbed) -> str:
         "difference_image",
         "template_detector",
         "dia_source_detector",
-        "preloaded_ss_object",
         "single_visit_star_footprints",
     )
     done = f"u/{getpass.getuser()}/{undisturbed[0].folder.name}/diffim"

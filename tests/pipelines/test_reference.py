@@ -153,6 +153,28 @@ def test_with_the_documented_configuration_the_coadds_are_the_same(monkeypatch):
         assert tasks[label].get_config_str() == usual[label].get_config_str()
 
 
+def test_the_documented_pipeline_without_scores_needs_no_model(monkeypatch, tmp_path):
+    from lsst.pipe.base import Pipeline
+
+    for name, folder in PACKAGES.items():
+        monkeypatch.setenv(name, folder)
+    text = (ROOT / "docs/campaign.md").read_text()
+    file, settings = re.findall(r"```yaml\n(.*?)```", text.partition("### Tasks to leave out")[2], re.S)[:2]
+    (tmp_path / "without-scores.yaml").write_text(file)
+    pipeline = Pipeline.from_uri(str(tmp_path / "without-scores.yaml"))
+    pipeline.addConfigOverride("parameters", "apdb_config", "/an/apdb.yaml")
+    for name, value in yaml.safe_load(settings)["diffim"]["config"].items():
+        pipeline.addConfigOverride(*name.split(":"), value)
+    graph = pipeline.to_graph()
+    assert {"standardizeDiaSource", "associateApdb"} <= set(graph.tasks)
+    assert set(PIPELINES["ApPipe"].subsets) == set(graph.task_subsets)
+    read = {edge.dataset_type_name for task in graph.tasks.values() for edge in task.iter_all_inputs()}
+    made = {edge.dataset_type_name for task in graph.tasks.values() for edge in task.outputs.values()}
+    assert not {"pretrainedModelPackage", "dia_source_high_reliability", "dia_source_reliability"} & (
+        read | made
+    )
+
+
 def test_an_earlier_release_is_told_from_its_labels(monkeypatch, tmp_path):
     for name, folder in PACKAGES.items():
         monkeypatch.setenv(name, str(shutil.copytree(folder, tmp_path / name)))

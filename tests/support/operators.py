@@ -56,7 +56,7 @@ COARSE_DIFFIM = {
                 "filterDiaSource,makeSampledImageSubtractionMetrics,analyzeSampledImageSubtractionMetrics,"
                 "computeReliability,filterDiaSourcePostReliability,standardizeDiaSource,"
                 "singleFrameDetectAndMeasure,standardizePromptSource,"
-                "getRegionTimeFromVisit,mpSkyEphemerisQuery,"
+                "getRegionTimeFromVisit,"
                 "consolidateDiaSourceTable,analyzeVisitSampledImageSubtractionMetrics,"
                 "consolidatePromptSource,splitPromptSource",
                 "dimensions": "visit",

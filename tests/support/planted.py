@@ -63,7 +63,7 @@ pipetask:
 clusterAlgorithm: lsst.ctrl.bps.quantum_clustering_funcs.dimension_clustering
 cluster:
   preload:
-    pipetasks: getRegionTimeFromVisit,mpSkyEphemerisQuery
+    pipetasks: getRegionTimeFromVisit
     dimensions: visit,detector
     equalDimensions: visit:group
 ordering:
@@ -347,8 +347,8 @@ FILES = (
     ),
     FileMistake(
         "an ordered label in a cluster",
-        "    pipetasks: getRegionTimeFromVisit,mpSkyEphemerisQuery",
-        "    pipetasks: getRegionTimeFromVisit,mpSkyEphemerisQuery,loadDiaCatalogs",
+        "    pipetasks: getRegionTimeFromVisit",
+        "    pipetasks: getRegionTimeFromVisit,loadDiaCatalogs",
         "ordering",
         "loadDiaCatalogs",
         DIFFIM,

@@ -66,6 +66,13 @@ CAMPAIGNS = (
         "skyMap",
         {"inCollection": [_RAW, _CALIB, "refcats", "pretrained_models"]},
     ),
+    CampaignMistake(
+        "real Solar System objects on a simulated sky",
+        "simulated-sky",
+        "exclude mpSkyEphemerisQuery",
+        {"diffim": {"pipeline": "$AP_PIPE_DIR/pipelines/LSSTCam-imSim/ApPipe.yaml"}},
+        step="diffim",
+    ),
     CampaignMistake("inputs without raws", "no-data", "selects no raw", {"inCollection": [_CALIB, *_REST]}),
     CampaignMistake(
         "calibrations of another time",
