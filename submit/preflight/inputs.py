@@ -20,6 +20,15 @@ _MOST_REGIONS = 20_000
 _DETECTORS = 189
 #: Visits whose regions are read by one query, so that neither it nor its result grows with the campaign.
 _VISITS_A_QUERY = 500
+#: Dimensions of datasets of which there is one for a whole campaign.
+_NAMED = ("instrument", "skymap")
+#: Collections that are named as those that hold what is missing.
+_MOST_HOLDERS = 3
+#: What else can be done about a missing dataset type.
+_ADVICE = {
+    "pretrainedModelPackage": ". The models of real and bogus are in pretrained_models/… of Rubin's repositories; "
+    "without one, leave the tasks out that score by it (docs/campaign.md)",
+}
 
 
 @dataclass(frozen=True)
@@ -58,12 +67,14 @@ def check_inputs(
         wanted = _Input(name, node, ", ".join(sorted({edge.task_label for edge in edges})))
         if not _holds(butler, name, spec.existing_inputs):
             if made_before is not None:
-                yield _missing(spec, wanted)
+                yield _missing(butler, spec, wanted)
         elif selection is not None and node is not None:
             if node.is_calibration:
                 yield from _check_validity(butler, spec, selection, wanted)
             elif any(d in butler.dimensions.skypix_dimensions.names for d in node.dimensions.names):
                 yield from _check_shards(butler, spec, selection, wanted)
+            elif {*node.dimensions.required} & set(_NAMED) == {*node.dimensions.required}:
+                yield from _check_name(butler, spec, selection, wanted)
 
 
 def _is_optional(graph: Any, edge: Any) -> bool:
@@ -86,15 +97,57 @@ def _holds(butler: Any, name: str, collections: Sequence[str]) -> bool:
     return any(name in (info.dataset_types or ()) for info in infos)
 
 
-def _missing(spec: RunSpec, wanted: _Input) -> Finding:
+def _find_elsewhere(butler: Any, spec: RunSpec, wanted: _Input) -> str:
+    """Name other collections of the repository that hold a dataset type, those that are meant for inputs first."""
+    from lsst.daf.butler import ButlerUserError, CollectionType
+
+    try:
+        infos = butler.collections.query_info("*", include_summary=True, summary_datasets=[wanted.name])
+    except ButlerUserError:
+        infos = []
+    holders = [
+        info
+        for info in infos
+        if wanted.name in (info.dataset_types or ()) and info.name not in spec.existing_inputs
+    ]
+    best = CollectionType.CALIBRATION if getattr(wanted.node, "is_calibration", False) else CollectionType.RUN
+    holders.sort(key=lambda info: (info.name.startswith("u/"), info.type is not best, info.name))
+    if not holders:
+        return "; no other collection of this repository has it"
+    return f"; this repository has it in {', '.join(info.name for info in holders[:_MOST_HOLDERS])}"
+
+
+def _missing(butler: Any, spec: RunSpec, wanted: _Input) -> Finding:
     return make_finding(
         Severity.ERROR,
         "no-input",
         f"{', '.join(spec.existing_inputs)} hold no {wanted.name!r}, which {wanted.labels} reads",
         "the quantum graph is empty, or lacks every quantum that needs it",
-        f"add the collection that holds {wanted.name!r} to the inputs",
+        f"add the collection that holds {wanted.name!r} to the inputs{_find_elsewhere(butler, spec, wanted)}"
+        f"{_ADVICE.get(wanted.name, '')}",
         key=f"{spec.name}: inCollection",
     )
+
+
+def _check_name(butler: Any, spec: RunSpec, selection: Selection, wanted: _Input) -> Iterator[Finding]:
+    """Look for a dataset of the instrument and the skymap that are selected, not only of any."""
+    data_id = {
+        name: _only(selection, name) for name in wanted.node.dimensions.required if name in selection.names
+    }
+    if len(data_id) < len(wanted.node.dimensions.required):
+        return
+    if not butler.query_datasets(
+        wanted.name, collections=spec.existing_inputs, data_id=data_id, limit=1, explain=False
+    ):
+        of = ", ".join(f"{name} {value!r}" for name, value in data_id.items())
+        yield make_finding(
+            Severity.ERROR,
+            "no-input",
+            f"{', '.join(spec.existing_inputs)} hold no {wanted.name!r} of {of}, which {wanted.labels} reads",
+            "the quantum graph is empty, or lacks every quantum that needs it",
+            f"add the collection that holds it to the inputs{_find_elsewhere(butler, spec, wanted)}",
+            key=f"{spec.name}: inCollection",
+        )
 
 
 def _check_validity(butler: Any, spec: RunSpec, selection: Selection, wanted: _Input) -> Iterator[Finding]:

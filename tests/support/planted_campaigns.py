@@ -67,6 +67,19 @@ CAMPAIGNS = (
         {"inCollection": [_RAW, _CALIB, "refcats", "pretrained_models"]},
     ),
     CampaignMistake(
+        "inputs with another skymap",
+        "no-input",
+        "no 'skyMap' of skymap 'DC2'",
+        {"inCollection": [_RAW, _CALIB, "refcats", "mistakes/other-skymap", "pretrained_models"]},
+    ),
+    CampaignMistake(
+        "inputs without the model of real and bogus",
+        "no-input",
+        "this repository has it in pretrained_models",
+        {"inCollection": [_RAW, _CALIB, "refcats", "skymaps"]},
+        step="diffim",
+    ),
+    CampaignMistake(
         "real Solar System objects on a simulated sky",
         "simulated-sky",
         "exclude mpSkyEphemerisQuery",

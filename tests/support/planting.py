@@ -117,6 +117,11 @@ def _make_oddities(ground: Ground) -> None:
         collections.register("mistakes/refcat-elsewhere")
         shard = butler.query_datasets("cal_ref_cat_2_2", "refcats", limit=1)[0]
         butler.put(butler.get(shard), "cal_ref_cat_2_2", htm7=140_000, run="mistakes/refcat-elsewhere")
+        skymap = butler.get("skyMap", skymap="DC2", collections="skymaps")
+        shape = {"hash": b"other" * 4, "tract_max": 1, "patch_nx_max": 1, "patch_ny_max": 1}
+        butler.registry.insertDimensionData("skymap", {"name": "other", **shape})
+        collections.register("mistakes/other-skymap")
+        butler.put(skymap, "skyMap", skymap="other", run="mistakes/other-skymap")
         names = ("skymap", "tract", "patch", "band")
         butler.registry.registerDatasetType(
             DatasetType("template_coadd", names, "ExposureF", universe=butler.dimensions)
