@@ -13,7 +13,7 @@ from .campaign import ApdbSettings, CampaignConfig, Ordering, Step, StepSettings
 from .config import NARROW, UNORDERED, build_config, dump_config
 from .loading import change_campaign, dump_campaign, load_campaign
 from .notify import EmailSettings, NotifyEvent, NotifySettings
-from .options import GRAPH_OPTIONS, read_config_overrides
+from .options import GRAPH_OPTIONS, read_config_overrides, read_option
 from .pair import write_pair
 from .plan import Plan, PlannedRun, gate_node, make_timestamp, plan_campaign, prepare_node
 from .site import Site, Wms, load_site, wms_kind
@@ -45,6 +45,7 @@ __all__ = [
     "plan_campaign",
     "prepare_node",
     "read_config_overrides",
+    "read_option",
     "wms_kind",
     "write_pair",
 ]

@@ -194,11 +194,19 @@ class DiffimSettings(StepSettings):
         For which others an association waits.
     templates
         The collection with the templates, of a campaign that does not make its own.
+    reuse
+        Whether raw images that have been calibrated in the collection of the templates are not calibrated
+        again; by default if that is not a standing one (``templates``).
     """
 
     pipeline: str = _pipeline("ApPipe-DC2.yaml")
     ordering: Ordering = Ordering.OVERLAP
     templates: Collection | None = None
+    reuse: bool | None = None
+
+    def reuses(self, collection: str) -> bool:
+        """Tell whether what is calibrated in a collection with templates is not calibrated again."""
+        return collection != self.templates if self.reuse is None else self.reuse
 
 
 class ApdbSettings(Model):

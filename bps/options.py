@@ -13,11 +13,13 @@ __all__ = [
     "config_overrides",
     "join_options",
     "read_config_overrides",
+    "read_option",
 ]
 
 import re
 import shlex
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 #: BPS's keys with further options of a command.
@@ -192,6 +194,24 @@ def read_config_overrides(options: str) -> list[tuple[str, str, str]]:
         if equals and colon:
             found.append((label, field, value))
     return found
+
+
+def read_option(options: str, name: str) -> list[str]:
+    """Find the values that options give for one of them.
+
+    Parameters
+    ----------
+    options
+        The options; nothing is found in what cannot be read.
+    name
+        The long name, such as ``--input``.
+    """
+    try:
+        arguments = shlex.split(options)
+    except ValueError:
+        return []
+    after = [value for before, value in pairwise(arguments) if before == name]
+    return after + [text.partition("=")[2] for text in arguments if text.startswith(f"{name}=")]
 
 
 def join_options(base: Mapping[str, str], *layers: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 __all__ = ["Plan", "PlannedRun", "gate_node", "make_timestamp", "plan_campaign", "prepare_node"]
 
 import graphlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -184,7 +184,7 @@ def plan_campaign(
     timestamp: str | None = None,
     steps: Collection[Step] | None = None,
     templates: str | None = None,
-    skip_done: Collection[Step] = (),
+    skip_done: Mapping[Step, Sequence[str]] | None = None,
 ) -> Plan:
     """Name the runs of a campaign.
 
@@ -200,7 +200,8 @@ def plan_campaign(
         The collection with the templates for difference imaging; by default what the campaign names, or the output
         of its own first step.
     skip_done
-        The steps that have runs already, whose quanta that are done are not to be run again.
+        The RUN collections of earlier runs of a step, by step, whose quanta that are done are not to be run again.
+        (The step's CHAINED output would not do: it also reads its inputs, such as the templates.)
 
     Raises
     ------
@@ -213,8 +214,7 @@ def plan_campaign(
             f"steps: campaign {campaign.name} has no step {', '.join(other)}",
             expected=f"one of {', '.join(campaign.steps)}",
         )
-    standing = campaign.diffim.templates
-    templates = templates or standing
+    templates = templates or campaign.diffim.templates
     timestamp = timestamp or make_timestamp()
     root = campaign.root_collection
     runs = []
@@ -224,10 +224,10 @@ def plan_campaign(
         settings: StepSettings = getattr(campaign, step)
         inputs = settings.input_collections or campaign.input_collections
         output = f"{root}/{step}"
-        skip = [output] if step in skip_done else []
+        skip = list((skip_done or {}).get(step, ()))
         if step is Step.DIFFIM:
             inputs = (templates or f"{root}/{Step.TEMPLATES}", *inputs)
-            if inputs[0] != standing:  # others may have calibrated differently
+            if campaign.diffim.reuses(inputs[0]):
                 skip.append(inputs[0])  # what the first step has calibrated
         runs.append(
             PlannedRun(

@@ -1,6 +1,6 @@
 """Output collections of a step: what they read, and whether they hold what its runs have made."""
 
-__all__ = ["has_output", "rebase_output_chain", "register_outputs"]
+__all__ = ["find_outputs", "rebase_output_chain", "register_outputs"]
 
 import logging
 import subprocess
@@ -90,13 +90,13 @@ def register_outputs(record: RunRecord) -> None:
         raise RepositoryError(f"`{' '.join(command)}` failed: {said}")
 
 
-def has_output(records: Iterable[RunRecord]) -> bool:
-    """Tell whether one of some runs has an output collection, so that a new graph can skip what is in it."""
+def find_outputs(records: Iterable[RunRecord]) -> set[str]:
+    """Find which RUN collections of some runs exist, so that a new graph can skip what is in them."""
     wanted: dict[str, set[str]] = {}
     for record in records:
-        wanted.setdefault(record.butler, set()).add(record.output)
+        wanted.setdefault(record.butler, set()).add(record.output_run)
+    found: set[str] = set()
     for butler, outputs in wanted.items():
         with open_butler(butler, f"the collections of {butler} cannot be read") as repository:
-            if outputs & set(repository.collections.query("*")):
-                return True
-    return False
+            found |= outputs & set(repository.collections.query("*"))
+    return found

@@ -10,19 +10,21 @@ __all__ = [
     "check_preflight",
     "check_templates_runs",
     "describe_failed_templates",
+    "look_at_reuse",
     "look_at_templates",
 ]
 
 from collections.abc import Iterable, Iterator
 
-from ..bps import PlannedRun, Step
+from ..bps import Plan, PlannedRun, Step
 from ..bps.lint import Severity
 from ..common.errors import ApcampaignError, PreconditionError
 from ..ledger import Ledger, Workspace
 from ..monitor import is_active
 from ..monitor.outcomes import count_quanta, require_templates
 from .executors import ActiveRun
-from .preflight import Preflight
+from .preflight import Preflight, check_plan_reuse
+from .repair import Repair
 
 #: Rules whose subject the submission looks at by itself, with what it was told to allow.
 _OWN_RULES = ("apdb", "apdb-unchecked", "no-templates")
@@ -91,3 +93,25 @@ def look_at_templates(workspace: Workspace, run: PlannedRun) -> Iterator[Apcampa
         yield require_templates(workspace.campaign, run).describe()
     except ApcampaignError as error:
         yield error
+
+
+def look_at_reuse(
+    workspace: Workspace, plan: Plan, repair: Repair, *, own: bool = True
+) -> Iterator[ApcampaignError | str]:
+    """See whether runs would take over what was made with another configuration: an obstacle for each task.
+
+    Parameters
+    ----------
+    workspace, plan
+        The campaign, and the runs.
+    repair
+        What is put right before, which tells of runs that the repository does not know yet.
+    own
+        Whether to compare with earlier runs of the same step too.
+    """
+    prepared = {run.output_run: run.graph for run in repair.unregistered}
+    for finding in check_plan_reuse(workspace, plan, prepared=prepared, own=own):
+        if finding.severity is Severity.ERROR:
+            yield PreconditionError(finding.what, remedy=finding.remedy)
+        else:
+            yield f"warning: {finding.what}: {finding.why} [{finding.rule}]"

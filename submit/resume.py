@@ -15,10 +15,10 @@ from ..ordering import find_deferred
 from .bps_process import has_passed
 from .executors import HTCondorExecutor, Submission, choose_executor
 from .executors.campaign_dag import read_work
-from .preconditions import check_idle, look_at_templates
+from .preconditions import check_idle, look_at_reuse, look_at_templates
 from .repair import Repair, execute_repair
 from .state import CampaignState, Remaining, SubmittedUnit, read_state
-from .submission import SubmissionPlan, execute_submission, find_begun, hold_ledger
+from .submission import SubmissionPlan, execute_submission, find_done, hold_ledger
 
 #: Versions in a run record that have no part in what its jobs do.
 _OURS = ("apcampaign", "git")
@@ -271,6 +271,8 @@ def _plan_rebuild(plan: ResumePlan, unit: SubmittedUnit, request: ResumeRequest)
             deferred=deferred,
         )
     seen = [each for run in new.ready if run.needs_templates for each in look_at_templates(workspace, run)]
+    # Whoever asks for new graphs has changed a pipeline, and wants the rest made with it.
+    seen += look_at_reuse(workspace, new, plan.repair, own=not request.new_graph)
     return replace(
         draft,
         obstacles=tuple(each for each in seen if isinstance(each, ApcampaignError)),
@@ -289,7 +291,7 @@ def _plan_remaining(workspace: Workspace, plan: ResumePlan, unit: SubmittedUnit)
     if Step.TEMPLATES not in steps:
         before = [run for run in unit.runs if run.step is Step.DIFFIM]
         templates = next((run.inputs[0] for run in before), None)
-    skip = find_begun(plan.ledger, plan.repair, steps)
+    skip = find_done(plan.ledger, plan.repair, steps)
     return plan_campaign(workspace.campaign, steps=steps, templates=templates, skip_done=skip)
 
 

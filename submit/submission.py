@@ -4,7 +4,7 @@ __all__ = [
     "Preview",
     "SubmissionPlan",
     "execute_submission",
-    "find_begun",
+    "find_done",
     "hold_ledger",
     "plan_submission",
     "preview_submission",
@@ -31,7 +31,7 @@ from ..ordering import VisitDetector, describe_deferred
 from .bps_process import prepare_run
 from .executors import Executor, Submission, Work, choose_executor, find_active
 from .finish import finish_campaign, notify_failure
-from .output_collections import has_output
+from .output_collections import find_outputs
 from .preconditions import (
     check_idle,
     check_preflight,
@@ -223,7 +223,7 @@ def plan_submission(
     steps = workspace.campaign.steps if steps is None else steps
     templates = templates or workspace.campaign.diffim.templates
     repair = plan_repair(ledger, ledger.current(Step.DIFFIM)) if fills_further else Repair()
-    skip = find_begun(ledger, repair, steps) if fills_further else []
+    skip = find_done(ledger, repair, steps) if fills_further else {}
     plan = plan_campaign(workspace.campaign, steps=steps, templates=templates, skip_done=skip)
     draft = SubmissionPlan(
         workspace=workspace,
@@ -315,13 +315,14 @@ def preview_submission(plan: SubmissionPlan) -> Iterator[Preview]:
         yield Preview(run=run, folder=plan.files(run).folder, config=config, jobs=jobs, quanta=quanta)
 
 
-def find_begun(ledger: Ledger, repair: Repair, steps: Collection[Step]) -> list[Step]:
-    """Find the steps of which something is done that new graphs can leave out, when a repair is done."""
-    return [
-        step
+def find_done(ledger: Ledger, repair: Repair, steps: Collection[Step]) -> dict[Step, tuple[str, ...]]:
+    """Find the RUN collections, by step, whose quanta new graphs can leave out when a repair is done."""
+    unregistered = {run.output_run for run in repair.unregistered}
+    known = find_outputs(run for step in steps for run in ledger.runs_of(step)) | unregistered
+    return {
+        step: tuple(run.output_run for run in reversed(ledger.runs_of(step)) if run.output_run in known)
         for step in steps
-        if any(run.step is step for run in repair.unregistered) or has_output(ledger.runs_of(step))
-    ]
+    }
 
 
 def hold_ledger(workspace: Workspace, ledger: Ledger, steps: Collection[Step]) -> ExitStack:

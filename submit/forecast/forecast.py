@@ -4,7 +4,7 @@ __all__ = ["make_forecast"]
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ...bps import Plan, PlannedRun, Step, plan_campaign
@@ -13,6 +13,7 @@ from ...common.errors import ApcampaignError, PreconditionError
 from ...ledger import Workspace
 from ..preflight.pipelines import load_graph
 from ..preflight.repository import open_repository
+from ..preflight.reuse import Maker, check_reuse
 from ..preflight.run_spec import make_run_spec, outputs_before
 from ..preflight.selection import select
 from .jobs import DataIds, Workload, forecast_jobs
@@ -56,12 +57,15 @@ def make_forecast(
     # What the runs before would have done, by output collection and task.
     done: dict[str, dict[str, DataIds]] = defaultdict(dict)
     forecasts = []
+    workloads: dict[str, Workload] = {}
     with open_repository(workspace.campaign.butler) as butler:
         costs = {step: load_costs(workspace.paths, step) for step in plan.steps}
         for run in plan:
             skipped = [done[output] for output in run.skip_existing if output in done]
             workload, more = _find_workload(workspace, plan, run, butler, skipped)
             notes += more
+            workloads[run.name] = workload
+            notes += _find_refusals(butler, plan, run, workloads)
             jobs = forecast_jobs(workload, costs[run.step], workspace.campaign.diffim.ordering)
             counts = workload.selection.counts
             parents = plan.parents(run)
@@ -99,6 +103,20 @@ def _find_workload(
     }
     notes = [f"{run.name}: {finding.what}; {finding.why}" for finding in findings]
     return Workload(spec=spec, graph=graph, selection=selection, data_ids=data_ids), notes
+
+
+def _find_refusals(
+    butler: Any, plan: Plan, run: PlannedRun, workloads: Mapping[str, Workload]
+) -> Iterator[str]:
+    """Say why a run would be refused that takes over what others make."""
+    makers = [
+        Maker(name=name, graph=workloads[name].graph, selection=workloads[name].selection)
+        for name in plan.parents(run)
+        if plan.find(name).output in run.skip_existing
+    ]
+    own = workloads[run.name]
+    for finding in check_reuse(butler, own.spec, own.graph, own.selection, makers):
+        yield f"it would be refused: {finding.what}; {finding.remedy}"
 
 
 def _unusable(run: PlannedRun, findings: list[Finding]) -> ApcampaignError:

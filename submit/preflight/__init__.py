@@ -6,7 +6,8 @@ subject: `environment` (variables, versions, disks), the linter (the configs tha
 repository can tell (`repository_checks`): `repository` (reachable, writable, collections), `release` (the stack
 has the tasks that are needed) and `pipelines` (they load and agree), `clusters`, `selection` (tracts, bands and
 visits that the data query selects, and so how many quanta there will be), `inputs` (every dataset type that the
-pipelines need). Each yields findings; nothing stops at the first one. The result is a `Preflight`.
+pipelines need), `reuse` (what is taken over was made with the same configuration). Each yields findings; nothing
+stops at the first one. The result is a `Preflight`.
 
 `check_file` does the same for anybody's submit file; `check_stack` compares Rubin's pipelines, as they are set
 up, with what apcampaign relies on; `inspect_repository` lists what a repository holds for a campaign. What
@@ -14,7 +15,7 @@ refuses a submission is in `apcampaign.submit.preconditions`; what submit files 
 `apcampaign.bps.lint`.
 """
 
-from .check import Preflight, check_campaign
+from .check import Preflight, check_campaign, check_plan_reuse
 from .inspection import CollectionNode, Inspection, inspect_repository
 from .stack import check_stack
 from .submit_file import check_file
@@ -25,6 +26,7 @@ __all__ = [
     "Preflight",
     "check_campaign",
     "check_file",
+    "check_plan_reuse",
     "check_stack",
     "inspect_repository",
 ]

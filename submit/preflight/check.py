@@ -1,6 +1,6 @@
 """Preflight of a whole campaign: calls every check, and collects all findings."""
 
-__all__ = ["Preflight", "check_campaign"]
+__all__ = ["Preflight", "check_campaign", "check_plan_reuse"]
 
 import os
 import tempfile
@@ -19,7 +19,7 @@ from ...monitor.outcomes import check_templates
 from .apdb import check_apdb
 from .environment import check_disks, check_environment, check_versions
 from .plugin import check_plugin, check_site
-from .repository_checks import check_repository, run_check, worst_first
+from .repository_checks import check_repository, check_taken_over, run_check, worst_first
 from .resources import check_slots
 from .run_spec import RunSpec, finding_from_error, make_finding, make_run_spec, outputs_before
 from .selection import Estimate
@@ -136,6 +136,37 @@ def check_campaign(
         estimates=in_repository.estimates,
         seconds=time.monotonic() - begin,
     )
+
+
+def check_plan_reuse(
+    workspace: Workspace, plan: Plan, *, prepared: Mapping[str, str], own: bool = True
+) -> list[Finding]:
+    """Check only whether the runs of a plan take over what was made with another configuration.
+
+    Parameters
+    ----------
+    workspace, plan
+        The campaign, and the runs.
+    prepared
+        The graphs of runs that the repository does not know yet, by their RUN collection.
+    own
+        Whether to compare with earlier runs of the same step too.
+
+    Raises
+    ------
+    ApcampaignError
+        If a BPS config cannot be made, or the repository cannot be read.
+    """
+    specs = []
+    for run in plan:
+        compared = run if own else replace(run, skip_existing=_others(run))
+        specs.append(make_run_spec(workspace, compared, os.environ, planned=outputs_before(plan, run)))
+    return check_taken_over(specs, prepared)
+
+
+def _others(run: PlannedRun) -> tuple[str, ...]:
+    """Name the collections that a run skips and that no earlier run of its step has filled."""
+    return tuple(name for name in run.skip_existing if not name.startswith(f"{run.output}/"))
 
 
 def _check_configs(

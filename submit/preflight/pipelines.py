@@ -1,6 +1,6 @@
-"""Pipeline checks: they load, and one run's pipeline needs what the other's makes."""
+"""Pipeline checks: they load, and the templates that one run needs are those that the other makes."""
 
-__all__ = ["check_agreement", "load_graph"]
+__all__ = ["check_agreement", "load_graph", "read_pipeline_graph"]
 
 import difflib
 from collections.abc import Iterable, Iterator
@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from ...bps.lint import Finding, Severity
+from ...common.butler import butler_errors
 from .run_spec import RunSpec, make_finding
 
 _PATCH = {"skymap", "tract", "patch", "band"}
@@ -67,6 +68,32 @@ def load_graph(spec: RunSpec, butler: Any) -> tuple[Any, list[Finding]]:
             f"(given: {', '.join(f'{label}:{field}' for label, field, _ in spec.overrides) or 'none'})",
         )
     return graph, []
+
+
+def read_pipeline_graph(file: str) -> Any:
+    """Read the pipeline graph of a run from its quantum graph.
+
+    Parameters
+    ----------
+    file
+        The file of the quantum graph.
+
+    Raises
+    ------
+    RepositoryError
+        If it cannot be read.
+    """
+    from lsst.pipe.base.pipeline_graph import TaskImportMode
+    from lsst.pipe.base.quantum_graph import PredictedQuantumGraph
+
+    with (
+        butler_errors(
+            f"the configurations of a run cannot be read from {file}",
+            remedy="`apcampaign resume --new-graph` continues without comparing them",
+        ),
+        PredictedQuantumGraph.open(file, import_mode=TaskImportMode.ASSUME_CONSISTENT_EDGES) as reader,
+    ):
+        return reader.pipeline_graph
 
 
 def _check_overrides(spec: RunSpec, pipeline: Any) -> Iterator[Finding]:
@@ -128,7 +155,7 @@ def _unknown(spec: RunSpec, key: str, what: str, why: str, name: str, known: Ite
 
 
 def check_agreement(templates: Any, diffim: Any, names: tuple[str, str]) -> Iterator[Finding]:
-    """Report two pipelines that do not fit: other templates than are made, other calibration of the raws.
+    """Report two pipelines that do not fit: templates that are not made.
 
     Parameters
     ----------
@@ -160,27 +187,6 @@ def check_agreement(templates: Any, diffim: Any, names: tuple[str, str]) -> Iter
             "take both pipelines from the same release, or configure the connection of the coadds",
             key=f"{second}: pipeline",
         )
-    for label in sorted(set(templates.tasks) & set(diffim.tasks)):
-        if difference := _compare(templates.tasks[label], diffim.tasks[label], names):
-            yield make_finding(
-                Severity.WARNING,
-                "pipelines-differ",
-                f"the task {label!r} is {difference}",
-                "the second run takes over what the first has made, so science images and templates of the same "
-                "visits are not processed as this pipeline says",
-                f"define {label!r} in one file that both pipelines import",
-                key=f"{second}: pipeline",
-            )
-
-
-def _compare(one: Any, other: Any, names: tuple[str, str]) -> str:
-    """Tell how two tasks of one label differ; empty if they do not."""
-    first, second = names
-    if one.task_class_name != other.task_class_name:
-        return f"{one.task_class_name} in {first}, {other.task_class_name} in {second}"
-    if one.get_config_str() != other.get_config_str():
-        return "configured differently in the two pipelines"
-    return ""
 
 
 def _first_line(error: Exception) -> str:

@@ -1,6 +1,6 @@
-"""All checks that ask the repository, run by run: repository, pipelines, clusters, selection, inputs."""
+"""All checks that ask the repository, run by run: repository, pipelines, clusters, selection, inputs, reuse."""
 
-__all__ = ["RepositoryChecks", "check_repository", "run_check", "worst_first"]
+__all__ = ["RepositoryChecks", "check_repository", "check_taken_over", "run_check", "worst_first"]
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -11,9 +11,10 @@ from ...bps.lint import Finding, Severity
 from ...common.errors import RepositoryError
 from .clusters import check_clusters
 from .inputs import check_inputs
-from .pipelines import check_agreement, load_graph
+from .pipelines import check_agreement, load_graph, read_pipeline_graph
 from .release import check_release
 from .repository import check_collections, check_writable, open_repository
+from .reuse import Maker, check_reuse
 from .run_spec import RunSpec, finding_from_error, make_finding
 from .selection import Estimate, Selection, check_query, check_wanted, estimate_quanta, select
 from .simulated import check_simulated_sky
@@ -59,9 +60,59 @@ def check_repository(specs: Sequence[RunSpec]) -> RepositoryChecks:
         graphs = _check_pipelines(specs, butler, found)
         if butler is not None:
             found.findings += run_check(check_writable, specs[0])
-            for spec in specs:
-                _check_data(butler, spec, _find_parents(spec, specs), graphs, found)
+        selections: dict[str, Selection | None] = {}
+        for spec in specs:
+            parents = _find_parents(spec, specs)
+            if butler is not None:
+                selections[spec.name] = _check_data(butler, spec, parents, graphs, found)
+            if spec.name in graphs:
+                makers = [
+                    Maker(name=parent.name, graph=graphs[parent.name], selection=selections.get(parent.name))
+                    for parent in parents
+                    if parent.output in spec.skip_existing and parent.name in graphs
+                ]
+                found.findings += run_check(
+                    check_reuse, butler, spec, graphs[spec.name], selections.get(spec.name), makers
+                )
     return found
+
+
+def check_taken_over(specs: Sequence[RunSpec], prepared: Mapping[str, str]) -> list[Finding]:
+    """Check only whether runs take over what was made with another configuration.
+
+    Parameters
+    ----------
+    specs
+        The runs, in an order in which they can be executed, all on one repository.
+    prepared
+        The graphs of runs that the repository does not know yet, by their RUN collection.
+
+    Raises
+    ------
+    RepositoryError
+        If the repository cannot be read.
+    """
+    findings: list[Finding] = []
+    runs: dict[str, Maker] = {}
+    with open_repository(specs[0].butler) as butler:
+        for spec in specs:
+            graph, _ = load_graph(spec, butler)
+            if graph is None:  # preparing it says why
+                continue
+            selection, _ = select(butler, spec, graph)
+            runs[spec.name] = Maker(name=spec.name, graph=graph, selection=selection)
+            makers = [
+                runs[parent.name]
+                for parent in _find_parents(spec, specs)
+                if parent.output in spec.skip_existing and parent.name in runs
+            ]
+            makers += [
+                Maker(name=name, graph=read_pipeline_graph(prepared[name]))
+                for name in spec.skip_existing
+                if name in prepared
+            ]
+            findings += run_check(check_reuse, butler, spec, graph, selection, makers)
+    return findings
 
 
 def _find_parents(spec: RunSpec, specs: Sequence[RunSpec]) -> list[RunSpec]:
@@ -91,16 +142,16 @@ def _check_pipelines(specs: Sequence[RunSpec], butler: Any, found: RepositoryChe
 
 def _check_data(
     butler: Any, spec: RunSpec, parents: Sequence[RunSpec], graphs: Mapping[str, Any], found: RepositoryChecks
-) -> None:
+) -> Selection | None:
     """Check the collections of a run, and if its pipeline could be loaded what its data query selects."""
     collections = run_check(check_collections, butler, spec)
     found.findings += collections
     graph = graphs.get(spec.name)
     if graph is None:
-        return
+        return None
     found.findings += run_check(check_query, butler, spec, graph)
     if any(finding.rule == "no-collection" for finding in collections):
-        return
+        return None
     selection: Selection | None
     selection, findings = select(butler, spec, graph)
     found.findings += findings
@@ -111,6 +162,7 @@ def _check_data(
         found.findings += run_check(check_simulated_sky, spec, graph, selection)
         found.selections[spec.name] = selection.counts
         found.estimates[spec.name] = tuple(estimate_quanta(selection, graph))
+    return selection
 
 
 def _find_products(

@@ -47,6 +47,8 @@ class RunSpec:
         parameters of the pipeline.
     wanted
         Values that its data query asks for, by dimension.
+    skip_existing
+        Collections whose quanta it does not run again.
     config
         The BPS settings.
     rebases
@@ -63,6 +65,7 @@ class RunSpec:
     pipeline: str
     overrides: tuple[tuple[str, str, str], ...] = ()
     wanted: Mapping[str, tuple[int | str, ...]] = field(default_factory=dict)
+    skip_existing: tuple[str, ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
     rebases: bool = False
 
@@ -136,6 +139,7 @@ def make_run_spec(
         pipeline=str(config["pipelineYaml"]),
         overrides=tuple(read_config_overrides(str(config.get(GRAPH_OPTIONS, "")))),
         wanted={} if written else wanted,
+        skip_existing=run.skip_existing,
         config=config,
         rebases=True,
     )

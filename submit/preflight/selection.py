@@ -80,6 +80,11 @@ class Selection:
         return self._projections[kept]
 
     @property
+    def cut(self) -> bool:
+        """Whether there is more than was looked up."""
+        return len(self.rows) >= _MOST_ROWS
+
+    @property
     def dimensions(self) -> tuple[str, ...]:
         """All dimensions that can be projected on."""
         return self.names if self.patches is None else self.patches.names

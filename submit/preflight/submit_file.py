@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...bps import GRAPH_OPTIONS, read_config_overrides
+from ...bps import GRAPH_OPTIONS, read_config_overrides, read_option
 from ...bps.lint import Finding, Severity
 from ...bps.lint.includes import expand, read_with_includes
 from ...bps.lint.tree import plain
@@ -48,11 +48,20 @@ def check_file(path: Path, environment: Mapping[str, str] | None = None) -> list
         query=texts.get("dataQuery", ""),
         pipeline=texts["pipelineYaml"],
         overrides=tuple(read_config_overrides(texts.get(GRAPH_OPTIONS, ""))),
+        skip_existing=_skipped(texts.get(GRAPH_OPTIONS, "")),
         config=config,
     )
     findings = [*check_environment([spec], environment), *check_versions([spec]), *check_site(spec)]
     findings += check_repository([spec]).findings
     return [replace(finding, file=str(path)) for finding in worst_first(findings)]
+
+
+def _skipped(options: str) -> tuple[str, ...]:
+    """Find the collections whose quanta are not run again; BPS's variables are not known."""
+    names = (
+        name.strip() for value in read_option(options, "--skip-existing-in") for name in value.split(",")
+    )
+    return tuple(name for name in names if name and "{" not in name)
 
 
 def _text(value: Any, environment: Mapping[str, str]) -> str:

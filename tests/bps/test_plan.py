@@ -76,12 +76,23 @@ def test_a_campaign_may_take_templates_from_a_standing_collection(campaign):
     assert run.skip_existing == ()  # others may have calibrated differently
     assert run.query == "instrument='LSSTCam-imSim' AND skymap='DC2' AND (visit > 1)"
     assert not plan.edges
+    # Resumed, too: its CHAINED output would read the standing collection as well.
+    done = {Step.DIFFIM: ["u/me/camp/diffim/1"]}
+    (resumed,) = plan_campaign(standing, skip_done=done)
+    assert resumed.skip_existing == ("u/me/camp/diffim/1",)
     with pytest.raises(SettingsError, match="has no step templates"):
         plan_campaign(standing, steps=[Step.TEMPLATES])
 
 
+@pytest.mark.parametrize("reuse", [True, False])
+def test_what_is_calibrated_with_the_templates_is_skipped_as_the_campaign_says(campaign, reuse):
+    diffim = campaign.diffim.model_copy(update={"templates": "LSSTCam/templates", "reuse": reuse})
+    (run,) = plan_campaign(campaign.model_copy(update={"steps": (Step.DIFFIM,), "diffim": diffim}))
+    assert run.skip_existing == (("LSSTCam/templates",) if reuse else ())
+
+
 def test_a_plan_survives_its_file(campaign):
-    plan = plan_campaign(campaign, skip_done=list(Step))
+    plan = plan_campaign(campaign, skip_done={step: [f"u/me/camp/{step}/1"] for step in Step})
     assert Plan.from_dict(plan.as_dict()) == plan
     with pytest.raises(ValueError, match="not a plan"):
         Plan.from_dict({"timestamp": TIMESTAMP})

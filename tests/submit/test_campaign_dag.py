@@ -91,7 +91,7 @@ def test_each_part_waits_for_its_own_templates_only(workspace):
 def test_the_nodes_read_what_was_decided(workspace):
     work = Work(
         workspace=workspace,
-        plan=plan_campaign(workspace.campaign, skip_done=[Step.DIFFIM]),
+        plan=plan_campaign(workspace.campaign, skip_done={Step.DIFFIM: ["u/me/camp/diffim/1"]}),
         apdb_config="/apdb.yaml",
         deferred={(731000, 94): 2},
     )

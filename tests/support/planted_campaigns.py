@@ -160,8 +160,8 @@ CAMPAIGNS = (
     ),
     CampaignMistake(
         "another ISR for the science images",
-        "pipelines-differ",
-        "'isr'",
+        "reuse",
+        "doBrighterFatter is False there and True here",
         {"diffim": {"pipeline": "@FOLDER@/other-isr.yaml"}},
         step="diffim",
     ),
