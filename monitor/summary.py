@@ -6,7 +6,8 @@ has ended.
 
 __all__ = ["CampaignSummary", "RunSummary", "StepSummary", "summarise", "verify_runs"]
 
-from collections.abc import Collection, Iterator, Sequence
+import contextlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import reduce
 from operator import or_
@@ -15,18 +16,21 @@ from typing import Any
 from ..apdb import Verification, count_rows, find_apdb, read_expected_associations, verify_apdb
 from ..bps import Step
 from ..common.butler import open_butler
-from ..common.errors import UnsupportedApdbError
+from ..common.errors import RepositoryError, UnsupportedApdbError
 from ..common.html import html_lines, html_table
 from ..ledger import Ledger, RunRecord, Workspace
 from ..ordering import SkippedAndWaiting, find_skipped
 from .outcomes import (
     PRODUCTS,
+    MissingImage,
+    Outcomes,
     QuantaCount,
     TemplateCoverage,
     add_counts,
     check_templates,
     count_products,
-    count_quanta,
+    find_missing_images,
+    read_outcomes,
 )
 from .run_state import run_state
 from .submitted import find_filled_apdb, read_planned_run, read_submitted_campaign
@@ -127,6 +131,8 @@ class CampaignSummary:
         The associations that wait for failed ones, and those that others did not wait for.
     planned
         The steps that the campaign has.
+    missing
+        The science images that have no difference image.
     """
 
     campaign: str
@@ -139,6 +145,15 @@ class CampaignSummary:
     allowed: float = 0.0
     associations: SkippedAndWaiting = field(default_factory=SkippedAndWaiting)
     planned: tuple[Step, ...] = tuple(Step)
+    missing: tuple[MissingImage, ...] = ()
+
+    @property
+    def missing_by_reason(self) -> dict[tuple[str, str], list[MissingImage]]:
+        """The same by task and reason, the most frequent first."""
+        found: dict[tuple[str, str], list[MissingImage]] = {}
+        for image in self.missing:
+            found.setdefault((image.task, image.why), []).append(image)
+        return dict(sorted(found.items(), key=lambda item: -len(item[1])))
 
     @property
     def tolerated(self) -> bool:
@@ -191,6 +206,7 @@ class CampaignSummary:
             "associations": self.associations.as_dict(),
             "apdb_unchecked": self.apdb_unchecked,
             "missing_templates": sorted(self.templates.missing) if self.templates else None,
+            "missing_images": [asdict(image) for image in self.missing],
         }
 
     def _repr_html_(self) -> str:
@@ -200,6 +216,10 @@ class CampaignSummary:
             "".join(map(_step_as_html, self.steps))
             + html_table(("table", "rows"), self.apdb_rows.items(), f"APDB: {self.apdb_config}")
             + html_table(("kind", "finding"), [(f.kind, f.message) for f in findings], "wrong with the APDB")
+            + html_table(
+                ("task", "why", "science images without a difference image"),
+                [(*reason, len(images)) for reason, images in self.missing_by_reason.items()],
+            )
             + html_lines(self._remarks())
         )
 
@@ -249,7 +269,8 @@ def summarise(workspace: Workspace, ledger: Ledger | None = None) -> CampaignSum
         except UnsupportedApdbError as reason:
             unchecked = str(reason)
     inspected = apdb_config if unchecked is None else None
-    steps = _summarise_steps(records)
+    outcomes = {record.output_run: read_outcomes(record) for record in records}
+    steps = _summarise_steps(records, outcomes)
     failed = any(not step.good for step in steps if step.step is Step.DIFFIM)
     return CampaignSummary(
         campaign=workspace.campaign.name,
@@ -266,6 +287,7 @@ def summarise(workspace: Workspace, ledger: Ledger | None = None) -> CampaignSum
         if inspected and failed
         else SkippedAndWaiting(),
         planned=read_submitted_campaign(workspace, max(records, key=_age)).steps,
+        missing=_find_missing(workspace, ledger, outcomes),
     )
 
 
@@ -309,7 +331,30 @@ def _check_templates(workspace: Workspace, records: Sequence[RunRecord]) -> Temp
     return reduce(or_, found) if found else None
 
 
-def _summarise_steps(records: Sequence[RunRecord]) -> tuple[StepSummary, ...]:
+def _find_missing(
+    workspace: Workspace, ledger: Ledger, outcomes: Mapping[str, Outcomes]
+) -> tuple[MissingImage, ...]:
+    """Look for science images without a difference image, whichever step has lost them."""
+    runs = [(read_planned_run(workspace, record), record) for record in ledger.current(Step.DIFFIM)]
+    troubles = [trouble for each in outcomes.values() for trouble in each.troubles]
+
+    def find() -> set[MissingImage]:
+        return {image for each in runs for image in find_missing_images(*each, troubles)}
+
+    found = find()
+    if not all(image.explained for image in found):
+        # What a resumed run has left out since it was done may have been done with trouble.
+        for record in reversed(ledger.runs):
+            if record.output_run not in outcomes:
+                with contextlib.suppress(RepositoryError):
+                    troubles += read_outcomes(record).troubles
+        found = find()
+    return tuple(sorted(found))
+
+
+def _summarise_steps(
+    records: Sequence[RunRecord], outcomes: Mapping[str, Outcomes]
+) -> tuple[StepSummary, ...]:
     products = count_products(records)
     return tuple(
         StepSummary(
@@ -319,7 +364,7 @@ def _summarise_steps(records: Sequence[RunRecord]) -> tuple[StepSummary, ...]:
                     output_run=record.output_run,
                     submit_dir=record.submit_dir,
                     state=run_state(record),
-                    quanta=count_quanta([record], partial=True),
+                    quanta=outcomes[record.output_run].counts,
                 )
                 for record in records
                 if record.step is step

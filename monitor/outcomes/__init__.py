@@ -2,13 +2,23 @@
 
 The flow: `count_quanta` counts the outcomes of runs' quanta, `count_products` counts what the steps have made
 in the end, and `check_templates` finds which templates the science visits need and which of them are there.
-`find_troubled_quanta` finds the quanta that did not make what they should, also while a run is active;
-`read_task_usage` reads the time and the memory that tasks took. Nothing is changed.
+`read_outcomes` also tells which quanta did not make all that they were to make, and `find_missing_images` which
+science images have no difference image, and why. `find_troubled_quanta` finds the quanta that did not make what
+they should also while a run is active; `read_task_usage` reads the time and the memory that tasks took. Nothing
+is changed.
 """
 
+from .missing import MissingImage, find_missing_images
 from .products import DIFFERENCE_IMAGE, PRODUCTS, TEMPLATE, count_existing, count_products
 from .provenance import QuantaTrouble, Unregistered, find_troubled_quanta, read_unregistered
-from .quanta import QuantaCount, add_counts, count_quanta
+from .quanta import (
+    Outcomes,
+    QuantaCount,
+    QuantumTrouble,
+    add_counts,
+    count_quanta,
+    read_outcomes,
+)
 from .task_usage import Spread, TaskUsage, read_clusters, read_task_usage
 from .templates import TemplateCoverage, check_templates, require_templates
 
@@ -16,8 +26,11 @@ __all__ = [
     "DIFFERENCE_IMAGE",
     "PRODUCTS",
     "TEMPLATE",
+    "MissingImage",
+    "Outcomes",
     "QuantaCount",
     "QuantaTrouble",
+    "QuantumTrouble",
     "Spread",
     "TaskUsage",
     "TemplateCoverage",
@@ -27,8 +40,10 @@ __all__ = [
     "count_existing",
     "count_products",
     "count_quanta",
+    "find_missing_images",
     "find_troubled_quanta",
     "read_clusters",
+    "read_outcomes",
     "read_task_usage",
     "read_unregistered",
     "require_templates",

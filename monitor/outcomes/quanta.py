@@ -1,8 +1,8 @@
 """Outcomes of quanta by label: a run is good when its quanta are, whatever its last job says."""
 
-__all__ = ["QuantaCount", "add_counts", "count_quanta"]
+__all__ = ["Outcomes", "QuantaCount", "QuantumTrouble", "add_counts", "count_quanta", "read_outcomes"]
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,15 +48,65 @@ class QuantaCount:
         )
 
 
-def count_quanta(records: Iterable[RunRecord], *, partial: bool = False) -> dict[str, QuantaCount]:
+@dataclass(frozen=True, kw_only=True)
+class QuantumTrouble:
+    """A quantum that did not make all that it was to make.
+
+    Parameters
+    ----------
+    label
+        Its task.
+    data_id
+        Its data id.
+    run
+        The RUN collection in which it was run; empty if it failed.
+    why
+        The exception; empty if it is in its log only.
+    """
+
+    label: str
+    data_id: Mapping[str, int | str]
+    run: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcomes:
+    """Outcomes of the quanta of a run.
+
+    Parameters
+    ----------
+    counts
+        By task label, in the pipeline's order.
+    troubles
+        The quanta that did not make all that they were to make, without blocked ones, in the same order.
+    """
+
+    counts: dict[str, QuantaCount]
+    troubles: tuple[QuantumTrouble, ...] = ()
+
+
+def read_outcomes(record: RunRecord) -> Outcomes:
+    """Read the outcomes of the quanta of a run, with those that made only some of their outputs.
+
+    The metadata of all quanta that lack an output are read for that.
+
+    Raises
+    ------
+    RepositoryError
+        If the graph or the repository cannot be read.
+    """
+    with open_butler(record.butler, f"the outcomes of quanta cannot be read from {record.butler}") as butler:
+        return _read(butler, record, caveats=True)
+
+
+def count_quanta(records: Iterable[RunRecord]) -> dict[str, QuantaCount]:
     """Count the outcomes of the quanta of some runs, from their graphs and from what the repository knows of them.
 
     Parameters
     ----------
     records
         The runs. The repository knows their outputs when their final jobs have ended.
-    partial
-        Whether to count partial outputs too: the metadata of all quanta that lack an output are read for that.
 
     Returns
     -------
@@ -74,7 +124,7 @@ def count_quanta(records: Iterable[RunRecord], *, partial: bool = False) -> dict
     counts = []
     for repository, runs in by_repository.items():
         with open_butler(repository, f"the outcomes of quanta cannot be read from {repository}") as butler:
-            counts += [_count(butler, record, partial=partial) for record in runs]
+            counts += [_read(butler, record, caveats=False).counts for record in runs]
     return add_counts(counts)
 
 
@@ -87,20 +137,22 @@ def add_counts(counts: Iterable[Mapping[str, QuantaCount]]) -> dict[str, QuantaC
     return total
 
 
-def _count(butler: Any, record: RunRecord, *, partial: bool) -> dict[str, QuantaCount]:
+def _read(butler: Any, record: RunRecord, *, caveats: bool) -> Outcomes:
     with butler_errors(f"the outcomes of run {record.output_run} cannot be read from {record.graph}"):
         from lsst.daf.butler import MissingCollectionError
         from lsst.pipe.base.quantum_provenance_graph import QuantumProvenanceGraph
 
         try:
-            caveats = "lazy" if partial else None
-            graph = QuantumProvenanceGraph(butler, [record.graph], use_qbb=False, read_caveats=caveats)
+            read = "lazy" if caveats else None
+            graph = QuantumProvenanceGraph(butler, [record.graph], use_qbb=False, read_caveats=read)
         except MissingCollectionError:  # the run's first job, which makes it, has not run
-            return {
+            counts = {
                 label: QuantaCount(expected=count, successful=0, failed=0, blocked=0, unknown=count)
                 for label, count in record.quanta.items()
             }
-        return {
+            return Outcomes(counts=counts)
+        tasks = graph.to_summary(butler, do_store_logs=False).tasks
+        counts = {
             label: QuantaCount(
                 expected=task.n_expected,
                 successful=task.n_successful,
@@ -110,5 +162,23 @@ def _count(butler: Any, record: RunRecord, *, partial: bool) -> dict[str, Quanta
                 unknown=task.n_unknown,
                 partial=sum(map(len, task.exceptions.values())),
             )
-            for label, task in graph.to_summary(butler, do_store_logs=False).tasks.items()
+            for label, task in tasks.items()
         }
+        troubles = (each for label, task in tasks.items() for each in _find_troubles(record, label, task))
+        return Outcomes(counts=counts, troubles=tuple(troubles))
+
+
+def _find_troubles(record: RunRecord, label: str, task: Any) -> Iterator[QuantumTrouble]:
+    """Find the quanta of a task that did not make all that they were to make."""
+    raised = [each for exceptions in task.exceptions.values() for each in exceptions]
+    for each in raised:
+        what = each.exception.message.strip().partition("\n")[0]
+        name = each.exception.type_name.rpartition(".")[2]
+        yield QuantumTrouble(label=label, data_id=each.data_id, run=each.run, why=f"{name}: {what}")
+    told = {frozenset(each.data_id.items()) for each in raised}
+    for data_ids in task.caveats.values():
+        for data_id in data_ids:
+            if frozenset(data_id.items()) not in told:
+                yield QuantumTrouble(label=label, data_id=data_id, run=record.output_run)
+    for each in (*task.failed_quanta, *task.wonky_quanta):
+        yield QuantumTrouble(label=label, data_id=each.data_id, why="failed")

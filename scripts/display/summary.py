@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from ...monitor.summary import CampaignSummary
 
 
+#: As many images are named; `--json` names all.
+_SHOWN = 10
+
+
 def show_summary(summary: "CampaignSummary") -> None:
     """Print a human-readable summary."""
     from rich.table import Table
@@ -44,8 +48,24 @@ def show_summary(summary: "CampaignSummary") -> None:
         show_verification(summary.verification)
     if summary.templates and summary.templates.missing:
         console.print(f"{summary.templates.describe()}; the campaign allows {summary.allowed:g} %")
+    _show_missing(summary, console)
     _show_associations(summary, console)
     console.print(f"campaign {summary.campaign}: " + ("complete" if summary.good else "NOT complete"))
+
+
+def _show_missing(summary: "CampaignSummary", console: "Console") -> None:
+    """Show which science images have no difference image."""
+    from rich.table import Table
+
+    if not summary.missing:
+        return
+    table = Table(
+        "task", "why", "images", "visit: detector", title="science images without a difference image"
+    )
+    for (task, why), images in summary.missing_by_reason.items():
+        shown = ", ".join(f"{image.visit}: {image.detector}" for image in images[:_SHOWN])
+        table.add_row(task or "–", why, str(len(images)), shown + (", …" if len(images) > _SHOWN else ""))
+    console.print(table)
 
 
 def _show_associations(summary: "CampaignSummary", console: "Console") -> None:
