@@ -13,7 +13,8 @@ import galsim
 import numpy as np
 from numpy.typing import NDArray
 
-from .exposure import Exposure
+from .exposure import MEMORY, Exposure
+from .flaws import Flaw
 from .geometry import Box
 from .sky import DENSITY_AREA, Sky
 from .survey import BANDS, Survey, Visit
@@ -26,6 +27,7 @@ FULL_WELL = 40_000.0
 """The electrons that a pixel can hold."""
 _COSMIC_RAYS = 10  # for each `DENSITY_AREA`
 _BETA = 3.5
+_CROWDED = 1000.0  # MiB to calibrate it
 _FAINT_REACH, _BRIGHT_REACH, _BRIGHT = 20, 45, 10**5  # pixels, pixels, nJy
 
 
@@ -97,7 +99,8 @@ def take_raw(sky: Sky, visit: Visit, detector: int, frames: CalibrationFrames) -
     box = survey.detector_box
     rng = np.random.default_rng([survey.size.seed, 7, visit.id, detector])
     light = np.full((box.height, box.width), visit.sky)
-    if not survey.is_bad(visit, detector):
+    flaw = survey.flaws.get((visit.id, detector))
+    if flaw is not Flaw.CLOUDY:
         light += draw_light(sky, visit, detector) * visit.transparency / NJY_PER_ELECTRON
     expected = np.maximum(light, 0) * frames.flat.image + frames.dark.image * visit.exposure_time
     electrons = rng.poisson(expected) + _cosmic_rays(box, rng)
@@ -109,6 +112,7 @@ def take_raw(sky: Sky, visit: Visit, detector: int, frames: CalibrationFrames) -
         np.zeros(counts.shape, np.uint8),
         survey.header_wcs(visit, detector),
         visit.info(detector),
+        summary={MEMORY: _CROWDED} if flaw is Flaw.CROWDED else {},
     )
 
 

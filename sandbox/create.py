@@ -28,7 +28,12 @@ _CONFIG_DIR = _PACKAGE / "config"
 """The folder for ``DAF_BUTLER_CONFIG_PATH``."""
 
 _MARKER = "sandbox.json"
-_FORMAT = 2
+_FORMAT = 3
+# The last visit of an unkind survey lies beside the templates.
+_MOST_MISSING_TEMPLATES = 50  # percent
+# What a job of usual images needs, MiB; the crowded ones need more. A job requests what its largest task does.
+_CALIBRATION = ("isr", "calibrateImage", "analyzePreliminarySummaryStats")
+_LITTLE = 768
 
 
 @dataclass(frozen=True)
@@ -61,19 +66,23 @@ class Sandbox:
 
     def campaign(self) -> dict[str, Any]:
         """Return the content of this sandbox's campaign file, without ``apdb`` and ``site``."""
+        survey = Survey(self.size)
         campaign: dict[str, Any] = {
             "name": "sandbox",
             "butler": str(self.butler),
             "instrument": "LSSTCam-imSim",
             "skymap": "DC2",
-            "tracts": list(self.size.tracts),
+            "tracts": list(survey.tracts),
             "bands": list(self.size.bands),
             "inCollection": "2.2i/defaults/test-med-1",
         }
         if self.size.template_visits:
-            first = Survey(self.size).science_visits[0].id
+            first = survey.science_visits[0].id
             campaign["templates"] = {"pipeline": "ApTemplate-DC2.yaml", "where": f"visit < {first}"}
             campaign["diffim"] = {"pipeline": "ApPipe-DC2.yaml", "where": f"visit >= {first}"}
+        if self.size.unkind:
+            campaign["allowMissingTemplates"] = _MOST_MISSING_TEMPLATES
+            campaign["bps"] = {"pipetask": {label: {"requestMemory": _LITTLE} for label in _CALIBRATION}}
         return campaign
 
 

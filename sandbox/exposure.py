@@ -4,7 +4,7 @@ It stands in for ``lsst.afw.image.Exposure``. It is stored as an ordinary FITS f
 projection, so that any FITS viewer shows it on the sky.
 """
 
-__all__ = ["BAD", "COSMIC_RAY", "INEXACT", "MASKED", "SATURATED", "Exposure", "VisitInfo"]
+__all__ = ["BAD", "COSMIC_RAY", "INEXACT", "MASKED", "MEMORY", "SATURATED", "Exposure", "VisitInfo"]
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -28,6 +28,8 @@ COSMIC_RAY = 8
 INEXACT = 16
 """The mask bit of a coadd's pixel near which the inputs change, and with them the point-spread function. The pixel
 is good nevertheless."""
+MEMORY = "memory"
+"""The key of `Exposure.summary` for the MiB that it takes to calibrate a crowded image."""
 
 
 @dataclass(frozen=True)

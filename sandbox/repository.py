@@ -4,7 +4,7 @@ The collections have the names of DC2's. `build_repository` fills an empty folde
 appears complete or not at all is ensured by `apcampaign.sandbox.create`.
 """
 
-__all__ = ["camera", "reference_catalogue"]
+__all__ = ["camera"]
 
 import json
 import sqlite3
@@ -15,18 +15,17 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from astropy.table import Table, vstack
 from astropy.time import Time
 from lsst.daf.butler import Butler, CollectionType, Config, DatasetRef, DatasetType, Timespan
-from lsst.sphgeom import ConvexPolygon, HtmPixelization, LonLat, UnitVector3d
+from lsst.sphgeom import ConvexPolygon
 
 from .camera import CalibrationFrames, Electronics, take_raw
 from .focalplane import DETECTORS
 from .geometry import sky_polygon
 from .instrument import ONE_TO_ONE, LsstCamImSim
+from .refcat import shard_catalogue
 from .sky import Sky
-from .survey import BANDS, SandboxSize, Survey, Visit, physical_filter
+from .survey import SandboxSize, Survey, Visit, physical_filter
 from .truth import TRUTH_FILE, make_truth
 
 INSTRUMENT = "LSSTCam-imSim"
@@ -42,7 +41,6 @@ _CERTIFIED = "2.2i/calib/certified"
 _REFCATS = "refcats"
 _SKYMAPS = "skymaps"
 _MODELS = "pretrained_models"
-_HTM = HtmPixelization(7)
 
 # Name: dimensions, storage class, calibration or not.
 _DATASET_TYPES: dict[str, tuple[tuple[str, ...], str, bool]] = {
@@ -72,7 +70,8 @@ def build_repository(root: Path, survey: Survey) -> None:
         _register(butler, survey)
         with butler.transaction():
             _put_raws_and_calibrations(butler, survey)
-            _put_reference_catalogue(butler, survey)
+            for shard, stars in shard_catalogue(survey):
+                butler.put(stars, REFCAT, htm7=shard, run=_REFCATS)
             butler.put(survey.skymap, "skyMap", skymap=SKYMAP, run=_SKYMAPS)
             butler.put({"model": "brightness"}, "pretrainedModelPackage", run=_MODELS)
         _chain(butler)
@@ -112,7 +111,7 @@ def _register_skymap(butler: Butler, survey: Survey) -> None:
             "patch_ny_max": skymap.patches,
         },
     )
-    for tract in map(skymap.tract, survey.size.tracts):
+    for tract in map(skymap.tract, survey.tracts):
         insert("tract", {"skymap": SKYMAP, "id": tract.id, "region": tract.region})
         insert(
             "patch",
@@ -233,32 +232,6 @@ def camera(survey: Survey) -> dict[str, Any]:
             str(number): asdict(Electronics.of(survey, number)) for number in survey.size.detectors
         },
     }
-
-
-def _put_reference_catalogue(butler: Butler, survey: Survey) -> None:
-    """Write the catalogue in shards, including those of the surveyed sky that have no star."""
-    table = reference_catalogue(survey)
-    shards: set[int] = set()
-    for visit, detector in product(survey.visits, survey.size.detectors):
-        region = sky_polygon(survey.detector_wcs(visit, detector), survey.detector_box)
-        shards.update(pixel for first, last in _HTM.envelope(region) for pixel in range(first, last))
-    where = np.array([_htm_index(row["ra"], row["dec"]) for row in table])
-    for shard in sorted(shards | set(where.tolist())):
-        butler.put(table[where == shard], REFCAT, htm7=shard, run=_REFCATS)
-
-
-def reference_catalogue(survey: Survey) -> Table:
-    """Return the constant stars around all tracts, with a flux (nJy) in each band."""
-    sky, parts = Sky(survey), []
-    for tract in survey.size.tracts:
-        stars = sky.catalogue(tract)
-        fluxes = {f"flux_{band}": stars.flux[:, index] for index, band in enumerate(BANDS)}
-        parts.append(Table({"id": stars.id, "ra": stars.ra, "dec": stars.dec, **fluxes}))
-    return vstack(parts)
-
-
-def _htm_index(ra: float, dec: float) -> int:
-    return int(_HTM.index(UnitVector3d(LonLat.fromDegrees(ra, dec))))
 
 
 def _chain(butler: Butler) -> None:

@@ -9,7 +9,7 @@ Pure: a `SandboxSize` in, `Visit` objects out. The schedule is the same for the 
 __all__ = ["BANDS", "DEMO", "SandboxSize", "Survey", "Visit", "physical_filter"]
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -17,8 +17,10 @@ import numpy as np
 
 from ..common.errors import SandboxError
 from .exposure import VisitInfo
+from .flaws import Flaw, draw_flaws
 from .focalplane import DETECTOR_SIZE, DETECTORS
-from .geometry import Box, TangentWcs, offset
+from .geometry import Box, TangentWcs
+from .pointing import border_of, misplace, neighbour_of, point_camera
 from .skymap import RingsSkyMap
 
 BANDS = "ugrizy"
@@ -30,6 +32,8 @@ _NIGHTS_BETWEEN = 3
 _SEASON_BREAK = 60  # nights between the visits of the templates and the others
 _DITHER = 0.01  # degrees
 _ROTATION = 6.0  # degrees to either side
+_BESIDE = 1.3  # detectors' widths from the other visits, so that one of two neighbours has no template
+_LOST = 90.0  # degrees
 _SEEING = (0.62, 0.95)  # arcseconds
 _GOOD_SEEING = (0.62, 0.8)
 # Electrons that a pixel collects from the sky.
@@ -62,7 +66,9 @@ class SandboxSize:
     template_visits
         Number of initial visits used only for templates (0: use every visit for both steps).
     unkind
-        The fraction of the (visit, detector)s whose images show no stars, so that they cannot be calibrated.
+        The fraction of the (visit, detector)s that have each flaw (`apcampaign.sandbox.flaws`). If it is not 0,
+        the visits of a tract also lie on its border, and the last one of a campaign with template visits partly
+        off the templates.
     """
 
     tracts: tuple[int, ...] = (3828,)
@@ -229,15 +235,36 @@ class Survey:
         """The visits that are searched for changes of the sky."""
         return self.visits[self.size.template_visits * len(self.size.tracts) :]
 
+    @property
+    def tracts(self) -> tuple[int, ...]:
+        """The tracts on which its visits lie."""
+        found = self.size.tracts
+        if self.size.unkind:
+            found += tuple(neighbour_of(self.skymap, tract) for tract in found)
+        return tuple(sorted(set(found)))
+
+    @cached_property
+    def flaws(self) -> Mapping[tuple[int, int], Flaw]:
+        """What is wrong with the image of a (visit, detector)."""
+        images = ((visit.id, detector) for visit in self.visits for detector in self.size.detectors)
+        return draw_flaws(images, self.size.unkind, self.size.seed)
+
     def is_bad(self, visit: Visit, detector: int) -> bool:
-        """Tell whether the image of a detector shows no stars, as behind a cloud."""
-        rng = np.random.default_rng([self.size.seed, 9, visit.id, detector])
-        return bool(rng.random() < self.size.unkind)
+        """Tell whether the image of a detector cannot be calibrated."""
+        return self.flaws.get((visit.id, detector)) in (Flaw.CLOUDY, Flaw.LOST)
 
     def _visit(self, number: int, place: int, tract: int) -> Visit:
         rng = np.random.default_rng([self.size.seed, 1, number, tract])
         rotation = float(rng.uniform(-_ROTATION, _ROTATION))
-        ra, dec = self._pointing(tract, rotation, *rng.uniform(-_DITHER, _DITHER, 2))
+        beside = self.size.template_visits > 0 and (number, place) == (self.size.visits - 1, 0)
+        unkind = self.size.unkind > 0
+        ra, dec = point_camera(
+            border_of(self.skymap, tract) if unkind else self.skymap.centre(tract),
+            self.size.detectors,
+            rotation,
+            dither=(rng.uniform(-_DITHER, _DITHER), rng.uniform(-_DITHER, _DITHER)),
+            beside=_BESIDE if unkind and beside else 0.0,
+        )
         for_template = number < self.size.template_visits
         pause = _SEASON_BREAK if self.size.template_visits and not for_template else 0
         night = _FIRST_NIGHT + number * _NIGHTS_BETWEEN + pause
@@ -260,19 +287,6 @@ class Survey:
             pointing_error=(float(rng.normal(0, 1.0)), float(rng.normal(0, 1.0)), float(rng.normal(0, 0.03))),
         )
 
-    def _pointing(self, tract: int, rotation: float, east: float, north: float) -> tuple[float, float]:
-        # The middle of the chosen detectors points at the tract's centre.
-        places = [DETECTORS[detector] for detector in self.size.detectors]
-        right, up = (float(np.mean(xs)) / 3600 for xs in zip(*((p.x, p.y) for p in places), strict=True))
-        sine, cosine = np.sin(np.radians(rotation)), np.cos(np.radians(rotation))
-        ra, dec = self.skymap.centre(tract)
-        return offset(
-            ra,
-            dec,
-            east + float(right * cosine - up * sine),
-            north - float(right * sine + up * cosine),
-        )
-
     def detector_wcs(self, visit: Visit, detector: int) -> TangentWcs:
         """Return the projection of a detector's image: the tangent point is the boresight."""
         place, box = DETECTORS[detector], self.detector_box
@@ -283,16 +297,9 @@ class Survey:
     def header_wcs(self, visit: Visit, detector: int) -> TangentWcs:
         """Return the projection in a raw's header, with the error of the telescope's pointing."""
         true, (right, up, turn) = self.detector_wcs(visit, detector), visit.pointing_error
-        # Rotated about the middle of the detector, not about the boresight, so that small errors stay small.
-        box = self.detector_box
-        ra, dec = true.to_sky((box.width - 1) / 2, (box.height - 1) / 2)
-        turned = replace(true, rotation=true.rotation + turn)
-        x, y = turned.to_pixel(ra, dec)
-        return replace(
-            turned,
-            x=turned.x + (box.width - 1) / 2 - float(x) + right,
-            y=turned.y + (box.height - 1) / 2 - float(y) + up,
-        )
+        if self.flaws.get((visit.id, detector)) is Flaw.LOST:
+            turn += _LOST
+        return misplace(true, self.detector_box, right, up, turn)
 
 
 def _day_obs(mjd: int) -> int:

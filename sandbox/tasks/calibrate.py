@@ -7,7 +7,6 @@ They replace ``lsst.pipe.tasks.calibrateImage.CalibrateImageTask`` and
 __all__ = [
     "CalibrateImageTask",
     "IdGeneratorConfig",
-    "SandboxAlgorithmError",
     "SingleFrameDetectAndMeasureTask",
     "first_id",
 ]
@@ -21,7 +20,7 @@ from astropy.table import Table, vstack
 from lsst.pex.config import Config, ConfigField, Field, ListField
 from lsst.pipe.base.connectionTypes import InitOutput, Input, Output, PrerequisiteInput
 
-from ..exposure import Exposure
+from ..exposure import MEMORY, Exposure
 from ..science.calibration import (
     Astrometry,
     Photometry,
@@ -33,29 +32,10 @@ from ..science.cosmics import flag_cosmic_rays
 from ..science.pixels import scatter
 from ..science.psf import width
 from ..science.stars import STAR_COLUMNS, Stars, measure_stars, subtract_background
+from .errors import SandboxAlgorithmError
+from .memory import take_memory
 
 IVD = ("instrument", "visit", "detector")
-
-
-class SandboxAlgorithmError(pipe_base.AlgorithmError):
-    """Data that an algorithm cannot do with; it would not help to try again.
-
-    Parameters
-    ----------
-    message
-        What is wrong with them.
-    **numbers
-        Numbers that tell why.
-    """
-
-    def __init__(self, message: str, **numbers: float) -> None:
-        super().__init__(message)
-        self.numbers = numbers
-
-    @property
-    def metadata(self) -> dict[str, Any]:
-        """The numbers, for the metadata of the task."""
-        return dict(self.numbers)
 
 
 class IdGeneratorConfig(Config):
@@ -162,36 +142,33 @@ class CalibrateImageTask(pipe_base.PipelineTask):
         self.initial_stars_schema = Table(names=_SCHEMA)
 
     def runQuantum(self, butlerQC: Any, inputRefs: Any, outputRefs: Any) -> None:  # noqa: N802, N803
-        """Read, run and write, with the IDs of this quantum; of what cannot be calibrated only the image."""
+        """Read, run and write, with the IDs of this quantum; of what cannot be calibrated what there is."""
         inputs, data_id = butlerQC.get(inputRefs), butlerQC.quantum.dataId
         start = first_id(self.config.id_generator.release_id, data_id["visit"], data_id["detector"])
+        partial = pipe_base.Struct()
         try:
-            result = self.run(**inputs, start=start)
+            result = self.run(**inputs, start=start, partial=partial)
         except pipe_base.AlgorithmError as error:
-            image, _ = subtract_background(inputs["exposures"][0])
-            butlerQC.put(pipe_base.Struct(exposure=replace(image, wcs=None, psf=None)), outputRefs)
+            butlerQC.put(partial, outputRefs)
             raise pipe_base.AnnotatedPartialOutputsError.annotate(error, self, log=self.log) from error
         butlerQC.put(result, outputRefs)
 
     def run(
-        self, exposures: list[Exposure], photometry_ref_cat: list[Any], start: int, **_unused: Any
+        self,
+        exposures: list[Exposure],
+        photometry_ref_cat: list[Any],
+        start: int,
+        partial: pipe_base.Struct | None = None,
+        **_unused: Any,
     ) -> pipe_base.Struct:
-        """Return the calibrated exposure and the measurements."""
-        exposure, level = subtract_background(flag_cosmic_rays(exposures[0]))
-        found = measure_stars(exposure, self.config.threshold)
-        if found is None:
-            raise SandboxAlgorithmError("too few stars to measure the point-spread function", sky=level)
+        """Return the calibrated exposure and the measurements; ``partial`` gets what there is if it fails."""
+        partial = pipe_base.Struct() if partial is None else partial
+        exposure, found = self._measure(exposures[0], start, partial)
         catalogue = vstack([handle.get() for handle in photometry_ref_cat], metadata_conflicts="silent")
         astrometry, photometry, matches = self._fit(found, exposure, catalogue)
-        factor, noise = photometry.factor, scatter(exposure.image[exposure.good])
-        summary = {
-            "psfSigma": width(found.psf),
-            # The real camera's scale: a star is as many pixels wide as there.
-            "pixelScale": 0.2,
-            "skyBg": level,
-            "skyNoise": noise,
+        factor = photometry.factor
+        summary = dict(partial.exposure.summary) | {
             "zeroPoint": float(31.4 - 2.5 * np.log10(factor)),
-            "nPsfStar": int(found.columns["psf_used"].sum()),
             "astromScatter": astrometry.scatter,
             "photomScatter": photometry.scatter,
         }
@@ -226,9 +203,30 @@ class CalibrateImageTask(pipe_base.PipelineTask):
             astrometry_matches=matches,
             photometry_matches=matches,
             applied_photo_calib={"njy_per_count": factor},
-            background={"level": level * factor},
+            background={"level": summary["skyBg"] * factor},
             mask=calibrated.mask,
         )
+
+    def _measure(self, image: Exposure, start: int, partial: pipe_base.Struct) -> tuple[Exposure, Stars]:
+        """Subtract the background and measure stars."""
+        with take_memory(image.summary.get(MEMORY, 0)):
+            exposure, level = subtract_background(flag_cosmic_rays(image))
+        partial.exposure = replace(exposure, wcs=None, psf=None, summary={})
+        found = measure_stars(exposure, self.config.threshold)
+        if found is None:
+            raise SandboxAlgorithmError("too few stars to measure the point-spread function", sky=level)
+        summary = {
+            "psfSigma": width(found.psf),
+            # The real camera's scale: a star is as many pixels wide as there.
+            "pixelScale": 0.2,
+            "skyBg": level,
+            "skyNoise": scatter(exposure.image[exposure.good]),
+            "nPsfStar": int(found.columns["psf_used"].sum()),
+        }
+        partial.exposure = replace(exposure, wcs=None, psf=found.psf, summary=summary)
+        stars = star_table(found, exposure, start)
+        partial.psf_stars = partial.psf_stars_footprints = stars[stars["psf_used"]]
+        return exposure, found
 
     def _fit(
         self, stars: Stars, exposure: Exposure, catalogue: Table

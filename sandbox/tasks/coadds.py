@@ -97,7 +97,8 @@ class BestSeeingQuantileSelectVisitsTask(pipe_base.PipelineTask):
         seeing: dict[int, float] = {}
         for handle in visitSummaries:
             table = handle.get()
-            table = table[np.isfinite(table["psfSigma"])]  # the detectors that could be calibrated
+            # The detectors that could be calibrated.
+            table = table[np.isfinite(table["psfSigma"]) & np.isfinite(table["wcs_ra"])]
             if not len(table):
                 continue
             fwhm = float(np.nanmedian(table["psfSigma"] * table["pixelScale"]) * np.sqrt(8 * np.log(2)))

@@ -27,7 +27,8 @@ from ..science.coaddition import mosaic
 from ..science.detection import COLUMNS, calibrated_variance, detect, measure_at
 from ..science.psf import width
 from ..science.subtraction import subtract
-from .calibrate import IVD, IdGeneratorConfig, SandboxAlgorithmError, first_id
+from .calibrate import IVD, IdGeneratorConfig, first_id
+from .errors import SandboxAlgorithmError
 
 _TEMPLATES = {"coaddName": "deep", "warpTypeSuffix": "", "fakesType": ""}
 

@@ -53,7 +53,7 @@ command.add_command(condor)
     default=0.0,
     show_default=True,
     metavar="RATE",
-    help="Fraction of the (visit, detector)s whose images cannot be calibrated.",
+    help="Make what goes wrong on the real sky: fraction of the (visit, detector)s that have each flaw.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Random seed.")
 @json_option

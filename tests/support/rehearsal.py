@@ -18,7 +18,8 @@ from apcampaign.sandbox.camera import CalibrationFrames, take_raw
 from apcampaign.sandbox.exposure import Exposure
 from apcampaign.sandbox.formatters import component_of
 from apcampaign.sandbox.geometry import sky_polygon
-from apcampaign.sandbox.repository import camera, reference_catalogue
+from apcampaign.sandbox.refcat import reference_catalogue
+from apcampaign.sandbox.repository import camera
 from apcampaign.sandbox.sky import Sky
 from apcampaign.sandbox.survey import Survey, Visit
 from apcampaign.sandbox.tasks.association import DiaPipelineTask, LoadDiaCatalogsTask
