@@ -160,7 +160,8 @@ def build_config(
     for name in empty:
         if not config["cluster"][name]["pipetasks"]:
             del config["cluster"][name]
-    check_release(config)
+    # What a file says counts where it is included, unless it is said otherwise.
+    check_release(merge(*included, config))
     return config
 
 

@@ -21,6 +21,7 @@ class Wms(StrEnum):
 
     HTCONDOR = "htcondor"
     PARSL = "parsl"
+    PANDA = "panda"
     OTHER = "other"
 
 
@@ -32,7 +33,7 @@ def wms_kind(wms_service: str) -> Wms:
     wms_service
         The full name of the class, as ``wmsServiceClass`` has it.
     """
-    return next((wms for wms in (Wms.HTCONDOR, Wms.PARSL) if f".{wms}." in wms_service), Wms.OTHER)
+    return next((wms for wms in Wms if f".{wms}." in wms_service), Wms.OTHER)
 
 
 @dataclass(frozen=True, kw_only=True)

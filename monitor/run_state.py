@@ -2,6 +2,7 @@
 
 __all__ = ["ACTIVE_STATES", "is_active", "run_state"]
 
+from ..bps import Wms
 from ..common.errors import BpsError
 from ..ledger import RunRecord
 
@@ -26,7 +27,11 @@ def run_state(record: RunRecord) -> str | None:
     try:
         from lsst.ctrl.bps.status import status
 
-        state, _ = status(record.wms_service, record.submit_dir)
+        # The plugins of HTCondor and Parsl know a run by its folder, on whatever host; others by their own id.
+        by_folder = record.wms in (Wms.HTCONDOR, Wms.PARSL)
+        state, _ = status(
+            record.wms_service, record.submit_dir if by_folder else record.wms_id or record.submit_dir
+        )
     except NotImplementedError:
         return None
     except Exception as error:

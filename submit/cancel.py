@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
+from ..bps import Wms
 from ..common.errors import ApcampaignError, PreconditionError
 from ..ledger import Workspace
 from .executors import ActiveRun, Executor, executors_of
@@ -70,13 +71,21 @@ def plan_cancel(workspace: Workspace) -> CancelPlan:
     obstacles: tuple[ApcampaignError, ...] = ()
     if executors and not any(executor.detached for executor in executors):
         services = sorted({run.wms_service for run in ledger.runs})
-        obstacles = (
-            PreconditionError(
+        # A service elsewhere goes on without the process that submitted.
+        known = [run for run in ledger.current() if run.wms_id and run.wms is not Wms.PARSL]
+        if known:
+            what = f"apcampaign cannot cancel the runs of campaign {name}, which {', '.join(services)} has"
+            commands = (
+                f"`bps cancel --wms-service-class {run.wms_service} --id {run.wms_id}`" for run in known
+            )
+            remedy = ", ".join(commands)
+        else:
+            what = (
                 f"the runs of campaign {name} are not in a queue: {', '.join(services)} runs the jobs in the "
-                "process that submitted them",
-                remedy="end that process (Ctrl-C), then go on with `apcampaign resume`",
-            ),
-        )
+                "process that submitted them"
+            )
+            remedy = "end that process (Ctrl-C), then go on with `apcampaign resume`"
+        obstacles = (PreconditionError(what, remedy=remedy),)
     elif not active:
         obstacles = (PreconditionError(f"nothing of campaign {name} is in the queue"),)
     return CancelPlan(campaign=name, active=active, obstacles=obstacles)

@@ -6,14 +6,16 @@ import logging
 import time
 from collections.abc import Sequence
 
-from ...common.errors import PreconditionError
+from ...common.errors import PreconditionError, SchedulerError
 from ...ledger import DagPaths, DagRecord, Ledger, RunRecord, Workspace
-from ...monitor import is_active, run_state
+from ...monitor import ACTIVE_STATES, is_active, run_state
 from ...monitor.outcomes import require_templates
 from ..bps_process import prepare_run
 from .protocol import ActiveRun, Submission, SubmittedRun, Work
 
 _POLL = 5.0  # seconds; what is waited for takes minutes
+_NOT_KNOWN = "UNKNOWN"
+_UNKNOWN = 600.0  # seconds; a service elsewhere learns of a run late, or does not answer at times
 
 _log = logging.getLogger(__name__)
 
@@ -80,9 +82,17 @@ class ForegroundExecutor:
 
 
 def _wait_for(record: RunRecord) -> None:
-    before = None
-    while is_active(record):
-        if (state := run_state(record)) != before:
+    before, unknown = None, time.monotonic() + _UNKNOWN
+    while (state := run_state(record)) in ACTIVE_STATES or state == _NOT_KNOWN:
+        if state != before:
             _log.info("%s: %s", record.output_run, state)
             before = state
+        if state != _NOT_KNOWN:
+            unknown = time.monotonic() + _UNKNOWN
+        elif time.monotonic() > unknown:
+            raise SchedulerError(
+                f"{record.wms_service} has not known the state of {record.output_run} for {_UNKNOWN / 60:.0f} min",
+                remedy=f"ask it about {record.wms_id or record.submit_dir}; when that has ended, continue with "
+                "`apcampaign resume`",
+            )
         time.sleep(_POLL)

@@ -65,6 +65,15 @@ def check_slots(site: Site, specs: Sequence[RunSpec]) -> Iterator[Finding]:
         yield from _check_htcondor(site, specs)
     elif site.wms is Wms.PARSL:
         yield from _check_cores(site)
+    elif site.wms is Wms.PANDA and not os.environ.get("PANDA_URL"):
+        yield make_finding(
+            Severity.ERROR,
+            "wms",
+            "$PANDA_URL is not set",
+            "the plugin refuses to submit",
+            "set up the client of PanDA first, as its guide says",
+            key="site",
+        )
 
 
 def _check_cores(site: Site) -> Iterator[Finding]:

@@ -209,11 +209,51 @@ RELEASE = {"lsstVersion": "w_2026_43"}
             {**RELEASE, "bpsMakeCommand": False, "softwarePath": "/sw/w_2026_42"},
             "since softwarePath is set and does not name it",
         ),
+        # The plugin's own default for this site.
+        (
+            "s3df",
+            {**RELEASE, "bpsMakeCommand": False, "computeSite": "BPS_SUBMIT"},
+            "since softwarePath is set and does not name it",
+        ),
     ],
 )
 def test_a_release_that_jobs_would_not_run_with_is_refused(campaign, site, settings, sentence):
     with pytest.raises(SettingsError) as caught:
         configs(campaign.model_copy(update={"bps": settings}), site=site)
+    assert sentence in str(caught.value)
+
+
+def test_a_release_that_an_included_file_names_is_checked_too(campaign, tmp_path):
+    included = tmp_path / "release.yaml"
+    included.write_text("lsstVersion: w_2026_43\n")
+    settings = {"includeConfigs": [str(included)]}
+    with pytest.raises(SettingsError, match="jobs run in the environment of whoever submits"):
+        configs(campaign.model_copy(update={"bps": settings}), site="s3df")
+    assert configs(campaign.model_copy(update={"bps": {**settings, "bpsMakeCommand": False}}), site="s3df")
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({}, "none is named; write LSST_VERSION: w_2026_43"),
+        (RELEASE, "write LSST_VERSION: w_2026_43 instead"),
+        (
+            {"LSST_VERSION": "w_2026_43", "setupLSSTEnv": "source /sw/loadLSST.bash"},
+            "since setupLSSTEnv is set and does not name it",
+        ),
+        ({"LSST_VERSION": "w_2026_43"}, None),
+        ({"setupLSSTEnv": "source /sw/loadLSST.bash"}, None),
+    ],
+)
+def test_jobs_of_panda_run_with_the_release_that_is_named(campaign, tmp_path, settings, sentence):
+    site = tmp_path / "panda.yaml"
+    site.write_text("wmsServiceClass: lsst.ctrl.bps.panda.PanDAService\ncomputeSite: SLAC\n")
+    campaign = campaign.model_copy(update={"bps": settings})
+    if sentence is None:
+        assert configs(campaign, site=str(site))
+        return
+    with pytest.raises(SettingsError) as caught:
+        configs(campaign, site=str(site))
     assert sentence in str(caught.value)
 
 
@@ -371,4 +411,5 @@ def test_bps_itself_reads_the_pair_with_the_values_that_are_meant(campaign, tmp_
 def test_a_site_knows_its_workflow_system():
     kinds = {name: load_site(name).wms for name in ("local", "s3df", "parsl-local")}
     assert kinds == {"local": Wms.HTCONDOR, "s3df": Wms.HTCONDOR, "parsl-local": Wms.PARSL}
-    assert wms_kind("lsst.ctrl.bps.panda.PanDAService") is Wms.OTHER
+    assert wms_kind("lsst.ctrl.bps.panda.PanDAService") is Wms.PANDA
+    assert wms_kind("somebody.slurm.Service") is Wms.OTHER
