@@ -27,11 +27,12 @@ $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt tools/find-python
 	@touch $@
 
 # ---- campaigns ----------------------------------------------------------------------------------------
-# Variables of an operator: CAMPAIGN (file), TRACTS, BANDS, BUTLER, SITE, NAMESPACE, RUNS. They go through the
+# Variables of an operator: CAMPAIGN (file), TRACTS, BANDS, DAY_OBS, BUTLER, SITE, NAMESPACE, RUNS. They go through the
 # environment, so that nothing of them is read by the shell.
 export APCAMPAIGN_CAMPAIGN := $(or $(CAMPAIGN),$(APCAMPAIGN_CAMPAIGN))
 export APCAMPAIGN_TRACTS := $(or $(TRACTS),$(APCAMPAIGN_TRACTS))
 export APCAMPAIGN_BANDS := $(or $(BANDS),$(APCAMPAIGN_BANDS))
+export APCAMPAIGN_DAY_OBS := $(or $(DAY_OBS),$(APCAMPAIGN_DAY_OBS))
 export APCAMPAIGN_BUTLER := $(or $(BUTLER),$(APCAMPAIGN_BUTLER))
 export APCAMPAIGN_SITE := $(or $(SITE),$(APCAMPAIGN_SITE))
 export APCAMPAIGN_NAMESPACE := $(or $(NAMESPACE),$(APCAMPAIGN_NAMESPACE))

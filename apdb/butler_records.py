@@ -23,7 +23,7 @@ _THREADS = 8
 
 
 def read_expected_associations(
-    repository: str, collections: Sequence[str], *, where: str = ""
+    repository: str, collections: Sequence[str], *, where: str = "", others: bool = False
 ) -> ExpectedAssociations:
     """Ask a repository which (visit, detector)s were associated, and how many DiaSources each has.
 
@@ -36,6 +36,8 @@ def read_expected_associations(
         job has finished.
     where
         A condition on the data IDs, in Butler's query language.
+    others
+        Whether the APDB may hold other associations.
 
     Raises
     ------
@@ -62,7 +64,7 @@ def read_expected_associations(
             ) from error
         counts: dict[VisitDetector, int | None] = dict.fromkeys(markers)
         counts.update(_count(butler, {key: catalogs[key] for key in markers if key in catalogs}))
-    return ExpectedAssociations(counts, f"{_MARKER} of {names}")
+    return ExpectedAssociations(counts, f"{_MARKER} of {names}", others)
 
 
 def _find(

@@ -70,6 +70,7 @@ def check_ready(reference: str, *, instrument: str, filled: bool = False) -> Unc
             f"the APDB {reference} is not empty: {rows}",
             expected="an empty one, since a new run would associate the same visits again",
             remedy="create one in another namespace, empty it with `apcampaign apdb init --reset`, or continue "
-            "filling it with `apcampaign submit diffim --continue`",
+            "filling it with `apcampaign submit diffim --continue`; if other campaigns fill it too, write "
+            "filled: true below apdb in the campaign file",
         )
     return None

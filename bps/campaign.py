@@ -3,82 +3,30 @@
 __all__ = ["ApdbSettings", "CampaignConfig", "DiffimSettings", "Ordering", "Step", "StepSettings"]
 
 import getpass
-import re
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    AliasChoices,
-    BeforeValidator,
-    Field,
-    NonNegativeInt,
-    model_validator,
-)
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model_validator
 
-from ..common.secrets import split_password
 from .model import Model, split_list
 from .notify import NotifySettings
-from .options import RUN_OPTIONS, check_options, check_settings, config_overrides
-from .query import check_where
-
-# Letters that each are a band: a word of them is several bands without spaces between.
-_ONE_LETTER_BANDS = frozenset("ugrizy")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-# What Butler allows and needs no quoting in a shell, a DAG or a file system.
-_COLLECTION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+:@-]*(/[A-Za-z0-9_.+:@-]+)*")
-_BAND = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
-_PLACEHOLDER = re.compile(r"\{(\w*)\}")
-
-
-def _check_name(value: str) -> str:
-    if not _NAME.fullmatch(value):
-        raise ValueError(
-            f"{value!r} is not a campaign name; expected letters, digits, '.', '_' and '-', starting with a "
-            "letter or digit, such as 'dc2-test-med-1'"
-        )
-    return value
-
-
-def _check_collection(value: str) -> str:
-    if not _COLLECTION.fullmatch(value):
-        raise ValueError(
-            f"{value!r} is not a collection name; expected parts of letters, digits and _.+:@- joined by '/', "
-            "such as '2.2i/defaults/test-med-1'"
-        )
-    return value
-
-
-def _check_collection_template(value: str) -> str:
-    for name in _PLACEHOLDER.findall(value):
-        if name not in ("operator", "name"):
-            raise ValueError(f"{{{name}}} is unknown in {value!r}; valid are {{operator}} and {{name}}")
-    _check_collection(_PLACEHOLDER.sub("x", value))
-    return value
-
-
-def _check_band(value: str) -> str:
-    if not _BAND.fullmatch(value):
-        raise ValueError(f"{value!r} is not a band; expected a name such as g, VR or N708")
-    if len(value) > 1 and _ONE_LETTER_BANDS.issuperset(value):
-        raise ValueError(
-            f"{value!r} is not a band; write several with spaces between them: {' '.join(value)!r}"
-        )
-    return value
-
-
-def _check_apdb_url(value: str) -> str:
-    bare, password = split_password(value)
-    if password is not None:
-        raise ValueError(
-            f"the URL {bare!r} holds a password, which a campaign file must not; put it in ~/.pgpass (chmod 600) "
-            "or name a credentials file in $LSST_DB_AUTH"
-        )
-    if not re.match(r"(postgresql|sqlite)(\+\w+)?://", value):
-        raise ValueError(
-            f"{value!r} is not an APDB URL; expected postgresql://user@host/db or sqlite:///file"
-        )
-    return value
+from .options import config_overrides
+from .values import (
+    ApdbUrl,
+    Bands,
+    BpsSettings,
+    Collection,
+    Collections,
+    CollectionTemplate,
+    DayObs,
+    GraphOptions,
+    Name,
+    RunOptions,
+    SkippedCollections,
+    Tracts,
+    Values,
+    Where,
+)
 
 
 class Step(StrEnum):
@@ -92,25 +40,9 @@ def _in_order(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     return tuple(step for step in Step if step in steps)
 
 
-Name = Annotated[str, AfterValidator(_check_name)]
-Collection = Annotated[str, AfterValidator(_check_collection)]
-Collections = Annotated[tuple[Collection, ...], BeforeValidator(split_list), Field(min_length=1)]
-CollectionTemplate = Annotated[str, AfterValidator(_check_collection_template)]
-Tracts = Annotated[tuple[NonNegativeInt, ...], BeforeValidator(split_list), Field(min_length=1)]
-Bands = Annotated[
-    tuple[Annotated[str, AfterValidator(_check_band)], ...],
-    BeforeValidator(split_list),
-    Field(min_length=1),
-]
 Steps = Annotated[
     tuple[Step, ...], BeforeValidator(split_list), AfterValidator(_in_order), Field(min_length=1)
 ]
-Where = Annotated[str, AfterValidator(check_where), Field(min_length=1)]
-BpsSettings = Annotated[dict[str, Any], AfterValidator(check_settings)]
-GraphOptions = Annotated[str, AfterValidator(check_options)]
-# As text, which is what a command's arguments are.
-Values = dict[str, Annotated[str, BeforeValidator(str)]]
-RunOptions = Annotated[str, AfterValidator(lambda text: check_options(text, RUN_OPTIONS))]
 
 
 def _pipeline(default: str) -> Any:
@@ -194,19 +126,15 @@ class DiffimSettings(StepSettings):
         For which others an association waits.
     templates
         The collection with the templates, of a campaign that does not make its own.
-    reuse
-        Whether raw images that have been calibrated in the collection of the templates are not calibrated
-        again; by default if that is not a standing one (``templates``).
+    skip_existing
+        Collections whose quanta are not run again (``skipExistingIn``); by default the output of the campaign's
+        own templates step, with what that has calibrated.
     """
 
     pipeline: str = _pipeline("ApPipe-DC2.yaml")
     ordering: Ordering = Ordering.OVERLAP
     templates: Collection | None = None
-    reuse: bool | None = None
-
-    def reuses(self, collection: str) -> bool:
-        """Tell whether what is calibrated in a collection with templates is not calibrated again."""
-        return collection != self.templates if self.reuse is None else self.reuse
+    skip_existing: SkippedCollections | None = Field(default=None, alias="skipExistingIn")
 
 
 class ApdbSettings(Model):
@@ -220,11 +148,14 @@ class ApdbSettings(Model):
         The PostgreSQL schema; by default derived from the campaign's name.
     config
         The configuration of an existing APDB: the URI of its file, or ``label:NAME``; then ``url`` is not given.
+    filled
+        Whether it may hold rows of other campaigns already.
     """
 
-    url: Annotated[str, AfterValidator(_check_apdb_url)] | None = None
+    url: ApdbUrl | None = None
     namespace: str | None = None
     config: str | None = Field(default=None, min_length=1)
+    filled: bool = False
 
     @model_validator(mode="after")
     def _one_source(self) -> "ApdbSettings":
@@ -256,6 +187,8 @@ class CampaignConfig(Model):
         Collections with raw images, calibrations, reference catalogues and skymap (``inCollection``).
     output_collection
         The prefix of the campaign's collections (``outCollection``); each step appends its name.
+    day_obs
+        The observing night to process (``dayObs``), ``YYYYMMDD``; all if not given.
     where
         More conditions for the data queries of both steps.
     operator
@@ -283,6 +216,7 @@ class CampaignConfig(Model):
     bands: Bands | None = None
     input_collections: Collections = Field(alias="inCollection")
     output_collection: CollectionTemplate = Field(default="u/{operator}/{name}", alias="outCollection")
+    day_obs: DayObs | None = Field(default=None, alias="dayObs")
     where: Where | None = None
     operator: Name = Field(default_factory=getpass.getuser)
     templates: StepSettings = StepSettings()

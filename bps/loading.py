@@ -5,6 +5,7 @@ __all__ = ["ENVIRONMENT", "change_campaign", "dump_campaign", "load_campaign"]
 import difflib
 import os
 from collections.abc import Iterable, Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,14 @@ ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
     "APCAMPAIGN_BUTLER": ("butler",),
     "APCAMPAIGN_TRACTS": ("tracts",),
     "APCAMPAIGN_BANDS": ("bands",),
+    "APCAMPAIGN_DAY_OBS": ("dayObs",),
     "APCAMPAIGN_SITE": ("site",),
     "APCAMPAIGN_DB": ("apdb", "url"),
     "APCAMPAIGN_NAMESPACE": ("apdb", "namespace"),
 }
+
+_NIGHT = "{day_obs}"
+_EXAMPLES = Path(str(resources.files(__package__))) / "campaigns" / "*.yaml"
 
 
 def load_campaign(
@@ -61,6 +66,7 @@ def load_campaign(
         if value is not None:
             _override(content, keys, value)
             sources[".".join(keys)] = "the command line"
+    content = _write_night(content, str(path))
     try:
         return CampaignConfig.model_validate(content)
     except ValidationError as error:
@@ -117,7 +123,7 @@ def _read(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise SettingsError(
             f"there is no campaign file {path}",
-            remedy="name one with --campaign FILE, or copy the campaign.yaml that comes with apcampaign",
+            remedy=f"name one with --campaign FILE, or copy one of {_EXAMPLES}",
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
@@ -143,6 +149,27 @@ def _override(content: dict[str, Any], keys: tuple[str, ...], value: Any) -> Non
     content[keys[-1]] = value
     if keys == ("apdb", "url"):
         content.pop("config", None)
+
+
+def _write_night(content: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """Write the night for ``{day_obs}``, except in BPS settings, where it is a variable of BPS's."""
+    night = content.get("dayObs")
+
+    def write(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: inner if key == "bps" else write(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [write(inner) for inner in value]
+        if not isinstance(value, str) or _NIGHT not in value:
+            return value
+        if night is None:
+            raise SettingsError(
+                f"{path}: {value!r} names the night, and none is given",
+                remedy="give it with --day-obs 20260905, $APCAMPAIGN_DAY_OBS or as dayObs in the file",
+            )
+        return value.replace(_NIGHT, str(night))
+
+    return dict(write(content))
 
 
 def _sentence(details: Any, sources: Mapping[str, str], path: str) -> str:

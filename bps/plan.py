@@ -227,7 +227,9 @@ def plan_campaign(
         skip = list((skip_done or {}).get(step, ()))
         if step is Step.DIFFIM:
             inputs = (templates or f"{root}/{Step.TEMPLATES}", *inputs)
-            if campaign.diffim.reuses(inputs[0]):
+            if campaign.diffim.skip_existing is not None:
+                skip += campaign.diffim.skip_existing
+            elif inputs[0] != standing:  # others may have calibrated differently
                 skip.append(inputs[0])  # what the first step has calibrated
         runs.append(
             PlannedRun(
@@ -256,13 +258,14 @@ def _make_query(campaign: CampaignConfig, settings: StepSettings) -> str:
         skymap=campaign.skymap,
         tracts=campaign.tracts,
         bands=campaign.bands,
+        day_obs=campaign.day_obs,
         where=(campaign.where, settings.where),
     )
 
 
 def _make_graph_query(campaign: CampaignConfig, settings: StepSettings) -> str:
     """Make the query for a graph whose raws come in a table; empty if its own query can stay."""
-    limited = campaign.tracts or campaign.where or settings.where
+    limited = campaign.tracts or campaign.day_obs or campaign.where or settings.where
     if settings.data_query or not limited:
         return ""
     return make_query(

@@ -51,14 +51,15 @@ def make_query(
     skymap: str,
     tracts: Sequence[int] | None,
     bands: Sequence[str] | None,
+    day_obs: int | None = None,
     where: Sequence[str | None],
 ) -> str:
     """Make the data query of a step.
 
     Parameters
     ----------
-    instrument, skymap, tracts, bands
-        What the query selects; all tracts or bands if `None`.
+    instrument, skymap, tracts, bands, day_obs
+        What the query selects; all tracts, bands or nights if `None`.
     where
         More conditions, each put in parentheses; `None` entries are ignored.
 
@@ -72,5 +73,7 @@ def make_query(
         terms.append(f"tract IN ({', '.join(map(str, tracts))})")
     if bands:
         terms.append(f"band IN ({', '.join(repr(band) for band in bands)})")
+    if day_obs is not None:
+        terms.append(f"day_obs = {day_obs}")
     terms += [f"({text})" for text in where if text]
     return " AND ".join(terms)

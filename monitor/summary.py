@@ -277,7 +277,7 @@ def summarise(workspace: Workspace, ledger: Ledger | None = None) -> CampaignSum
         steps=steps,
         apdb_config=apdb_config,
         apdb_rows=dict(count_rows(inspected)) if inspected else {},
-        verification=verify_runs(ledger) if inspected else None,
+        verification=verify_runs(ledger, others=workspace.campaign.apdb.filled) if inspected else None,
         apdb_unchecked=unchecked,
         templates=_check_templates(workspace, diffim),
         allowed=read_submitted_campaign(workspace, max(diffim, key=_age)).allow_missing_templates
@@ -291,10 +291,17 @@ def summarise(workspace: Workspace, ledger: Ledger | None = None) -> CampaignSum
     )
 
 
-def verify_runs(ledger: Ledger) -> Verification | None:
+def verify_runs(ledger: Ledger, *, others: bool = False) -> Verification | None:
     """Compare the APDB of the newest diffim run with what Butler says was associated by all runs that filled it.
 
     The output collection would not do: it may hold runs that filled another APDB.
+
+    Parameters
+    ----------
+    ledger
+        What the campaign has submitted.
+    others
+        Whether the APDB holds what other campaigns have associated, too.
 
     Returns
     -------
@@ -315,7 +322,9 @@ def verify_runs(ledger: Ledger) -> Verification | None:
     with open_butler(newest.butler, f"the collections of {newest.butler} cannot be listed") as butler:
         known = set(butler.collections.query("*"))
     runs = [run.output_run for run in ledger.same_apdb(apdb_config) if run.output_run in known]
-    return verify_apdb(apdb_config, read_expected_associations(newest.butler, runs)) if runs else None
+    if not runs:
+        return None
+    return verify_apdb(apdb_config, read_expected_associations(newest.butler, runs, others=others))
 
 
 def _age(record: RunRecord) -> str:

@@ -200,7 +200,8 @@ class ReportReader:
     def _verify(self, ledger: Ledger, summary: CampaignSummary | None) -> Verification | None:
         if summary is not None:
             return summary.verification
-        return self._attempt("the verification", lambda: verify_runs(ledger), None)
+        others = self._workspace.campaign.apdb.filled
+        return self._attempt("the verification", lambda: verify_runs(ledger, others=others), None)
 
 
 def _add_up(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:

@@ -273,7 +273,7 @@ def execute_submission(plan: SubmissionPlan) -> Submission:
         plan=plan.plan,
         apdb_config=plan.apdb_config,
         deferred=plan.deferred,
-        refuse_associated=plan.fills_further,
+        refuse_associated=plan.fills_further or plan.workspace.campaign.apdb.filled,
     )
     with hold_ledger(plan.workspace, plan.ledger, plan.plan.steps):
         execute_repair(plan.repair)
@@ -359,7 +359,8 @@ def _look_at_apdb(draft: SubmissionPlan) -> Iterator[ApcampaignError | str]:
         yield UNORDERED
     try:
         apdb_config = draft.workspace.find_apdb_config()
-        if unchecked := check_ready(apdb_config, instrument=campaign.instrument, filled=draft.fills_further):
+        filled = draft.fills_further or campaign.apdb.filled
+        if unchecked := check_ready(apdb_config, instrument=campaign.instrument, filled=filled):
             yield str(unchecked)
     except ApcampaignError as error:
         yield error

@@ -19,7 +19,17 @@ from documents import DOCUMENTS, FENCED, NOTEBOOKS, ROOT, text_of
 
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 #: Options that name a campaign, and are documented with the campaign file.
-COMMON = {"--campaign", "--runs", "--butler", "--tracts", "--bands", "--site", "--namespace", "--json"}
+COMMON = {
+    "--campaign",
+    "--runs",
+    "--butler",
+    "--tracts",
+    "--bands",
+    "--day-obs",
+    "--site",
+    "--namespace",
+    "--json",
+}
 #: Options of other programs.
 FOREIGN = {
     "--rebase",
@@ -28,6 +38,10 @@ FOREIGN = {
     "--user",
     "--format",
     "--dataset-query-constraint",
+    "--retained-dataset-types",
+    "--prune-unanchored-quanta",
+    "--qgraph",
+    "--qgraph-datastore-records",
     "--no-raise-on-partial-outputs",
     "--raise-on-partial-outputs",
     "--checkouts",

@@ -79,6 +79,7 @@ def find_expected_associations(
     """Ask a repository what was associated: the one given, else the campaign's."""
     from ...apdb import read_expected_associations
 
+    others = False
     if not butler or not collections:
         campaign = find_campaign(campaign_file, runs)
         if campaign is None:
@@ -89,7 +90,8 @@ def find_expected_associations(
             )
         butler = butler or campaign.settings.butler
         collections = collections or (f"{campaign.settings.root_collection}/diffim",)
-    return read_expected_associations(butler, collections)
+        others = campaign.settings.apdb.filled
+    return read_expected_associations(butler, collections, others=others)
 
 
 def find_campaign(campaign_file: Path | None, runs: Path) -> "Campaign | None":

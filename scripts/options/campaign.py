@@ -34,6 +34,7 @@ _OPTIONS = (
     click.option("--butler", help="The Butler repository."),
     click.option("--tracts", help='Tracts, such as "3828 3829".'),
     click.option("--bands", help='Bands, such as "g r i".'),
+    click.option("--day-obs", type=int, metavar="YYYYMMDD", help="The observing night."),
     click.option("--site", help="Where jobs run: s3df, local, parsl-local, or the path of a site file."),
     click.option("--namespace", help="The APDB's namespace (PostgreSQL schema)."),
     click.option(
@@ -55,6 +56,7 @@ def campaign_options(function: Callable[..., Any]) -> Callable[..., Any]:
         butler: str | None,
         tracts: str | None,
         bands: str | None,
+        day_obs: int | None,
         site: str | None,
         namespace: str | None,
         allow_missing_templates: float | None,
@@ -68,6 +70,7 @@ def campaign_options(function: Callable[..., Any]) -> Callable[..., Any]:
             butler=butler,
             tracts=tracts,
             bands=bands,
+            day_obs=day_obs,
             site=site,
             namespace=namespace,
             allow_missing_templates=allow_missing_templates,

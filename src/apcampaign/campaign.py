@@ -54,6 +54,7 @@ class Campaign:
         butler: str | None = None,
         tracts: Sequence[int] | str | None = None,
         bands: Sequence[str] | str | None = None,
+        day_obs: int | None = None,
         site: str | None = None,
         namespace: str | None = None,
         allow_missing_templates: float | None = None,
@@ -67,8 +68,8 @@ class Campaign:
             The campaign file.
         runs
             The folder of all campaigns' runs.
-        butler, tracts, bands, site, namespace, allow_missing_templates
-            What overrides the file; ``allow_missing_templates`` in percent.
+        butler, tracts, bands, day_obs, site, namespace, allow_missing_templates
+            What overrides the file; ``day_obs`` as YYYYMMDD, ``allow_missing_templates`` in percent.
         environment
             Variables that override the file (docs/campaign.md); by default those of this process.
 
@@ -83,6 +84,7 @@ class Campaign:
             ("butler",): butler,
             ("tracts",): tracts,
             ("bands",): bands,
+            ("dayObs",): day_obs,
             ("site",): site,
             ("apdb", "namespace"): namespace,
             ("allowMissingTemplates",): allow_missing_templates,

@@ -14,7 +14,10 @@ from .run_spec import finding_from_error, make_finding
 def check_apdb(workspace: Workspace) -> Iterator[Finding]:
     """Report an APDB that the campaign cannot fill."""
     try:
-        unchecked = check_ready(workspace.find_apdb_config(), instrument=workspace.campaign.instrument)
+        campaign = workspace.campaign
+        unchecked = check_ready(
+            workspace.find_apdb_config(), instrument=campaign.instrument, filled=campaign.apdb.filled
+        )
     except ApdbError as error:
         yield finding_from_error(
             error,

@@ -1,6 +1,6 @@
 """Pipeline checks: they load, and the templates that one run needs are those that the other makes."""
 
-__all__ = ["check_agreement", "load_graph", "read_pipeline_graph"]
+__all__ = ["check_templates_made", "load_graph", "read_pipeline_graph"]
 
 import difflib
 from collections.abc import Iterable, Iterator
@@ -154,8 +154,8 @@ def _unknown(spec: RunSpec, key: str, what: str, why: str, name: str, known: Ite
     return make_finding(Severity.ERROR, "override", what, why, remedy, key=f"{spec.name}: {key}")
 
 
-def check_agreement(templates: Any, diffim: Any, names: tuple[str, str]) -> Iterator[Finding]:
-    """Report two pipelines that do not fit: templates that are not made.
+def check_templates_made(templates: Any, diffim: Any, names: tuple[str, str]) -> Iterator[Finding]:
+    """Report a pipeline that needs other templates than the one before it makes.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from ...bps.lint import Finding, Severity
 from ...common.errors import RepositoryError
 from .clusters import check_clusters
 from .inputs import check_inputs
-from .pipelines import check_agreement, load_graph, read_pipeline_graph
+from .pipelines import check_templates_made, load_graph, read_pipeline_graph
 from .release import check_release
 from .repository import check_collections, check_writable, open_repository
 from .reuse import Maker, check_reuse
@@ -134,9 +134,8 @@ def _check_pipelines(specs: Sequence[RunSpec], butler: Any, found: RepositoryChe
     for spec in specs:
         for parent in _find_parents(spec, specs):
             if spec.name in graphs and parent.name in graphs:
-                found.findings += run_check(
-                    check_agreement, graphs[parent.name], graphs[spec.name], (parent.name, spec.name)
-                )
+                both, names = (graphs[parent.name], graphs[spec.name]), (parent.name, spec.name)
+                found.findings += run_check(check_templates_made, *both, names)
     return graphs
 
 

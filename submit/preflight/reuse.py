@@ -225,8 +225,8 @@ def _finding(spec: RunSpec, label: str, sources: Sequence[str], differences: Seq
         )
     else:
         remedy = (
-            f"configure {label!r} alike in both steps, or write reuse: false in {spec.name}, which then processes "
-            "its raw images itself"
+            f"configure {label!r} alike in both steps, or take nothing over: skipExistingIn: [] in {spec.name}, "
+            "which then processes its raw images itself"
         )
     return make_finding(
         Severity.ERROR,
@@ -235,5 +235,5 @@ def _finding(spec: RunSpec, label: str, sources: Sequence[str], differences: Seq
         "what exists is skipped whatever configuration made it, so images would not be processed as this "
         "pipeline says",
         remedy,
-        key=f"{spec.name}: reuse",
+        key=f"{spec.name}: skipExistingIn",
     )

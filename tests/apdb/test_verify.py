@@ -308,6 +308,14 @@ def test_comparing_is_one_pass_over_two_sorted_streams():
     assert said == [(ApdbFindingKind.MISSING, 1, 1, 9), (ApdbFindingKind.DOUBLED, 2, 1, 3)]
 
 
+def test_what_other_campaigns_have_associated_is_no_finding():
+    stored = [StoredAssociation(v, 1, 4, 0, 60000.0, written_twice=False) for v in (1, 2, 3)]
+    expected = ExpectedAssociations({(2, 1): 3}, "me", others=True)
+    assert [(each.kind, each.visit) for each in compare(expected, iter(stored))] == [
+        (ApdbFindingKind.COUNT, 2)
+    ]
+
+
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory, copies):
     """A Butler repository with what the associations would have left there."""

@@ -93,6 +93,8 @@ MISTAKES = [
         "outCollection: {user} is unknown in 'u/{user}/x'; valid are {operator}",
     ),
     ({"outCollection": "u/me x"}, "is not a collection name"),
+    ({"dayObs": 20261341}, "dayObs: 20261341 is not a night; expected YYYYMMDD, such as 20260905"),
+    ({"name": "night-{day_obs}"}, "'night-{day_obs}' names the night, and none is given"),
     ({"where": "band = 'g"}, 'where: "band = \'g" has an unbalanced quote'),
     ({"where": "(visit > 3"}, "where: '(visit > 3' has unbalanced parentheses"),
     ({"where": 'band = "g"'}, "BPS puts the query between double quotes"),
@@ -176,6 +178,21 @@ def test_a_section_of_a_step_may_leave_out_the_pipeline(write):
 
 def test_bands_of_any_camera_are_taken(write):
     assert load(write(bands="VR N708,g")).bands == ("VR", "N708", "g")
+
+
+def test_the_night_is_written_wherever_it_is_named_but_in_settings_of_bps(write):
+    path = write(
+        name="night-{day_obs}",
+        dayObs=20260905,
+        inCollection=["raw", "prompt/{day_obs}"],
+        diffim={"skipExistingIn": "prompt/{day_obs}", "bps": {"templateDataId": "{day_obs}_{visit}"}},
+    )
+    for environment, night in (({}, 20260905), ({"APCAMPAIGN_DAY_OBS": "20260906"}, 20260906)):
+        campaign = load(path, environment=environment)
+        assert (campaign.name, campaign.day_obs) == (f"night-{night}", night)
+        assert campaign.input_collections == ("raw", f"prompt/{night}")
+        assert campaign.diffim.skip_existing == (f"prompt/{night}",)
+        assert campaign.diffim.bps == {"templateDataId": "{day_obs}_{visit}"}
 
 
 def test_a_changed_setting_must_not_undo_what_is_ours_either(write):

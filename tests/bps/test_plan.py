@@ -84,11 +84,19 @@ def test_a_campaign_may_take_templates_from_a_standing_collection(campaign):
         plan_campaign(standing, steps=[Step.TEMPLATES])
 
 
-@pytest.mark.parametrize("reuse", [True, False])
-def test_what_is_calibrated_with_the_templates_is_skipped_as_the_campaign_says(campaign, reuse):
-    diffim = campaign.diffim.model_copy(update={"templates": "LSSTCam/templates", "reuse": reuse})
-    (run,) = plan_campaign(campaign.model_copy(update={"steps": (Step.DIFFIM,), "diffim": diffim}))
-    assert run.skip_existing == (("LSSTCam/templates",) if reuse else ())
+@pytest.mark.parametrize("skipped", [(), ("prompt/20260905",)])
+def test_a_campaign_may_say_what_is_not_run_again(campaign, skipped):
+    diffim = campaign.diffim.model_copy(update={"skip_existing": skipped})
+    _, run = plan_campaign(campaign.model_copy(update={"diffim": diffim}))
+    assert run.skip_existing == skipped
+    assert run.inputs[0] == "u/me/camp/templates"
+
+
+def test_a_night_selects_the_raws_and_not_the_templates(campaign):
+    changes = {"day_obs": 20260905, "tracts": None, "where": None}
+    _, run = plan_campaign(campaign.model_copy(update=changes))
+    assert run.query == "instrument='LSSTCam-imSim' AND skymap='DC2' AND day_obs = 20260905"
+    assert run.graph_query == "instrument='LSSTCam-imSim' AND skymap='DC2'"
 
 
 def test_a_plan_survives_its_file(campaign):

@@ -15,7 +15,7 @@ from apcampaign.sandbox.servers import CondorPool
 from apcampaign.submit.preflight import inspect_repository
 from apcampaign.submit.preflight.repository import check_writable
 from apcampaign.submit.preflight.run_spec import RunSpec
-from planted_campaigns import CAMPAIGNS, CampaignMistake
+from planted_campaigns import CAMPAIGNS, INTENDED, CampaignMistake
 from planting import Ground, check_all, check_parts, make_ground
 
 pytestmark = pytest.mark.slow
@@ -30,7 +30,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
 @pytest.fixture(scope="module")
 def results(ground: Ground) -> dict[str, dict[str, Any]]:
     """What is found, by mistake; without one under the empty name. All in one process, which imports once."""
-    mistakes = [None, *CAMPAIGNS]
+    mistakes = [None, *CAMPAIGNS, *INTENDED]
     found = check_all(ground, mistakes)
     return {mistake.name if mistake else "": result for mistake, result in zip(mistakes, found, strict=True)}
 
@@ -48,6 +48,13 @@ def test_a_planted_mistake_is_found_and_told(
     found = [finding for finding in findings if finding["rule"] == mistake.rule]
     assert any(mistake.word in " ".join((f["what"], f["why"], f["remedy"])) for f in found), findings
     assert not [finding for finding in findings if finding["rule"] == "unchecked"]
+
+
+@pytest.mark.parametrize("intended", INTENDED, ids=lambda intended: intended.name)
+def test_what_the_campaign_says_is_meant_is_no_mistake(
+    results: dict[str, dict[str, Any]], intended: CampaignMistake
+) -> None:
+    assert results[intended.name]["findings"] == []
 
 
 def test_quanta_are_counted_before_there_is_a_graph(results: dict[str, dict[str, Any]]) -> None:

@@ -119,7 +119,7 @@ def refusals(workspace: Workspace) -> list[str]:
 
 
 def test_what_somebody_has_made_otherwise_is_not_taken_over(describe: Callable[..., Workspace]) -> None:
-    standing = {"steps": ["diffim"], "diffim": {"templates": "made", "reuse": True}}
+    standing = {"steps": ["diffim"], "diffim": {"templates": "made", "skipExistingIn": ["made"]}}
     workspace = describe(f"visit <= {SECOND}", **standing)
     (what,) = refusals(workspace)
     assert f"what 'isr' has made in {OLD}, and configures it otherwise" in what
@@ -138,7 +138,7 @@ def test_steps_that_calibrate_the_same_images_must_do_so_alike(describe: Callabl
     (what,) = refusals(describe(f"visit = {FIRST}", diffim=diffim))
     assert "'calibrateImage' has made in templates" in what
     assert "id_generator.release_id is 0 there and 3 here" in what
-    assert refusals(describe(f"visit = {FIRST}", diffim={**diffim, "reuse": False})) == []
+    assert refusals(describe(f"visit = {FIRST}", diffim={**diffim, "skipExistingIn": []})) == []
     others = {"templates": {"where": f"visit = {FIRST}"}, "diffim": {**diffim, "where": f"visit = {SECOND}"}}
     assert refusals(describe("detector = 94", **others)) == []
 
@@ -156,7 +156,7 @@ def test_what_is_left_of_a_step_is_made_as_it_began(describe: Callable[..., Work
 def test_a_submit_file_of_somebody_else_is_compared_too(
     tmp_path: Path, sandbox: Sandbox, describe: Callable[..., Workspace]
 ) -> None:
-    workspace = describe(f"visit = {FIRST}", steps=["diffim"], diffim={"templates": "made", "reuse": True})
+    workspace = describe(f"visit = {FIRST}", steps=["diffim"], diffim={"templates": "made", "skipExistingIn": ["made"]})
     (run,) = plan_campaign(workspace.campaign)
     config = build_config(
         workspace.campaign, run, workspace.site, submit_path=tmp_path, apdb_config="label:x", environment={}

@@ -277,3 +277,19 @@ CAMPAIGNS = (
         {"bps": {"requestMemry": 9000}},
     ),
 )
+
+#: What would be a mistake if the campaign did not say that it is meant.
+INTENDED = (
+    CampaignMistake(
+        "science images that are calibrated in another way than those of the templates",
+        "pipelines-differ",
+        "'isr'",
+        {"diffim": {"pipeline": "@FOLDER@/other-isr.yaml", "skipExistingIn": []}},
+    ),
+    CampaignMistake(
+        "an APDB that other campaigns fill too",
+        "apdb",
+        "not empty",
+        {"apdb": {"config": "@FOLDER@/apdb-filled.yaml", "filled": True}},
+    ),
+)

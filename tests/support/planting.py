@@ -23,8 +23,9 @@ from apcampaign.ledger import Workspace
 from apcampaign.sandbox.create import Sandbox, create_sandbox
 from apcampaign.sandbox.survey import SandboxSize
 from planted import PIPELINES
-from planted_campaigns import CAMPAIGNS, CampaignMistake
+from planted_campaigns import CAMPAIGNS, INTENDED, CampaignMistake
 
+ALL = (*CAMPAIGNS, *INTENDED)
 SIZE = SandboxSize(visits=2, detectors=(94,))
 TIMEOUT = 600
 
@@ -77,7 +78,7 @@ def make_ground(folder: Path) -> Ground:
 
 def check_all(ground: Ground, mistakes: list[CampaignMistake | None]) -> list[dict[str, Any]]:
     """Check the campaign once for each mistake (`None`: without one)."""
-    numbers = [None if mistake is None else CAMPAIGNS.index(mistake) for mistake in mistakes]
+    numbers = [None if mistake is None else ALL.index(mistake) for mistake in mistakes]
     found: list[dict[str, Any]] = json.loads(_run(ground, "check", json.dumps(numbers)))
     return found
 
@@ -193,5 +194,5 @@ if __name__ == "__main__":
         sys.stdout.write(json.dumps(_check_parts(here, json.load(sys.stdin))))
     else:
         wanted = json.load(sys.stdin)
-        results = [_check(here, None if number is None else CAMPAIGNS[number]) for number in wanted]
+        results = [_check(here, None if number is None else ALL[number]) for number in wanted]
         sys.stdout.write(json.dumps(results))
