@@ -229,7 +229,7 @@ def plan_campaign(
             inputs = (templates or f"{root}/{Step.TEMPLATES}", *inputs)
             if campaign.diffim.skip_existing is not None:
                 skip += campaign.diffim.skip_existing
-            elif inputs[0] != standing:  # others may have calibrated differently
+            elif inputs[0] != campaign.diffim.templates:  # others may have calibrated differently
                 skip.append(inputs[0])  # what the first step has calibrated
         runs.append(
             PlannedRun(

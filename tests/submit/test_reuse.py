@@ -156,7 +156,9 @@ def test_what_is_left_of_a_step_is_made_as_it_began(describe: Callable[..., Work
 def test_a_submit_file_of_somebody_else_is_compared_too(
     tmp_path: Path, sandbox: Sandbox, describe: Callable[..., Workspace]
 ) -> None:
-    workspace = describe(f"visit = {FIRST}", steps=["diffim"], diffim={"templates": "made", "skipExistingIn": ["made"]})
+    workspace = describe(
+        f"visit = {FIRST}", steps=["diffim"], diffim={"templates": "made", "skipExistingIn": ["made"]}
+    )
     (run,) = plan_campaign(workspace.campaign)
     config = build_config(
         workspace.campaign, run, workspace.site, submit_path=tmp_path, apdb_config="label:x", environment={}
