@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import yaml
 from apcampaign.sandbox.create import Sandbox, create_sandbox
@@ -84,13 +85,16 @@ def _add(repository: str, count: int) -> None:
             record.id for record in butler.query_dimension_records("visit", instrument="LSSTCam-imSim")
         )
         first = there[0]
+        exposures = butler.query_dimension_records("exposure", instrument="LSSTCam-imSim", limit=None)
+        group = next(record.group for record in exposures if record.id == first)
         for element in _OF_A_VISIT:
             found = butler.query_dimension_records(element, instrument="LSSTCam-imSim", limit=None)
-            like = [record.toDict() for record in found if str(first) in map(str, record.toDict().values())]
+            like = [each for record in found if _is_of(each := record.toDict(), first, group)]
             rows = []
             for number in range(len(there), count):
                 for record in like:
-                    row = {key: _moved(value, first, number) for key, value in record.items()}
+                    moved = {str(first): first + number, group: f"{group}-{number}"}
+                    row = {key: _moved(value, moved) for key, value in record.items()}
                     if (span := row.get("timespan")) is not None:
                         later = TimeDelta(60.0 * number, format="sec")
                         row["timespan"] = Timespan(span.begin + later, span.end + later)
@@ -109,10 +113,13 @@ def _add(repository: str, count: int) -> None:
         connection.execute("ANALYZE")
 
 
-def _moved(value: object, first: int, number: int) -> object:
-    if value == first:
-        return first + number
-    return str(first + number) if value == str(first) else value
+def _moved(value: Any, moved: dict[str, Any]) -> Any:
+    return type(value)(moved[str(value)]) if str(value) in moved else value
+
+
+def _is_of(row: dict[str, object], visit: int, group: str) -> bool:
+    """Tell whether a dimension record is of a visit or of its group."""
+    return any(str(value) in (str(visit), group) for value in row.values())
 
 
 if __name__ == "__main__":

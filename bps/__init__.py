@@ -15,7 +15,7 @@ from .loading import change_campaign, dump_campaign, load_campaign
 from .notify import EmailSettings, NotifyEvent, NotifySettings
 from .options import GRAPH_OPTIONS, read_config_overrides, read_option
 from .pair import write_pair
-from .plan import Plan, PlannedRun, gate_node, make_timestamp, plan_campaign, prepare_node
+from .plan import Plan, PlannedRun, Stage, gate_node, make_timestamp, plan_campaign, prepare_node
 from .site import Site, Wms, load_site, wms_kind
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "Plan",
     "PlannedRun",
     "Site",
+    "Stage",
     "Step",
     "StepSettings",
     "Wms",

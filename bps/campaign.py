@@ -4,9 +4,9 @@ __all__ = ["ApdbSettings", "CampaignConfig", "DiffimSettings", "Ordering", "Step
 
 import getpass
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, PositiveInt, model_validator
 
 from .model import Model, split_list
 from .notify import NotifySettings
@@ -72,6 +72,9 @@ class StepSettings(Model):
         More options for ``pipetask qgraph`` (``qgraphOptions``), after ours.
     run_options
         More options for ``pipetask run-qbb`` (``runOptions``), after ours.
+    parts
+        Into how many parts its tasks are divided, each with a graph of its own; ``auto`` lets its size decide, 1
+        leaves it whole.
     bps
         BPS settings for this step only, merged last.
     """
@@ -84,6 +87,7 @@ class StepSettings(Model):
     config: Values = Field(default_factory=dict)
     graph_options: GraphOptions = Field(default="", alias="qgraphOptions")
     run_options: RunOptions = Field(default="", alias="runOptions")
+    parts: Literal["auto"] | PositiveInt = "auto"
     bps: BpsSettings = Field(default_factory=dict)
 
     @property
@@ -199,6 +203,9 @@ class CampaignConfig(Model):
         The database that the second step fills.
     allow_missing_templates
         The percentage of the (patch, band)s needed by the science visits that may lack a template.
+    prepare_slots
+        How many graphs are built at a time on the submit host (``prepareSlots``), of a campaign that is divided
+        into parts.
     site
         The name of a file in ``bps/sites`` without its suffix, or a path.
     notify
@@ -223,6 +230,7 @@ class CampaignConfig(Model):
     diffim: DiffimSettings = DiffimSettings()
     apdb: ApdbSettings = ApdbSettings()
     allow_missing_templates: float = Field(default=0.0, ge=0, le=100, alias="allowMissingTemplates")
+    prepare_slots: PositiveInt = Field(default=1, alias="prepareSlots")
     site: str = Field(default="local", min_length=1)
     notify: NotifySettings = NotifySettings()
     bps: BpsSettings = Field(default_factory=dict)

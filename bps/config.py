@@ -12,7 +12,7 @@ import yaml
 
 from ..common.errors import SettingsError
 from ..pipelines import find_pipeline
-from .campaign import CampaignConfig, Ordering, StepSettings
+from .campaign import CampaignConfig, Ordering, Step, StepSettings
 from .data import merge, read_mapping
 from .lint.includes import INCLUDE, expand, read_with_includes
 from .lint.labels import PipelineLabels, read_labels
@@ -22,6 +22,10 @@ from .plan import PlannedRun
 from .plugin import find_missing_scripts
 from .release import check_release
 from .site import Site, Wms
+
+#: BPS lets the next graph of an output collection search that collection instead of its own inputs. Several parts
+#: are prepared and run at a time: they have none, and join that of their step when they have ended.
+_NO_CHAIN = {"pipetaskOutput": "", "finalJob": {"updateOutputChain": ""}}
 
 _HEADER = """\
 # BPS submit config of the {step} step of campaign {campaign}, made by apcampaign.
@@ -128,7 +132,7 @@ def build_config(
     labels = read_labels(
         Path(expand(find_pipeline(run.pipeline).partition("#")[0], environment)), environment
     )
-    if run.fills_apdb:
+    if run.step is Step.DIFFIM:
         step_data = merge(step_data, _cluster_diffim(campaign, site, edges_added=edges_added))
         if not edges_added and labels is not None:
             _join_added_tasks(step_data["cluster"]["diffim"], labels)
@@ -153,6 +157,7 @@ def build_config(
         step_data,
         site.settings,
         ours,
+        _NO_CHAIN if run.part else {},
         campaign.bps,
         settings.bps,
         join_options(options, *included, *theirs),

@@ -1,11 +1,12 @@
 """Plan of a campaign: the graph of its runs, all named before any of them exists."""
 
-__all__ = ["Plan", "PlannedRun", "gate_node", "make_timestamp", "plan_campaign", "prepare_node"]
+__all__ = ["Plan", "PlannedRun", "Stage", "gate_node", "make_timestamp", "plan_campaign", "prepare_node"]
 
 import graphlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, Self
 
 from pydantic import TypeAdapter
@@ -13,6 +14,15 @@ from pydantic import TypeAdapter
 from ..common.errors import SettingsError
 from .campaign import CampaignConfig, Step, StepSettings
 from .query import make_query
+
+
+class Stage(StrEnum):
+    """What the tasks of a part of a step have in common: what they wait for, in this order."""
+
+    VISITS = "visits"
+    COADDS = "coadds"
+    IMAGES = "images"
+    ASSOCIATION = "association"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +35,10 @@ class PlannedRun:
         What it executes.
     part
         Which part of the step; empty if it is all of it.
+    stage
+        The tasks of that part.
+    division
+        When the step was divided into its parts, as a timestamp; parts that are run again keep it.
     timestamp
         When it was planned, ``YYYYMMDDTHHMMSSZ``.
     pipeline
@@ -44,6 +58,8 @@ class PlannedRun:
 
     step: Step
     part: str = ""
+    stage: Stage | None = None
+    division: str = ""
     timestamp: str
     pipeline: str
     query: str
@@ -68,14 +84,19 @@ class PlannedRun:
         return f"{self.output}/{self.folder}"
 
     @property
+    def may_be_empty(self) -> bool:
+        """Whether its graph may have no quanta: its visits may all be done, or lack what it reads."""
+        return bool(self.part) and (self.stage is not Stage.VISITS or bool(self.skip_existing))
+
+    @property
     def needs_templates(self) -> bool:
         """Whether it subtracts templates: the first of its inputs then holds them."""
-        return self.step is Step.DIFFIM
+        return self.step is Step.DIFFIM and self.stage in (None, Stage.IMAGES)
 
     @property
     def fills_apdb(self) -> bool:
         """Whether it associates, and so writes to the APDB."""
-        return self.step is Step.DIFFIM
+        return self.step is Step.DIFFIM and self.stage in (None, Stage.ASSOCIATION)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +162,9 @@ class Plan:
         """Give it as plain values, for JSON and YAML."""
         return {
             "timestamp": self.timestamp,
-            "runs": [{**asdict(run), "step": str(run.step)} for run in self],
+            "runs": [
+                {**asdict(run), "step": str(run.step), "stage": run.stage and str(run.stage)} for run in self
+            ],
             "edges": sorted(map(list, self.edges)),
         }
 

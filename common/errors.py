@@ -23,6 +23,7 @@ __all__ = [
     "ApcampaignError",
     "ApdbError",
     "BpsError",
+    "EmptyGraphError",
     "LedgerError",
     "PipelineError",
     "PreconditionError",
@@ -79,6 +80,10 @@ class SchedulerError(ApcampaignError, RuntimeError):
 
 class BpsError(ApcampaignError, RuntimeError):
     """BPS could not prepare or submit a run."""
+
+
+class EmptyGraphError(BpsError):
+    """The quantum graph of a run has no quanta."""
 
 
 class ApdbError(ApcampaignError, RuntimeError):

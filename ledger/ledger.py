@@ -5,7 +5,7 @@ __all__ = ["Ledger", "read_ledger"]
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..bps import Step
+from ..bps import Stage, Step
 from ..common.errors import LedgerError
 from .paths import CampaignPaths, DagPaths
 from .records import DagRecord, RunRecord, read_dag_record, read_run
@@ -23,22 +23,41 @@ class Ledger:
         Its prepared runs, the oldest first.
     dags
         Its campaign DAGs and their files, the oldest first.
+    empty
+        The parts of steps that had nothing to do, as pairs of the time of their DAG and their name.
     """
 
     paths: CampaignPaths
     runs: tuple[RunRecord, ...]
     dags: tuple[tuple[DagPaths, DagRecord], ...] = ()
+    empty: frozenset[tuple[str, str]] = frozenset()
 
     def runs_of(self, step: Step) -> tuple[RunRecord, ...]:
         """All runs of a step, the oldest first."""
         return tuple(run for run in self.runs if run.step is step)
 
     def current(self, *steps: Step) -> tuple[RunRecord, ...]:
-        """The runs that count: of each part of each step (by default of all) the newest, by step."""
-        newest = {(run.step, run.part): run for run in self.runs}  # the last one of a key wins
+        """The runs that count: of each part of each step (by default of all) the newest, by step.
+
+        Of a step that was divided anew, or is no longer divided, the parts of before do not count any more.
+        """
+        division = {run.step: run.division for run in self.runs}  # the last one of a key wins
+        newest = {(run.step, run.part): run for run in self.runs if run.division == division[run.step]}
         order = list(Step)
         found = [run for run in newest.values() if run.step in (steps or order)]
-        return tuple(sorted(found, key=lambda run: (order.index(run.step), run.part)))
+        stages = (None, *Stage)
+        return tuple(
+            sorted(found, key=lambda run: (order.index(run.step), stages.index(run.stage), run.part))
+        )
+
+    def absent_parts(self, step: Step) -> tuple[str, ...]:
+        """Name the parts into which a step was divided that have no run, though there is something to do."""
+        current = self.current(step)
+        division = next((run.division for run in current), "")
+        known = {run.name for run in current}
+        known |= {name for timestamp, name in self.empty if timestamp >= division}
+        names = [name for _, dag in self.dags if dag.timestamp == division for name in dag.runs]
+        return tuple(name for name in names if name.startswith(f"{step}-") and name not in known)
 
     def require_current(self, *steps: Step) -> tuple[RunRecord, ...]:
         """Give the runs that count.
@@ -74,14 +93,14 @@ def read_ledger(paths: CampaignPaths) -> Ledger:
     LedgerError
         If a record cannot be read.
     """
+    dags = sorted(
+        ((dag, read_dag_record(dag)) for dag in paths.list_dags()), key=lambda each: each[1].timestamp
+    )
     return Ledger(
         paths=paths,
         runs=_oldest_first(read_run(run) for run in paths.list_runs()),
-        dags=tuple(
-            sorted(
-                ((dag, read_dag_record(dag)) for dag in paths.list_dags()), key=lambda each: each[1].timestamp
-            )
-        ),
+        dags=tuple(dags),
+        empty=frozenset((dag.timestamp, name) for files, dag in dags for name in files.list_empty()),
     )
 
 

@@ -151,6 +151,23 @@ class DagPaths:
         """The summary that its last node wrote."""
         return self.folder / "summary.json"
 
+    def passed(self, run: str) -> Path:
+        """A file that is there if a run has failed and others went on after it: it counts as done in the DAG."""
+        return self.folder / "passed" / run
+
+    def empty(self, run: str) -> Path:
+        """A file that is there if a run had nothing to do."""
+        return self.folder / "empty" / run
+
+    def list_empty(self) -> list[str]:
+        """List the names of the runs that had nothing to do."""
+        return sorted(path.name for path in self.folder.glob("empty/*"))
+
+    @property
+    def has_passed(self) -> bool:
+        """Whether a run has failed that counts as done in the DAG."""
+        return any(self.folder.glob("passed/*"))
+
     def node(self, name: str, suffix: str) -> Path:
         """A file of one node: its submit description or what it printed."""
         return self.folder / f"{name}.{suffix}"

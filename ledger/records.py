@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ..bps import Step, Wms, wms_kind
+from ..bps import Stage, Step, Wms, wms_kind
 from ..common.errors import LedgerError
 from ..common.files import write_atomically
 from .paths import DagPaths, RunPaths
@@ -31,8 +31,8 @@ class RunRecord(BaseModel):
 
     Parameters
     ----------
-    campaign, step, part, timestamp
-        Which run it is.
+    campaign, step, part, stage, division, timestamp
+        Which run it is (`apcampaign.bps.PlannedRun`).
     butler
         The repository.
     inputs, output, output_run
@@ -59,6 +59,8 @@ class RunRecord(BaseModel):
     campaign: str
     step: Step
     part: str = ""
+    stage: Stage | None = None
+    division: str = ""
     timestamp: str
     butler: str
     inputs: tuple[str, ...]

@@ -167,7 +167,8 @@ class CampaignReader:
         runs = []
         for record in ledger.current():
             node = next((node for node in nodes if node.name == record.name), None)
-            if node and dag and record.timestamp < dag[1].timestamp:
+            to_be_made = (dag[1].timestamp, record.name) not in ledger.empty if node and dag else False
+            if dag and to_be_made and record.timestamp < dag[1].timestamp:
                 continue
             reader = self._open(record)
             jobs = reader.read()
@@ -195,7 +196,10 @@ def _dag_node(node: Job) -> DagNode:
 def _step_status(view: _View, step: Step, now: float) -> StepStatus:
     runs = view.runs_of(step)
     jobs = [job for run in runs for job in run.jobs]
+    to_come = view.ledger.absent_parts(step)
     states = {run.state for run in runs}
+    if to_come and view.dag_reader is not None and not view.dag_reader.ended:
+        states.add(RunState.UNREADY)
     active = [run for run in runs if run.active]
     # What other runs of the step have done tells how long jobs take; what they have left undone is not to come.
     counted = [job for run in runs for job in run.jobs if run.active or job.state is JobState.DONE]
@@ -212,6 +216,7 @@ def _step_status(view: _View, step: Step, now: float) -> StepStatus:
         began=min(starts, default=None),
         ended=None if active else max(ends, default=None),
         earlier_runs=len(view.ledger.runs_of(step)) - len(runs),
+        to_come=to_come,
     )
 
 

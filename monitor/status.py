@@ -74,6 +74,8 @@ class StepStatus:
         Of the campaign.
     runs
         Its current runs.
+    to_come
+        The names of its parts that the campaign DAG has not prepared yet.
     state
         Of all of them: that of an active one if there is any, else that of a failed one.
     labels
@@ -94,6 +96,7 @@ class StepStatus:
     began: float | None
     ended: float | None
     earlier_runs: int
+    to_come: tuple[str, ...] = ()
 
     def count(self, state: JobState) -> int:
         """Count its jobs in a state."""
@@ -194,6 +197,7 @@ def _step_as_dict(step: StepStatus) -> dict[str, Any]:
         "began": step.began,
         "ended": step.ended,
         "earlier_runs": step.earlier_runs,
+        "to_come": list(step.to_come),
     }
 
 

@@ -25,6 +25,8 @@ def read_planned_run(workspace: Workspace, record: RunRecord) -> PlannedRun:
         return PlannedRun(
             step=record.step,
             part=record.part,
+            stage=record.stage,
+            division=record.division,
             timestamp=record.timestamp,
             pipeline=str(config["pipelineYaml"]),
             query=record.query or str(config["payload"]["dataQuery"]),

@@ -80,12 +80,15 @@ class StepSummary:
         The step, and its current runs.
     product, products
         The dataset type that counts, and how many there are of all runs of the step.
+    absent
+        The names of its parts that have no run.
     """
 
     step: Step
     runs: tuple[RunSummary, ...]
     product: str
     products: int
+    absent: tuple[str, ...] = ()
 
     @property
     def quanta(self) -> dict[str, QuantaCount]:
@@ -102,7 +105,7 @@ class StepSummary:
     def good(self) -> bool:
         """Whether all quanta were successful: what the last job says does not count."""
         quanta = self.quanta
-        return bool(quanta) and all(count.good for count in quanta.values())
+        return bool(quanta) and not self.absent and all(count.good for count in quanta.values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,6 +199,7 @@ class CampaignSummary:
                     "quanta": {label: asdict(count) for label, count in step.quanta.items()},
                     "product": step.product,
                     "products": step.products,
+                    "absent": list(step.absent),
                     "runs": [asdict(run) for run in step.runs],
                 }
                 for step in self.steps
@@ -270,7 +274,7 @@ def summarise(workspace: Workspace, ledger: Ledger | None = None) -> CampaignSum
             unchecked = str(reason)
     inspected = apdb_config if unchecked is None else None
     outcomes = {record.output_run: read_outcomes(record) for record in records}
-    steps = _summarise_steps(records, outcomes)
+    steps = _summarise_steps(ledger, records, outcomes)
     failed = any(not step.good for step in steps if step.step is Step.DIFFIM)
     return CampaignSummary(
         campaign=workspace.campaign.name,
@@ -333,9 +337,11 @@ def _age(record: RunRecord) -> str:
 
 def _check_templates(workspace: Workspace, records: Sequence[RunRecord]) -> TemplateCoverage | None:
     """Look for the templates where the diffim runs did."""
+    runs = [(record, read_planned_run(workspace, record)) for record in records]
     found = [
-        check_templates(read_submitted_campaign(workspace, record), read_planned_run(workspace, record))
-        for record in records
+        check_templates(read_submitted_campaign(workspace, record), run)
+        for record, run in runs
+        if run.needs_templates
     ]
     return reduce(or_, found) if found else None
 
@@ -344,7 +350,8 @@ def _find_missing(
     workspace: Workspace, ledger: Ledger, outcomes: Mapping[str, Outcomes]
 ) -> tuple[MissingImage, ...]:
     """Look for science images without a difference image, whichever step has lost them."""
-    runs = [(read_planned_run(workspace, record), record) for record in ledger.current(Step.DIFFIM)]
+    planned = [(read_planned_run(workspace, record), record) for record in ledger.current(Step.DIFFIM)]
+    runs = [each for each in planned if each[0].needs_templates]
     troubles = [trouble for each in outcomes.values() for trouble in each.troubles]
 
     def find() -> set[MissingImage]:
@@ -362,7 +369,7 @@ def _find_missing(
 
 
 def _summarise_steps(
-    records: Sequence[RunRecord], outcomes: Mapping[str, Outcomes]
+    ledger: Ledger, records: Sequence[RunRecord], outcomes: Mapping[str, Outcomes]
 ) -> tuple[StepSummary, ...]:
     products = count_products(records)
     return tuple(
@@ -380,6 +387,7 @@ def _summarise_steps(
             ),
             product=PRODUCTS[step],
             products=products[step],
+            absent=ledger.absent_parts(step),
         )
         for step in Step
         if step in products

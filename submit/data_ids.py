@@ -42,6 +42,9 @@ def write_data_ids(butler: str, run: PlannedRun, file: Path) -> int:
     with open_butler(butler, purpose) as repository, repository.query() as query:
         # With the visit: the sky of an exposure is that of its visit's detectors.
         found = query.join_dataset_search("raw", list(collections)).join_dimensions(_COLUMNS).where(run.query)
+        if run.part and "tract" in run.query:
+            # As in the graph of the whole step: patches overlap more detectors than their tract does.
+            found = found.join_dimensions(("patch",))
         rows = sorted({tuple(row[name] for name in _COLUMNS) for row in found.data_ids(_COLUMNS)})
     if not rows:
         raise RepositoryError(

@@ -4,20 +4,21 @@ Each gets the DAG's folder (through ``apcampaign node``), and does one step with
 last node calls `finish`.
 """
 
-__all__ = ["accept_templates", "check_gate", "finish_dag", "prepare_node_run", "settle_association"]
+__all__ = ["check_gate", "close_run", "finish_dag", "prepare_node_run", "settle_association"]
 
 import json
 import logging
 from pathlib import Path
 
-from ..common.errors import PreconditionError
+from ..common.errors import EmptyGraphError, PreconditionError
 from ..common.files import write_atomically
 from ..ledger import DagPaths
 from ..monitor.outcomes import require_templates
 from ..monitor.summary import CampaignSummary
 from .bps_process import UNKNOWN, prepare_or_reuse, settle
-from .executors.campaign_dag import read_work
+from .executors.campaign_dag import read_work, write_empty_run
 from .finish import finish_campaign
+from .output_collections import join_step_output
 
 _log = logging.getLogger(__name__)
 
@@ -43,8 +44,8 @@ def check_gate(folder: Path, runs: Path, run: str) -> None:
     _log.info("%s", require_templates(work.workspace.campaign, work.plan.find(run)).describe())
 
 
-def accept_templates(folder: Path, runs: Path, run: str, code: int) -> None:
-    """Accept a failed run of templates, if the runs after it can do with what it made.
+def close_run(folder: Path, runs: Path, run: str, code: int) -> None:
+    """Make the outputs of a run that has ended those of its step, and let others go on that can do with them.
 
     Parameters
     ----------
@@ -56,13 +57,26 @@ def accept_templates(folder: Path, runs: Path, run: str, code: int) -> None:
     Raises
     ------
     PreconditionError
-        If too many templates are missing for one of them.
+        If it has failed, and no other run waits for it; or it is a whole step, and too many templates are missing.
+    RepositoryError
+        If its outputs cannot join those of its step.
     """
+    files = DagPaths(folder)
+    work = read_work(files, runs)
+    closed = work.plan.find(run)
+    if closed.part and not join_step_output(work.workspace.campaign.butler, closed):
+        _log.warning("%s has made nothing", run)
     if not code:
         return
-    work = read_work(DagPaths(folder), runs)
-    for child in work.plan:
-        if run in work.plan.parents(child) and child.needs_templates:
+    children = [child for child in work.plan if run in work.plan.parents(child)]
+    if closed.part:
+        if not children:
+            raise PreconditionError(f"{run} has failed", remedy="see `apcampaign failures`")
+        # What the others lack is not there, or the gate stops them; `apcampaign resume` completes them.
+        write_atomically(files.passed(run), "")
+        return
+    for child in children:
+        if child.needs_templates:
             _log.info("%s", require_templates(work.workspace.campaign, child).describe())
 
 
@@ -74,11 +88,18 @@ def prepare_node_run(folder: Path, runs: Path, run: str) -> None:
     ApcampaignError
         If it cannot be prepared.
     """
-    work = read_work(DagPaths(folder), runs)
+    files = DagPaths(folder)
+    work = read_work(files, runs)
     planned = work.plan.find(run)
-    prepare_or_reuse(
-        work.workspace, planned, apdb_config=work.apdb_config_of(planned), deferred=work.deferred
-    )
+    try:
+        prepare_or_reuse(
+            work.workspace, planned, apdb_config=work.apdb_config_of(planned), deferred=work.deferred
+        )
+    except EmptyGraphError:
+        if not planned.may_be_empty:
+            raise
+        _log.info("%s: nothing is to be done", run)
+        write_empty_run(files, work.workspace.paths.run(planned), planned)
 
 
 def settle_association(apdb_config: str, folder: Path, job: str) -> int:

@@ -1,12 +1,13 @@
 """Output collections of a step: what they read, and whether they hold what its runs have made."""
 
-__all__ = ["find_outputs", "rebase_output_chain", "register_outputs"]
+__all__ = ["choose_inputs", "find_outputs", "join_step_output", "rebase_output_chain", "register_outputs"]
 
 import logging
 import subprocess
 from collections.abc import Iterable
+from dataclasses import replace
 
-from ..bps import PlannedRun
+from ..bps import PlannedRun, Stage
 from ..common.butler import open_butler
 from ..common.environment import environment_for_batch
 from ..common.errors import RepositoryError
@@ -16,6 +17,70 @@ from ..ledger import RunRecord
 _REGISTER_SECONDS = 3600
 
 _log = logging.getLogger(__name__)
+
+
+def choose_inputs(butler: str, run: PlannedRun) -> PlannedRun:
+    """Leave out the inputs of a part that no other part has made yet, where it can do without them.
+
+    Parameters
+    ----------
+    butler
+        The repository.
+    run
+        The run that is about to be prepared.
+
+    Raises
+    ------
+    RepositoryError
+        If the repository cannot be read.
+    """
+    if not run.part:
+        return run
+    optional = {run.output}
+    if run.stage is Stage.VISITS:
+        optional |= {*run.inputs[:1], *run.skip_existing}
+    with open_butler(butler, f"the inputs of {run.output_run} in {butler} cannot be read") as repository:
+        missing = optional - set(repository.collections.query("*"))
+    return replace(
+        run,
+        inputs=tuple(name for name in run.inputs if name not in missing),
+        skip_existing=tuple(name for name in run.skip_existing if name not in missing),
+    )
+
+
+def join_step_output(butler: str, run: PlannedRun | RunRecord) -> bool:
+    """Let the output collection of a step hold what one of its parts has made, and what that has read.
+
+    Parameters
+    ----------
+    butler
+        The repository.
+    run
+        The run of the part.
+
+    Returns
+    -------
+    there
+        Whether the part has made anything.
+
+    Raises
+    ------
+    RepositoryError
+        If the repository cannot be read or written.
+    """
+    purpose = f"{run.output_run} cannot join {run.output} in {butler}"
+    with open_butler(butler, purpose, writeable=True) as repository:
+        from lsst.daf.butler import CollectionType
+
+        known = set(repository.collections.query("*"))
+        if run.output_run not in known:
+            return False
+        repository.collections.register(run.output, CollectionType.CHAINED)
+        # Not a chain that is read, changed and written: several parts may end at the same moment.
+        repository.collections.prepend_chain(run.output, run.output_run)
+        inputs = [name for name in run.inputs if name in known and name != run.output]
+        repository.collections.extend_chain(run.output, inputs)
+    return True
 
 
 def rebase_output_chain(butler: str, run: PlannedRun) -> bool:
@@ -73,7 +138,8 @@ def register_outputs(record: RunRecord) -> None:
     """
     _log.info("%s: registering the outputs of %s in the repository", record.step, record.output_run)
     command = ["butler", "aggregate-graph", record.graph, record.butler, "--register-dataset-types"]
-    command.append("--update-output-chain")
+    if not record.part:
+        command.append("--update-output-chain")
     try:
         done = subprocess.run(
             command,
@@ -88,6 +154,8 @@ def register_outputs(record: RunRecord) -> None:
     if done.returncode:
         said = "\n".join(done.stderr.splitlines()[-5:])
         raise RepositoryError(f"`{' '.join(command)}` failed: {said}")
+    if record.part:
+        join_step_output(record.butler, record)
 
 
 def find_outputs(records: Iterable[RunRecord]) -> set[str]:

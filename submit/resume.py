@@ -7,10 +7,11 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..bps import Plan, Step, Wms, change_campaign, plan_campaign
+from ..bps import Plan, Step, Wms, change_campaign, make_timestamp, plan_campaign
 from ..common.errors import ApcampaignError, PreconditionError
 from ..common.html import html_lines, html_table
-from ..ledger import DagPaths, DagRecord, Ledger, Workspace
+from ..ledger import DagPaths, DagRecord, Ledger, RunRecord, Workspace
+from ..monitor.outcomes import count_quanta, read_unregistered
 from ..ordering import find_deferred
 from .bps_process import has_passed
 from .executors import HTCondorExecutor, Submission, choose_executor
@@ -237,6 +238,8 @@ def _why_no_restart(unit: SubmittedUnit) -> str:
     _, record = unit.dag
     if not record.runs:
         return "an older version of apcampaign submitted the campaign DAG"
+    if unit.dag[0].has_passed:
+        return "others went on after parts that failed, which count as done"
     if unit.has_passed:
         return "later visits went past failed associations, whose jobs count as done"
     if not unit.has_rescue:
@@ -260,7 +263,9 @@ def _plan_rebuild(plan: ResumePlan, unit: SubmittedUnit, request: ResumeRequest)
     if any(run.fills_apdb for run in new):
         before = plan.ledger.current(Step.DIFFIM)
         apdb_config = next((run.apdb_config for run in before if run.apdb_config), None)
-        passed = any(has_passed(plan.ledger.paths.run(run)) for run in plan.ledger.runs_of(Step.DIFFIM))
+        passed = unit.has_passed or any(
+            has_passed(plan.ledger.paths.run(run)) for run in plan.ledger.runs_of(Step.DIFFIM)
+        )
         deferred = {}
         if passed or request.skip_failed:
             instrument = workspace.campaign.instrument
@@ -282,6 +287,8 @@ def _plan_rebuild(plan: ResumePlan, unit: SubmittedUnit, request: ResumeRequest)
 
 def _plan_remaining(workspace: Workspace, plan: ResumePlan, unit: SubmittedUnit) -> Plan:
     """Name the runs of what is not done; difference imaging is looked at again when templates are made."""
+    if unit.plan is not None:
+        return _plan_remaining_parts(plan, unit, unit.plan)
     steps = [
         each.step
         for each in plan.remaining
@@ -293,6 +300,36 @@ def _plan_remaining(workspace: Workspace, plan: ResumePlan, unit: SubmittedUnit)
         templates = next((run.inputs[0] for run in before), None)
     skip = find_done(plan.ledger, plan.repair, steps)
     return plan_campaign(workspace.campaign, steps=steps, templates=templates, skip_done=skip)
+
+
+def _plan_remaining_parts(plan: ResumePlan, unit: SubmittedUnit, submitted: Plan) -> Plan:
+    """Name the runs of the parts that are not done, and of those that read what they make."""
+    absent = {name for each in plan.remaining for name in each.absent}
+    chosen = {run.name for run in unit.runs if _is_undone(plan, run)} | absent
+    for run in submitted:  # each after those before it
+        if not chosen.isdisjoint(submitted.parents(run)):
+            chosen.add(run.name)
+    done = find_done(plan.ledger, plan.repair, submitted.steps)
+    timestamp = make_timestamp()
+    return Plan(
+        timestamp=timestamp,
+        runs=tuple(
+            replace(
+                run,
+                timestamp=timestamp,
+                skip_existing=tuple(dict.fromkeys((*done.get(run.step, ()), *run.skip_existing))),
+            )
+            for run in submitted
+            if run.name in chosen
+        ),
+        edges=frozenset(edge for edge in submitted.edges if chosen.issuperset(edge)),
+    )
+
+
+def _is_undone(plan: ResumePlan, run: RunRecord) -> bool:
+    """Tell whether a run has quanta that are not done, whether or not the repository knows of it yet."""
+    counts = read_unregistered(run).counts if run in plan.repair.unregistered else count_quanta([run])
+    return any(not count.good for count in counts.values())
 
 
 def _refuse(plan: ResumePlan, what: str, remedy: str = "") -> ResumePlan:

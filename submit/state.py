@@ -5,7 +5,7 @@ __all__ = ["CampaignState", "Remaining", "SubmittedUnit", "read_state"]
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from ..bps import Step, plan_campaign
+from ..bps import Plan, Step, plan_campaign
 from ..ledger import DagPaths, DagRecord, Ledger, RunRecord, Workspace, installed_versions
 from ..monitor.outcomes import (
     QuantaCount,
@@ -16,6 +16,7 @@ from ..monitor.outcomes import (
 )
 from .bps_process import has_passed
 from .executors import ActiveRun, find_active
+from .executors.campaign_dag import read_work
 from .repair import Repair, find_unregistered, plan_repair
 
 
@@ -29,6 +30,8 @@ class Remaining:
         The step.
     begun
         Whether it has runs at all.
+    absent
+        The names of its parts that have none.
     counts
         Outcomes of the quanta of its current runs by task label.
     tolerated
@@ -37,13 +40,14 @@ class Remaining:
 
     step: Step
     begun: bool
+    absent: tuple[str, ...] = ()
     counts: Mapping[str, QuantaCount] = field(default_factory=dict)
     tolerated: bool = False
 
     @property
     def any(self) -> bool:
         """Whether there is something to run."""
-        return not self.begun or (bool(self._bad) and not self.tolerated)
+        return not self.begun or bool(self.absent) or (bool(self._bad) and not self.tolerated)
 
     @property
     def _bad(self) -> dict[str, QuantaCount]:
@@ -53,8 +57,9 @@ class Remaining:
         """Say it in lines; none if all is done."""
         if not self.begun:
             return [f"{self.step}: not begun"]
+        lines = [f"{self.step}: not begun: {', '.join(self.absent)}"] if self.absent else []
         if not (bad := self._bad):
-            return []
+            return lines
         failed, blocked, unknown = (
             sum(getattr(count, outcome) for count in bad.values())
             for outcome in ("failed", "blocked", "unknown")
@@ -63,7 +68,7 @@ class Remaining:
         by_label = ", ".join(
             f"{c.expected - c.successful} of {c.expected} {label}" for label, c in bad.items()
         )
-        lines = [
+        lines += [
             f"{self.step}: {failed + blocked + unknown} of {expected} quanta to rerun: {failed} failed, {blocked} "
             f"blocked by them, {unknown} never recorded: {by_label}"
         ]
@@ -95,6 +100,8 @@ class SubmittedUnit:
         Whether jobs have failed that count as done in the DAG of their run.
     workspace
         The campaign as it was submitted.
+    plan
+        Its plan, if its steps were divided into parts.
     remaining
         What is not done, by step; empty where nobody has looked.
     repair
@@ -108,6 +115,7 @@ class SubmittedUnit:
     has_rescue: bool = False
     has_passed: bool = False
     workspace: Workspace
+    plan: Plan | None = None
     remaining: tuple[Remaining, ...] = ()
     repair: Repair = field(default_factory=Repair)
 
@@ -197,7 +205,8 @@ def _list_units(workspace: Workspace, ledger: Ledger) -> Iterator[SubmittedUnit]
                     runs=runs,
                     dag=(files, record),
                     has_rescue=files.has_rescue(),
-                    has_passed=any(has_passed(ledger.paths.run(run)) for run in runs),
+                    has_passed=files.has_passed or any(has_passed(ledger.paths.run(run)) for run in runs),
+                    plan=_read_plan(files, workspace, record),
                     workspace=workspace.as_submitted(files),
                 )
             )
@@ -215,6 +224,13 @@ def _list_units(workspace: Workspace, ledger: Ledger) -> Iterator[SubmittedUnit]
     yield from sorted(units, key=lambda unit: unit.timestamp, reverse=True)
 
 
+def _read_plan(files: DagPaths, workspace: Workspace, record: DagRecord) -> Plan | None:
+    """Read the plan of a campaign DAG if it has parts."""
+    if set(record.runs) <= set(Step):
+        return None
+    return read_work(files, workspace.runs).plan
+
+
 def _find_remaining(unit: SubmittedUnit, ledger: Ledger, step: Step, *, tolerate: bool) -> Remaining:
     """Count what of a step of a unit is not done, whether or not the repository knows of it yet."""
     runs = ledger.current(step)
@@ -225,7 +241,7 @@ def _find_remaining(unit: SubmittedUnit, ledger: Ledger, step: Step, *, tolerate
     counts = add_counts([count_quanta(registered), *(read_unregistered(run).counts for run in unregistered)])
     bad = any(not count.good for count in counts.values())
     tolerated = bad and tolerate and _may_be_missing(unit.workspace, ledger, step)
-    return Remaining(step, begun=True, counts=counts, tolerated=tolerated)
+    return Remaining(step, begun=True, absent=ledger.absent_parts(step), counts=counts, tolerated=tolerated)
 
 
 def _may_be_missing(workspace: Workspace, ledger: Ledger, step: Step) -> bool:

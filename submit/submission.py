@@ -12,6 +12,7 @@ __all__ = [
 
 import logging
 import tempfile
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from typing import Any
 from ..apdb import check_ready
 from ..bps import UNORDERED, Ordering, Plan, PlannedRun, Step, build_config, dump_config, plan_campaign
 from ..bps.lint import Severity
+from ..bps.parts import divide_plan, is_large, wanted_parts
 from ..common.environment import environment_for_batch
 from ..common.errors import ApcampaignError, PreconditionError
 from ..common.html import html_lines, html_table
@@ -31,7 +33,7 @@ from ..ordering import VisitDetector, describe_deferred
 from .bps_process import prepare_run
 from .executors import Executor, Submission, Work, choose_executor, find_active
 from .finish import finish_campaign, notify_failure
-from .output_collections import find_outputs
+from .output_collections import choose_inputs, find_outputs
 from .preconditions import (
     check_idle,
     check_preflight,
@@ -39,8 +41,9 @@ from .preconditions import (
     describe_failed_templates,
     look_at_templates,
 )
-from .preflight import check_campaign
+from .preflight import Preflight, check_campaign
 from .repair import Repair, execute_repair, plan_repair
+from .survey import read_shapes
 
 _log = logging.getLogger(__name__)
 
@@ -241,10 +244,15 @@ def plan_submission(
     except PreconditionError as error:
         seen.append(error)
     # A preflight takes seconds to minutes; what is refused anyway does not need it.
+    preflight: Preflight | None = None
     if check and not any(isinstance(each, ApcampaignError) for each in seen):
-        seen += _look_before_submission(draft, templates)
+        preflight = check_campaign(draft.workspace, steps=draft.plan.steps, templates=templates)
+        seen += _read_preflight(preflight)
     if not fills_further:
         seen += _look_at_existing(draft)
+    if not any(isinstance(each, ApcampaignError) for each in seen):
+        draft = replace(draft, plan=_divide(draft, preflight))
+        seen += _describe_parts(draft)
     return replace(
         draft,
         obstacles=tuple(each for each in seen if isinstance(each, ApcampaignError)),
@@ -304,7 +312,8 @@ def preview_submission(plan: SubmissionPlan) -> Iterator[Preview]:
         quanta: Mapping[str, int] = {}
         if not plan.obstacles and run in plan.plan.ready:
             # An output that is not there yet: the inputs are read as they are given, and nothing is changed.
-            unseen = replace(run, output=f"{run.output}/preview")
+            there = choose_inputs(plan.workspace.campaign.butler, run)
+            unseen = replace(there, output=f"{run.output}/preview")
             apdb_config = plan.apdb_config if run.fills_apdb else None
             with tempfile.TemporaryDirectory(prefix="apcampaign-") as folder:
                 record = prepare_run(
@@ -379,9 +388,8 @@ def _look_at_templates(draft: SubmissionPlan, *, given: str | None) -> Iterator[
         yield from look_at_templates(draft.workspace, run)
 
 
-def _look_before_submission(draft: SubmissionPlan, templates: str | None) -> Iterator[ApcampaignError | str]:
-    """Make a preflight."""
-    preflight = check_campaign(draft.workspace, steps=draft.plan.steps, templates=templates)
+def _read_preflight(preflight: Preflight) -> Iterator[ApcampaignError | str]:
+    """See what a preflight has found."""
     for finding in preflight.findings:
         if finding.severity is Severity.WARNING:
             yield f"warning: {finding.what}: {finding.why} [{finding.rule}]"
@@ -389,6 +397,32 @@ def _look_before_submission(draft: SubmissionPlan, templates: str | None) -> Ite
         yield obstacle
     else:
         yield f"preflight: no errors in {preflight.seconds:.0f} s"
+
+
+def _divide(draft: SubmissionPlan, preflight: Preflight | None) -> Plan:
+    """Divide the steps that are large, or whose campaign asks for it, into parts."""
+    campaign, steps = draft.workspace.campaign, []
+    for run in draft.plan:
+        wanted = wanted_parts(campaign, run.step)
+        if wanted is None and preflight is not None and run.name in preflight.estimates:
+            if is_large(sum(estimate.quanta for estimate in preflight.estimates[run.name])):
+                steps.append(run.step)
+        elif wanted != 1:
+            steps.append(run.step)
+    return (
+        divide_plan(draft.plan, read_shapes(draft.workspace, draft.plan, steps), campaign)
+        if steps
+        else draft.plan
+    )
+
+
+def _describe_parts(draft: SubmissionPlan) -> Iterator[str]:
+    """Say into what the steps are divided."""
+    for step in draft.plan.steps:
+        stages = Counter(str(run.stage) for run in draft.plan.runs_of(step) if run.stage is not None)
+        if stages:
+            listed = ", ".join(f"{number} of {stage}" for stage, number in stages.items())
+            yield f"{step}: {sum(stages.values())} parts, each with a graph of its own: {listed}"
 
 
 def _look_at_existing(draft: SubmissionPlan) -> Iterator[str]:

@@ -74,14 +74,15 @@ def find_missing_images(
         missing = set(exposures) - _find_made(butler, record)
         if not missing:
             return ()
-        upstream = _find_upstream(record.graph)
+        # What a part of images lacks was to be made in other parts: whatever of an image was in trouble is before.
+        upstream = None if run.part else _find_upstream(record.graph)
         by_visit: dict[int, list[tuple[int, int]]] = defaultdict(list)
         for key in missing:
             by_visit[key[0]].append(key)
         visits = {exposures[key]: key[0] for key in missing}
         first: dict[tuple[int, int], QuantumTrouble] = {}
         for trouble in troubles:
-            if trouble.label in upstream:
+            if upstream is None or trouble.label in upstream:
                 data_id: Mapping[str, Any] = trouble.data_id
                 visit = data_id.get("visit", visits.get(data_id.get("exposure", 0), 0))
                 for key in by_visit.get(visit, ()):

@@ -32,11 +32,11 @@ def gate(folder: Path, runs: Path, run: str) -> None:
 @_runs
 @_run
 @click.argument("code", type=int)
-def accept_templates(folder: Path, runs: Path, run: str, code: int) -> None:
-    """Accept failed templates if the gate allows what they lack; CODE is what their DAG ended with."""
-    from ...submit.nodes import accept_templates as accept
+def close(folder: Path, runs: Path, run: str, code: int) -> None:
+    """Let others go on after RUN, if they can do with what it made; CODE is what its DAG ended with."""
+    from ...submit.nodes import close_run
 
-    accept(folder, runs, run, code)
+    close_run(folder, runs, run, code)
 
 
 @command.command()

@@ -32,6 +32,9 @@ _NEVER = "never submitted"
 _MARKS = {"done": "✓", "running": "▶", "idle": "…", "held": "‖", "failed": "✗", "pruned": "✂", "unready": "·"}
 _BAR = 24  # columns
 _AROUND = 6  # lines around a table
+# More nodes or runs are counted, and only those shown that are neither done nor to come.
+_MOST_NODES = 8
+_MOST_RUNS = 4
 
 
 def draw_status(status: "CampaignStatus", height: int | None = None) -> "Group":
@@ -70,6 +73,11 @@ def _draw_dag(nodes: "tuple[DagNode, ...]", now: float) -> "Text":
     from rich.text import Text
 
     text = Text("campaign DAG: ")
+    if len(nodes) > _MOST_NODES:
+        counts = Counter(str(node.state) for node in nodes)
+        listed = [f"{counts[state]} {state}" for state in _STYLES if counts[state]]
+        text.append(f"{', '.join(listed)} of {len(nodes)} nodes\n  ")
+        nodes = tuple(node for node in nodes if node.state not in ("done", "unready"))[:_MOST_NODES]
     for number, node in enumerate(nodes):
         text.append(" → " if number else "")
         text.append(f"{_MARKS[node.state]} {node.name}", style=_STYLES[node.state])
@@ -88,8 +96,11 @@ def _draw_head(step: "StepStatus", now: float) -> "Text":
         text.append(f", {format_duration((step.ended or now) - step.began)}")
     if step.earlier_runs:
         text.append(f", {count(step.earlier_runs, 'earlier run')}")
+    if step.to_come:
+        text.append(f", {len(step.to_come)} to come")
+    shown = [run for run in step.runs if len(names) <= _MOST_RUNS or run.state != "done"]
     if len(names) > 1:
-        for run in step.runs:
+        for run in shown[:_MOST_RUNS]:
             text.append(f"\n  {run.output_run}: ").append(str(run.state), style=_style(run.state))
     if any(run.state == _NEVER for run in step.runs):
         text.append(

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
     from ...monitor.summary import CampaignSummary
 
+#: Of more runs of a step only those are listed that have not succeeded.
+_MOST_RUNS, _SUCCEEDED = 4, "SUCCEEDED"
+
 
 #: As many images are named; `--json` names all.
 _SHOWN = 10
@@ -22,7 +25,8 @@ def show_summary(summary: "CampaignSummary") -> None:
 
     console = make_console()
     for step in summary.steps:
-        runs = ", ".join(run.output_run for run in step.runs)
+        many = len(step.runs) > _MOST_RUNS
+        runs = f"{len(step.runs)} parts" if many else ", ".join(run.output_run for run in step.runs)
         table = Table("task", "quanta", "done", "failed", "blocked", "unknown", title=f"{step.step}: {runs}")
         for label, count in step.quanta.items():
             numbers = (count.expected, count.successful, count.failed, count.blocked, count.unknown)
@@ -32,7 +36,11 @@ def show_summary(summary: "CampaignSummary") -> None:
             listed = ", ".join(f"{count} of {label}" for label, count in partial.items())
             console.print(f"partial outputs: {listed} (`apcampaign failures --quanta` tells which and why)")
         console.print(f"{step.products} {step.product}")
+        if step.absent:
+            console.print(f"not begun: {', '.join(step.absent)}")
         for run in step.runs:
+            if many and run.state == _SUCCEEDED:
+                continue
             state = run.state or "its WMS cannot tell"
             console.print(f"{run.output_run}: {state}; submit directory {run.submit_dir}")
     if summary.apdb_config:

@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,18 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from ...bps import PlannedRun, Wms, build_config, dump_config
-from ...common.errors import ApcampaignError, BpsError
+from ...common.errors import ApcampaignError, BpsError, EmptyGraphError
 from ...common.files import write_atomically
 from ...ledger import RunPaths, RunRecord, Workspace, hash_config, write_run, write_workflow
 from ...ordering import Order, add_order, refuse_already_associated
 from ..data_ids import write_data_ids
-from ..output_collections import rebase_output_chain
+from ..output_collections import choose_inputs, rebase_output_chain
 from .passing import let_later_visits_pass
+
+#: What ``pipetask qgraph`` says last of a graph without quanta; it writes it, and ends with 1.
+_NO_QUANTA = "QuantumGraph contains no quanta"
+
+_PIPETASK = "apcampaign.submit.bps_process.graph"
 
 
 class Request(BaseModel):
@@ -90,7 +96,8 @@ def _execute(request: Request) -> None:
 
 def _prepare(workspace: Workspace, files: RunPaths, request: Request) -> tuple[RunRecord, Any]:
     """Let BPS build graph and workflow, and put the order of visits into it."""
-    run, campaign, apdb_config = request.run, workspace.campaign, request.apdb_config
+    campaign, apdb_config = workspace.campaign, request.apdb_config
+    run = choose_inputs(campaign.butler, request.run)
     data_ids = files.data_ids if run.graph_query else None
     if data_ids is not None:
         write_data_ids(campaign.butler, run, data_ids)
@@ -104,8 +111,10 @@ def _prepare(workspace: Workspace, files: RunPaths, request: Request) -> tuple[R
         environment=os.environ,
         edges_added=True,
     )
+    config.setdefault("createQuantumGraph", _build_graph())
     write_atomically(files.config, dump_config(config))
-    rebase_output_chain(campaign.butler, run)
+    if not run.part:
+        rebase_output_chain(campaign.butler, run)
     try:
         from lsst.ctrl.bps.drivers import cluster_qgraph_driver
         from lsst.ctrl.bps.prepare import prepare
@@ -131,6 +140,8 @@ def _prepare(workspace: Workspace, files: RunPaths, request: Request) -> tuple[R
         campaign=campaign.name,
         step=run.step,
         part=run.part,
+        stage=run.stage,
+        division=run.division,
         timestamp=run.timestamp,
         butler=campaign.butler,
         inputs=run.inputs,
@@ -152,6 +163,14 @@ def _prepare(workspace: Workspace, files: RunPaths, request: Request) -> tuple[R
     return record, (bps_config, wms_workflow)
 
 
+def _build_graph() -> str:
+    """Give BPS's command that builds a graph, with a ``pipetask`` that takes less time for it."""
+    from lsst.ctrl.bps import BPS_DEFAULTS
+
+    _, _, arguments = str(BPS_DEFAULTS["createQuantumGraph"]).partition("pipetask ")
+    return f"{shlex.quote(sys.executable)} -m {_PIPETASK} {arguments}"
+
+
 def _submit(files: RunPaths, record: RunRecord, prepared: Any) -> None:
     """Hand a prepared run to its WMS; one without a queue, such as Parsl, runs it to its end."""
     bps_config, wms_workflow = prepared
@@ -170,8 +189,9 @@ def _bps_error(error: Exception, files: RunPaths) -> BpsError:
     """Find the telling lines of a failure inside BPS."""
     lines = [f"BPS could not prepare or submit the run: {error}".splitlines()[0]]
     graph_log = files.submit / "quantumGraphGeneration.out"
-    if graph_log.exists() and not list(files.submit.glob("*.qg")):
-        text = graph_log.read_text(encoding="utf-8", errors="replace").splitlines()
+    text = graph_log.read_text(encoding="utf-8", errors="replace").splitlines() if graph_log.exists() else []
+    no_quanta = any(_NO_QUANTA in line for line in text[-10:])
+    if text and (no_quanta or not list(files.submit.glob("*.qg"))):
         telling = [
             line for line in text if re.match(r"[\w.]*(Error|Exception)\b", line) or " CRITICAL " in line
         ]
@@ -180,7 +200,7 @@ def _bps_error(error: Exception, files: RunPaths) -> BpsError:
         lines.append(f"All of it is in {graph_log}")
     else:
         lines.append(f"All that BPS said is in {files.prepare_log}")
-    return BpsError("\n".join(lines))
+    return (EmptyGraphError if no_quanta else BpsError)("\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Campaign DAG: the runs of a plan and the nodes between them, written for HTCondor's DAGMan."""
 
-__all__ = ["SUMMARY_NODE", "read_work", "write_campaign_dag"]
+__all__ = ["SUMMARY_NODE", "read_work", "write_campaign_dag", "write_empty_run"]
 
 import itertools
 import os
@@ -14,8 +14,13 @@ import yaml
 from ...bps import Plan, PlannedRun, dump_campaign, gate_node, prepare_node
 from ...common.errors import LedgerError, PreconditionError
 from ...common.files import write_atomically
-from ...ledger import DagPaths, Workspace
+from ...ledger import DagPaths, RunPaths, Workspace
 from .protocol import Work
+
+#: Categories of nodes, of which only so many are in the queue at a time: those that build graphs take a core and
+#: the memory of a graph on the submit host, a run has a DAGMan process there.
+_PREPARE, _RUN = "prepare", "run"
+_MOST_RUNNING = 50
 
 #: The node that runs at the end, whatever happened before.
 SUMMARY_NODE = "summary"
@@ -27,7 +32,7 @@ _DAGMAN_CONFIG = "DAGMAN_USER_LOG_SCAN_INTERVAL = 1\n"
 def write_campaign_dag(work: Work) -> DagPaths:
     """Write the files of a campaign DAG: the campaign and the plan as they are now, the nodes, and the DAG.
 
-    A run that waits for no other must be prepared already. Before each of the others there is a node that
+    The first run that waits for no other must be prepared already. Before each of the others there is a node that
     builds its graph, and before that one that checks its templates.
 
     Parameters
@@ -52,6 +57,8 @@ def write_campaign_dag(work: Work) -> DagPaths:
     lines = [
         f"# Campaign {work.workspace.campaign.name}: {', '.join(run.name for run in work.plan)}",
         f"CONFIG {_plain(files.dagman_config)}",
+        f"MAXJOBS {_PREPARE} {work.workspace.campaign.prepare_slots}",
+        f"MAXJOBS {_RUN} {_MOST_RUNNING}",
     ]
     for run in work.plan:
         lines += _write_run(work, files, run)
@@ -59,6 +66,22 @@ def write_campaign_dag(work: Work) -> DagPaths:
     lines += [_write_node(work, files, SUMMARY_NODE, [], kind="FINAL"), ""]
     write_atomically(files.dag, "\n".join(lines))
     return files
+
+
+def write_empty_run(files: DagPaths, run_files: RunPaths, run: PlannedRun) -> None:
+    """Write the DAG of a run that has nothing to do, and remember that it has.
+
+    Parameters
+    ----------
+    files
+        The campaign DAG.
+    run_files, run
+        The run.
+    """
+    nothing = run_files.submit / "nothing.sub"
+    write_atomically(nothing, "executable = /bin/true\nqueue\n")
+    write_atomically(run_files.dag(run.output_run), f"JOB nothing {_plain(nothing)} NOOP\n")
+    write_atomically(files.empty(run.name), "")
 
 
 def read_work(files: DagPaths, runs: Path) -> Work:
@@ -98,18 +121,20 @@ def _write_run(work: Work, files: DagPaths, run: PlannedRun) -> Iterator[str]:
     if parents and run.needs_templates:
         nodes.append(gate_node(run))
         yield _write_node(work, files, gate_node(run), ["gate", run.name])
-    if parents:
+    if run is not work.plan.ready[0]:
         nodes.append(prepare_node(run))
         yield _write_node(work, files, prepare_node(run), ["prepare", run.name])
+        yield f"CATEGORY {prepare_node(run)} {_PREPARE}"
     dag = work.workspace.paths.run(run).dag(run.output_run)
     # BPS writes all paths in a run's DAG relative to its submit directory.
     yield f"SUBDAG EXTERNAL {run.name} {_plain(dag)} DIR {_plain(dag.parent)}"
     nodes.append(run.name)
+    yield f"CATEGORY {run.name} {_RUN}"
     children = [other for other in work.plan if run.name in work.plan.parents(other)]
-    if any(child.needs_templates for child in children):
+    if run.part or any(child.needs_templates for child in children):
         # Without this, the first job that failed would end the campaign, even where all templates are there.
-        accept = _command(work, files, "accept-templates", [run.name, "$RETURN"])
-        yield f"SCRIPT POST {run.name} {' '.join([sys.executable, *accept])}"
+        close = _command(work, files, "close", [run.name, "$RETURN"])
+        yield f"SCRIPT POST {run.name} {' '.join([sys.executable, *close])}"
     if parents:
         yield f"PARENT {' '.join(parents)} CHILD {nodes[0]}"
     for before, after in itertools.pairwise(nodes):

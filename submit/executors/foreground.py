@@ -6,11 +6,12 @@ import logging
 import time
 from collections.abc import Sequence
 
-from ...common.errors import PreconditionError, SchedulerError
+from ...common.errors import EmptyGraphError, PreconditionError, SchedulerError
 from ...ledger import DagPaths, DagRecord, Ledger, RunRecord, Workspace
 from ...monitor import ACTIVE_STATES, is_active, run_state
 from ...monitor.outcomes import require_templates
 from ..bps_process import prepare_run
+from ..output_collections import join_step_output
 from .protocol import ActiveRun, Submission, SubmittedRun, Work
 
 _POLL = 5.0  # seconds; what is waited for takes minutes
@@ -31,16 +32,24 @@ class ForegroundExecutor:
         for run in work.plan:
             if work.plan.parents(run) and run.needs_templates:
                 _log.info("%s", require_templates(work.workspace.campaign, run).describe())
-            record = prepare_run(
-                work.workspace,
-                run,
-                apdb_config=work.apdb_config_of(run),
-                deferred=work.deferred,
-                refuse_associated=work.refuse_associated,
-                submit=True,
-            )
+            try:
+                record = prepare_run(
+                    work.workspace,
+                    run,
+                    apdb_config=work.apdb_config_of(run),
+                    deferred=work.deferred,
+                    refuse_associated=work.refuse_associated,
+                    submit=True,
+                )
+            except EmptyGraphError:
+                if not run.may_be_empty:
+                    raise
+                _log.info("%s: nothing is to be done", run.name)
+                continue
             _log.info("submitted %s%s", run.output_run, f" as {record.wms_id}" if record.wms_id else "")
             _wait_for(record)
+            if run.part:
+                join_step_output(record.butler, record)
             files = work.workspace.paths.run(run)
             submitted.append(SubmittedRun(name=run.name, output=run.output, submit_dir=files.submit))
         return Submission(

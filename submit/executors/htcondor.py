@@ -38,15 +38,18 @@ class HTCondorExecutor:
     detached = True
 
     def submit(self, work: Work) -> Submission:
-        """Prepare the runs that wait for no other, and submit the campaign DAG; errors as `Executor.submit`."""
-        for run in work.plan.ready:
-            prepare_run(
-                work.workspace,
-                run,
-                apdb_config=work.apdb_config_of(run),
-                deferred=work.deferred,
-                refuse_associated=work.refuse_associated,
-            )
+        """Prepare the first run, and submit the campaign DAG, which prepares the others.
+
+        So a mistake is seen here, and jobs run while the other graphs are built. Errors as `Executor.submit`.
+        """
+        first = work.plan.ready[0]
+        prepare_run(
+            work.workspace,
+            first,
+            apdb_config=work.apdb_config_of(first),
+            deferred=work.deferred,
+            refuse_associated=work.refuse_associated,
+        )
         files = write_campaign_dag(work)
         write_dag_submission(
             files.dag, files.submit_file, batch_name=f"apcampaign+{work.workspace.campaign.name}"

@@ -335,7 +335,7 @@ def test_the_stack_that_is_set_up_is_compared_by_instrument(monkeypatch):
     assert {finding.rule for finding in found} == {"stack"}
     assert "error" not in {finding.severity for finding in found}
     assert any("functorFile is left at its default" in finding.what for finding in found)
-    (unknown,) = check_stack("HSC")
+    (unknown,) = check_stack("MegaPrime")
     assert (unknown.severity, unknown.rule) == ("warning", "unchecked")
     monkeypatch.delenv("AP_PIPE_DIR")
     errors = [finding for finding in check_stack("LSSTCam-imSim") if finding.severity == "error"]

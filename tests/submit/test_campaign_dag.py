@@ -55,9 +55,7 @@ def test_two_steps_have_a_gate_and_a_preparation_between_them(workspace):
         ("prepare-diffim", "diffim"),
     }
     # The gate alone decides whether templates that failed are enough.
-    assert re.search(
-        r"^SCRIPT POST templates .* accept-templates .* templates \$RETURN$", text, flags=re.MULTILINE
-    )
+    assert re.search(r"^SCRIPT POST templates .* close .* templates \$RETURN$", text, flags=re.MULTILINE)
 
 
 def test_one_step_is_a_dag_too(workspace):
@@ -81,6 +79,13 @@ def test_each_part_waits_for_its_own_templates_only(workspace):
         ("templates-b", "gate-y"),
         ("gate-y", "prepare-diffim-y"),
         ("prepare-diffim-y", "diffim-y"),
+        # What waits for no other has its graph built while the first run's jobs run.
+        ("prepare-templates-b", "templates-b"),
+        ("prepare-diffim-z", "diffim-z"),
+    }
+    assert "MAXJOBS prepare 1" in text
+    assert {line.split()[1] for line in text.splitlines() if line.endswith(" prepare")} == {
+        node for node in nodes_of(text) if node.startswith("prepare")
     }
     assert "SUBDAG EXTERNAL diffim-z" in text
     assert f"runs/camp/diffim/{TIMESTAMP}-x/submit/u_diffim_{TIMESTAMP}-x.dag" in text

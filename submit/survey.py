@@ -1,0 +1,121 @@
+"""What is to be known of the steps of a campaign before they can be divided into parts: tasks, visits, sky."""
+
+__all__ = ["read_shapes"]
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from ..bps import Plan, PlannedRun, Step
+from ..bps.parts import StepShape, TaskShape, VisitOnSky, assign_stages
+from ..common.butler import butler_errors
+from ..ledger import Workspace
+from ..ordering import READER, WRITER
+from .preflight.pipelines import load_graph
+from .preflight.repository import open_repository
+from .preflight.run_spec import RunSpec, make_run_spec, outputs_before
+from .preflight.selection import estimate_quanta, select
+
+_DIMENSIONS = ("instrument", "exposure", "visit", "detector", "skymap", "tract", "patch")
+
+
+def read_shapes(workspace: Workspace, plan: Plan, steps: Iterable[Step]) -> dict[Step, StepShape]:
+    """Read what some steps of a plan consist of.
+
+    Parameters
+    ----------
+    workspace
+        The campaign.
+    plan
+        Its runs, one for a step.
+    steps
+        The steps that may have to be divided.
+
+    Returns
+    -------
+    shapes
+        Of those steps of which the pipeline can be loaded and the data query selects something; why the others
+        do not is for the preflight to tell.
+
+    Raises
+    ------
+    RepositoryError
+        If the repository cannot be read.
+    """
+    shapes = {}
+    steps = frozenset(steps)
+    with open_repository(workspace.campaign.butler) as butler:
+        for run in plan:
+            if run.step not in steps:
+                continue
+            spec = make_run_spec(workspace, run, os.environ, planned=outputs_before(plan, run))
+            if (shape := _read_shape(butler, run, spec)) is not None:
+                shapes[run.step] = shape
+    return shapes
+
+
+def _read_shape(butler: Any, run: PlannedRun, spec: RunSpec) -> StepShape | None:
+    graph, _ = load_graph(spec, butler)
+    if graph is None:
+        return None
+    selection, _ = select(butler, spec, graph)
+    if selection is None:
+        return None
+    stages = assign_stages(run.step, _list_tasks(graph), (READER, WRITER))
+    by_label = {estimate.label: estimate.quanta for estimate in estimate_quanta(selection, graph)}
+    instrument, skymap, visits = _find_visits(butler, spec)
+    return StepShape(
+        instrument=instrument,
+        skymap=skymap,
+        stages={stage: tuple(labels) for stage, labels in stages.items()},
+        quanta={stage: sum(by_label[label] for label in labels) for stage, labels in stages.items()},
+        visits=visits,
+    )
+
+
+def _list_tasks(graph: Any) -> list[TaskShape]:
+    """List the tasks of a pipeline graph, in the order in which they can be executed."""
+    graph.sort()
+    return [
+        TaskShape(
+            label=label,
+            dimensions=frozenset(task.dimensions.names),
+            inputs=frozenset(edge.parent_dataset_type_name for edge in task.inputs.values()),
+            outputs=frozenset(edge.parent_dataset_type_name for edge in task.iter_all_outputs()),
+            reads_patches=any(
+                "patch" in graph.dataset_types[edge.parent_dataset_type_name].dimensions
+                for edge in task.inputs.values()
+            ),
+        )
+        for label, task in graph.tasks.items()
+    ]
+
+
+def _find_visits(butler: Any, spec: RunSpec) -> tuple[str, str, tuple[VisitOnSky, ...]]:
+    """Find the visits that the data query of a run selects, and what they see; and instrument and skymap."""
+    detectors: dict[int, set[int]] = defaultdict(set)
+    patches: dict[int, set[tuple[int, int]]] = defaultdict(set)
+    with butler_errors("the visits cannot be found"), butler.query() as query:
+        query = query.join_dataset_search("raw", spec.existing_inputs).join_dimensions(_DIMENSIONS)
+        if spec.query:
+            query = query.where(spec.query)
+        instrument, skymap = "", ""
+        for row in query.data_ids(_DIMENSIONS):
+            instrument, skymap = str(row["instrument"]), str(row["skymap"])
+            visit = int(row["visit"])
+            detectors[visit].add(int(row["detector"]))
+            patches[visit].add((int(row["tract"]), int(row["patch"])))
+        where = f"visit IN ({', '.join(map(str, sorted(detectors)))})"
+        records = butler.query_dimension_records("visit", where=where, instrument=instrument, limit=None)
+        begin = {int(record.id): float(record.timespan.begin.mjd) for record in records}
+    found = tuple(
+        VisitOnSky(
+            id=visit,
+            begin=begin[visit],
+            detectors=len(detectors[visit]),
+            patches=frozenset(patches[visit]),
+        )
+        for visit in sorted(detectors)
+    )
+    return instrument, skymap, found

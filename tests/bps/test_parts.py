@@ -1,0 +1,132 @@
+"""Each visit and each patch of a divided step is in one part of each stage, which waits for what it needs."""
+
+from apcampaign.bps import CampaignConfig, Stage, Step, plan_campaign
+from apcampaign.bps.parts import StepShape, TaskShape, VisitOnSky, assign_stages, divide_plan
+from hypothesis import given
+from hypothesis import strategies as st
+
+STAGES = {
+    Step.TEMPLATES: {Stage.VISITS: ("isr", "calibrateImage"), Stage.COADDS: ("makeDirectWarp",)},
+    Step.DIFFIM: {
+        Stage.VISITS: ("isr",),
+        Stage.IMAGES: ("subtractImages",),
+        Stage.ASSOCIATION: ("associateApdb",),
+    },
+}
+visits = st.lists(
+    st.tuples(
+        st.floats(0, 100),
+        st.integers(1, 189),
+        st.frozensets(st.tuples(st.integers(0, 3), st.integers(0, 5)), min_size=1, max_size=6),
+    ),
+    min_size=2,
+    max_size=30,
+).map(
+    lambda rows: tuple(
+        VisitOnSky(id=number, begin=begin, detectors=detectors, patches=patches)
+        for number, (begin, detectors, patches) in enumerate(rows, 100)
+    )
+)
+
+
+def divide(found, parts):
+    campaign = CampaignConfig(
+        name="x", butler="/repo", inCollection="raw", templates={"parts": parts}, diffim={"parts": parts}
+    )
+    shapes = {
+        step: StepShape(instrument="Cam", skymap="map", stages=stages, visits=found)
+        for step, stages in STAGES.items()
+    }
+    return divide_plan(plan_campaign(campaign), shapes, campaign)
+
+
+@given(visits, st.integers(2, 8))
+def test_each_visit_and_each_patch_is_in_one_part_of_each_stage(found, parts):
+    plan = divide(found, parts)
+    for step, stages in STAGES.items():
+        for stage, labels in stages.items():
+            runs = [run for run in plan.runs_of(step) if run.stage is stage]
+            assert 1 <= len(runs) <= parts
+            assert all(run.pipeline.partition("#")[2] == ",".join(labels) for run in runs)
+            conditions = [run.query.rpartition(") AND ")[2] for run in runs]
+            if stage is Stage.COADDS:
+                patches = [eval_patches(run.query) for run in runs]
+                assert sorted(p for group in patches for p in group) == sorted(
+                    {patch for visit in found for patch in visit.patches}
+                )
+            else:
+                numbers = [int(n) for c in conditions for n in c.partition("(")[2].rstrip(")").split(", ")]
+                assert sorted(numbers) == [visit.id for visit in found]
+
+
+def eval_patches(query):
+    import re
+
+    return {
+        (int(tract), int(patch))
+        for tract, patches in re.findall(r"tract = (\d+) AND patch IN \(([\d, ]+)\)", query)
+        for patch in patches.split(", ")
+    }
+
+
+def visits_of(run):
+    return {int(n) for n in run.query.rpartition("visit IN (")[2].rstrip(")").split(", ")}
+
+
+@given(visits, st.integers(2, 8))
+def test_a_part_waits_for_what_it_reads_and_for_earlier_associations_of_its_sky(found, parts):
+    plan = divide(found, parts)
+    sky = {visit.id: visit.patches for visit in found}
+    time = {visit.id: (visit.begin, visit.id) for visit in found}
+    for after in plan:
+        before = {plan.find(name) for name in plan.parents(after)}
+        if after.stage is Stage.COADDS:
+            patches = eval_patches(after.query)
+            needed = {number for number, seen in sky.items() if seen & patches}
+            assert needed <= set().union(*(visits_of(run) for run in before))
+        if after.stage is Stage.IMAGES:
+            there = set().union(*(eval_patches(run.query) for run in before if run.stage is Stage.COADDS))
+            assert set().union(*(sky[number] for number in visits_of(after))) <= there
+        if after.stage is Stage.ASSOCIATION:
+            assert any(run.stage is Stage.IMAGES and visits_of(run) == visits_of(after) for run in before)
+            earlier = set().union(*(visits_of(run) for run in before if run.stage is Stage.ASSOCIATION))
+            for number in {*sky} - visits_of(after) - earlier:
+                later = all(time[number] > time[mine] for mine in visits_of(after))
+                assert later or all(not sky[number] & sky[mine] for mine in visits_of(after))
+
+
+def test_a_small_step_and_one_that_is_to_stay_whole_are_not_divided():
+    found = (
+        VisitOnSky(id=1, begin=0, detectors=1, patches=frozenset({(1, 1)})),
+        VisitOnSky(id=2, begin=1, detectors=1, patches=frozenset({(1, 1)})),
+    )
+    for parts in (1, "auto"):
+        assert [run.part for run in divide(found, parts)] == ["", ""]
+
+
+def task(label, dimensions, inputs=(), outputs=(), **more):
+    return TaskShape(
+        label=label,
+        dimensions=frozenset(dimensions),
+        inputs=frozenset(inputs),
+        outputs=frozenset(outputs),
+        **more,
+    )
+
+
+def test_a_task_is_in_the_stage_of_the_latest_thing_that_it_waits_for():
+    tasks = [
+        task("isr", {"exposure"}, {"raw"}, {"post"}),
+        task("calibrate", {"visit"}, {"post"}, {"image"}),
+        task("preload", {"group"}, {"image"}, {"region"}),
+        task("buildTemplate", {"visit"}, {"image", "coadd"}, {"template"}, reads_patches=True),
+        task("subtract", {"visit"}, {"template"}, {"difference"}),
+        task("load", {"group"}, {"region"}, {"objects"}),
+        task("associate", {"visit"}, {"objects", "difference"}, {"marker"}),
+        task("plot", {"visit"}, {"marker"}, ()),
+    ]
+    assert assign_stages(Step.DIFFIM, tasks, ("load", "associate")) == {
+        Stage.VISITS: ["isr", "calibrate", "preload"],
+        Stage.IMAGES: ["buildTemplate", "subtract"],
+        Stage.ASSOCIATION: ["load", "associate", "plot"],
+    }

@@ -1,0 +1,65 @@
+"""A campaign whose steps are divided into parts makes the same as an undivided one, quantum by quantum."""
+
+import json
+from collections import Counter
+
+import pytest
+import yaml
+from operators import Operator, assert_complete, assert_same, make_operator, write_campaign
+
+pytestmark = [pytest.mark.slow(minutes=3), pytest.mark.htcondor, pytest.mark.postgres]
+
+
+def read_quanta(operator: Operator) -> Counter[tuple[str, str]]:
+    """Read from the graphs of a campaign how often each quantum is in one of them."""
+    from lsst.pipe.base.pipeline_graph import TaskImportMode
+    from lsst.pipe.base.quantum_graph import PredictedQuantumGraph
+
+    found: Counter[tuple[str, str]] = Counter()
+    for graph in operator.folder.glob("runs/*/*/*/submit/*.qg"):
+        step = graph.relative_to(operator.folder).parts[2]
+        with PredictedQuantumGraph.open(graph, import_mode=TaskImportMode.DO_NOT_IMPORT) as reader:
+            reader.read_thin_graph()
+            for label, quanta in reader.finish().quanta_by_task.items():
+                found.update((f"{step} {label}", str(dict(key.required))) for key in quanta)
+    return found
+
+
+@pytest.fixture
+def divided(tmp_path, reference, condor_pool, postgres_server):
+    folder = tmp_path / f"parts-{tmp_path.name}"
+    folder.mkdir()
+    operator = make_operator(folder, reference.sandbox, condor_pool)
+    content = reference.sandbox.campaign()
+    write_campaign(
+        folder,
+        reference.sandbox,
+        where="detector = 94",
+        tracts=[3828],
+        **{step: {**content.get(step, {}), "parts": 2} for step in ("templates", "diffim")},
+    )
+    name = folder.name.replace("-", "_")
+    postgres_server.create_database(name)
+    url = postgres_server.url(name)
+    operator.apcampaign("apdb", "init", "--db", url)
+    return operator, url
+
+
+def test_parts_make_the_same_as_the_whole_and_each_quantum_is_in_one_of_them(divided, undisturbed):
+    operator, url = divided
+    said = operator.apcampaign("submit")
+    assert "templates: 4 parts" in said
+    assert "diffim: 6 parts" in said
+    code = operator.wait_for_dag()
+    (dag,) = operator.folder.glob("runs/*/dag/*")
+    assert code == 0, (dag / "campaign.dag.dagman.out").read_text()[-3000:]
+    assert read_quanta(operator) == read_quanta(undisturbed[0])
+    assert_complete(operator, url)
+    assert_same((operator, url), undisturbed)
+    plan = yaml.safe_load((dag / "plan.yaml").read_text())
+    assert len(plan["runs"]) == 10
+    status = json.loads(operator.apcampaign("status", "--json"))
+    assert [(step["step"], len(step["runs"]), step["state"]) for step in status["steps"]] == [
+        ("templates", 4, "done"),
+        ("diffim", 6, "done"),
+    ]
