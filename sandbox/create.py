@@ -1,6 +1,6 @@
 """Creation of a sandbox: the folder that holds a miniature DC2, and what is needed to use it."""
 
-__all__ = ["AP_PIPE_DIR", "PACKAGES", "Sandbox", "create_sandbox"]
+__all__ = ["AP_PIPE_DIR", "PACKAGES", "STORAGE_CLASSES", "Sandbox", "create_sandbox"]
 
 import json
 import os
@@ -24,7 +24,7 @@ AP_PIPE_DIR = _PACKAGE / "ap_pipe"
 """The stand-in for Rubin's package ap_pipe."""
 PACKAGES = {"AP_PIPE_DIR": str(AP_PIPE_DIR), "DRP_PIPE_DIR": str(_PACKAGE / "drp_pipe")}
 """The variables of Rubin's packages that have stand-ins."""
-_CONFIG_DIR = _PACKAGE / "config"
+STORAGE_CLASSES = str(_PACKAGE / "config")
 """The folder for ``DAF_BUTLER_CONFIG_PATH``."""
 
 _MARKER = "sandbox.json"
@@ -62,7 +62,7 @@ class Sandbox:
 
         ``DAF_BUTLER_CONFIG_PATH`` is set because Rubin's storage class names mean other Python types here.
         """
-        return {**PACKAGES, "DAF_BUTLER_CONFIG_PATH": str(_CONFIG_DIR)}
+        return {**PACKAGES, "DAF_BUTLER_CONFIG_PATH": STORAGE_CLASSES}
 
     def campaign(self) -> dict[str, Any]:
         """Return the content of this sandbox's campaign file, without ``apdb`` and ``site``."""

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import pytest
 import wrapt
 from apcampaign.common.errors import SandboxError
-from apcampaign.sandbox.create import Sandbox
+from apcampaign.sandbox.create import STORAGE_CLASSES, Sandbox
 from apcampaign.sandbox.servers import CondorPool, PostgresServer
 from apcampaign.sandbox.survey import SandboxSize
 from operators import Operator, make_operator
@@ -23,6 +23,8 @@ from shared import copy_sandbox, shared_sandbox, shared_server
 # Minutes after which a server ends itself, should the tests be killed.
 _SAFETY_NET = 120
 
+# Butler reads its storage classes once a process: whichever test comes first, they are the sandbox's.
+os.environ["DAF_BUTLER_CONFIG_PATH"] = STORAGE_CLASSES
 _numbers = itertools.count(1)
 
 
