@@ -248,6 +248,24 @@ class CampaignConfig(Model):
             )
         return self
 
+    @model_validator(mode="after")
+    def _nothing_of_another_camera(self) -> "CampaignConfig":
+        defaults = {name: field.default for name, field in CampaignConfig.model_fields.items()}
+        if self.instrument == defaults["instrument"]:
+            return self
+        missing = [] if "skymap" in self.model_fields_set else ["skymap"]
+        missing += [
+            f"{step}.pipeline"
+            for step in self.steps
+            if "pipeline" not in getattr(self, step).model_fields_set
+        ]
+        if missing:
+            raise ValueError(
+                f"the default of {' and '.join(missing)} is for {defaults['instrument']}, and the instrument is "
+                f"{self.instrument}; write what is for that"
+            )
+        return self
+
     @property
     def root_collection(self) -> str:
         """The collection name that every step's output starts with."""

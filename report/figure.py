@@ -1,7 +1,8 @@
 """Building blocks of the page: figures, their tables, and how numbers are written in both."""
 
-__all__ = ["Column", "Figure", "Panel", "Table", "band_order", "moment", "number"]
+__all__ = ["Column", "Figure", "Panel", "Table", "band_colour", "band_order", "moment", "number"]
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from typing import Any, Literal
 Value = str | float | int | None
 
 _BANDS = "ugrizy"
+_COLOURS = 9  # of the page, which has one more for what is of no kind
 
 
 @dataclass(frozen=True)
@@ -111,9 +113,14 @@ class Figure:
     views: tuple[str, ...] = ()
 
 
+def band_colour(band: str) -> str:
+    """Name the colour of a band; several bands of filters other than these may share one."""
+    return f"$band-{band}" if band in tuple(_BANDS) else f"$c{zlib.crc32(band.encode()) % _COLOURS}"
+
+
 def band_order(band: str) -> tuple[int, str]:
     """Sort bands from blue to red; others come last."""
-    return (_BANDS.index(band) if band in _BANDS else len(_BANDS), band)
+    return (_BANDS.index(band) if band in tuple(_BANDS) else len(_BANDS), band)
 
 
 def number(value: float | None, digits: int = 0) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..common.text import count
-from .figure import Column, Figure, Panel, Table, band_order, number
+from .figure import Column, Figure, Panel, Table, band_colour, band_order, number
 from .sky_model import DiaCatalog, LightCurve, VisitRow
 
 _SYMBOLS = {
@@ -51,7 +51,7 @@ def draw_visits(visits: Sequence[VisitRow]) -> Figure:
                 "marker": {
                     "size": 10 if len(timed) <= _MANY else 6,
                     "symbol": _SYMBOLS.get(band, "circle"),
-                    "color": f"$band-{band}",
+                    "color": band_colour(band),
                 },
             }
         )
@@ -136,12 +136,12 @@ def _light_curve_panel(place: int, curve: LightCurve) -> Panel:
                     "array": [round(point.error or 0, 2) for point in points],
                     "thickness": 1,
                     "width": 2,
-                    "color": f"$band-{band}",
+                    "color": band_colour(band),
                 },
                 "marker": {
                     "size": 8,
                     "symbol": f"{symbol}-open" if forced else symbol,
-                    "color": f"$band-{band}",
+                    "color": band_colour(band),
                 },
                 "hovertemplate": "MJD %{x:.4f}: %{y:,.0f} nJy<extra>%{fullData.name}</extra>",
             }

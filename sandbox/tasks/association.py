@@ -14,7 +14,7 @@ import pandas as pd
 from astropy.table import Table
 from astropy.time import Time
 from lsst.dax.apdb import Apdb
-from lsst.pex.config import Config, ConfigField, Field
+from lsst.pex.config import Config, ConfigField, Field, ListField
 from lsst.pipe.base.connectionTypes import Input, Output
 from lsst.pipe.base.utils import RegionTimeInfo
 from lsst.sphgeom import Angle, Region
@@ -160,6 +160,12 @@ class DiaPipelineConnections(
         name="{fakesType}marginal_new_dia_source", storageClass="ArrowAstropy", dimensions=IVD
     )
 
+    def adjustQuantum(self, inputs: Any, outputs: Any, label: str, data_id: Any) -> Any:  # noqa: N802
+        """Refuse a band that the APDB has no columns for, as the real task does."""
+        if data_id["band"] not in self.config.validBands:
+            raise ValueError(f"Requested {data_id['band']!r} not in DiaPipelineConfig.validBands.")
+        return super().adjustQuantum(inputs, outputs, label, data_id)
+
 
 class DiaPipelineConfig(pipe_base.PipelineTaskConfig, pipelineConnections=DiaPipelineConnections):
     """The options of the real task that the pipelines set."""
@@ -172,6 +178,9 @@ class DiaPipelineConfig(pipe_base.PipelineTaskConfig, pipelineConnections=DiaPip
     maxDistArcSeconds = Field[float](  # noqa: N815
         doc="Match radius on the real camera, whose pixels have 0.2; scaled to the pixels of the miniature.",
         default=0.5,
+    )
+    validBands = ListField[str](  # noqa: N815
+        doc="Bands that the APDB has columns for.", dtype=str, default=list("ugrizy")
     )
     historyThreshold = Field[int](doc="Least number of sources for forced photometry.", default=2)  # noqa: N815
 

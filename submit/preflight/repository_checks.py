@@ -9,6 +9,7 @@ from typing import Any
 
 from ...bps.lint import Finding, Severity
 from ...common.errors import RepositoryError
+from .bands import check_bands
 from .clusters import check_clusters
 from .inputs import check_inputs
 from .pipelines import check_templates_made, load_graph, read_pipeline_graph
@@ -159,6 +160,7 @@ def _check_data(
     if selection is not None:
         found.findings += run_check(check_wanted, butler, spec, selection)
         found.findings += run_check(check_simulated_sky, spec, graph, selection)
+        found.findings += run_check(check_bands, spec, graph, selection)
         found.selections[spec.name] = selection.counts
         found.estimates[spec.name] = tuple(estimate_quanta(selection, graph))
     return selection

@@ -111,6 +111,10 @@ MISTAKES = [
         {"diffim": {"templates": "u/x"}},
         "diffim.templates is for a campaign that makes none; write steps: [diffim]",
     ),
+    (
+        {"instrument": "HSC", "templates": {"pipeline": "a"}},
+        "the default of skymap and diffim.pipeline is for LSSTCam-imSim, and the instrument is HSC",
+    ),
     ({"steps": []}, "steps: the list is empty"),
     ({"steps": ["difim"]}, "steps: Input should be 'templates' or 'diffim' (got 'difim')"),
     (

@@ -54,7 +54,7 @@ def test_a_planted_mistake_is_found_and_told(
 def test_what_the_campaign_says_is_meant_is_no_mistake(
     results: dict[str, dict[str, Any]], intended: CampaignMistake
 ) -> None:
-    assert results[intended.name]["findings"] == []
+    assert intended.rule not in {finding["rule"] for finding in results[intended.name]["findings"]}
 
 
 def test_quanta_are_counted_before_there_is_a_graph(results: dict[str, dict[str, Any]]) -> None:

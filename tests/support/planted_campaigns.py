@@ -115,7 +115,14 @@ CAMPAIGNS = (
     ),
     CampaignMistake("a misspelt skymap", "no-data", "skymap='DC22'", {"skymap": "DC22"}),
     CampaignMistake(
-        "a misspelt instrument", "no-data", "instrument='LSSTCam-ImSim'", {"instrument": "LSSTCam-ImSim"}
+        "a misspelt instrument",
+        "no-data",
+        "instrument='LSSTCam-ImSim'",
+        {
+            "instrument": "LSSTCam-ImSim",
+            "templates": {"pipeline": "ApTemplate-DC2.yaml"},
+            "diffim": {"pipeline": "ApPipe-DC2.yaml"},
+        },
     ),
     CampaignMistake(
         "a condition that nothing meets", "no-data", "visit > 99999999", {"where": "visit > 99999999"}
@@ -163,6 +170,13 @@ CAMPAIGNS = (
         "reuse",
         "doBrighterFatter is False there and True here",
         {"diffim": {"pipeline": "@FOLDER@/other-isr.yaml"}},
+        step="diffim",
+    ),
+    CampaignMistake(
+        "a band that the APDB has no columns for",
+        "band",
+        "visits in r are selected, and 'associateApdb' takes g only",
+        {"diffim": {"config": {"associateApdb:validBands": "['g']"}}},
         step="diffim",
     ),
     CampaignMistake(
