@@ -4,7 +4,7 @@
 """
 
 import numpy as np
-from apcampaign.sandbox.focalplane import DETECTOR_SIZE, DETECTORS
+from apcampaign.sandbox.focalplane import LSST, LSST_SIZE
 
 # The corners of DC2's area, degrees.
 RA = (53.0, 73.8)
@@ -29,12 +29,12 @@ def make_survey(visits, *, seed=1):
     # The nights' other pairs come in between: mix within windows of some 20 visits.
     order = np.argsort(np.arange(visits) + rng.uniform(0, 20, visits))
     ra, dec, rotation = ra[order], dec[order], rotation[order]
-    return project(ra, dec, rotation, DETECTORS)
+    return project(ra, dec, rotation, LSST)
 
 
 def project(ra, dec, rotation, detectors):
     """Return the corners of detectors of visits that point and are turned as given (radians)."""
-    half = np.array(DETECTOR_SIZE) / 2
+    half = np.array(LSST_SIZE) / 2
     centres = np.array([(d.x, d.y) for d in detectors])
     signs = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
     flat = np.radians((centres[:, None, :] + signs * half) / 3600)  # (detectors, 4, 2)

@@ -17,7 +17,7 @@ from .exposure import MEMORY, Exposure
 from .flaws import Flaw
 from .geometry import Box
 from .sky import DENSITY_AREA, Sky
-from .survey import BANDS, Survey, Visit
+from .survey import Survey, Visit
 
 type Floats = NDArray[np.float64]
 
@@ -122,7 +122,7 @@ def draw_light(sky: Sky, visit: Visit, detector: int) -> Floats:
     image = galsim.ImageD(box.width, box.height, xmin=0, ymin=0)
     g1, g2 = visit.ellipticity
     psf = galsim.Moffat(beta=_BETA, fwhm=visit.seeing / 0.2).shear(g1=g1, g2=g2)
-    band = BANDS.index(visit.band)
+    band = sky.survey.camera.bands.index(visit.band)
     stars, changing = sky.stars(visit.tract), sky.changing(visit)
     for points, fluxes in ((stars, stars.flux[:, band]), (changing, changing.flux)):
         for x, y, flux in zip(*wcs.to_pixel(points.ra, points.dec), fluxes, strict=True):

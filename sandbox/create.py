@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from ..common.errors import SandboxError
+from .cameras import APDB_BANDS
 from .survey import DEMO, SandboxSize, Survey
 
 _PACKAGE = Path(str(files("apcampaign.sandbox"))).resolve()
@@ -66,20 +67,28 @@ class Sandbox:
 
     def campaign(self) -> dict[str, Any]:
         """Return the content of this sandbox's campaign file, without ``apdb`` and ``site``."""
-        survey = Survey(self.size)
+        survey, camera = Survey(self.size), self.size.camera
+        templates: dict[str, Any] = {"pipeline": camera.pipelines[0]}
+        diffim: dict[str, Any] = {"pipeline": camera.pipelines[1]}
+        if self.size.template_visits:
+            first = survey.science_visits[0].id
+            templates["where"], diffim["where"] = f"visit < {first}", f"visit >= {first}"
+        if others := [band for band in self.size.bands if band not in APDB_BANDS]:
+            without = f"band NOT IN ({', '.join(map(repr, others))})"
+            diffim["where"] = " AND ".join(filter(None, (diffim.get("where"), without)))
+        if not camera.shares_calibration:
+            diffim["skipExistingIn"] = []
         campaign: dict[str, Any] = {
             "name": "sandbox",
             "butler": str(self.butler),
-            "instrument": "LSSTCam-imSim",
-            "skymap": "DC2",
+            "instrument": camera.name,
+            "skymap": camera.skymap_name,
             "tracts": list(survey.tracts),
             "bands": list(self.size.bands),
-            "inCollection": "2.2i/defaults/test-med-1",
+            "inCollection": camera.defaults[0],
+            "templates": templates,
+            "diffim": diffim,
         }
-        if self.size.template_visits:
-            first = survey.science_visits[0].id
-            campaign["templates"] = {"pipeline": "ApTemplate-DC2.yaml", "where": f"visit < {first}"}
-            campaign["diffim"] = {"pipeline": "ApPipe-DC2.yaml", "where": f"visit >= {first}"}
         if self.size.unkind:
             campaign["allowMissingTemplates"] = _MOST_MISSING_TEMPLATES
             campaign["bps"] = {"pipetask": {label: {"requestMemory": _LITTLE} for label in _CALIBRATION}}
@@ -152,13 +161,14 @@ def _marker(size: SandboxSize) -> dict[str, Any]:
 
 
 def _exists(sandbox: Sandbox) -> bool:
-    folder = sandbox.folder
+    folder, wanted = sandbox.folder, sandbox.size.to_mapping()
     if not folder.exists():
         return False
     marker = folder / _MARKER
     if marker.is_file():
         found = json.loads(marker.read_text())
-        if found == _marker(sandbox.size):
+        # One of an earlier version does not name what all had then.
+        if found.get("format") == _FORMAT and {**_marker(SandboxSize())["size"], **found["size"]} == wanted:
             return True
         raise SandboxError(
             f"{folder} holds a sandbox with other options: {found.get('size')}",

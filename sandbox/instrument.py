@@ -1,27 +1,31 @@
-"""Instrument LSSTCam-imSim for Butler and the pipelines."""
+"""Instruments for Butler and the pipelines: one class for each camera of which there are miniatures."""
 
-__all__ = ["ONE_TO_ONE", "LsstCamImSim"]
+__all__ = ["ONE_TO_ONE", "DarkEnergyCamera", "LsstCam", "LsstCamImSim", "MiniatureInstrument"]
 
-from typing import Any
+from typing import Any, ClassVar
 
 from lsst.daf.butler import Registry
 from lsst.pipe.base import Instrument
 
-from .focalplane import DETECTORS
+from .cameras import CAMERAS, IMSIM, Camera
 from .formatters import ExposureFormatter
-from .survey import BANDS, physical_filter
 
 ONE_TO_ONE = 0
 """The visit system in which each exposure is a visit."""
 
+_MOST = 10**13
+"""Larger than every ID of a visit."""
 
-class LsstCamImSim(Instrument):
-    """Stands in for ``lsst.obs.lsst.LsstCamImSim``."""
+
+class MiniatureInstrument(Instrument):
+    """Writes what a camera is into a registry."""
+
+    camera: ClassVar[Camera]
 
     @classmethod
     def getName(cls) -> str:  # noqa: N802
         """Return its name in the dimension ``instrument``."""
-        return "LSSTCam-imSim"
+        return cls.camera.name
 
     def getRawFormatter(self, dataId: Any) -> type[ExposureFormatter]:  # noqa: N802, N803
         """Return the formatter of raw images."""
@@ -36,14 +40,14 @@ class LsstCamImSim(Instrument):
                 {
                     "name": name,
                     "detector_max": 1000,
-                    "visit_max": 10**8,
-                    "exposure_max": 10**8,
+                    "visit_max": _MOST,
+                    "exposure_max": _MOST,
                     "visit_system": ONE_TO_ONE,
                     "class_name": f"{__name__}.{type(self).__name__}",
                 },
                 update=update,
             )
-            for detector in DETECTORS:
+            for detector in self.camera.detectors:
                 registry.syncDimensionData(
                     "detector",
                     {
@@ -52,13 +56,31 @@ class LsstCamImSim(Instrument):
                         "full_name": detector.full_name,
                         "name_in_raft": detector.sensor,
                         "raft": detector.raft,
-                        "purpose": "SCIENCE",
+                        "purpose": detector.purpose,
                     },
                     update=update,
                 )
-            for band in BANDS:
+            for band, physical_filter in self.camera.filters.items():
                 registry.syncDimensionData(
                     "physical_filter",
-                    {"instrument": name, "name": physical_filter(band), "band": band},
+                    {"instrument": name, "name": physical_filter, "band": band},
                     update=update,
                 )
+
+
+class LsstCamImSim(MiniatureInstrument):
+    """Stands in for ``lsst.obs.lsst.LsstCamImSim``."""
+
+    camera = CAMERAS[IMSIM]
+
+
+class LsstCam(MiniatureInstrument):
+    """Stands in for ``lsst.obs.lsst.LsstCam``."""
+
+    camera = CAMERAS["LSSTCam"]
+
+
+class DarkEnergyCamera(MiniatureInstrument):
+    """Stands in for ``lsst.obs.decam.DarkEnergyCamera``."""
+
+    camera = CAMERAS["DECam"]

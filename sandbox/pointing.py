@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from .focalplane import DETECTOR_SIZE, DETECTORS
+from .cameras import Camera
 from .geometry import Box, TangentWcs, offset
 from .skymap import RingsSkyMap
 
@@ -25,6 +25,7 @@ def border_of(skymap: RingsSkyMap, tract: int) -> tuple[float, float]:
 
 
 def point_camera(
+    camera: Camera,
     target: tuple[float, float],
     detectors: Sequence[int],
     rotation: float,
@@ -36,10 +37,12 @@ def point_camera(
 
     Parameters
     ----------
+    camera
+        The camera.
     target
         ICRS degrees.
     detectors
-        Detectors, 0 to 188.
+        IDs of detectors that see the sky.
     rotation
         Position angle of the camera's +y, degrees.
     dither
@@ -52,9 +55,9 @@ def point_camera(
     boresight
         ICRS degrees.
     """
-    places = [DETECTORS[detector] for detector in detectors]
+    places = [camera.science_detectors[detector] for detector in detectors]
     right, up = (float(np.mean(xs)) / 3600 for xs in zip(*((p.x, p.y) for p in places), strict=True))
-    right += beside * DETECTOR_SIZE[0] / 3600
+    right += beside * camera.detector_size[0] / 3600
     sine, cosine = np.sin(np.radians(rotation)), np.cos(np.radians(rotation))
     east, north = dither
     return offset(

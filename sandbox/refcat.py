@@ -12,7 +12,7 @@ from lsst.sphgeom import HtmPixelization, LonLat, UnitVector3d
 
 from .geometry import sky_polygon
 from .sky import Sky
-from .survey import BANDS, Survey
+from .survey import Survey
 
 _HTM = HtmPixelization(7)
 _MOST_MISSED = 0.7  # of the stars of an image
@@ -52,7 +52,7 @@ def reference_catalogue(survey: Survey) -> Table:
     sky, parts = Sky(survey), []
     for tract in survey.size.tracts:
         stars = sky.catalogue(tract)
-        fluxes = {f"flux_{band}": stars.flux[:, index] for index, band in enumerate(BANDS)}
+        fluxes = {f"flux_{band}": stars.flux[:, index] for index, band in enumerate(survey.camera.bands)}
         parts.append(Table({"id": stars.id, "ra": stars.ra, "dec": stars.dec, **fluxes}))
     return vstack(parts)
 

@@ -1,6 +1,6 @@
-"""Butler repository of the miniature DC2: dimension records, raws, calibrations, reference catalogue.
+"""Butler repository of a miniature: dimension records, raws, calibrations, reference catalogue.
 
-The collections have the names of DC2's. `build_repository` fills an empty folder; that it
+The collections have the names of the real ones. `build_repository` fills an empty folder; that it
 appears complete or not at all is ensured by `apcampaign.sandbox.create`.
 """
 
@@ -19,25 +19,15 @@ from astropy.time import Time
 from lsst.daf.butler import Butler, CollectionType, Config, DatasetRef, DatasetType, Timespan
 from lsst.sphgeom import ConvexPolygon
 
+from . import instrument
 from .camera import CalibrationFrames, Electronics, take_raw
-from .focalplane import DETECTORS
 from .geometry import sky_polygon
-from .instrument import ONE_TO_ONE, LsstCamImSim
+from .instrument import ONE_TO_ONE, MiniatureInstrument
 from .refcat import shard_catalogue
 from .sky import Sky
-from .survey import SandboxSize, Survey, Visit, physical_filter
+from .survey import SandboxSize, Survey, Visit
 from .truth import TRUTH_FILE, make_truth
 
-INSTRUMENT = "LSSTCam-imSim"
-SKYMAP = "DC2"
-REFCAT = "cal_ref_cat_2_2"
-DEFAULTS = "2.2i/defaults"
-TEST_MED_1 = "2.2i/defaults/test-med-1"
-
-_RAWS = "2.2i/raw/all"
-_CALIBS = "2.2i/calib"
-_CALIB_RUN = "2.2i/calib/gen"
-_CERTIFIED = "2.2i/calib/certified"
 _REFCATS = "refcats"
 _SKYMAPS = "skymaps"
 _MODELS = "pretrained_models"
@@ -49,7 +39,6 @@ _DATASET_TYPES: dict[str, tuple[tuple[str, ...], str, bool]] = {
     "bias": (("instrument", "detector"), "ExposureF", True),
     "dark": (("instrument", "detector"), "ExposureF", True),
     "flat": (("instrument", "physical_filter", "detector"), "ExposureF", True),
-    REFCAT: (("htm7",), "SimpleCatalog", False),
     "skyMap": (("skymap",), "SkyMap", False),
     "pretrainedModelPackage": ((), "NNModelPackagePayload", False),
 }
@@ -71,16 +60,19 @@ def build_repository(root: Path, survey: Survey) -> None:
         with butler.transaction():
             _put_raws_and_calibrations(butler, survey)
             for shard, stars in shard_catalogue(survey):
-                butler.put(stars, REFCAT, htm7=shard, run=_REFCATS)
-            butler.put(survey.skymap, "skyMap", skymap=SKYMAP, run=_SKYMAPS)
+                butler.put(stars, survey.camera.refcat, htm7=shard, run=_REFCATS)
+            butler.put(survey.skymap, "skyMap", skymap=survey.camera.skymap_name, run=_SKYMAPS)
             butler.put({"model": "brightness"}, "pretrainedModelPackage", run=_MODELS)
-        _chain(butler)
+        _chain(butler, survey)
     _analyze(root / "gen3.sqlite3")
 
 
 def _register(butler: Butler, survey: Survey) -> None:
-    registry = butler.registry
-    for name, (dimensions, storage_class, calibration) in _DATASET_TYPES.items():
+    registry, camera = butler.registry, survey.camera
+    types = _DATASET_TYPES | {camera.refcat: (("htm7",), "SimpleCatalog", False)}
+    for name, storage_class in camera.calibrations.items():
+        types[name] = ("instrument", "detector"), storage_class, True
+    for name, (dimensions, storage_class, calibration) in types.items():
         registry.registerDatasetType(
             DatasetType(
                 name,
@@ -90,21 +82,22 @@ def _register(butler: Butler, survey: Survey) -> None:
                 isCalibration=calibration,
             )
         )
-    for run in (_RAWS, _CALIB_RUN, _REFCATS, _SKYMAPS, _MODELS):
+    for run in (camera.raws, _calib_run(survey), _REFCATS, _SKYMAPS, _MODELS):
         butler.collections.register(run)
-    butler.collections.register(_CERTIFIED, CollectionType.CALIBRATION)
-    LsstCamImSim().register(registry)
+    butler.collections.register(_certified(survey), CollectionType.CALIBRATION)
+    miniature: type[MiniatureInstrument] = getattr(instrument, camera.instrument_class)
+    miniature().register(registry)
     _register_skymap(butler, survey)
     _register_visits(butler, survey)
 
 
 def _register_skymap(butler: Butler, survey: Survey) -> None:
-    skymap = survey.skymap
+    skymap, name = survey.skymap, survey.camera.skymap_name
     insert = butler.registry.insertDimensionData
     insert(
         "skymap",
         {
-            "name": SKYMAP,
+            "name": name,
             "hash": skymap.sha1,
             "tract_max": len(skymap),
             "patch_nx_max": skymap.patches,
@@ -112,12 +105,12 @@ def _register_skymap(butler: Butler, survey: Survey) -> None:
         },
     )
     for tract in map(skymap.tract, survey.tracts):
-        insert("tract", {"skymap": SKYMAP, "id": tract.id, "region": tract.region})
+        insert("tract", {"skymap": name, "id": tract.id, "region": tract.region})
         insert(
             "patch",
             *(
                 {
-                    "skymap": SKYMAP,
+                    "skymap": name,
                     "tract": tract.id,
                     "id": patch.id,
                     "cell_x": patch.column,
@@ -130,20 +123,27 @@ def _register_skymap(butler: Butler, survey: Survey) -> None:
 
 
 def _register_visits(butler: Butler, survey: Survey) -> None:
-    system = {"instrument": INSTRUMENT, "visit_system": ONE_TO_ONE}
+    name = survey.camera.name
+    system = {"instrument": name, "visit_system": ONE_TO_ONE}
     insert = butler.registry.insertDimensionData
-    insert("visit_system", {"instrument": INSTRUMENT, "id": ONE_TO_ONE, "name": "one-to-one"})
-    insert("day_obs", *(_on_night(day) for day in sorted({visit.day_obs for visit in survey.visits})))
+    insert("visit_system", {"instrument": name, "id": ONE_TO_ONE, "name": "one-to-one"})
+    insert(
+        "day_obs",
+        *(
+            {"instrument": name, **_on_night(day)}
+            for day in sorted({visit.day_obs for visit in survey.visits})
+        ),
+    )
     for visit in survey.visits:
         regions = {
             detector: sky_polygon(survey.detector_wcs(visit, detector), survey.detector_box)
             for detector in survey.size.detectors
         }
         corners = [corner for region in regions.values() for corner in region.getVertices()]
-        keys = {"instrument": INSTRUMENT, "visit": visit.id}
-        insert("group", {"instrument": INSTRUMENT, "name": visit.group})
-        insert("exposure", _exposure_record(visit))
-        insert("visit", _visit_record(visit) | {"region": ConvexPolygon.convexHull(corners)})
+        keys = {"instrument": name, "visit": visit.id}
+        insert("group", {"instrument": name, "name": visit.group})
+        insert("exposure", _exposure_record(survey, visit))
+        insert("visit", _visit_record(survey, visit) | {"region": ConvexPolygon.convexHull(corners)})
         insert("visit_definition", keys | {"exposure": visit.id})
         insert("visit_system_membership", keys | system)
         insert(
@@ -156,24 +156,23 @@ def _on_night(day: int) -> dict[str, Any]:
     text = str(day)
     noon = Time(f"{text[:4]}-{text[4:6]}-{text[6:]}T12:00:00", scale="tai")
     return {
-        "instrument": INSTRUMENT,
         "id": day,
         "timespan": Timespan(noon, Time(noon.mjd + 1, format="mjd", scale="tai")),
     }
 
 
-def _common_record(visit: Visit) -> dict[str, Any]:
+def _common_record(survey: Survey, visit: Visit) -> dict[str, Any]:
     begin, end = (
         Time(visit.mjd + length / 86400, format="mjd", scale="tai") for length in (0, visit.exposure_time)
     )
     return {
-        "instrument": INSTRUMENT,
+        "instrument": survey.camera.name,
         "id": visit.id,
         "physical_filter": visit.physical_filter,
         "day_obs": visit.day_obs,
         "exposure_time": visit.exposure_time,
         "observation_reason": "science",
-        "science_program": "DC2",
+        "science_program": survey.camera.science_program,
         "target_name": f"tract {visit.tract}",
         "seq_num": visit.seq_num,
         "azimuth": 0.0,
@@ -182,8 +181,8 @@ def _common_record(visit: Visit) -> dict[str, Any]:
     }
 
 
-def _exposure_record(visit: Visit) -> dict[str, Any]:
-    return _common_record(visit) | {
+def _exposure_record(survey: Survey, visit: Visit) -> dict[str, Any]:
+    return _common_record(survey, visit) | {
         "group": visit.group,
         "obs_id": str(visit.id),
         "dark_time": visit.exposure_time,
@@ -198,48 +197,59 @@ def _exposure_record(visit: Visit) -> dict[str, Any]:
     }
 
 
-def _visit_record(visit: Visit) -> dict[str, Any]:
-    return _common_record(visit) | {"name": str(visit.id)}
+def _visit_record(survey: Survey, visit: Visit) -> dict[str, Any]:
+    return _common_record(survey, visit) | {"name": str(visit.id)}
 
 
 def _put_raws_and_calibrations(butler: Butler, survey: Survey) -> None:
-    sky = Sky(survey)
+    sky, name = Sky(survey), survey.camera.name
     frames = {detector: CalibrationFrames.of(survey, detector) for detector in survey.size.detectors}
     for visit, (detector, frame) in product(survey.visits, frames.items()):
         raw = take_raw(sky, visit, detector, frame)
-        butler.put(raw, "raw", instrument=INSTRUMENT, exposure=visit.id, detector=detector, run=_RAWS)
+        butler.put(raw, "raw", instrument=name, exposure=visit.id, detector=detector, run=survey.camera.raws)
 
     refs: list[DatasetRef] = []
 
-    def put(dataset: Any, name: str, **data_id: Any) -> None:
-        refs.append(butler.put(dataset, name, instrument=INSTRUMENT, run=_CALIB_RUN, **data_id))
+    def put(dataset: Any, dataset_type: str, **data_id: Any) -> None:
+        refs.append(butler.put(dataset, dataset_type, instrument=name, run=_calib_run(survey), **data_id))
 
     put(camera(survey), "camera")
     for detector, frame in frames.items():
         put(frame.bias, "bias", detector=detector)
         put(frame.dark, "dark", detector=detector)
         for band in survey.size.bands:
-            put(frame.flat, "flat", detector=detector, physical_filter=physical_filter(band))
-    butler.registry.certify(_CERTIFIED, refs, Timespan(None, None))
+            put(frame.flat, "flat", detector=detector, physical_filter=survey.camera.filters[band])
+        for dataset_type in survey.camera.calibrations:  # whose content no stand-in reads
+            put({"detector": detector}, dataset_type, detector=detector)
+    butler.registry.certify(_certified(survey), refs, Timespan(None, None))
 
 
 def camera(survey: Survey) -> dict[str, Any]:
     """Return the camera's properties: names of all detectors, electronics of those in use."""
     return {
-        "name": INSTRUMENT,
-        "detectors": [detector.full_name for detector in DETECTORS],
+        "name": survey.camera.name,
+        "detectors": [detector.full_name for detector in survey.camera.detectors],
         "electronics": {
             str(number): asdict(Electronics.of(survey, number)) for number in survey.size.detectors
         },
     }
 
 
-def _chain(butler: Butler) -> None:
-    for name, children in {
-        _CALIBS: [_CERTIFIED, _CALIB_RUN],
-        DEFAULTS: [_RAWS, _CALIBS, _REFCATS, _SKYMAPS, _MODELS],
-        TEST_MED_1: [_RAWS, _CALIBS, _REFCATS, _SKYMAPS, _MODELS],
-    }.items():
+def _calib_run(survey: Survey) -> str:
+    return f"{survey.camera.calibs}/gen"
+
+
+def _certified(survey: Survey) -> str:
+    return f"{survey.camera.calibs}/certified"
+
+
+def _chain(butler: Butler, survey: Survey) -> None:
+    camera = survey.camera
+    everything = [camera.raws, camera.calibs, _REFCATS, _SKYMAPS, _MODELS]
+    chains = {camera.calibs: [_certified(survey), _calib_run(survey)]} | dict.fromkeys(
+        camera.defaults, everything
+    )
+    for name, children in chains.items():
         butler.collections.register(name, CollectionType.CHAINED)
         butler.collections.redefine_chain(name, children)
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .geometry import TangentWcs
-from .survey import BANDS, Survey, Visit
+from .survey import Survey, Visit
 
 type Floats = NDArray[np.float64]
 type Integers = NDArray[np.int64]
@@ -37,7 +37,7 @@ _PIXELS_A_DAY = (6.0, 25.0)
 
 @dataclass(frozen=True)
 class Stars:
-    """Stars that do not change: ID, position (ICRS degrees) and flux in each of ugrizy, [star, band]."""
+    """Stars that do not change: ID, position (ICRS degrees) and flux in each band, [star, band]."""
 
     id: Integers
     ra: Floats
@@ -93,7 +93,7 @@ class Sky:
         (x, y), (shift, relative) = wcs.to_pixel(stars.ra, stars.dec), _CATALOGUE_ERRORS
         ra, dec = wcs.to_sky(x + rng.normal(0, shift, len(x)), y + rng.normal(0, shift, len(y)))
         flux = stars.flux * (1 + rng.normal(0, relative, stars.flux.shape))
-        listed = stars.flux[:, BANDS.index("r")] > _CATALOGUED
+        listed = stars.flux[:, self._bands.index("r")] > _CATALOGUED
         return Stars(stars.id[listed], ra[listed], dec[listed], flux[listed])
 
     def galaxies(self, tract: int) -> Galaxies:
@@ -140,7 +140,7 @@ class Sky:
         start = rng.uniform(begin - 1, begin + 0.6 * (end - begin), number)
         rise, fall = rng.uniform(1.5, 3, number), rng.uniform(12, 30, number)
         peak = 10 ** rng.uniform(4.0, 5.0, number)
-        colour = self._colours(rng, number)[:, BANDS.index(visit.band)]
+        colour = self._colours(rng, number)[:, self._bands.index(visit.band)]
         time = visit.mjd - start
         # Long before the rise the exponentials would overflow.
         time = np.maximum(time, -30 * rise)
@@ -196,7 +196,11 @@ class Sky:
     def _colours(self, rng: np.random.Generator, number: int) -> Floats:
         """Return factors of the flux in each band."""
         slope = rng.normal(0.15, 0.15, (number, 1))
-        return np.asarray(np.exp(slope * (np.arange(len(BANDS)) - 2)), float)
+        return np.asarray(np.exp(slope * (np.arange(len(self._bands)) - self._bands.index("r"))), float)
+
+    @property
+    def _bands(self) -> tuple[str, ...]:
+        return self.survey.camera.bands
 
     def _area(self, tract: int) -> float:
         _, (low, high) = self._fields[tract]

@@ -6,27 +6,23 @@ so that the templates do not contain what is new on the sky.
 Pure: a `SandboxSize` in, `Visit` objects out. The schedule is the same for the same size.
 """
 
-__all__ = ["BANDS", "DEMO", "SandboxSize", "Survey", "Visit", "physical_filter"]
+__all__ = ["DEMO", "SandboxSize", "Survey", "Visit"]
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ..common.errors import SandboxError
+from .cameras import CAMERAS, IMSIM, Camera
 from .exposure import VisitInfo
 from .flaws import Flaw, draw_flaws
-from .focalplane import DETECTOR_SIZE, DETECTORS
 from .geometry import Box, TangentWcs
 from .pointing import border_of, misplace, neighbour_of, point_camera
 from .skymap import RingsSkyMap
 
-BANDS = "ugrizy"
-
-# The simulated survey numbers DC2's visits; any large number will do.
-_FIRST_VISIT = 731_000
 _FIRST_NIGHT = 60_960  # MJD of 2025-10-12
 _NIGHTS_BETWEEN = 3
 _SEASON_BREAK = 60  # nights between the visits of the templates and the others
@@ -37,12 +33,7 @@ _LOST = 90.0  # degrees
 _SEEING = (0.62, 0.95)  # arcseconds
 _GOOD_SEEING = (0.62, 0.8)
 # Electrons that a pixel collects from the sky.
-_SKY = {"u": 300.0, "g": 500.0, "r": 800.0, "i": 1000.0, "z": 1200.0, "y": 1500.0}
-
-
-def physical_filter(band: str) -> str:
-    """Return imSim's name of the filter of a band."""
-    return f"{band}_sim_1.4"
+_SKY = {"u": 300.0, "g": 500.0, "r": 800.0, "i": 1000.0, "z": 1200.0, "y": 1500.0, "VR": 900.0, "N708": 300.0}
 
 
 @dataclass(frozen=True)
@@ -52,15 +43,15 @@ class SandboxSize:
     Parameters
     ----------
     tracts
-        Tracts of the skymap ``DC2``; each has its own visits, pointed at its centre.
+        Tracts of the camera's skymap; each has its own visits, pointed at its centre.
     visits
         Number of visits of each tract; they cycle through the bands.
     detectors
-        Detectors (0 to 188) that have raw images; neighbours, so that the visits of a tract overlap.
+        Detectors that have raw images; neighbours, so that the visits of a tract overlap.
     bands
-        Some of ugrizy.
+        Some of the camera's.
     pixels
-        Pixels along a detector's x side (the real one has 4072).
+        Pixels along a detector's x side (one of LSSTCam has 4072).
     seed
         Random seed.
     template_visits
@@ -69,6 +60,8 @@ class SandboxSize:
         The fraction of the (visit, detector)s that have each flaw (`apcampaign.sandbox.flaws`). If it is not 0,
         the visits of a tract also lie on its border, and the last one of a campaign with template visits partly
         off the templates.
+    instrument
+        The camera, by the name of its instrument.
     """
 
     tracts: tuple[int, ...] = (3828,)
@@ -79,8 +72,15 @@ class SandboxSize:
     seed: int = 1
     template_visits: int = 0
     unkind: float = 0.0
+    instrument: str = IMSIM
 
     def __post_init__(self) -> None:
+        if self.instrument not in CAMERAS:
+            raise SandboxError(
+                f"there is no miniature of the camera {self.instrument!r}",
+                expected=f"one of {', '.join(CAMERAS)}",
+            )
+        known, bands = self.camera.science_detectors, self.camera.bands
         problems = [
             (not self.tracts or len(set(self.tracts)) < len(self.tracts), "tracts", "different tracts"),
             (any(not 0 < tract < 18937 for tract in self.tracts), "tracts", "tracts from 1 to 18936"),
@@ -88,11 +88,11 @@ class SandboxSize:
             (
                 not self.detectors
                 or len(set(self.detectors)) < len(self.detectors)
-                or any(not 0 <= detector < len(DETECTORS) for detector in self.detectors),
+                or not set(self.detectors) <= set(known),
                 "detectors",
-                "different detectors from 0 to 188",
+                f"different detectors from {min(known)} to {max(known)}",
             ),
-            (not self.bands or not set(self.bands) <= set(BANDS), "bands", "some of u g r i z y"),
+            (not self.bands or not set(self.bands) <= set(bands), "bands", f"some of {' '.join(bands)}"),
             (not 32 <= self.pixels <= 4072, "pixels", "32 to 4072 pixels"),
             (
                 not (self.template_visits == 0 or len(self.bands) <= self.template_visits < self.visits),
@@ -106,6 +106,11 @@ class SandboxSize:
                 raise SandboxError(
                     f"{name} {getattr(self, name)!r} cannot be used for a sandbox", expected=expected
                 )
+
+    @property
+    def camera(self) -> Camera:
+        """The camera."""
+        return CAMERAS[self.instrument]
 
     @classmethod
     def from_mapping(cls, options: Mapping[str, Any]) -> "SandboxSize":
@@ -136,8 +141,10 @@ class Visit:
         The ID of the visit and of its exposure.
     tract
         The tract at which it points.
-    band
-        One of ugrizy.
+    band, physical_filter
+        The band and the filter.
+    group
+        The name of its group.
     ra, dec
         The boresight, ICRS degrees.
     mjd
@@ -161,6 +168,8 @@ class Visit:
     id: int
     tract: int
     band: str
+    physical_filter: str
+    group: str
     ra: float
     dec: float
     mjd: float
@@ -173,17 +182,6 @@ class Visit:
     transparency: float
     ellipticity: tuple[float, float]
     pointing_error: tuple[float, float, float]
-
-    @property
-    def physical_filter(self) -> str:
-        """The filter's name."""
-        return physical_filter(self.band)
-
-    @property
-    def group(self) -> str:
-        """The name of its group: the time, as the real camera's have it."""
-        begin = np.datetime64("1858-11-17", "ms") + np.timedelta64(round(self.mjd * 86_400_000), "ms")
-        return str(begin)
 
     def info(self, detector: int) -> VisitInfo:
         """Return the circumstances of a detector's exposure."""
@@ -204,17 +202,26 @@ class Survey:
     """The miniature survey of a size: the skymap, the visits and where each detector points."""
 
     size: SandboxSize
-    skymap: RingsSkyMap = field(default_factory=RingsSkyMap)
+
+    @property
+    def camera(self) -> Camera:
+        """The camera."""
+        return self.size.camera
+
+    @property
+    def skymap(self) -> RingsSkyMap:
+        """The skymap with which its data are processed."""
+        return self.camera.skymap
 
     @property
     def scale(self) -> float:
         """Arcseconds per pixel of the miniature images."""
-        return DETECTOR_SIZE[0] / self.size.pixels
+        return self.camera.detector_size[0] / self.size.pixels
 
     @property
     def detector_box(self) -> Box:
         """The size of a detector's image."""
-        return Box(0, 0, self.size.pixels, round(DETECTOR_SIZE[1] / self.scale))
+        return Box(0, 0, self.size.pixels, round(self.camera.detector_size[1] / self.scale))
 
     @cached_property
     def visits(self) -> tuple[Visit, ...]:
@@ -259,6 +266,7 @@ class Survey:
         beside = self.size.template_visits > 0 and (number, place) == (self.size.visits - 1, 0)
         unkind = self.size.unkind > 0
         ra, dec = point_camera(
+            self.camera,
             border_of(self.skymap, tract) if unkind else self.skymap.centre(tract),
             self.size.detectors,
             rotation,
@@ -269,17 +277,21 @@ class Survey:
         pause = _SEASON_BREAK if self.size.template_visits and not for_template else 0
         night = _FIRST_NIGHT + number * _NIGHTS_BETWEEN + pause
         band = self.size.bands[number % len(self.size.bands)]
+        day_obs, first, mjd = _day_obs(night), self.camera.first_visit, night + 0.2 + place / 1440
+        visit = day_obs * 100_000 + place + 1 if first is None else first + 100 * number + place
         return Visit(
-            id=_FIRST_VISIT + 100 * number + place,
+            id=visit,
             tract=tract,
             band=band,
+            physical_filter=self.camera.filters[band],
+            group=_moment(mjd) if self.camera.groups_by_time else str(visit),
             ra=ra,
             dec=dec,
-            mjd=night + 0.2 + place / 1440,
+            mjd=mjd,
             exposure_time=30.0,
             seeing=float(rng.uniform(*(_GOOD_SEEING if for_template else _SEEING))),
             seq_num=place + 1,
-            day_obs=_day_obs(night),
+            day_obs=day_obs,
             rotation=rotation,
             sky=_SKY[band] * float(rng.uniform(0.85, 1.3)),
             transparency=float(rng.uniform(0.8, 1.0)),
@@ -289,7 +301,7 @@ class Survey:
 
     def detector_wcs(self, visit: Visit, detector: int) -> TangentWcs:
         """Return the projection of a detector's image: the tangent point is the boresight."""
-        place, box = DETECTORS[detector], self.detector_box
+        place, box = self.camera.science_detectors[detector], self.detector_box
         x = (box.width - 1) / 2 - place.x / self.scale
         y = (box.height - 1) / 2 - place.y / self.scale
         return TangentWcs(visit.ra, visit.dec, x, y, self.scale, visit.rotation)
@@ -300,6 +312,10 @@ class Survey:
         if self.flaws.get((visit.id, detector)) is Flaw.LOST:
             turn += _LOST
         return misplace(true, self.detector_box, right, up, turn)
+
+
+def _moment(mjd: float) -> str:
+    return str(np.datetime64("1858-11-17", "ms") + np.timedelta64(round(mjd * 86_400_000), "ms"))
 
 
 def _day_obs(mjd: int) -> int:

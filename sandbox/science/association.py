@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..cameras import APDB_BANDS
 from ..exposure import Exposure
 from ..geometry import TangentWcs
-from ..survey import BANDS
 from .calibration import pair
 from .psf import fit_point
 
@@ -78,14 +78,14 @@ def summarise(history: pd.DataFrame) -> pd.DataFrame:
             "firstDiaSourceMjdTai": group["midpointMjdTai"].min(),
             "lastDiaSourceMjdTai": group["midpointMjdTai"].max(),
         }
-        for band in BANDS:
+        for band in APDB_BANDS:
             values = _statistics(group[group["band"] == band])
             row |= {f"{band}_psfFlux{name}": value for name, value in values.items()}
         rows.append(row)
     names = ["diaObjectId", "ra", "dec", "nDiaSources", "firstDiaSourceMjdTai", "lastDiaSourceMjdTai"]
-    names += [f"{band}_psfFlux{name}" for band in BANDS for name in _STATISTICS]
+    names += [f"{band}_psfFlux{name}" for band in APDB_BANDS for name in _STATISTICS]
     kinds = dict.fromkeys(names, "float64") | {"diaObjectId": "int64", "nDiaSources": "int32"}
-    kinds |= {f"{band}_psfFluxNdata": "int32" for band in BANDS}
+    kinds |= {f"{band}_psfFluxNdata": "int32" for band in APDB_BANDS}
     return pd.DataFrame(rows, columns=names).astype(kinds)
 
 

@@ -19,6 +19,7 @@ from lsst.pipe.base.connectionTypes import Input, Output
 from lsst.pipe.base.utils import RegionTimeInfo
 from lsst.sphgeom import Angle, Region
 
+from ..cameras import APDB_BANDS
 from ..exposure import Exposure
 from ..geometry import sky_polygon
 from ..science.association import assign, measure_forced, summarise
@@ -180,7 +181,7 @@ class DiaPipelineConfig(pipe_base.PipelineTaskConfig, pipelineConnections=DiaPip
         default=0.5,
     )
     validBands = ListField[str](  # noqa: N815
-        doc="Bands that the APDB has columns for.", dtype=str, default=list("ugrizy")
+        doc="Bands that the APDB has columns for.", dtype=str, default=list(APDB_BANDS)
     )
     historyThreshold = Field[int](doc="Least number of sources for forced photometry.", default=2)  # noqa: N815
 

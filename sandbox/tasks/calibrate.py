@@ -12,6 +12,7 @@ __all__ = [
 ]
 
 from dataclasses import replace
+from datetime import date
 from typing import Any, ClassVar
 
 import lsst.pipe.base as pipe_base
@@ -46,6 +47,10 @@ class IdGeneratorConfig(Config):
 
 def first_id(release: int, visit: int, detector: int) -> int:
     """Return the first of the 10,000 IDs of a (visit, detector)."""
+    if visit >= 10**9:  # YYYYMMDD and the number in the night, which would leave no room for the rest
+        night, number = divmod(visit, 100_000)
+        days = date.fromisoformat(str(night)).toordinal() - date(2010, 1, 1).toordinal()
+        visit = days * 100_000 + number
     return ((release * 10**9 + visit) * 1000 + detector) * 10_000 + 1
 
 

@@ -76,7 +76,7 @@ class IsrTask(pipe_base.PipelineTask):
 
 
 class IsrLSSTConnections(IsrConnections, dimensions=("instrument", "exposure", "detector")):
-    """The newer task needs calibrations that DC2 does not have."""
+    """The newer task needs calibrations that DC2 does not have, and LSSTCam has."""
 
     ptc = _calibration("ptc", "PhotonTransferCurveDataset", "detector")
     linearizer = _calibration("linearizer", "Linearizer", "detector")
@@ -88,6 +88,6 @@ class IsrLSSTConfig(IsrConfig, pipelineConnections=IsrLSSTConnections):
 
 
 class IsrTaskLSST(IsrTask):
-    """Fails as the real one does: DC2 has no photon transfer curves, linearizers and defects for it."""
+    """Does the same; on DC2, which has no photon transfer curves, linearizers and defects, it has no quanta."""
 
     ConfigClass = IsrLSSTConfig

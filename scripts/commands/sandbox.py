@@ -1,4 +1,4 @@
-"""``apcampaign sandbox``: make a miniature DC2, and score what a campaign found in it."""
+"""``apcampaign sandbox``: make a miniature of a camera's data, and score what a campaign found in it."""
 
 __all__ = ["command"]
 
@@ -34,11 +34,22 @@ command.add_command(condor)
 @command.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option(
-    "--tracts", callback=_split, default="3828", show_default=True, help="Tracts of the skymap DC2."
+    "--instrument",
+    type=click.Choice(["LSSTCam-imSim", "LSSTCam", "DECam"]),
+    default="LSSTCam-imSim",
+    show_default=True,
+    help="The camera: that of DC2, or another.",
+)
+@click.option(
+    "--tracts", callback=_split, default="3828", show_default=True, help="Tracts of the camera's skymap."
 )
 @click.option("--visits", type=int, default=12, show_default=True, help="Visits for each tract.")
-@click.option("--detectors", callback=_split, default="93,94", show_default=True, help="Detectors, 0 to 188.")
-@click.option("--bands", callback=_split, default="g,r", show_default=True, help="Some of u,g,r,i,z,y.")
+@click.option(
+    "--detectors", callback=_split, default="", help="Detectors; two in the middle of the camera by default."
+)
+@click.option(
+    "--bands", callback=_split, default="g,r", show_default=True, help="Some of the camera's bands."
+)
 @click.option("--pixels", type=int, default=200, show_default=True, help="Pixels along a detector.")
 @click.option(
     "--template-visits",
@@ -58,14 +69,16 @@ command.add_command(condor)
 @click.option("--seed", type=int, default=1, show_default=True, help="Random seed.")
 @json_option
 def create(folder: Path, as_json: bool, **options: Any) -> None:
-    """Make a miniature DC2 in FOLDER.
+    """Make a miniature DC2 in FOLDER, or that of another camera.
 
     FOLDER then holds the Butler repository `repo` and a `campaign.yaml`. What is there already with the
     same options is left as it is.
     """
+    from ...sandbox.cameras import CAMERAS
     from ...sandbox.create import create_sandbox
     from ...sandbox.survey import SandboxSize
 
+    options["detectors"] = options["detectors"] or CAMERAS[options["instrument"]].middle
     sandbox = create_sandbox(folder, SandboxSize(**options))
     if as_json:
         content = {"butler": sandbox.butler, "campaign": str(sandbox.folder / "campaign.yaml")}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from apcampaign.common.errors import SandboxError
 from apcampaign.sandbox.exposure import Exposure
-from apcampaign.sandbox.focalplane import DETECTORS
+from apcampaign.sandbox.focalplane import LSST
 from apcampaign.sandbox.formatters import to_hdus
 from apcampaign.sandbox.geometry import TangentWcs, sky_polygon
 from apcampaign.sandbox.skymap import RingsSkyMap
@@ -75,14 +75,14 @@ def test_projection_agrees_with_astropys(rotation: float) -> None:
 
 
 def test_camera_has_the_real_names() -> None:
-    assert len(DETECTORS) == 189
-    assert [DETECTORS[number].full_name for number in (0, 9, 94, 188)] == [
+    assert len(LSST) == 189
+    assert [LSST[number].full_name for number in (0, 9, 94, 188)] == [
         "R01_S00",
         "R02_S00",
         "R22_S11",
         "R43_S22",
     ]
-    assert (DETECTORS[94].x, DETECTORS[94].y) == (0, 0)
+    assert (LSST[94].x, LSST[94].y) == (0, 0)
 
 
 def test_neighbouring_detectors_are_neighbours_on_the_sky_and_do_not_overlap() -> None:
