@@ -121,3 +121,21 @@ def test_a_campaign_needs_no_tracts(
         monkeypatch.setenv(name, value)
     describe(nightly, standing, tracts=None)
     assert tracts_of_templates(nightly) == touched()
+
+
+def test_a_night_is_prepared_with_the_options_of_rubins_nightly_campaign(
+    nightly: Operator, standing: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in standing.environment.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "kept.yaml").write_text('["*_metadata", "*_log"]')
+    monkeypatch.setenv("KEPT", str(tmp_path / "kept.yaml"))
+    options = "--retained-dataset-types $KEPT --dataset-query-constraint off"
+    options += " --prune-unanchored-quanta getRegionTimeFromVisit:associateApdb"
+    diffim = {"templates": STANDING, "skipExistingIn": STANDING, "qgraphOptions": options}
+    night = Survey(SIZE).visits[0].day_obs
+    describe(nightly, standing, tracts=None, dayObs=night, diffim=diffim)
+    visits = {visit.id for visit in Survey(SIZE).visits if visit.day_obs == night}
+    assert tracts_of_templates(nightly) == {
+        key: found for key, found in touched().items() if key[0] in visits
+    }
