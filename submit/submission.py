@@ -19,14 +19,27 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from ..apdb import check_ready
-from ..bps import UNORDERED, Ordering, Plan, PlannedRun, Step, build_config, dump_config, plan_campaign
+from ..bps import (
+    GRAPH_OPTIONS,
+    UNORDERED,
+    Ordering,
+    Plan,
+    PlannedRun,
+    Step,
+    build_config,
+    dump_config,
+    plan_campaign,
+    read_option,
+)
 from ..bps.lint import Severity
 from ..bps.parts import divide_plan, is_large, wanted_parts
 from ..common.environment import environment_for_batch
 from ..common.errors import ApcampaignError, PreconditionError
 from ..common.html import html_lines, html_table
-from ..ledger import Ledger, RunPaths, Workspace, submission_lock
+from ..ledger import Ledger, RunPaths, RunRecord, Workspace, submission_lock
 from ..monitor.notify import unreachable_secrets
 from ..monitor.outcomes import PRODUCTS, count_products
 from ..ordering import VisitDetector, describe_deferred
@@ -325,13 +338,37 @@ def preview_submission(plan: SubmissionPlan) -> Iterator[Preview]:
 
 
 def find_done(ledger: Ledger, repair: Repair, steps: Collection[Step]) -> dict[Step, tuple[str, ...]]:
-    """Find the RUN collections, by step, whose quanta new graphs can leave out when a repair is done."""
+    """Find the RUN collections, by step, whose quanta new graphs can leave out when a repair is done.
+
+    Those of earlier submissions, which the newest one was to make anew, are none of them.
+    """
     unregistered = {run.output_run for run in repair.unregistered}
     known = find_outputs(run for step in steps for run in ledger.runs_of(step)) | unregistered
     return {
-        step: tuple(run.output_run for run in reversed(ledger.runs_of(step)) if run.output_run in known)
+        step: tuple(run.output_run for run in _find_continued(ledger, step) if run.output_run in known)
         for step in steps
     }
+
+
+def _find_continued(ledger: Ledger, step: Step) -> Iterator[RunRecord]:
+    """Find the newest run of a step and those that it continues, the newest first."""
+    begin = ""
+    for run in reversed(ledger.runs_of(step)):
+        if run.timestamp < begin:
+            return
+        yield run
+        if not begin and not _continues(ledger, run):
+            begin = run.timestamp
+
+
+def _continues(ledger: Ledger, run: RunRecord) -> bool:
+    """Tell whether a run leaves out what earlier ones have done; true if that is not known any more."""
+    try:
+        config = yaml.safe_load(ledger.paths.run(run).config.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError):
+        return True
+    skipped = ",".join(read_option(str(config.get(GRAPH_OPTIONS) or ""), "--skip-existing-in")).split(",")
+    return any(f"{name}/".startswith(f"{run.output}/") for name in skipped)
 
 
 def hold_ledger(workspace: Workspace, ledger: Ledger, steps: Collection[Step]) -> ExitStack:

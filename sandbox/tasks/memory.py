@@ -44,11 +44,13 @@ def _resident() -> float:
 def _requested() -> float | None:
     """Read how many MiB this job has requested; `None` if it is none of HTCondor's.
 
-    Its slot may be larger, since HTCondor uses slots again for smaller jobs.
+    The slot of its first attempt may be larger, since HTCondor uses slots again for smaller jobs. What it has
+    requested after it was held, its description does not tell while it runs; then its slot does.
     """
-    if (file := os.environ.get("_CONDOR_JOB_AD")) is None:
+    files = [os.environ.get(name) for name in ("_CONDOR_JOB_AD", "_CONDOR_MACHINE_AD")]
+    if None in files:
         return None
     import classad2
 
-    requested = classad2.parseOne(Path(file).read_text(encoding="utf-8")).eval("RequestMemory")
-    return float(requested)
+    job, machine = (classad2.parseOne(Path(str(file)).read_text(encoding="utf-8")) for file in files)
+    return float(machine.eval("Memory") if job.get("NumHolds", 0) else job.eval("RequestMemory"))

@@ -17,8 +17,9 @@ from ...bps.lint import Finding, Severity
 from .run_spec import RunSpec, make_finding
 from .selection import Selection
 
-#: Fields that change no output. Names of connections are compared as they are when all is resolved.
-_HARMLESS = re.compile(r"saveLogOutput|connections\b.*")
+#: Fields that change no output. Names of connections are compared as they are when all is resolved. The URL of the
+#: APDB may be written in several ways; that it is the right one is checked elsewhere.
+_HARMLESS = re.compile(r"saveLogOutput|apdb_config_url|connections\b.*")
 #: Dimensions that tell of which raw images a quantum is.
 _OF_RAWS = {"exposure", "visit", "group"}
 _MOST_FIELDS = 12

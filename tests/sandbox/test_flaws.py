@@ -77,13 +77,26 @@ def _count(survey: Survey, visit: Visit, detector: int, stars: Table) -> int:
 _TAKE = "from apcampaign.sandbox.tasks.memory import take_memory\nwith take_memory(300): print('done')"
 
 
-@pytest.mark.parametrize(("memory", "code"), [(None, 0), (400, 0), (200, -signal.SIGKILL)])
+@pytest.mark.parametrize(
+    ("job", "slot", "code"),
+    [
+        (None, None, 0),
+        ("RequestMemory = 400", 400, 0),
+        # A slot that a larger job has had before.
+        ("RequestMemory = 200", 400, -signal.SIGKILL),
+        # Released with a larger request.
+        ("RequestMemory = 200\nNumHolds = 1", 400, 0),
+        ("RequestMemory = 100\nNumHolds = 1", 200, -signal.SIGKILL),
+    ],
+)
 def test_a_job_is_killed_that_takes_more_memory_than_it_has_requested(
-    tmp_path: Path, memory: int | None, code: int
+    tmp_path: Path, job: str | None, slot: int | None, code: int
 ) -> None:
-    environment = {name: value for name, value in os.environ.items() if name != "_CONDOR_JOB_AD"}
-    if memory is not None:
-        (tmp_path / "job.ad").write_text(f"NumJobStarts = 0\nRequestMemory = {memory} * (NumJobStarts + 1)\n")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("_CONDOR")}
+    if job is not None:
+        (tmp_path / "job.ad").write_text(f"{job}\n")
+        (tmp_path / "machine.ad").write_text(f"Memory = {slot}\n")
         environment["_CONDOR_JOB_AD"] = str(tmp_path / "job.ad")
+        environment["_CONDOR_MACHINE_AD"] = str(tmp_path / "machine.ad")
     done = subprocess.run([sys.executable, "-c", _TAKE], env=environment, check=False, timeout=60)
     assert done.returncode == code
