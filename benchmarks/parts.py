@@ -26,7 +26,7 @@ from apcampaign.ledger import Workspace
 from apcampaign.sandbox.create import create_sandbox
 from apcampaign.sandbox.survey import SandboxSize
 from apcampaign.submit.bps_process import prepare_run
-from apcampaign.submit.survey import read_shapes
+from apcampaign.submit.division import read_shapes
 
 _DETECTORS = tuple(range(189))
 _VISITS = (100, 400)

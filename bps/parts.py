@@ -5,7 +5,7 @@ only, `Stage.COADDS` all visits of a patch, `Stage.IMAGES` templates, `Stage.ASS
 earlier visits. Each stage is cut into parts: visits in order, or patches. Every quantum of the undivided step is
 in exactly one part.
 
-`divide_plan` decides, from `StepShape`s that `apcampaign.submit.survey` reads, without asking anybody.
+`divide_plan` decides, from `StepShape`s that `apcampaign.submit.division` reads, without asking anybody.
 """
 
 __all__ = [

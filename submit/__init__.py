@@ -2,13 +2,14 @@
 
 Each act has two halves: a function that reads and decides, and returns a frozen plan that can be shown
 (`SubmissionPlan`, `ResumePlan`, `CancelPlan`), and one that executes just that. How a submission works:
-`plan_submission` looks at what must hold (`preconditions`, `preflight`) and chooses an executor
-(`executors`); `execute_submission` lets it prepare the runs (`bps_process`) and submit them, on HTCondor as
-one campaign DAG, whose nodes between the runs call `nodes`. When all has ended, `finish` summarises, writes
-the report and notifies: in the DAG's last node, or in the foreground. After a failure `read_state` reads the
-state of everything that was submitted, `plan_resume` decides how it goes on, and what must be put right
-before is a `Repair`; `plan_cancel` stops what is active. `output_collections` keeps Butler's collections of a
-step in order, and `forecast` says beforehand what all of it will take.
+`plan_submission` looks at what must hold (`preconditions`, `preflight`), divides large steps into parts
+(`division`), and chooses an executor (`executors`); `execute_submission` lets it prepare the runs
+(`bps_process`) and submit them, on HTCondor as one campaign DAG, whose nodes between the runs call `nodes`.
+When all has ended, `finish` summarises, writes the report and notifies: in the DAG's last node, or in the
+foreground. After a failure `read_state` reads the state of everything that was submitted, `plan_resume`
+decides how it goes on, what is made and can be left out is in `completed`, and what must be put right
+before is a `Repair`; `plan_cancel` stops what is active. `output_collections` keeps Butler's collections of
+a step in order, and `forecast` says beforehand what all of it will take.
 
 Four places check, each something else:
 

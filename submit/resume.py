@@ -14,12 +14,13 @@ from ..ledger import DagPaths, DagRecord, Ledger, RunRecord, Workspace
 from ..monitor.outcomes import count_quanta, read_unregistered
 from ..ordering import find_deferred
 from .bps_process import has_passed
+from .completed import find_completed
 from .executors import HTCondorExecutor, Submission, choose_executor
 from .executors.campaign_dag import read_work
 from .preconditions import check_idle, look_at_reuse, look_at_templates
 from .repair import Repair, execute_repair
 from .state import CampaignState, Remaining, SubmittedUnit, read_state
-from .submission import SubmissionPlan, execute_submission, find_done, hold_ledger
+from .submission import SubmissionPlan, execute_submission, hold_ledger
 
 #: Versions in a run record that have no part in what its jobs do.
 _OURS = ("apcampaign", "git")
@@ -298,7 +299,7 @@ def _plan_remaining(workspace: Workspace, plan: ResumePlan, unit: SubmittedUnit)
     if Step.TEMPLATES not in steps:
         before = [run for run in unit.runs if run.step is Step.DIFFIM]
         templates = next((run.inputs[0] for run in before), None)
-    skip = find_done(plan.ledger, plan.repair, steps)
+    skip = find_completed(plan.ledger, plan.repair, steps)
     return plan_campaign(workspace.campaign, steps=steps, templates=templates, skip_done=skip)
 
 
@@ -309,7 +310,7 @@ def _plan_remaining_parts(plan: ResumePlan, unit: SubmittedUnit, submitted: Plan
     for run in submitted:  # each after those before it
         if not chosen.isdisjoint(submitted.parents(run)):
             chosen.add(run.name)
-    done = find_done(plan.ledger, plan.repair, submitted.steps)
+    done = find_completed(plan.ledger, plan.repair, submitted.steps)
     timestamp = make_timestamp()
     return Plan(
         timestamp=timestamp,

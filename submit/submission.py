@@ -4,7 +4,6 @@ __all__ = [
     "Preview",
     "SubmissionPlan",
     "execute_submission",
-    "find_done",
     "hold_ledger",
     "plan_submission",
     "preview_submission",
@@ -12,41 +11,28 @@ __all__ = [
 
 import logging
 import tempfile
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ..apdb import check_ready
-from ..bps import (
-    GRAPH_OPTIONS,
-    UNORDERED,
-    Ordering,
-    Plan,
-    PlannedRun,
-    Step,
-    build_config,
-    dump_config,
-    plan_campaign,
-    read_option,
-)
+from ..bps import UNORDERED, Ordering, Plan, PlannedRun, Step, build_config, dump_config, plan_campaign
 from ..bps.lint import Severity
-from ..bps.parts import divide_plan, is_large, wanted_parts
 from ..common.environment import environment_for_batch
 from ..common.errors import ApcampaignError, PreconditionError
 from ..common.html import html_lines, html_table
-from ..ledger import Ledger, RunPaths, RunRecord, Workspace, submission_lock
+from ..ledger import Ledger, RunPaths, Workspace, submission_lock
 from ..monitor.notify import unreachable_secrets
 from ..monitor.outcomes import PRODUCTS, count_products
 from ..ordering import VisitDetector, describe_deferred
 from .bps_process import prepare_run
+from .completed import find_completed
+from .division import describe_parts, divide_steps
 from .executors import Executor, Submission, Work, choose_executor, find_active
 from .finish import finish_campaign, notify_failure
-from .output_collections import choose_inputs, find_outputs
+from .output_collections import choose_inputs
 from .preconditions import (
     check_idle,
     check_preflight,
@@ -56,7 +42,6 @@ from .preconditions import (
 )
 from .preflight import Preflight, check_campaign
 from .repair import Repair, execute_repair, plan_repair
-from .survey import read_shapes
 
 _log = logging.getLogger(__name__)
 
@@ -239,7 +224,7 @@ def plan_submission(
     steps = workspace.campaign.steps if steps is None else steps
     templates = templates or workspace.campaign.diffim.templates
     repair = plan_repair(ledger, ledger.current(Step.DIFFIM)) if fills_further else Repair()
-    skip = find_done(ledger, repair, steps) if fills_further else {}
+    skip = find_completed(ledger, repair, steps) if fills_further else {}
     plan = plan_campaign(workspace.campaign, steps=steps, templates=templates, skip_done=skip)
     draft = SubmissionPlan(
         workspace=workspace,
@@ -264,8 +249,8 @@ def plan_submission(
     if not fills_further:
         seen += _look_at_existing(draft)
     if not any(isinstance(each, ApcampaignError) for each in seen):
-        draft = replace(draft, plan=_divide(draft, preflight))
-        seen += _describe_parts(draft)
+        draft = replace(draft, plan=divide_steps(workspace, plan, preflight))
+        seen += describe_parts(draft.plan)
     return replace(
         draft,
         obstacles=tuple(each for each in seen if isinstance(each, ApcampaignError)),
@@ -337,40 +322,6 @@ def preview_submission(plan: SubmissionPlan) -> Iterator[Preview]:
         yield Preview(run=run, folder=plan.files(run).folder, config=config, jobs=jobs, quanta=quanta)
 
 
-def find_done(ledger: Ledger, repair: Repair, steps: Collection[Step]) -> dict[Step, tuple[str, ...]]:
-    """Find the RUN collections, by step, whose quanta new graphs can leave out when a repair is done.
-
-    Those of earlier submissions, which the newest one was to make anew, are none of them.
-    """
-    unregistered = {run.output_run for run in repair.unregistered}
-    known = find_outputs(run for step in steps for run in ledger.runs_of(step)) | unregistered
-    return {
-        step: tuple(run.output_run for run in _find_continued(ledger, step) if run.output_run in known)
-        for step in steps
-    }
-
-
-def _find_continued(ledger: Ledger, step: Step) -> Iterator[RunRecord]:
-    """Find the newest run of a step and those that it continues, the newest first."""
-    begin = ""
-    for run in reversed(ledger.runs_of(step)):
-        if run.timestamp < begin:
-            return
-        yield run
-        if not begin and not _continues(ledger, run):
-            begin = run.timestamp
-
-
-def _continues(ledger: Ledger, run: RunRecord) -> bool:
-    """Tell whether a run leaves out what earlier ones have done; true if that is not known any more."""
-    try:
-        config = yaml.safe_load(ledger.paths.run(run).config.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError):
-        return True
-    skipped = ",".join(read_option(str(config.get(GRAPH_OPTIONS) or ""), "--skip-existing-in")).split(",")
-    return any(f"{name}/".startswith(f"{run.output}/") for name in skipped)
-
-
 def hold_ledger(workspace: Workspace, ledger: Ledger, steps: Collection[Step]) -> ExitStack:
     """Hold the right to submit steps of a campaign, which has submitted nothing since its ledger was read.
 
@@ -434,32 +385,6 @@ def _read_preflight(preflight: Preflight) -> Iterator[ApcampaignError | str]:
         yield obstacle
     else:
         yield f"preflight: no errors in {preflight.seconds:.0f} s"
-
-
-def _divide(draft: SubmissionPlan, preflight: Preflight | None) -> Plan:
-    """Divide the steps that are large, or whose campaign asks for it, into parts."""
-    campaign, steps = draft.workspace.campaign, []
-    for run in draft.plan:
-        wanted = wanted_parts(campaign, run.step)
-        if wanted is None and preflight is not None and run.name in preflight.estimates:
-            if is_large(sum(estimate.quanta for estimate in preflight.estimates[run.name])):
-                steps.append(run.step)
-        elif wanted != 1:
-            steps.append(run.step)
-    return (
-        divide_plan(draft.plan, read_shapes(draft.workspace, draft.plan, steps), campaign)
-        if steps
-        else draft.plan
-    )
-
-
-def _describe_parts(draft: SubmissionPlan) -> Iterator[str]:
-    """Say into what the steps are divided."""
-    for step in draft.plan.steps:
-        stages = Counter(str(run.stage) for run in draft.plan.runs_of(step) if run.stage is not None)
-        if stages:
-            listed = ", ".join(f"{number} of {stage}" for stage, number in stages.items())
-            yield f"{step}: {sum(stages.values())} parts, each with a graph of its own: {listed}"
 
 
 def _look_at_existing(draft: SubmissionPlan) -> Iterator[str]:

@@ -8,9 +8,9 @@ import yaml
 from apcampaign.bps import CampaignConfig, Step
 from apcampaign.ledger import RunRecord, Workspace, write_run
 from apcampaign.sandbox.create import create_sandbox
+from apcampaign.submit.completed import find_completed
 from apcampaign.submit.preflight.reuse import find_differences
 from apcampaign.submit.repair import Repair
-from apcampaign.submit.submission import find_done
 from lsst.daf.butler import Butler
 from lsst.pex.config import Config, ConfigurableField, Field, ListField
 from lsst.pipe.base import PipelineTaskConfig, PipelineTaskConnections, Task
@@ -155,4 +155,6 @@ def test_what_was_to_be_made_anew_is_not_left_out(tmp_path: Path) -> None:
     ledger = workspace.read_ledger()
     # The first run is there, and was to be made anew by the second, which the third continues.
     unregistered = Repair(unregistered=ledger.runs)
-    assert find_done(ledger, unregistered, [Step.DIFFIM]) == {Step.DIFFIM: ("mine/diffim/3", "mine/diffim/2")}
+    assert find_completed(ledger, unregistered, [Step.DIFFIM]) == {
+        Step.DIFFIM: ("mine/diffim/3", "mine/diffim/2")
+    }

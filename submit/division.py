@@ -1,23 +1,69 @@
-"""What is to be known of the steps of a campaign before they can be divided into parts: tasks, visits, sky."""
+"""Division of the steps of a campaign into parts: reads their tasks, their visits and the sky, and decides."""
 
-__all__ = ["read_shapes"]
+__all__ = ["describe_parts", "divide_steps", "read_shapes"]
 
 import os
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..bps import Plan, PlannedRun, Step
-from ..bps.parts import StepShape, TaskShape, VisitOnSky, assign_stages
+from ..bps.parts import (
+    StepShape,
+    TaskShape,
+    VisitOnSky,
+    assign_stages,
+    divide_plan,
+    is_large,
+    wanted_parts,
+)
 from ..common.butler import butler_errors
 from ..ledger import Workspace
 from ..ordering import READER, WRITER
+from .preflight import Preflight
 from .preflight.pipelines import load_graph
 from .preflight.repository import open_repository
 from .preflight.run_spec import RunSpec, make_run_spec, outputs_before
 from .preflight.selection import estimate_quanta, select
 
 _DIMENSIONS = ("instrument", "exposure", "visit", "detector", "skymap", "tract", "patch")
+
+
+def divide_steps(workspace: Workspace, plan: Plan, preflight: Preflight | None) -> Plan:
+    """Divide the steps that are large, or whose campaign asks for it, into parts.
+
+    Parameters
+    ----------
+    workspace
+        The campaign.
+    plan
+        Its runs, one for a step.
+    preflight
+        What the preflight has counted, if there was one.
+
+    Raises
+    ------
+    RepositoryError
+        If the repository cannot be read.
+    """
+    steps = []
+    for run in plan:
+        wanted = wanted_parts(workspace.campaign, run.step)
+        if wanted is None and preflight is not None and run.name in preflight.estimates:
+            if is_large(sum(estimate.quanta for estimate in preflight.estimates[run.name])):
+                steps.append(run.step)
+        elif wanted != 1:
+            steps.append(run.step)
+    return divide_plan(plan, read_shapes(workspace, plan, steps), workspace.campaign) if steps else plan
+
+
+def describe_parts(plan: Plan) -> Iterator[str]:
+    """Say into what the steps of a plan are divided."""
+    for step in plan.steps:
+        stages = Counter(str(run.stage) for run in plan.runs_of(step) if run.stage is not None)
+        if stages:
+            listed = ", ".join(f"{number} of {stage}" for stage, number in stages.items())
+            yield f"{step}: {sum(stages.values())} parts, each with a graph of its own: {listed}"
 
 
 def read_shapes(workspace: Workspace, plan: Plan, steps: Iterable[Step]) -> dict[Step, StepShape]:
