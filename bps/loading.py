@@ -29,6 +29,26 @@ ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
     "APCAMPAIGN_NAMESPACE": ("apdb", "namespace"),
 }
 
+#: Keys that may hold the path of a file or a folder.
+_PATHS = (
+    ("butler",),
+    ("site",),
+    ("apdb", "config"),
+    ("templates", "pipeline"),
+    ("templates", "pipelineYaml"),
+    ("diffim", "pipeline"),
+    ("diffim", "pipelineYaml"),
+    ("bps", "includeConfigs"),
+    ("templates", "bps", "includeConfigs"),
+    ("diffim", "bps", "includeConfigs"),
+)
+
+#: What a name without a folder may be that of.
+_OURS = (
+    Path(str(resources.files("apcampaign.pipelines"))),
+    Path(str(resources.files(__package__))) / "sites",
+)
+
 _NIGHT = "{day_obs}"
 _EXAMPLES = Path(str(resources.files(__package__))) / "campaigns" / "*.yaml"
 
@@ -67,6 +87,7 @@ def load_campaign(
             _override(content, keys, value)
             sources[".".join(keys)] = "the command line"
     content = _write_night(content, str(path))
+    _find_files(content, path.parent)
     try:
         return CampaignConfig.model_validate(content)
     except ValidationError as error:
@@ -170,6 +191,35 @@ def _write_night(content: Mapping[str, Any], path: str) -> dict[str, Any]:
         return value.replace(_NIGHT, str(night))
 
     return dict(write(content))
+
+
+def _find_files(content: dict[str, Any], folder: Path) -> None:
+    """Write relative paths as absolute ones: the jobs, and the nodes between the runs, run in other folders.
+
+    They are relative to the campaign file, or to the working directory. What is no file there stays as it is, such
+    as the alias of a repository.
+    """
+    for keys in _PATHS:
+        section: Any = content
+        for key in keys[:-1]:
+            section = section.get(key) if isinstance(section, dict) else None
+        if isinstance(section, dict) and keys[-1] in section:
+            value = section[keys[-1]]
+            found = [_absolute(each, folder) for each in value] if isinstance(value, list) else None
+            section[keys[-1]] = _absolute(value, folder) if found is None else found
+
+
+def _absolute(value: Any, folder: Path) -> Any:
+    if not isinstance(value, str) or "$" in value:
+        return value
+    name, mark, subset = value.partition("#")
+    if any((ours / name).is_file() or (ours / f"{name}.yaml").is_file() for ours in _OURS):
+        return value
+    for base in (folder, Path()):
+        # Without a slash the name of a folder is rather the alias of a repository.
+        if name and (path := base / name).exists() and (path.is_file() or "/" in name):
+            return f"{path.resolve()}{mark}{subset}"
+    return value
 
 
 def _sentence(details: Any, sources: Mapping[str, str], path: str) -> str:

@@ -250,3 +250,30 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_a_query_may_hold_parentheses_inside_strings(write):
     assert load(write(where="target = 'a)'")).where == "target = 'a)'"
+
+
+def test_paths_are_relative_to_the_file_and_names_of_ours_and_aliases_stay(write, tmp_path, monkeypatch):
+    for name in ("repo", "sites", "embargo"):
+        (tmp_path / name).mkdir()
+    for name in ("sites/mypool.yaml", "Mine.yaml", "apdb_config.yaml", "memory.yaml", "ApPipe-DC2.yaml"):
+        (tmp_path / name).write_text("{}")
+    monkeypatch.chdir("/")
+    campaign = load(
+        write(
+            butler="../" + tmp_path.name + "/repo",
+            site="sites/mypool.yaml",
+            templates={"pipeline": "Mine.yaml#makeTemplate"},
+            diffim={
+                "pipeline": "ApPipe-DC2.yaml",
+                "bps": {"includeConfigs": ["memory.yaml", "$X/more.yaml"]},
+            },
+            apdb={"config": "apdb_config.yaml"},
+        )
+    )
+    assert campaign.butler == str(tmp_path / "repo")
+    assert campaign.site == str(tmp_path / "sites/mypool.yaml")
+    assert campaign.templates.pipeline == f"{tmp_path / 'Mine.yaml'}#makeTemplate"
+    assert campaign.diffim.pipeline == "ApPipe-DC2.yaml"
+    assert campaign.diffim.bps["includeConfigs"] == [str(tmp_path / "memory.yaml"), "$X/more.yaml"]
+    assert campaign.apdb.config == str(tmp_path / "apdb_config.yaml")
+    assert load(write(butler="embargo", site="local")).butler == "embargo"
