@@ -11,7 +11,7 @@ BPS itself is called by `apcampaign.submit.bps_process`. Nothing here imports ``
 
 from .campaign import ApdbSettings, CampaignConfig, Ordering, Step, StepSettings
 from .config import NARROW, UNORDERED, build_config, dump_config
-from .loading import change_campaign, dump_campaign, load_campaign
+from .loading import change_campaign, compare_campaigns, dump_campaign, load_campaign
 from .notify import EmailSettings, NotifyEvent, NotifySettings
 from .options import GRAPH_OPTIONS, read_config_overrides, read_option
 from .pair import write_pair
@@ -37,6 +37,7 @@ __all__ = [
     "Wms",
     "build_config",
     "change_campaign",
+    "compare_campaigns",
     "dump_campaign",
     "dump_config",
     "gate_node",

@@ -1,10 +1,10 @@
 """Reading of a campaign file: defaults < file < environment < flags, and descriptions of its mistakes."""
 
-__all__ = ["ENVIRONMENT", "change_campaign", "dump_campaign", "load_campaign"]
+__all__ = ["ENVIRONMENT", "change_campaign", "compare_campaigns", "dump_campaign", "load_campaign"]
 
 import difflib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -130,6 +130,20 @@ def change_campaign(campaign: CampaignConfig, changes: Iterable[str]) -> Campaig
         settings = settings.model_copy(update={"bps": merge(settings.bps, value)})
         campaign = campaign.model_copy(update={step: settings})
     return campaign
+
+
+def compare_campaigns(one: CampaignConfig, other: CampaignConfig) -> list[str]:
+    """List the keys of the campaign file in which two campaigns differ, such as ``diffim.bps.requestMemory``."""
+
+    def flatten(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+        for key, value in content.items():
+            if isinstance(value, Mapping):
+                yield from flatten(value, f"{prefix}{key}.")
+            else:
+                yield f"{prefix}{key}", value
+
+    first, second = (dict(flatten(each.model_dump(mode="json", by_alias=True))) for each in (one, other))
+    return sorted(key for key in first.keys() | second.keys() if first.get(key) != second.get(key))
 
 
 def dump_campaign(campaign: CampaignConfig) -> str:

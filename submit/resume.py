@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..bps import Plan, Step, Wms, change_campaign, make_timestamp, plan_campaign
+from ..bps import Plan, Step, Wms, change_campaign, compare_campaigns, make_timestamp, plan_campaign
 from ..common.errors import ApcampaignError, PreconditionError
 from ..common.html import html_lines, html_table
 from ..ledger import DagPaths, DagRecord, Ledger, RunRecord, Workspace
@@ -72,6 +72,8 @@ class ResumePlan:
         The submission with new graphs, which leave out what is done.
     obstacles
         Why it cannot be done.
+    notes
+        What there is to say about it.
     """
 
     workspace: Workspace
@@ -82,6 +84,7 @@ class ResumePlan:
     restart: tuple[DagPaths, DagRecord] | None = None
     rebuild: SubmissionPlan | None = None
     obstacles: tuple[ApcampaignError, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def remaining_quanta(self) -> int:
@@ -92,7 +95,7 @@ class ResumePlan:
     def describe(self) -> list[str]:
         """Say it in lines."""
         lines = [line for each in self.remaining for line in each.describe()]
-        lines += self.repair.describe()
+        lines += [*self.notes, *self.repair.describe()]
         if self.restart is not None:
             lines.append(f"HTCondor goes on with {self.restart[0].dag} where it ended")
         if self.rebuild is not None:
@@ -112,6 +115,7 @@ class ResumePlan:
             "restart": None if self.restart is None else str(self.restart[0].dag),
             "rebuild": None if self.rebuild is None else self.rebuild.as_dict(),
             "obstacles": [str(error) for error in self.obstacles],
+            "notes": list(self.notes),
         }
 
     def _repr_html_(self) -> str:
@@ -180,7 +184,13 @@ def decide_resume(state: CampaignState, request: ResumeRequest) -> ResumePlan:
     unit = state.unfinished
     if unit is None:
         return _refuse(plan, f"all quanta of campaign {name} that were submitted are done; nothing to resume")
-    plan = replace(plan, workspace=unit.workspace, remaining=unit.remaining, repair=unit.repair)
+    plan = replace(
+        plan,
+        workspace=unit.workspace,
+        remaining=unit.remaining,
+        repair=unit.repair,
+        notes=_describe_edits(state, unit),
+    )
     if reason := _reason_for_new_graph(state, unit, request) or _why_no_restart(unit):
         return replace(plan, reason=reason)
     return replace(plan, restart=unit.dag)
@@ -201,6 +211,8 @@ def execute_resume(plan: ResumePlan) -> Submission:
             _log.info("%s", line)
     if plan.obstacles:
         raise plan.obstacles[0]
+    for note in plan.notes:
+        _log.warning("%s", note)
     if plan.rebuild is not None:
         _log.info("%s: building new graphs, which leave out what is done", plan.reason)
         return execute_submission(plan.rebuild)
@@ -212,6 +224,17 @@ def execute_resume(plan: ResumePlan) -> Submission:
         submission = HTCondorExecutor().restart(work, files, record)
     _log.info("HTCondor goes on with %s where it ended", files.dag)
     return submission
+
+
+def _describe_edits(state: CampaignState, unit: SubmittedUnit) -> tuple[str, ...]:
+    """Say in which settings the campaign file is not what was submitted, since that is what goes on."""
+    edited = compare_campaigns(state.workspace.campaign, unit.workspace.campaign)
+    if not edited:
+        return ()
+    return (
+        f"warning: the campaign file and options do not say what was submitted ({', '.join(edited)}); what was "
+        "submitted goes on: change BPS settings with `--set`, anything else takes a new `apcampaign submit`",
+    )
 
 
 def _reason_for_new_graph(state: CampaignState, unit: SubmittedUnit, request: ResumeRequest) -> str:

@@ -82,6 +82,18 @@ def test_the_campaign_dag_goes_on_where_it_ended(workspace, unit):
     assert "diffim: not begun" in plan.describe()
 
 
+def test_what_was_edited_since_is_named_and_what_was_submitted_goes_on(workspace, unit):
+    content = workspace.campaign.model_dump(mode="json", by_alias=True, exclude_none=True)
+    content["templates"]["bps"] = {"requestMemory": 9000}
+    edited = Workspace(CampaignConfig.model_validate({**content, "site": "s3df"}), workspace.runs)
+    plan = decide_resume(state_of(edited, unit), ResumeRequest())
+    (note,) = plan.notes
+    assert "(site, templates.bps.requestMemory)" in note
+    assert plan.workspace == workspace
+    assert note in plan.describe()
+    assert not decide_resume(state_of(workspace, unit), ResumeRequest()).notes
+
+
 @pytest.mark.parametrize(
     ("request_", "reason"),
     [
