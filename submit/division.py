@@ -1,6 +1,6 @@
 """Division of the steps of a campaign into parts: reads their tasks, their visits and the sky, and decides."""
 
-__all__ = ["describe_parts", "divide_steps", "read_shapes"]
+__all__ = ["describe_parts", "read_large_steps", "read_shapes"]
 
 import os
 from collections import Counter, defaultdict
@@ -13,7 +13,6 @@ from ..bps.parts import (
     TaskShape,
     VisitOnSky,
     assign_stages,
-    divide_plan,
     is_large,
     wanted_parts,
 )
@@ -29,8 +28,8 @@ from .preflight.selection import estimate_quanta, select
 _DIMENSIONS = ("instrument", "exposure", "visit", "detector", "skymap", "tract", "patch")
 
 
-def divide_steps(workspace: Workspace, plan: Plan, preflight: Preflight | None) -> Plan:
-    """Divide the steps that are large, or whose campaign asks for it, into parts.
+def read_large_steps(workspace: Workspace, plan: Plan, preflight: Preflight | None) -> dict[Step, StepShape]:
+    """Read what those steps consist of that are large, or whose campaign asks for parts.
 
     Parameters
     ----------
@@ -54,7 +53,7 @@ def divide_steps(workspace: Workspace, plan: Plan, preflight: Preflight | None) 
                 steps.append(run.step)
         elif wanted != 1:
             steps.append(run.step)
-    return divide_plan(plan, read_shapes(workspace, plan, steps), workspace.campaign) if steps else plan
+    return read_shapes(workspace, plan, steps) if steps else {}
 
 
 def describe_parts(plan: Plan) -> Iterator[str]:

@@ -3,6 +3,7 @@
 __all__ = [
     "Preview",
     "SubmissionPlan",
+    "decide_submission",
     "execute_submission",
     "hold_ledger",
     "plan_submission",
@@ -17,31 +18,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..apdb import check_ready
-from ..bps import UNORDERED, Ordering, Plan, PlannedRun, Step, build_config, dump_config, plan_campaign
-from ..bps.lint import Severity
+from ..bps import Plan, PlannedRun, Step, build_config, dump_config
+from ..bps.parts import divide_plan
 from ..common.environment import environment_for_batch
 from ..common.errors import ApcampaignError, PreconditionError
 from ..common.html import html_lines, html_table
 from ..ledger import Ledger, RunPaths, Workspace, submission_lock
 from ..monitor.notify import unreachable_secrets
-from ..monitor.outcomes import PRODUCTS, count_products
 from ..ordering import VisitDetector, describe_deferred
 from .bps_process import prepare_run
-from .completed import find_completed
-from .division import describe_parts, divide_steps
-from .executors import Executor, Submission, Work, choose_executor, find_active
+from .division import describe_parts
+from .executors import Executor, Submission, Work, choose_executor
 from .finish import finish_campaign, notify_failure
 from .output_collections import choose_inputs
-from .preconditions import (
-    check_idle,
-    check_preflight,
-    check_templates_runs,
-    describe_failed_templates,
-    look_at_templates,
-)
-from .preflight import Preflight, check_campaign
-from .repair import Repair, execute_repair, plan_repair
+from .repair import Repair, execute_repair
+from .submission_state import SubmissionRequest, SubmissionState, read_submission_state
 
 _log = logging.getLogger(__name__)
 
@@ -220,41 +211,42 @@ def plan_submission(
     ApcampaignError
         If that cannot be found out.
     """
-    ledger = workspace.read_ledger()
-    steps = workspace.campaign.steps if steps is None else steps
-    templates = templates or workspace.campaign.diffim.templates
-    repair = plan_repair(ledger, ledger.current(Step.DIFFIM)) if fills_further else Repair()
-    skip = find_completed(ledger, repair, steps) if fills_further else {}
-    plan = plan_campaign(workspace.campaign, steps=steps, templates=templates, skip_done=skip)
-    draft = SubmissionPlan(
-        workspace=workspace,
-        ledger=ledger,
-        plan=plan,
-        executor=None,
-        apdb_config=workspace.planned_apdb_config if any(run.fills_apdb for run in plan) else None,
-        repair=repair,
+    request = SubmissionRequest(
+        steps=tuple(workspace.campaign.steps if steps is None else steps),
+        templates=templates or workspace.campaign.diffim.templates,
         fills_further=fills_further,
+        foreground=foreground,
+        check=check,
     )
-    looks = [_look_at_active(ledger), _look_at_apdb(draft), _look_at_templates(draft, given=templates)]
-    seen = [each for look in looks for each in look]
+    return decide_submission(read_submission_state(workspace, request), request)
+
+
+def decide_submission(state: SubmissionState, request: SubmissionRequest) -> SubmissionPlan:
+    """Decide from what was seen what a submission does. Asks nobody.
+
+    Returns
+    -------
+    plan
+        With obstacles, if it cannot be done.
+    """
+    plan = divide_plan(state.plan, state.shapes, state.workspace.campaign)
+    executor, remarks = None, list(state.remarks)
     try:
-        draft = replace(draft, executor=choose_executor(workspace, plan, foreground=foreground))
+        # As for whole steps: a step of several parts runs in the foreground where one of one part does.
+        executor = choose_executor(state.workspace, state.plan, foreground=request.foreground)
     except PreconditionError as error:
-        seen.append(error)
-    # A preflight takes seconds to minutes; what is refused anyway does not need it.
-    preflight: Preflight | None = None
-    if check and not any(isinstance(each, ApcampaignError) for each in seen):
-        preflight = check_campaign(draft.workspace, steps=draft.plan.steps, templates=templates)
-        seen += _read_preflight(preflight)
-    if not fills_further:
-        seen += _look_at_existing(draft)
-    if not any(isinstance(each, ApcampaignError) for each in seen):
-        draft = replace(draft, plan=divide_steps(workspace, plan, preflight))
-        seen += describe_parts(draft.plan)
-    return replace(
-        draft,
-        obstacles=tuple(each for each in seen if isinstance(each, ApcampaignError)),
-        notes=tuple(each for each in seen if isinstance(each, str)),
+        remarks.append(error)
+    remarks += describe_parts(plan)
+    return SubmissionPlan(
+        workspace=state.workspace,
+        ledger=state.ledger,
+        plan=plan,
+        executor=executor,
+        apdb_config=state.apdb_config,
+        repair=state.repair,
+        fills_further=request.fills_further,
+        obstacles=tuple(each for each in remarks if isinstance(each, ApcampaignError)),
+        notes=tuple(each for each in remarks if isinstance(each, str)),
     )
 
 
@@ -339,61 +331,3 @@ def hold_ledger(workspace: Workspace, ledger: Ledger, steps: Collection[Step]) -
                 remedy="see `apcampaign status`, then try again",
             )
         return stack.pop_all()
-
-
-def _look_at_active(ledger: Ledger) -> Iterator[ApcampaignError | str]:
-    """See whether something of the campaign has not ended. Errors are obstacles here, texts are notes."""
-    if obstacle := check_idle(find_active(ledger)):
-        yield obstacle
-
-
-def _look_at_apdb(draft: SubmissionPlan) -> Iterator[ApcampaignError | str]:
-    """See whether the APDB is there, and whether it may be written to."""
-    if draft.apdb_config is None:
-        return
-    campaign = draft.workspace.campaign
-    if campaign.diffim.ordering is Ordering.NONE:
-        yield UNORDERED
-    try:
-        apdb_config = draft.workspace.find_apdb_config()
-        filled = draft.fills_further or campaign.apdb.filled
-        if unchecked := check_ready(apdb_config, instrument=campaign.instrument, filled=filled):
-            yield str(unchecked)
-    except ApcampaignError as error:
-        yield error
-
-
-def _look_at_templates(draft: SubmissionPlan, *, given: str | None) -> Iterator[ApcampaignError | str]:
-    """See whether the templates of the runs that begin at once are there."""
-    for run in draft.plan.ready:
-        if not run.needs_templates:
-            continue
-        if given is None:
-            if obstacle := check_templates_runs(draft.workspace, draft.ledger):
-                yield obstacle
-                continue
-            yield from describe_failed_templates(draft.ledger)
-        yield from look_at_templates(draft.workspace, run)
-
-
-def _read_preflight(preflight: Preflight) -> Iterator[ApcampaignError | str]:
-    """See what a preflight has found."""
-    for finding in preflight.findings:
-        if finding.severity is Severity.WARNING:
-            yield f"warning: {finding.what}: {finding.why} [{finding.rule}]"
-    if obstacle := check_preflight(preflight):
-        yield obstacle
-    else:
-        yield f"preflight: no errors in {preflight.seconds:.0f} s"
-
-
-def _look_at_existing(draft: SubmissionPlan) -> Iterator[str]:
-    """See what earlier runs have made, which new ones make again."""
-    before = [run for run in draft.ledger.runs if run.step in draft.plan.steps]
-    for step, count in count_products(before).items():
-        if count:
-            outputs = ", ".join(sorted({run.output for run in draft.plan.runs_of(step)}))
-            yield (
-                f"{outputs} already holds {count} {PRODUCTS[step]}; this run rebuilds all of them "
-                "(`apcampaign resume` makes only those that are missing)"
-            )

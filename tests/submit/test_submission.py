@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 import yaml
 from apcampaign.apdb import check_ready
-from apcampaign.bps import CampaignConfig, Step, build_config, load_site, plan_campaign
+from apcampaign.bps import CampaignConfig, Stage, Step, build_config, load_site, plan_campaign
+from apcampaign.bps.parts import StepShape, VisitOnSky
 from apcampaign.common.errors import PreconditionError, UnsupportedApdbError
 from apcampaign.ledger import RunRecord, Workspace, hash_config, submission_lock, write_run
 from apcampaign.ordering import refuse_already_associated
 from apcampaign.submit.cancel import plan_cancel
 from apcampaign.submit.repair import plan_repair
+from apcampaign.submit.submission import decide_submission
+from apcampaign.submit.submission_state import SubmissionRequest, SubmissionState
 
 TIMESTAMP = "20251012T010203Z"
 
@@ -127,3 +130,36 @@ def test_the_ledger_tells_runs_with_the_same_configuration(tmp_path, campaign):
     same = hash_of(campaign, TIMESTAMP), hash_of(campaign, "20251013T010203Z")
     assert same[0] == same[1]
     assert hash_of(campaign.model_copy(update={"tracts": (3829,)}), TIMESTAMP) != same[0]
+
+
+def test_what_a_submission_does_is_decided_from_what_was_seen_alone(tmp_path):
+    content = {"name": "camp", "butler": "/repo/nowhere", "tracts": [3828], "inCollection": "2.2i/defaults"}
+    campaign = CampaignConfig.model_validate({**content, "diffim": {"parts": 2}})
+    workspace = Workspace(campaign, tmp_path / "runs")
+    visits = tuple(
+        VisitOnSky(id=number, begin=number, detectors=1, patches=frozenset({(3828, number)}))
+        for number in range(4)
+    )
+    shape = StepShape(
+        instrument="LSSTCam-imSim",
+        skymap="DC2",
+        stages={Stage.VISITS: ("isr",), Stage.IMAGES: ("subtractImages",)},
+        visits=visits,
+    )
+    obstacle = PreconditionError("the APDB is not there")
+    state = SubmissionState(
+        workspace=workspace,
+        ledger=workspace.read_ledger(),
+        plan=plan_campaign(campaign),
+        remarks=("preflight: no errors", obstacle),
+        shapes={Step.DIFFIM: shape},
+    )
+    plan = decide_submission(state, SubmissionRequest())
+    names = ["templates", "diffim-visits-1", "diffim-visits-2", "diffim-images-1", "diffim-images-2"]
+    assert sorted(run.name for run in plan.plan) == sorted(names)
+    assert plan.obstacles == (obstacle,)
+    assert plan.notes == (
+        "preflight: no errors",
+        "diffim: 4 parts, each with a graph of its own: 2 of visits, 2 of images",
+    )
+    assert plan.executor.detached
