@@ -5,7 +5,15 @@ from collections import Counter
 
 import pytest
 import yaml
-from operators import Operator, assert_complete, assert_same, make_operator, write_campaign
+from operators import (
+    COARSE,
+    COARSE_DIFFIM,
+    Operator,
+    assert_complete,
+    assert_same,
+    make_operator,
+    write_campaign,
+)
 
 pytestmark = [pytest.mark.slow(minutes=3), pytest.mark.htcondor, pytest.mark.postgres]
 
@@ -30,13 +38,13 @@ def divided(tmp_path, reference, condor_pool, postgres_server):
     folder = tmp_path / f"parts-{tmp_path.name}"
     folder.mkdir()
     operator = make_operator(folder, reference.sandbox, condor_pool)
-    content = reference.sandbox.campaign()
     write_campaign(
         folder,
         reference.sandbox,
         where="detector = 94",
         tracts=[3828],
-        **{step: {**content.get(step, {}), "parts": 2} for step in ("templates", "diffim")},
+        templates={**COARSE, "parts": 2},
+        diffim={**COARSE_DIFFIM, "parts": 2},
     )
     name = folder.name.replace("-", "_")
     postgres_server.create_database(name)
