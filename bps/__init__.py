@@ -16,6 +16,7 @@ from .notify import EmailSettings, NotifyEvent, NotifySettings
 from .options import GRAPH_OPTIONS, read_config_overrides, read_option
 from .pair import write_pair
 from .plan import Plan, PlannedRun, Stage, gate_node, make_timestamp, plan_campaign, prepare_node
+from .query import make_query
 from .site import Site, Wms, load_site, wms_kind
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "gate_node",
     "load_campaign",
     "load_site",
+    "make_query",
     "make_timestamp",
     "plan_campaign",
     "prepare_node",

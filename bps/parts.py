@@ -19,10 +19,11 @@ __all__ = [
     "wanted_parts",
 ]
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from itertools import accumulate, groupby
 
 from .campaign import CampaignConfig, Step, StepSettings
 from .plan import Plan, PlannedRun, Stage
@@ -33,6 +34,8 @@ Patch = tuple[int, int]
 #: Quanta of a part of which a step has more than one. A part costs about 5 s of its own, as much as building the
 #: graph of 3,000 quanta, and DAGMan has a process for each.
 _QUANTA = 8_000
+#: The first part of visits is so much smaller than the others: nothing runs before its graph is built.
+_FIRST = 0.1
 #: Parts of a stage at most, however large it is: each has a DAGMan process while it runs.
 _MOST_PARTS = 100
 
@@ -220,10 +223,11 @@ def _divide_step(run: PlannedRun, shape: StepShape, wanted: int | None) -> Itera
     by_sky = run.step is Step.TEMPLATES
     # The visits of difference imaging in order of time: then each part's associations come before the next one's.
     visits = sorted(shape.visits, key=_place_on_sky if by_sky else _place_in_time)
-    groups = _cut(
-        [(visit, visit.detectors) for visit in visits],
-        shape.count_parts([stage for stage in shape.stages if stage is not Stage.COADDS], wanted),
-    )
+    number = shape.count_parts([stage for stage in shape.stages if stage is not Stage.COADDS], wanted)
+    shares = [1.0] * number
+    if wanted is None and number > 1:
+        shares.insert(0, _FIRST)
+    groups = _cut([(visit, visit.detectors) for visit in visits], shares)
     for stage, labels in shape.stages.items():
         if stage is Stage.COADDS:
             yield from _divide_coadds(run, shape, labels, wanted)
@@ -244,7 +248,7 @@ def _divide_coadds(
     run: PlannedRun, shape: StepShape, labels: Sequence[str], wanted: int | None
 ) -> Iterator[_Part]:
     depth = Counter(patch for visit in shape.visits for patch in visit.patches)
-    groups = _cut(sorted(depth.items()), shape.count_parts([Stage.COADDS], wanted))
+    groups = _cut(sorted(depth.items()), [1.0] * shape.count_parts([Stage.COADDS], wanted))
     for place, group in enumerate(groups, 1):
         name = _name(Stage.COADDS, place, len(groups))
         yield _Part(
@@ -296,12 +300,13 @@ def _waits(before: _Part, after: _Part, depends: Iterable[tuple[Step, str]]) -> 
     return second.stage is Stage.VISITS and (first.stage is None or bool(before.visits & after.visits))
 
 
-def _cut[Item](items: Sequence[tuple[Item, int]], number: int) -> list[list[Item]]:
-    """Cut weighted items, in their order, into at most so many groups of about the same weight."""
-    total = sum(weight for _, weight in items) or 1
-    passed, placed = 0, []
+def _cut[Item](items: Sequence[tuple[Item, int]], shares: Sequence[float]) -> list[list[Item]]:
+    """Cut weighted items, in their order, into at most as many groups as there are shares of the weight."""
+    total = sum(weight for _, weight in items)
+    ends = [end * total / sum(shares) for end in accumulate(shares)][:-1]
+    passed, placed = 0.0, []
     for item, weight in items:
-        placed.append((min(number - 1, (passed + weight // 2) * number // total), item))
+        placed.append((bisect_right(ends, passed + weight / 2), item))
         passed += weight
     return [[item for _, item in group] for _, group in groupby(placed, key=lambda each: each[0])]
 

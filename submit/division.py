@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..bps import Plan, PlannedRun, Step
+from ..bps import Plan, PlannedRun, Step, make_query
 from ..bps.parts import (
     StepShape,
     TaskShape,
@@ -23,9 +23,12 @@ from .preflight import Preflight
 from .preflight.pipelines import load_graph
 from .preflight.repository import open_repository
 from .preflight.run_spec import RunSpec, make_run_spec, outputs_before
-from .preflight.selection import estimate_quanta, select
+from .preflight.selection import Estimate, estimate_quanta, select
 
-_DIMENSIONS = ("instrument", "exposure", "visit", "detector", "skymap", "tract", "patch")
+_RAW = ("instrument", "exposure", "visit", "detector")
+_PATCH = ("skymap", "tract", "patch")
+#: Of more raws the patches are looked up by visit: 18,000 took 7 s by detector.
+_MOST_OVERLAPS = 5_000
 
 
 def read_large_steps(workspace: Workspace, plan: Plan, preflight: Preflight | None) -> dict[Step, StepShape]:
@@ -53,7 +56,7 @@ def read_large_steps(workspace: Workspace, plan: Plan, preflight: Preflight | No
                 steps.append(run.step)
         elif wanted != 1:
             steps.append(run.step)
-    return read_shapes(workspace, plan, steps) if steps else {}
+    return read_shapes(workspace, plan, steps, preflight) if steps else {}
 
 
 def describe_parts(plan: Plan) -> Iterator[str]:
@@ -65,7 +68,9 @@ def describe_parts(plan: Plan) -> Iterator[str]:
             yield f"{step}: {sum(stages.values())} parts, each with a graph of its own: {listed}"
 
 
-def read_shapes(workspace: Workspace, plan: Plan, steps: Iterable[Step]) -> dict[Step, StepShape]:
+def read_shapes(
+    workspace: Workspace, plan: Plan, steps: Iterable[Step], preflight: Preflight | None = None
+) -> dict[Step, StepShape]:
     """Read what some steps of a plan consist of.
 
     Parameters
@@ -76,6 +81,8 @@ def read_shapes(workspace: Workspace, plan: Plan, steps: Iterable[Step]) -> dict
         Its runs, one for a step.
     steps
         The steps that may have to be divided.
+    preflight
+        What the preflight has counted, if there was one.
 
     Returns
     -------
@@ -90,26 +97,39 @@ def read_shapes(workspace: Workspace, plan: Plan, steps: Iterable[Step]) -> dict
     """
     shapes = {}
     steps = frozenset(steps)
+    campaign = workspace.campaign
+    sky = make_query(
+        instrument=campaign.instrument,
+        skymap=campaign.skymap,
+        tracts=campaign.tracts,
+        bands=None,
+        where=(),
+    )
     with open_repository(workspace.campaign.butler) as butler:
         for run in plan:
             if run.step not in steps:
                 continue
             spec = make_run_spec(workspace, run, os.environ, planned=outputs_before(plan, run))
-            if (shape := _read_shape(butler, run, spec)) is not None:
+            counted = preflight.estimates.get(run.name) if preflight is not None else None
+            if (shape := _read_shape(butler, run, spec, counted, sky)) is not None:
                 shapes[run.step] = shape
     return shapes
 
 
-def _read_shape(butler: Any, run: PlannedRun, spec: RunSpec) -> StepShape | None:
+def _read_shape(
+    butler: Any, run: PlannedRun, spec: RunSpec, counted: Iterable[Estimate] | None, sky: str
+) -> StepShape | None:
     graph, _ = load_graph(spec, butler)
     if graph is None:
         return None
-    selection, _ = select(butler, spec, graph)
-    if selection is None:
-        return None
+    if counted is None:
+        selection, _ = select(butler, spec, graph)
+        if selection is None:
+            return None
+        counted = estimate_quanta(selection, graph)
     stages = assign_stages(run.step, _list_tasks(graph), (READER, WRITER))
-    by_label = {estimate.label: estimate.quanta for estimate in estimate_quanta(selection, graph)}
-    instrument, skymap, visits = _find_visits(butler, spec)
+    by_label = {estimate.label: estimate.quanta for estimate in counted}
+    instrument, skymap, visits = _find_visits(butler, spec, sky)
     return StepShape(
         instrument=instrument,
         skymap=skymap,
@@ -137,23 +157,33 @@ def _list_tasks(graph: Any) -> list[TaskShape]:
     ]
 
 
-def _find_visits(butler: Any, spec: RunSpec) -> tuple[str, str, tuple[VisitOnSky, ...]]:
-    """Find the visits that the data query of a run selects, and what they see; and instrument and skymap."""
+def _find_visits(butler: Any, spec: RunSpec, sky: str) -> tuple[str, str, tuple[VisitOnSky, ...]]:
+    """Find the visits that the data query of a run selects, and what they see; and instrument and skymap.
+
+    Of many raws the patches are those under the outlines of the visits, on the sky that is asked for.
+    """
+    instrument, skymap = "", ""
     detectors: dict[int, set[int]] = defaultdict(set)
     patches: dict[int, set[tuple[int, int]]] = defaultdict(set)
     with butler_errors("the visits cannot be found"), butler.query() as query:
-        query = query.join_dataset_search("raw", spec.existing_inputs).join_dimensions(_DIMENSIONS)
+        query = query.join_dataset_search("raw", spec.existing_inputs).join_dimensions(_RAW)
         if spec.query:
             query = query.where(spec.query)
-        instrument, skymap = "", ""
-        for row in query.data_ids(_DIMENSIONS):
-            instrument, skymap = str(row["instrument"]), str(row["skymap"])
-            visit = int(row["visit"])
-            detectors[visit].add(int(row["detector"]))
-            patches[visit].add((int(row["tract"]), int(row["patch"])))
+        for row in query.data_ids(_RAW):
+            instrument = str(row["instrument"])
+            detectors[int(row["visit"])].add(int(row["detector"]))
         where = f"visit IN ({', '.join(map(str, sorted(detectors)))})"
         records = butler.query_dimension_records("visit", where=where, instrument=instrument, limit=None)
         begin = {int(record.id): float(record.timespan.begin.mjd) for record in records}
+        if sum(map(len, detectors.values())) <= _MOST_OVERLAPS:
+            rows = query.join_dimensions(_PATCH).data_ids((*_RAW, *_PATCH))
+        else:
+            rows = butler.query_data_ids(
+                ("instrument", "visit", *_PATCH), where=f"{sky} AND {where}", limit=None
+            )
+        for row in rows:
+            skymap = str(row["skymap"])
+            patches[int(row["visit"])].add((int(row["tract"]), int(row["patch"])))
     found = tuple(
         VisitOnSky(
             id=visit,
