@@ -11,11 +11,13 @@ __all__ = [
     "query_slots",
     "remove_jobs",
     "submit_file",
+    "write_dag_path",
     "write_dag_submission",
 ]
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Collection, Iterable, Iterator
@@ -26,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from .environment import environment_for_batch
-from .errors import SchedulerError
+from .errors import PreconditionError, SchedulerError
 from .files import write_atomically
 
 _SUBMIT_SECONDS = 120  # a busy scheduler of a large cluster may take its time
@@ -247,3 +249,20 @@ if __name__ == "__main__":
 
     description = htcondor2.Submit(Path(sys.argv[1]).read_text(encoding="utf-8"))
     print(json.dumps(str(htcondor2.Schedd().submit(description).cluster())))  # noqa: T201
+
+
+def write_dag_path(path: Path) -> str:
+    """Write a path as a DAG has it.
+
+    Raises
+    ------
+    PreconditionError
+        If a DAG cannot carry it.
+    """
+    text = os.fspath(path)
+    if shlex.quote(text) != text:
+        raise PreconditionError(
+            f"{text!r} holds a space or a quote, which a DAG cannot carry",
+            remedy="use another folder for the runs",
+        )
+    return text

@@ -13,7 +13,6 @@ has built on it yet, since all who would are waiting.
 __all__ = ["UNKNOWN", "has_passed", "let_later_visits_pass", "settle"]
 
 import logging
-import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -21,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from ...apdb import open_apdb, plan_rollback, roll_back
-from ...common.errors import PreconditionError, UnsupportedApdbError
+from ...common.condor import write_dag_path
+from ...common.errors import UnsupportedApdbError
 from ...common.files import write_atomically
 from ...ledger import RunPaths
 from ...ordering import Order, VisitDetector
@@ -148,13 +148,15 @@ def let_later_visits_pass(
     final = workflow.get_final()
     end = f"SCRIPT POST {final.name} " if final else None
     lines = [
-        f"{end}{_plain(script)} finally {line.removeprefix(end)}" if end and line.startswith(end) else line
+        f"{end}{write_dag_path(script)} finally {line.removeprefix(end)}"
+        if end and line.startswith(end)
+        else line
         for line in dag.read_text(encoding="utf-8").splitlines()
     ]
     lines += [
-        f"SCRIPT PRE ALL_NODES {_plain(script)} before $JOB",
+        f"SCRIPT PRE ALL_NODES {write_dag_path(script)} before $JOB",
         f"PRE_SKIP ALL_NODES {_SKIP}",
-        f"SCRIPT POST ALL_NODES {_plain(script)} after $JOB $RETURN $RETRY $MAX_RETRIES",
+        f"SCRIPT POST ALL_NODES {write_dag_path(script)} after $JOB $RETURN $RETRY $MAX_RETRIES",
         f"RETRY ALL_NODES {_RETRIES} UNLESS-EXIT {_STOP}",
     ]
     write_atomically(dag, "\n".join([*lines, ""]))
@@ -204,13 +206,3 @@ def _read_associations(folder: Path, job: str) -> Iterator[VisitDetector]:
         name, visit, detector = line.split()
         if name == job:
             yield int(visit), int(detector)
-
-
-def _plain(path: Path) -> str:
-    text = os.fspath(path)
-    if shlex.quote(text) != text:
-        raise PreconditionError(
-            f"{text!r} holds a space or a quote, which a DAG cannot carry",
-            remedy="use another folder for the runs",
-        )
-    return text

@@ -3,8 +3,6 @@
 __all__ = ["SUMMARY_NODE", "read_work", "write_campaign_dag", "write_empty_run"]
 
 import itertools
-import os
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,7 +10,8 @@ from pathlib import Path
 import yaml
 
 from ...bps import Plan, PlannedRun, dump_campaign, gate_node, prepare_node
-from ...common.errors import LedgerError, PreconditionError
+from ...common.condor import write_dag_path
+from ...common.errors import LedgerError
 from ...common.files import write_atomically
 from ...ledger import DagPaths, RunPaths, Workspace
 from .protocol import Work
@@ -56,7 +55,7 @@ def write_campaign_dag(work: Work) -> DagPaths:
     write_atomically(files.dagman_config, _DAGMAN_CONFIG)
     lines = [
         f"# Campaign {work.workspace.campaign.name}: {', '.join(run.name for run in work.plan)}",
-        f"CONFIG {_plain(files.dagman_config)}",
+        f"CONFIG {write_dag_path(files.dagman_config)}",
         f"MAXJOBS {_PREPARE} {work.workspace.campaign.prepare_slots}",
         f"MAXJOBS {_RUN} {_MOST_RUNNING}",
     ]
@@ -80,7 +79,7 @@ def write_empty_run(files: DagPaths, run_files: RunPaths, run: PlannedRun) -> No
     """
     nothing = run_files.submit / "nothing.sub"
     write_atomically(nothing, "executable = /bin/true\nqueue\n")
-    write_atomically(run_files.dag(run.output_run), f"JOB nothing {_plain(nothing)} NOOP\n")
+    write_atomically(run_files.dag(run.output_run), f"JOB nothing {write_dag_path(nothing)} NOOP\n")
     write_atomically(files.empty(run.name), "")
 
 
@@ -127,7 +126,7 @@ def _write_run(work: Work, files: DagPaths, run: PlannedRun) -> Iterator[str]:
         yield f"CATEGORY {prepare_node(run)} {_PREPARE}"
     dag = work.workspace.paths.run(run).dag(run.output_run)
     # BPS writes all paths in a run's DAG relative to its submit directory.
-    yield f"SUBDAG EXTERNAL {run.name} {_plain(dag)} DIR {_plain(dag.parent)}"
+    yield f"SUBDAG EXTERNAL {run.name} {write_dag_path(dag)} DIR {write_dag_path(dag.parent)}"
     nodes.append(run.name)
     yield f"CATEGORY {run.name} {_RUN}"
     children = [other for other in work.plan if run.name in work.plan.parents(other)]
@@ -160,12 +159,12 @@ def _write_node(work: Work, files: DagPaths, name: str, arguments: Sequence[str]
     }
     text = "\n".join([*(f"{key} = {value}" for key, value in settings.items()), "queue", ""])
     write_atomically(files.node(name, "sub"), text)
-    return f"{kind} {name} {_plain(files.node(name, 'sub'))}"
+    return f"{kind} {name} {write_dag_path(files.node(name, 'sub'))}"
 
 
 def _command(work: Work, files: DagPaths, command: str, arguments: Sequence[str]) -> list[str]:
     """The arguments of ``python`` that run a node."""
-    where = [_plain(files.folder), "--runs", _plain(work.workspace.runs.resolve())]
+    where = [write_dag_path(files.folder), "--runs", write_dag_path(work.workspace.runs.resolve())]
     return ["-m", "apcampaign.scripts.cli", "node", command, *where, *arguments]
 
 
@@ -176,13 +175,3 @@ def _quote(arguments: Sequence[str]) -> str:
         argument = argument.replace('"', '""').replace("'", "''")
         quoted.append(f"'{argument}'" if any(c.isspace() or c == "'" for c in argument) else argument)
     return f'"{" ".join(quoted)}"'
-
-
-def _plain(path: Path) -> str:
-    text = os.fspath(path)
-    if shlex.quote(text) != text:
-        raise PreconditionError(
-            f"{text!r} holds a space or a quote, which a DAG cannot carry",
-            remedy="use another folder for the runs",
-        )
-    return text
