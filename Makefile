@@ -43,7 +43,7 @@ export APCAMPAIGN_FROM_MAKE := 1
 APCAMPAIGN ?= $(BIN)/apcampaign
 READY := $(if $(filter $(BIN)/apcampaign,$(APCAMPAIGN)),dev)
 
-demo: dev ## run a whole small campaign on this machine (about ten minutes)
+demo: dev ## run a whole small campaign on this machine (about six minutes)
 	$(BIN)/apcampaign demo $(if $(SITE),--site $(SITE))
 
 configs: $(READY) ## write the pair of BPS configs into configs/

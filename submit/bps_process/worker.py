@@ -20,6 +20,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from ...bps import PlannedRun, Wms, build_config, dump_config
+from ...bps.lint.includes import INCLUDE
 from ...common.errors import ApcampaignError, BpsError, EmptyGraphError
 from ...common.files import write_atomically
 from ...ledger import RunPaths, RunRecord, Workspace, hash_config, write_run, write_workflow
@@ -98,21 +99,7 @@ def _prepare(workspace: Workspace, files: RunPaths, request: Request) -> tuple[R
     """Let BPS build graph and workflow, and put the order of visits into it."""
     campaign, apdb_config = workspace.campaign, request.apdb_config
     run = choose_inputs(campaign.butler, request.run)
-    data_ids = files.data_ids if run.graph_query else None
-    if data_ids is not None:
-        write_data_ids(campaign.butler, run, data_ids)
-    config = build_config(
-        campaign,
-        run,
-        workspace.site,
-        submit_path=files.submit,
-        apdb_config=apdb_config,
-        data_ids=data_ids,
-        environment=os.environ,
-        edges_added=True,
-    )
-    config.setdefault("createQuantumGraph", _build_graph())
-    write_atomically(files.config, dump_config(config))
+    config_hash = _write_config(workspace, files, run, apdb_config)
     if not run.part:
         rebase_output_chain(campaign.butler, run)
     try:
@@ -155,12 +142,35 @@ def _prepare(workspace: Workspace, files: RunPaths, request: Request) -> tuple[R
         query=run.query,
         jobs=dict(workflow.job_counts),
         quanta=dict(workflow.quanta_counts),
-        config_hash=hash_config(config),
+        config_hash=config_hash,
     )
     if request.refuse_associated and apdb_config is not None:
         refuse_already_associated(record)
     write_run(files, record)
     return record, (bps_config, wms_workflow)
+
+
+def _write_config(workspace: Workspace, files: RunPaths, run: PlannedRun, apdb_config: str | None) -> str:
+    """Write the BPS config of a run, and the table of its raw images if it has one; give the config's hash."""
+    data_ids = files.data_ids if run.graph_query else None
+    if data_ids is not None:
+        write_data_ids(workspace.campaign.butler, run, data_ids)
+    config = build_config(
+        workspace.campaign,
+        run,
+        workspace.site,
+        submit_path=files.submit,
+        apdb_config=apdb_config,
+        data_ids=data_ids,
+        environment=os.environ,
+        edges_added=True,
+    )
+    config_hash = hash_config(config)
+    # A file that is included may have a command of its own, which ours would override.
+    if INCLUDE not in config and workspace.site.wms in (Wms.HTCONDOR, Wms.PARSL):
+        config.setdefault("createQuantumGraph", _build_graph())
+    write_atomically(files.config, dump_config(config))
+    return config_hash
 
 
 def _build_graph() -> str:
