@@ -328,10 +328,11 @@ def _plan_remaining(workspace: Workspace, plan: ResumePlan, unit: SubmittedUnit)
 
 def _plan_remaining_parts(plan: ResumePlan, unit: SubmittedUnit, submitted: Plan) -> Plan:
     """Name the runs of the parts that are not done, and of those that read what they make."""
-    absent = {name for each in plan.remaining for name in each.absent}
-    chosen = {run.name for run in unit.runs if _is_undone(plan, run)} | absent
+    steps = {each.step for each in plan.remaining}
+    chosen = {name for each in plan.remaining for name in each.absent}
+    chosen |= {run.name for run in unit.runs if run.step in steps and _is_undone(plan, run)}
     for run in submitted:  # each after those before it
-        if not chosen.isdisjoint(submitted.parents(run)):
+        if run.step in steps and not chosen.isdisjoint(submitted.parents(run)):
             chosen.add(run.name)
     done = find_completed(plan.ledger, plan.repair, submitted.steps)
     timestamp = make_timestamp()
