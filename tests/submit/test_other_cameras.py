@@ -18,7 +18,7 @@ from apcampaign.sandbox.survey import SandboxSize
 from apcampaign.submit.bps_process import prepare_run
 from operators import COARSE, COARSE_DIFFIM, Operator, make_operator, write_campaign
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(minutes=4)
 
 CAMERAS = {
     "LSSTCam": SandboxSize(instrument="LSSTCam", visits=2, detectors=(94,), bands=("r",), pixels=32),
