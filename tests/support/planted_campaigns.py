@@ -266,11 +266,7 @@ CAMPAIGNS = (
         environment={"CONDOR_CONFIG": "/nowhere/condor_config"},
     ),
     CampaignMistake(
-        "a BPS plugin that is not installed",
-        "wms",
-        "PanDAService",
-        {"site": "@FOLDER@/panda.yaml"},
-        environment={"LSST_VERSION": "w_2026_43"},
+        "a BPS plugin that is not installed", "wms", "PanDAService", {"site": "@FOLDER@/panda.yaml"}
     ),
     CampaignMistake("Parsl without a site", "compute-site", "'site.here'", {"site": "@FOLDER@/parsl.yaml"}),
     CampaignMistake(

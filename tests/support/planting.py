@@ -67,7 +67,8 @@ def make_ground(folder: Path) -> Ground:
         "    config:\n      connections.coaddExposures: goodSeeingCoadd\n",
         "other-isr.yaml": f"{imports}{PIPELINES}/ApPipe-DC2.yaml\ntasks:\n  isr:\n"
         "    class: apcampaign.sandbox.tasks.isr.IsrTask\n    config:\n      doBrighterFatter: true\n",
-        "panda.yaml": "wmsServiceClass: lsst.ctrl.bps.panda.PanDAService\ncomputeSite: SLAC\n",
+        "panda.yaml": "wmsServiceClass: lsst.ctrl.bps.panda.PanDAService\ncomputeSite: SLAC\n"
+        "LSST_VERSION: w_2026_43\n",
         "parsl.yaml": "wmsServiceClass: lsst.ctrl.bps.parsl.ParslService\ncomputeSite: here\nsite:\n",
     }
     for name, text in files.items():
