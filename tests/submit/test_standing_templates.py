@@ -17,6 +17,8 @@ from apcampaign.sandbox.survey import SandboxSize, Survey
 from apcampaign.submit.bps_process import prepare_run
 from operators import Operator, make_operator, write_campaign
 
+pytestmark = pytest.mark.slow
+
 # Each of the two visits has a detector on the border of the two tracts.
 SIZE = SandboxSize(tracts=(3828, 3829), visits=1, detectors=(75, 94))
 STANDING = "standing/templates"
