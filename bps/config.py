@@ -5,6 +5,7 @@ __all__ = ["NARROW", "UNORDERED", "build_config", "describe_order", "dump_config
 import shlex
 from collections.abc import Iterator, Mapping
 from importlib import resources
+from itertools import batched, chain
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +213,11 @@ def _graph_options(
 ) -> str:
     """Write the options with which a run's graph is built: the campaign's values, ours, the campaign's options."""
     options = settings.overrides
+    if run.part:
+        # A value for a task that the part does not have would be an error.
+        known = {"parameters", *run.pipeline.partition("#")[2].split(",")}
+        pairs = [pair for pair in batched(options, 2) if pair[1].partition(":")[0] in known]
+        options = [*chain.from_iterable(pairs)]
     if data_ids is not None:
         options += ["--data-id-table", str(data_ids.resolve())]
     if run.skip_existing:

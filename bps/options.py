@@ -11,6 +11,7 @@ __all__ = [
     "check_options",
     "check_settings",
     "config_overrides",
+    "find_options_for_tasks",
     "join_options",
     "read_config_overrides",
     "read_option",
@@ -75,6 +76,7 @@ _FIXED_GRAPH_OPTIONS = {
 }
 _FIXED_RUN_OPTIONS = {"--qgraph-node-id": "remove it: BPS names the quanta of each job"}
 _FIXED_OPTIONS = {GRAPH_OPTIONS: _FIXED_GRAPH_OPTIONS, RUN_OPTIONS: _FIXED_RUN_OPTIONS}
+_PRUNE = "--prune-unanchored-quanta"
 _APDB = ("parameters", "apdb_config")
 _APDB_REMEDY = "write it as 'config' of 'apdb'"
 
@@ -194,6 +196,24 @@ def read_config_overrides(options: str) -> list[tuple[str, str, str]]:
         if equals and colon:
             found.append((label, field, value))
     return found
+
+
+def find_options_for_tasks(options: str, config: Mapping[str, str]) -> list[str]:
+    """Find the options of ``pipetask qgraph`` that are for certain tasks, and so for a pipeline with all of them.
+
+    Parameters
+    ----------
+    options
+        The options.
+    config
+        Values that are given otherwise too, by ``label:field``; they are none of them.
+    """
+    found = [
+        f"-c {label}:{field}={value}"
+        for label, field, value in read_config_overrides(options)
+        if label != "parameters" and f"{label}:{field}" not in config
+    ]
+    return found + [f"{_PRUNE} {text}" for text in read_option(options, _PRUNE)]
 
 
 def read_option(options: str, name: str) -> list[str]:

@@ -9,7 +9,6 @@ in exactly one part.
 """
 
 __all__ = [
-    "Stage",
     "StepShape",
     "TaskShape",
     "VisitOnSky",
@@ -83,11 +82,6 @@ class VisitOnSky:
     begin: float
     detectors: int
     patches: frozenset[Patch]
-
-    @property
-    def tracts(self) -> frozenset[int]:
-        """The tracts under it."""
-        return frozenset(tract for tract, _ in self.patches)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -259,9 +253,8 @@ def _divide_coadds(
 
 
 def _make_part(run: PlannedRun, stage: Stage, labels: Sequence[str], name: str, condition: str) -> PlannedRun:
-    inputs = tuple(dict.fromkeys((*run.inputs[:1], run.output, *run.inputs[1:])))
-    if run.step is Step.TEMPLATES:
-        inputs = tuple(dict.fromkeys((run.output, *run.inputs)))
+    # Templates are searched first.
+    first = 1 if run.step is Step.DIFFIM else 0
     return replace(
         run,
         part=name,
@@ -270,7 +263,7 @@ def _make_part(run: PlannedRun, stage: Stage, labels: Sequence[str], name: str, 
         graph_query="",
         pipeline=f"{run.pipeline.partition('#')[0]}#{','.join(labels)}",
         query=f"({run.query}) AND {condition}" if run.query else condition,
-        inputs=inputs,
+        inputs=(*run.inputs[:first], run.output, *run.inputs[first:]),
     )
 
 

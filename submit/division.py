@@ -2,12 +2,14 @@
 
 __all__ = ["describe_parts", "read_large_steps", "read_shapes"]
 
+import logging
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..bps import Plan, PlannedRun, Step, make_query
+from ..bps import GRAPH_OPTIONS, CampaignConfig, Plan, PlannedRun, Step, StepSettings, make_query
+from ..bps.options import find_options_for_tasks
 from ..bps.parts import (
     StepShape,
     TaskShape,
@@ -17,6 +19,7 @@ from ..bps.parts import (
     wanted_parts,
 )
 from ..common.butler import butler_errors
+from ..common.errors import SettingsError
 from ..ledger import Workspace
 from ..ordering import READER, WRITER
 from .preflight import Preflight
@@ -24,6 +27,8 @@ from .preflight.pipelines import load_graph
 from .preflight.repository import open_repository
 from .preflight.run_spec import RunSpec, make_run_spec, outputs_before
 from .preflight.selection import Estimate, estimate_quanta, select
+
+_log = logging.getLogger(__name__)
 
 _RAW = ("instrument", "exposure", "visit", "detector")
 _PATCH = ("skymap", "tract", "patch")
@@ -94,6 +99,8 @@ def read_shapes(
     ------
     RepositoryError
         If the repository cannot be read.
+    SettingsError
+        If a step is to be divided and cannot be.
     """
     shapes = {}
     steps = frozenset(steps)
@@ -110,10 +117,25 @@ def read_shapes(
             if run.step not in steps:
                 continue
             spec = make_run_spec(workspace, run, os.environ, planned=outputs_before(plan, run))
+            if not _can_divide(campaign, run, spec):
+                continue
             counted = preflight.estimates.get(run.name) if preflight is not None else None
             if (shape := _read_shape(butler, run, spec, counted, sky)) is not None:
                 shapes[run.step] = shape
     return shapes
+
+
+def _can_divide(campaign: CampaignConfig, run: PlannedRun, spec: RunSpec) -> bool:
+    """Tell whether a step can be divided: not if options of its graph are for tasks that a part may lack."""
+    settings: StepSettings = getattr(campaign, run.step)
+    options = find_options_for_tasks(str(spec.config.get(GRAPH_OPTIONS) or ""), settings.config)
+    if not options:
+        return True
+    why = f"{run.step}: options of its graph are for tasks that not every part has: {', '.join(options)}"
+    if wanted_parts(campaign, run.step) is not None:
+        raise SettingsError(why, remedy="write values as 'config' of the step, or leave it whole (parts: 1)")
+    _log.info("%s; it is not divided", why)
+    return False
 
 
 def _read_shape(

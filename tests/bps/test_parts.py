@@ -1,6 +1,15 @@
 """Each visit and each patch of a divided step is in one part of each stage, which waits for what it needs."""
 
-from apcampaign.bps import CampaignConfig, Stage, Step, plan_campaign
+from apcampaign.bps import (
+    CampaignConfig,
+    Stage,
+    Step,
+    build_config,
+    load_site,
+    plan_campaign,
+    read_config_overrides,
+)
+from apcampaign.bps.options import find_options_for_tasks
 from apcampaign.bps.parts import StepShape, TaskShape, VisitOnSky, assign_stages, divide_plan
 from hypothesis import given
 from hypothesis import strategies as st
@@ -102,6 +111,45 @@ def test_a_small_step_and_one_that_is_to_stay_whole_are_not_divided():
     )
     for parts in (1, "auto"):
         assert [run.part for run in divide(found, parts)] == ["", ""]
+
+
+def test_a_part_gets_the_values_that_are_for_its_own_tasks(tmp_path):
+    found = (
+        VisitOnSky(id=1, begin=0, detectors=1, patches=frozenset({(1, 1)})),
+        VisitOnSky(id=2, begin=1, detectors=1, patches=frozenset({(1, 1)})),
+    )
+    config = {"isr:doBrighterFatter": True, "associateApdb:doRunForcedMeasurement": False}
+    diffim = {"parts": 2, "config": config, "parameters": {"release_id": 3}}
+    campaign = CampaignConfig(name="x", butler="/repo", inCollection="raw", diffim=diffim)
+    shape = StepShape(instrument="Cam", skymap="map", stages=STAGES[Step.DIFFIM], visits=found)
+    plan = divide_plan(plan_campaign(campaign), {Step.DIFFIM: shape}, campaign)
+    for run in plan.runs_of(Step.DIFFIM):
+        made = build_config(
+            campaign,
+            run,
+            load_site("local"),
+            submit_path=tmp_path,
+            apdb_config="label:x" if run.fills_apdb else None,
+            environment={},
+            edges_added=True,
+        )
+        values = {f"{label}:{field}" for label, field, _ in read_config_overrides(made["extraQgraphOptions"])}
+        own = {
+            Stage.VISITS: {"isr:doBrighterFatter"},
+            Stage.IMAGES: set(),
+            Stage.ASSOCIATION: {"associateApdb:doRunForcedMeasurement", "parameters:apdb_config"},
+        }
+        assert values == {"parameters:release_id", *own[run.stage]}
+
+
+def test_options_for_certain_tasks_are_found():
+    options = (
+        "-c parameters:release_id=3 -c isr:doBias=False -c isr:doDark=False --prune-unanchored-quanta a:b"
+    )
+    assert find_options_for_tasks(options, {"isr:doBias": "False"}) == [
+        "-c isr:doDark=False",
+        "--prune-unanchored-quanta a:b",
+    ]
 
 
 def task(label, dimensions, inputs=(), outputs=(), **more):

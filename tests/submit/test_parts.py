@@ -44,7 +44,8 @@ def divided(tmp_path, reference, condor_pool, postgres_server):
         where="detector = 94",
         tracts=[3828],
         templates={**COARSE, "parts": 2},
-        diffim={**COARSE_DIFFIM, "parts": 2},
+        # What has its default changes nothing, and is for a task that the other stages do not have.
+        diffim={**COARSE_DIFFIM, "parts": 2, "config": {"associateApdb:saveLogOutput": True}},
     )
     name = folder.name.replace("-", "_")
     postgres_server.create_database(name)
