@@ -3,7 +3,7 @@
 __all__ = ["ParslReader"]
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..ledger import RunPaths, RunRecord, Workflow
@@ -72,6 +72,8 @@ class ParslReader:
 
     def _job(self, name: str, task: _Task | None) -> Job:
         node = self._workflow.nodes[name]
+        if task:
+            self._correct(name, task)
         return Job(
             name=name,
             label=node.label,
@@ -88,6 +90,16 @@ class ParslReader:
             folder=(task and task.folder) or self._logs / node.label,
             final=node.final,
         )
+
+    def _correct(self, name: str, task: _Task) -> None:
+        """Correct what Parsl knows of a job that counts as done for it, so that later visits go past it."""
+        if (self._paths.order / "blocked" / name).exists():
+            task.state, task.attempts = JobState.PRUNED, []
+        elif (self._paths.order / "failed" / name).exists():
+            task.state = JobState.FAILED
+            task.attempts[-1:] = [
+                replace(last, outcome=AttemptOutcome.FAILED, exit_code=None) for last in task.attempts[-1:]
+            ]
 
     def _state_of_local(self, name: str) -> JobState:
         """Find the state of the first or the last job, which Parsl's log does not mention.

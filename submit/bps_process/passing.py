@@ -1,16 +1,17 @@
-"""HTCondor: later visits go past a failed association instead of waiting for it for good.
+"""HTCondor and Parsl: later visits go past a failed association instead of waiting for it for good.
 
-An edge of a DAG is for good: whatever waits for a failed job never runs, and for one failed association that would
-be all later ones of its sky. So for DAGMan the jobs up to and including the associations always succeed: a script
-after each of them accepts its failure, and remembers it. What needs the outputs of a failed job is not run: a
-script before it sees to that. What only waits for its turn goes on. At the end the DAG fails, as if nothing had
-been accepted.
+An edge of a workflow is for good: whatever waits for a failed job never runs, and for one failed association that
+would be all later ones of its sky. So for the WMS the jobs up to and including the associations always succeed: a
+script accepts their failures, and remembers them. What needs the outputs of a failed job is not run: the script
+sees to that. What only waits for its turn goes on. DAGMan calls the script before and after each job, and its DAG
+fails at the end, as if nothing had been accepted. Parsl has nothing before and after a job, so that there each job
+is run by the script.
 
 An association that failed is tried again first. What it may have written to the APDB is rolled back before: nobody
 has built on it yet, since all who would are waiting.
 """
 
-__all__ = ["UNKNOWN", "has_passed", "let_later_visits_pass", "settle"]
+__all__ = ["UNKNOWN", "has_passed", "let_dagman_pass", "let_parsl_pass", "settle"]
 
 import logging
 import shlex
@@ -39,11 +40,13 @@ UNKNOWN = 4
 
 _SCRIPT = """\
 #!/bin/sh
-# Lets later visits go past failed associations; DAGMan calls it:
+# Lets later visits go past failed associations. DAGMan calls it:
 #   before NODE                                  exit code {skip}: what it needs is missing, do not run it
 #   after NODE EXIT_CODE RETRY LAST_RETRY        exit code 0: go on, whatever became of it; 1: try it again;
 #                                                {stop}: neither
 #   finally COMMAND...                           runs it, and fails if any job has failed
+# Parsl has each job run by it:
+#   run NODE COMMAND...                          all of that; fails only if nobody may go past it
 folder={folder}
 
 listed() {{
@@ -55,6 +58,21 @@ block() {{  # whatever needs the outputs of a job
         while read -r child; do : > "$folder/blocked/$child"; done
 }}
 
+after() {{
+    [ "$2" -eq 0 ] && return 0
+    listed passable "$1" || return {stop}
+    if listed associations "$1"; then
+        {settle} "$folder" "$1" >> "$folder/settled.log" 2>&1
+        case $? in
+        0) [ "$3" -lt "$4" ] && return 1 ;;
+        {unknown}) ;;
+        *) return {stop} ;;
+        esac
+    fi
+    : > "$folder/failed/$1"
+    block "$1"
+}}
+
 case $1 in
 before)
     [ -e "$folder/blocked/$2" ] || exit 0
@@ -62,19 +80,9 @@ before)
     exit {skip}
     ;;
 after)
-    [ "$3" -eq 0 ] && exit 0
-    listed passable "$2" || exit {stop}
-    if listed associations "$2"; then
-        {settle} "$folder" "$2" >> "$folder/settled.log" 2>&1
-        case $? in
-        0) [ "$4" -lt "$5" ] && exit 1 ;;
-        {unknown}) ;;
-        *) exit {stop} ;;
-        esac
-    fi
-    : > "$folder/failed/$2"
-    block "$2"
-    exit 0
+    shift
+    after "$@"
+    exit $?
     ;;
 finally)
     shift
@@ -83,13 +91,35 @@ finally)
     [ "$code" -eq 0 ] && [ -n "$(ls "$folder/failed")" ] && code=1
     exit "$code"
     ;;
+run)
+    node=$2
+    shift 2
+    if [ -e "$folder/blocked/$node" ]; then
+        block "$node"
+        exit 0
+    fi
+    retry=0
+    while :; do
+        "$@"
+        code=$?
+        if [ "$code" -ne 0 ] && ! listed associations "$node"; then
+            # Parsl tries it again, and comes back here.
+            echo >> "$folder/failures/$node"
+            [ "$(wc -l < "$folder/failures/$node")" -gt {retries} ] || exit "$code"
+        fi
+        after "$node" "$code" "$retry" {association_retries}
+        case $? in
+        0) exit 0 ;;
+        1) retry=$((retry + 1)) ;;
+        *) exit "$code" ;;
+        esac
+    done
+    ;;
 esac
 """
 
 
-def let_later_visits_pass(
-    files: RunPaths, output_run: str, workflow: Any, order: Order, apdb_config: str
-) -> None:
+def let_dagman_pass(files: RunPaths, output_run: str, workflow: Any, order: Order, apdb_config: str) -> None:
     """Change a prepared DAG so that later visits go past a failed association.
 
     Parameters
@@ -110,40 +140,7 @@ def let_later_visits_pass(
     PreconditionError
         If a path cannot be written in a DAG.
     """
-    import networkx
-
-    needs: networkx.DiGraph[str] = networkx.DiGraph(workflow.edges)
-    needs.remove_edges_from(order.edges)
-    writers = frozenset(order.writers.values())
-    before = {name for writer in writers if writer in needs for name in networkx.ancestors(needs, writer)}
-    # The job that initialises the run has no quanta; without it nothing can be done.
-    passable = writers | {name for name in before if workflow.get_job(name).quanta_counts}
-    # Also those of jobs after the associations: what is blocked blocks what needs it.
-    children = {name: sorted(needs.successors(name)) for name in needs}
-    for name in ("failed", "blocked"):
-        (files.order / name).mkdir(parents=True, exist_ok=True)
-    write_atomically(
-        files.order / "children",
-        "".join(f"{' '.join([name, *after])}\n" for name, after in children.items() if after),
-    )
-    write_atomically(files.order / "passable", "".join(f"{name}\n" for name in sorted(passable)))
-    write_atomically(
-        files.order / "associations",
-        "".join(f"{name} {visit} {detector}\n" for (visit, detector), name in order.writers.items()),
-    )
-    command = [sys.executable, "-m", "apcampaign.scripts.cli", "node", "settle", apdb_config]
-    script = files.order / "pass.sh"
-    write_atomically(
-        script,
-        _SCRIPT.format(
-            skip=_SKIP,
-            stop=_STOP,
-            unknown=UNKNOWN,
-            folder=shlex.quote(str(files.order)),
-            settle=shlex.join(command),
-        ),
-    )
-    script.chmod(0o755)
+    script = _write_script(files, workflow, order, apdb_config)
     dag = files.dag(output_run)
     final = workflow.get_final()
     end = f"SCRIPT POST {final.name} " if final else None
@@ -162,8 +159,73 @@ def let_later_visits_pass(
     write_atomically(dag, "\n".join([*lines, ""]))
 
 
+def let_parsl_pass(
+    files: RunPaths, workflow: Any, order: Order, apdb_config: str, *, retries: int = 0
+) -> None:
+    """Change a workflow, before Parsl's is made of it, so that later visits go past a failed association.
+
+    Parameters
+    ----------
+    files, workflow, order, apdb_config
+        As for `let_dagman_pass`.
+    retries
+        How often Parsl itself tries a failed job again.
+    """
+    from lsst.ctrl.bps import GenericWorkflowExec
+
+    script = _write_script(files, workflow, order, apdb_config, retries=retries)
+    for name in workflow:
+        job = workflow.get_job(name)
+        if job.quanta_counts:  # the job that initialises the run has none
+            job.arguments = f"run {name} {job.executable.src_uri} {job.arguments}"
+            job.executable = GenericWorkflowExec("pass", shlex.quote(str(script)), transfer_executable=False)
+
+
+def _write_script(
+    files: RunPaths, workflow: Any, order: Order, apdb_config: str, *, retries: int = 0
+) -> Path:
+    """Write the script, and what it knows of the jobs."""
+    import networkx
+
+    needs: networkx.DiGraph[str] = networkx.DiGraph(workflow.edges)
+    needs.remove_edges_from(order.edges)
+    writers = frozenset(order.writers.values())
+    before = {name for writer in writers if writer in needs for name in networkx.ancestors(needs, writer)}
+    # The job that initialises the run has no quanta; without it nothing can be done.
+    passable = writers | {name for name in before if workflow.get_job(name).quanta_counts}
+    # Also those of jobs after the associations: what is blocked blocks what needs it.
+    children = {name: sorted(needs.successors(name)) for name in needs}
+    for name in ("failed", "blocked", "failures"):
+        (files.order / name).mkdir(parents=True, exist_ok=True)
+    write_atomically(
+        files.order / "children",
+        "".join(f"{' '.join([name, *after])}\n" for name, after in children.items() if after),
+    )
+    write_atomically(files.order / "passable", "".join(f"{name}\n" for name in sorted(passable)))
+    write_atomically(
+        files.order / "associations",
+        "".join(f"{name} {visit} {detector}\n" for (visit, detector), name in order.writers.items()),
+    )
+    command = [sys.executable, "-m", "apcampaign.scripts.cli", "node", "settle", apdb_config]
+    script = files.order / "pass.sh"
+    write_atomically(
+        script,
+        _SCRIPT.format(
+            skip=_SKIP,
+            stop=_STOP,
+            unknown=UNKNOWN,
+            retries=retries,
+            association_retries=_RETRIES,
+            folder=shlex.quote(str(files.order)),
+            settle=shlex.join(command),
+        ),
+    )
+    script.chmod(0o755)
+    return script
+
+
 def has_passed(files: RunPaths) -> bool:
-    """Tell whether jobs of a run have failed that count as done in its DAG."""
+    """Tell whether jobs of a run have failed that count as done for the WMS."""
     return any((files.order / "failed").glob("*"))
 
 

@@ -27,7 +27,7 @@ from ...ledger import RunPaths, RunRecord, Workspace, hash_config, write_run, wr
 from ...ordering import Order, add_order, refuse_already_associated
 from ..data_ids import write_data_ids
 from ..output_collections import choose_inputs, rebase_output_chain
-from .passing import let_later_visits_pass
+from .passing import let_dagman_pass, let_parsl_pass
 
 #: What ``pipetask qgraph`` says last of a graph without quanta; it writes it, and ends with 1.
 _NO_QUANTA = "QuantumGraph contains no quanta"
@@ -114,15 +114,19 @@ def _prepare(workspace: Workspace, files: RunPaths, request: Request) -> tuple[R
         if apdb_config is not None:
             deferred = {(visit, detector): place for visit, detector, place in request.deferred}
             order = add_order(workflow, clustered, campaign, apdb_config, deferred)
+        passes = workspace.site.wms if order.edges and apdb_config is not None else None
+        if passes is Wms.PARSL:
+            let_parsl_pass(files, workflow, order, str(apdb_config), retries=_count_retries(bps_config))
         wms_workflow = prepare(bps_config, workflow, str(files.submit))
-        passing = bool(order.edges) and workspace.site.wms is Wms.HTCONDOR
-        if passing and apdb_config is not None:
-            let_later_visits_pass(files, run.output_run, workflow, order, apdb_config)
+        if passes is Wms.HTCONDOR:
+            let_dagman_pass(files, run.output_run, workflow, order, str(apdb_config))
     except ApcampaignError:
         raise
     except Exception as error:
         raise _bps_error(error, files) from error
-    write_workflow(files, workflow, run.output_run, order=order.edges if passing else ())
+    write_workflow(
+        files, workflow, run.output_run, order=order.edges if passes in (Wms.HTCONDOR, Wms.PARSL) else ()
+    )
     record = RunRecord(
         campaign=campaign.name,
         step=run.step,
@@ -148,6 +152,15 @@ def _prepare(workspace: Workspace, files: RunPaths, request: Request) -> tuple[R
         refuse_already_associated(record)
     write_run(files, record)
     return record, (bps_config, wms_workflow)
+
+
+def _count_retries(bps_config: Any) -> int:
+    """Tell how often Parsl tries a failed job again: it does once, unless its site says otherwise."""
+    from lsst.ctrl.bps.parsl.configuration import get_bps_config_value
+    from lsst.ctrl.bps.parsl.site import SiteConfig
+
+    retries: int = get_bps_config_value(SiteConfig.get_site_subconfig(bps_config), "retries", int, 1)
+    return retries
 
 
 def _write_config(workspace: Workspace, files: RunPaths, run: PlannedRun, apdb_config: str | None) -> str:

@@ -1,19 +1,23 @@
 """Later visits go past a failed association: a run's DAG on a real pool, with jobs that do nothing but end."""
 
 import os
+import pickle
 import subprocess
+import sys
 from pathlib import Path
+from typing import ClassVar
 
 import apdb_content
 import lsst.ctrl.bps.htcondor
 import pytest
 from apcampaign.apdb import ApdbTarget, init_apdb, open_apdb, plan_init
 from apcampaign.bps import Step
+from apcampaign.common.environment import environment_for_batch
 from apcampaign.ledger import RunPaths, RunRecord, write_run, write_workflow
 from apcampaign.monitor import JobState, read_jobs
 from apcampaign.ordering import READER, WRITER, Order
 from apcampaign.submit.bps_process import has_passed, settle
-from apcampaign.submit.bps_process.passing import let_later_visits_pass
+from apcampaign.submit.bps_process.passing import let_dagman_pass, let_parsl_pass
 
 OUTPUT = "u/me/test/diffim/20260101T000000Z"
 FIRST, SECOND = 1, 2  # two visits of the same sky
@@ -38,6 +42,8 @@ def apdb(tmp_path: Path) -> str:
 class Run:
     """A run of two visits: init, then for each diffim, association and metrics."""
 
+    service = "lsst.ctrl.bps.htcondor.HTCondorService"
+
     def __init__(self, folder: Path, apdb: str, failing: set[str]):
         from lsst.ctrl.bps import GenericWorkflow, GenericWorkflowJob
 
@@ -57,8 +63,7 @@ class Run:
         for edge in order.edges:
             workflow.add_job_relationships(*edge)
         workflow.add_final(GenericWorkflowJob("final", "final"))
-        self._write_dag(workflow)
-        let_later_visits_pass(self.files, OUTPUT, workflow, order, apdb)
+        self._prepare(workflow, order, apdb)
         write_workflow(self.files, workflow, OUTPUT, order=order.edges)
         record = RunRecord(
             campaign="test",
@@ -71,12 +76,16 @@ class Run:
             config="bps.yaml",
             submit_dir=str(self.files.submit),
             graph="run.qg",
-            wms_service="lsst.ctrl.bps.htcondor.HTCondorService",
+            wms_service=self.service,
             jobs={},
             quanta={},
             config_hash="",
         )
         write_run(self.files, record)
+
+    def _prepare(self, workflow, order, apdb):
+        self._write_dag(workflow)
+        let_dagman_pass(self.files, OUTPUT, workflow, order, apdb)
 
     def _write_dag(self, workflow):
         job = self.files.submit / "job.sub"
@@ -114,6 +123,85 @@ class Run:
     def tries(self, name: str) -> int:
         file = self.files.submit / f"{name}.tries"
         return len(file.read_text().splitlines()) if file.exists() else 0
+
+
+class ParslRun(Run):
+    """The same with Parsl, which itself tries every job a second time."""
+
+    service = "lsst.ctrl.bps.parsl.ParslService"
+    #: A failing job counts its tries.
+    command = "sh -c 'echo >> {folder}/{name}.tries; exit {code}'"
+    config: ClassVar = {
+        "uniqProcName": "test",
+        "operator": "me",
+        "payloadName": "test",
+        "computeSite": "local",
+        "site": {"local": {"class": "lsst.ctrl.bps.parsl.sites.Local", "cores": 2, "retries": 1}},
+    }
+
+    def _prepare(self, workflow, order, apdb):
+        from lsst.ctrl.bps import GenericWorkflowExec
+
+        shell = GenericWorkflowExec("shell", "env")
+        final = workflow.get_final()
+        for job in [*(workflow.get_job(name) for name in workflow), final]:
+            words = {"folder": self.files.submit, "name": job.name, "code": int(job.name in self.failing)}
+            job.executable, job.arguments = shell, self.command.format(**words)
+        let_parsl_pass(self.files, workflow, order, apdb, retries=1)
+        self.workflow = workflow
+
+    def execute(self) -> None:
+        """Run it, in a process of its own."""
+        request = self.files.folder / "request.pickle"
+        config = {**self.config, "submitPath": str(self.files.submit)}
+        request.write_bytes(pickle.dumps((config, self.workflow)))
+        code = (
+            "import pickle, sys\n"
+            "from lsst.ctrl.bps import BpsConfig\n"
+            "from lsst.ctrl.bps.parsl.workflow import ParslWorkflow\n"
+            "config, workflow = pickle.load(open(sys.argv[1], 'rb'))\n"
+            "config = BpsConfig(config)\n"
+            "made = ParslWorkflow.from_generic_workflow(config, workflow, config['submitPath'], '')\n"
+            "made.start()\n"
+            "made.run()\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(request)],
+            env=environment_for_batch(),
+            cwd=self.files.folder,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_with_parsl_later_visits_go_past_a_failed_association_too(tmp_path, apdb):
+    database = open_apdb(apdb)
+    apdb_content.associate(database, apdb_content.Survey(), FIRST, 93, 61000.0)
+    run = ParslRun(tmp_path, apdb, {f"association_{FIRST}", f"metrics_{SECOND}"})
+    run.execute()
+    states = run.states()
+    assert states[f"association_{FIRST}"] is states[f"metrics_{SECOND}"] is JobState.FAILED
+    assert states[f"metrics_{FIRST}"] is JobState.PRUNED
+    assert states[f"association_{SECOND}"] is JobState.DONE
+    assert (run.tries(f"association_{FIRST}"), run.tries(f"association_{SECOND}")) == (2, 1)
+    assert (run.tries(f"metrics_{FIRST}"), run.tries(f"metrics_{SECOND}")) == (0, 2)
+    assert has_passed(run.files)
+    assert not database.containsVisitDetector(FIRST, 93)
+
+
+@pytest.mark.slow
+def test_with_parsl_an_image_is_tried_again_before_its_association_is_passed(tmp_path, apdb):
+    run = ParslRun(tmp_path, apdb, {f"diffim_{FIRST}"})
+    run.execute()
+    states = run.states()
+    assert states.pop(f"diffim_{FIRST}") is JobState.FAILED
+    assert states.pop(f"association_{FIRST}") is states.pop(f"metrics_{FIRST}") is JobState.PRUNED
+    assert states[f"association_{SECOND}"] is states[f"metrics_{SECOND}"] is JobState.DONE
+    assert run.tries(f"diffim_{FIRST}") == 2
+    assert run.tries(f"association_{FIRST}") == 0
 
 
 @pytest.mark.htcondor
