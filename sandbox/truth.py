@@ -181,9 +181,11 @@ def _blended(x: Any, y: Any, change: Any, error: Any, distance: float) -> Any:
 
 
 def _seen(sky: Sky, visit: Visit, ra: Any, dec: Any, edge: float = _CORE) -> Any:
-    """Tell which places are on a detector of a visit."""
+    """Tell which places are on a detector of a visit whose image can be calibrated."""
     seen, box = np.zeros(len(ra), bool), sky.survey.detector_box
     for detector in sky.survey.size.detectors:
+        if sky.survey.is_bad(visit, detector):
+            continue
         x, y = sky.survey.detector_wcs(visit, detector).to_pixel(ra, dec)
         seen |= _inside(box, x, y, edge)
     return seen

@@ -20,6 +20,8 @@ type Integers = NDArray[np.int64]
 
 _SEARCH, _BIN, _RADIUS = 12.0, 2.0, 1.5  # pixels
 _FLOOR = 0.03  # pixels; of the catalogue
+# Of the stars that could be on both lists; half of them agree in a good image, a tenth by chance in a wrong one.
+_AGREEING = 0.25
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def fit_astrometry(
     Returns
     -------
     astrometry
-        `None` if fewer than three stars agree.
+        `None` if fewer than three stars agree, or so few that they may by chance.
     """
     there_x, there_y = wcs.to_pixel(ra, dec)
     near = (
@@ -109,7 +111,11 @@ def fit_astrometry(
             kept = off <= np.sort(off)[2]
         weight = 1 / (error[mine][kept] ** 2 + _FLOOR**2)
         wcs = _moved(wcs, u[kept], v[kept], p[kept], q[kept], weight / weight.sum())
-    there_x, there_y = wcs.to_pixel(ra[pairs[mine]], dec[pairs[mine]])
+    there_x, there_y = wcs.to_pixel(ra, dec)
+    inside = (there_x > x.min()) & (there_x < x.max()) & (there_y > y.min()) & (there_y < y.max())
+    if kept.sum() < _AGREEING * min(len(x), int(inside.sum())):
+        return None
+    there_x, there_y = there_x[pairs[mine]], there_y[pairs[mine]]
     rest = np.concatenate([(u - there_x)[kept], (v - there_y)[kept]])
     return Astrometry(wcs, int(kept.sum()), scatter(rest))
 

@@ -245,9 +245,7 @@ class CalibrateImageTask(pipe_base.PipelineTask):
         x, y = np.asarray(usable["x"]), np.asarray(usable["y"])
         astrometry = fit_astrometry(x, y, error, exposure.sky, ra, dec)
         if astrometry is None:
-            raise SandboxAlgorithmError(
-                "fewer than three stars match the reference catalogue", n_stars=len(usable)
-            )
+            raise SandboxAlgorithmError("too few stars match the reference catalogue", n_stars=len(usable))
         pairs = pair(x, y, *astrometry.wcs.to_pixel(ra, dec), 1.0)
         matches = usable[pairs >= 0]
         reference = np.asarray(catalogue[f"flux_{exposure.circumstances.band}"])[pairs[pairs >= 0]]

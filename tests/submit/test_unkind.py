@@ -87,7 +87,7 @@ def test_the_campaign_is_complete_and_says_what_is_missing_and_why(done: Operato
     assert images == {
         LOST: (
             "calibrateImage",
-            "SandboxAlgorithmError: fewer than three stars match the reference catalogue",
+            "SandboxAlgorithmError: too few stars match the reference catalogue",
         ),
         BESIDE: ("buildTemplate", "no work found: no template overlaps this detector"),
     }

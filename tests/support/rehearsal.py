@@ -5,6 +5,7 @@ Without Butler and a batch system it takes seconds, so that many skies and mista
 
 __all__ = ["Rehearsal", "read_table", "rehearse"]
 
+import itertools
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -141,8 +142,9 @@ class Rehearsal:
     def templates(self, visits: Sequence[Visit]) -> Templates:
         """Make the templates of all patches and bands that the visits allow."""
         found: Templates = {}
-        for tract, band in sorted({(visit.tract, visit.band) for visit in visits}):
-            mine = [visit for visit in visits if (visit.tract, visit.band) == (tract, band)]
+        bands = sorted({visit.band for visit in visits})
+        for tract, band in itertools.product(self.survey.tracts, bands):
+            mine = [visit for visit in visits if visit.band == band]
             handles = {visit.id: self._exposures(visit) for visit in mine}
             summaries = [
                 Handle(self.run(ConsolidateVisitSummaryTask, calexp=handles[visit.id]).visitSummary)
@@ -176,27 +178,32 @@ class Rehearsal:
         return found
 
     def _exposures(self, visit: Visit) -> list[Any]:
-        return [
-            Handle(self.calibrated(visit, number).exposure, dataId={"detector": number})
-            for number in self.survey.size.detectors
-        ]
+        found = []
+        for number in self.survey.size.detectors:
+            try:
+                exposure = self.calibrated(visit, number).exposure
+            except pipe_base.AlgorithmError as reason:
+                self.reasons.append(f"{visit.id} {number}: {reason}")
+            else:
+                found.append(Handle(exposure, dataId={"detector": number}))
+        return found
 
     def search(self, visit: Visit, detector: int, templates: Templates) -> None:
-        """Difference an image against templates and associate its sources; finding no work is not a failure."""
+        """Difference an image against templates and associate its sources, if it is good and there is work."""
         try:
             self._search(visit, detector, templates)
-        except pipe_base.NoWorkFound as reason:
+        except (pipe_base.NoWorkFound, pipe_base.AlgorithmError) as reason:
             self.reasons.append(f"{visit.id} {detector}: {reason}")
 
     def _search(self, visit: Visit, detector: int, templates: Templates) -> None:
         calibrated = self.calibrated(visit, detector)
         exposure, stars = calibrated.exposure, calibrated.stars_footprints
         region = sky_polygon(self.survey.detector_wcs(visit, detector), self.survey.detector_box)
-        tract = self.survey.skymap.tract(visit.tract)
+        skymap = self.survey.skymap
         coadds = [
             Handle(coadd)
-            for (number, patch, band), coadd in templates.items()
-            if (number, band) == (visit.tract, visit.band) and tract.patches[patch].region.overlaps(region)
+            for (tract, patch, band), coadd in templates.items()
+            if band == visit.band and skymap.tract(tract).patches[patch].region.overlaps(region)
         ]
         if not coadds:
             raise pipe_base.NoWorkFound("no coadd of this band and sky")
