@@ -23,8 +23,8 @@ from astropy.io import fits
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = Path(sys.executable).parent / "apcampaign"
-# Most of a small job's time goes into its start: these have one job for each visit, before and after what visits
-# wait for. Clusters without tasks are the defaults that the others have taken the tasks of.
+# Most of a small job's time goes into its start: these have one job before and one after what visits wait for.
+# Clusters without tasks are the defaults that the others have taken the tasks of.
 _NONE = {"pipetasks": ""}
 #: The templates step in few large jobs.
 COARSE = {
@@ -34,10 +34,9 @@ COARSE = {
             "singleFrame": _NONE,
             "makeWarp": {
                 "pipetasks": "isr,calibrateImage,consolidateVisitSummary,makeDirectWarp,makePsfMatchedWarp",
-                "dimensions": "visit",
-                "equalDimensions": "visit:exposure",
+                "dimensions": "instrument",
             },
-            "selectAndAssemble": {"dimensions": "tract,band"},
+            "selectAndAssemble": {"dimensions": "skymap"},
         }
     },
 }
@@ -59,10 +58,9 @@ COARSE_DIFFIM = {
                 "getRegionTimeFromVisit,"
                 "consolidateDiaSourceTable,analyzeVisitSampledImageSubtractionMetrics,"
                 "consolidatePromptSource,splitPromptSource",
-                "dimensions": "visit",
-                "equalDimensions": "visit:group",
+                "dimensions": "instrument",
             },
-            "associationMetrics": {"dimensions": "visit"},
+            "associationMetrics": {"dimensions": "instrument"},
         }
     },
 }

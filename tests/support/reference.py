@@ -8,7 +8,7 @@ from pathlib import Path
 from apcampaign.sandbox.create import Sandbox
 from apcampaign.sandbox.servers import CondorPool, PostgresServer
 from apcampaign.sandbox.servers.processes import locked
-from operators import Operator, make_operator, write_campaign
+from operators import COARSE, COARSE_DIFFIM, Operator, make_operator, write_campaign
 from shared import copy_sandbox
 
 _NAME = "undisturbed"
@@ -59,7 +59,7 @@ def begin_reference(folder: Path, sandbox: Sandbox, pool: CondorPool, postgres: 
             (folder / _NAME).mkdir()
         operator = make_operator(folder / _NAME, mine, pool)
         # One detector: neighbours of one visit are associated in any order, and see different histories.
-        write_campaign(operator.folder, mine, where="detector = 94")
+        write_campaign(operator.folder, mine, where="detector = 94", templates=COARSE, diffim=COARSE_DIFFIM)
         if not begun.exists():
             postgres.create_database(_NAME)
             operator.apcampaign("apdb", "init", "--db", url)
