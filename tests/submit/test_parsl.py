@@ -1,5 +1,6 @@
 """A campaign without HTCondor."""
 
+import json
 
 import pytest
 from interference import KILLED, WHERE
@@ -16,16 +17,15 @@ def test_both_steps_with_parsl_and_sqlite_are_as_with_htcondor_and_postgresql(op
     )
     operator.apcampaign("apdb", "init", "--db", url)
     assert "--foreground" in operator.apcampaign("submit", good=False)
-    # The association is rolled back and tried again where it failed; the template is not.
-    broken = plant(operator, KILLED, {"kind": "fail", "label": "assembleTemplateCoadd", "times": 1})
+    # An association is rolled back and tried again where it failed; what comes after it is not.
+    broken = plant(operator, KILLED, {"kind": "fail", "label": "analyzeAssociatedDiaSourceTable", "times": 1})
     words = ["submit", "--foreground", "--tracts", "3828"]
-    assert "that the science visits need are missing" in broken.apcampaign(
-        *words, seconds=RUN_DEADLINE, good=False
-    )
-    assert "are not in a queue" in operator.apcampaign("cancel", good=False)
-    said = broken.apcampaign("resume", seconds=RUN_DEADLINE)
-    assert "ParslService cannot continue a run that is in no campaign DAG: building new graphs" in said
+    broken.apcampaign(*words, seconds=RUN_DEADLINE)
     (settled,) = operator.folder.glob("runs/*/diffim/*/order/settled.log")
     assert "rolling it back" in settled.read_text()
+    assert not json.loads(operator.apcampaign("summary", "--json", good=None))["good"]
+    assert "are not in a queue" in operator.apcampaign("cancel", good=False)
+    said = operator.apcampaign("resume", seconds=RUN_DEADLINE)
+    assert "ParslService cannot continue a run that is in no campaign DAG: building new graphs" in said
     assert_complete(operator, url)
     assert_same((operator, url), reference.wait())
