@@ -7,10 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from apcampaign.sandbox.create import Sandbox
 from apcampaign.sandbox.servers import CondorPool
 from older_runs import unpack_older_runs
-from operators import COMMAND, Operator, assert_complete, assert_same, shell_environment
+from operators import (
+    COARSE,
+    COARSE_DIFFIM,
+    COMMAND,
+    Operator,
+    assert_complete,
+    assert_same,
+    shell_environment,
+)
 from reference import Reference
 
 pytestmark = pytest.mark.slow(minutes=1.5)
@@ -86,6 +95,10 @@ def continue_older(tmp_path: Path, sandbox: Sandbox, condor_pool: CondorPool) ->
 
     def make(name: str) -> Operator:
         operator = Operator(folder / name, shell_environment(sandbox, condor_pool))
+        # New graphs go into few large jobs.
+        campaign = yaml.safe_load((operator.folder / "campaign.yaml").read_text())
+        campaign |= {"templates": COARSE, "diffim": COARSE_DIFFIM}
+        (operator.folder / "campaign.yaml").write_text(yaml.safe_dump(campaign))
         operator.apcampaign("apdb", "init", "--db", f"sqlite:///{operator.folder}/apdb.db")
         return operator
 
