@@ -1,8 +1,10 @@
 """Score the demo's campaign on many simulated skies, in one process: ``python benchmarks/sandbox_seeds.py 1 2 3``.
 
-Prints a row for each seed, then processor seconds and peak memory of the tasks.
+``--unkind RATE`` (0: kind skies) replaces the rate of the demo. Prints a row for each seed, then processor seconds
+and peak memory of the tasks.
 """
 
+import argparse
 import resource
 import sys
 import tempfile
@@ -21,11 +23,11 @@ from apcampaign.sandbox.truth import make_truth
 from rehearsal import rehearse
 
 
-def main(seeds: list[int]) -> None:
+def main(seeds: list[int], unkind: float) -> None:
     seconds: dict[str, list[float]] = defaultdict(list)
     print("seed truths sources completeness purity position   flux association  missed")
     for seed in seeds:
-        survey = Survey(replace(DEMO, seed=seed))
+        survey = Survey(replace(DEMO, seed=seed, unkind=unkind))
         with tempfile.TemporaryDirectory() as folder:
             campaign = rehearse(survey, Path(folder))
             result = score(make_truth(Sky(survey)), campaign.rows("DiaSource"))
@@ -43,4 +45,8 @@ def main(seeds: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    main([int(word) for word in sys.argv[1:]] or [1, 2, 3, 4, 5, 6])
+    parser = argparse.ArgumentParser()
+    parser.add_argument("seeds", type=int, nargs="*", default=[1, 2, 3, 4, 5, 6])
+    parser.add_argument("--unkind", type=float, default=DEMO.unkind)
+    options = parser.parse_args()
+    main(options.seeds, options.unkind)

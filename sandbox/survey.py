@@ -127,8 +127,8 @@ class SandboxSize:
         }
 
 
-DEMO = SandboxSize(visits=12, template_visits=6, detectors=(93, 94), bands=("g", "r"))
-"""A season for templates in two bands, and a science season months later."""
+DEMO = SandboxSize(visits=12, template_visits=6, detectors=(93, 94), bands=("g", "r"), seed=7, unkind=0.02)
+"""A season for templates in two bands, and a science season months later; the sky is unkind now and then."""
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ SITES = ("local", "parsl-local")
 _CLUSTERS = {
     "templates": {
         "singleFrame": {"dimensions": "visit"},
-        "makeWarp": {"dimensions": "tract,visit"},
-        "selectAndAssemble": {"dimensions": "band,tract"},
+        "makeWarp": {"dimensions": "visit"},
+        "selectAndAssemble": {"dimensions": "band"},
     },
     "diffim": {
         "singleFrame": {"dimensions": "visit"},

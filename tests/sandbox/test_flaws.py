@@ -28,9 +28,14 @@ def test_each_flaw_is_in_its_fraction_of_the_images_and_in_one_at_least(rate, im
 
 
 def test_a_kind_sky_has_none_of_it():
-    survey = Survey(DEMO)
+    survey = Survey(replace(DEMO, unkind=0))
     assert not survey.flaws
     assert survey.tracts == DEMO.tracts
+
+
+def test_the_sky_of_the_demo_has_each_of_it():
+    assert set(Survey(DEMO).flaws.values()) == set(Flaw)
+    assert len(Survey(DEMO).tracts) == 2
 
 
 def regions(survey: Survey, visit: Visit):
