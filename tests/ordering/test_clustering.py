@@ -4,6 +4,8 @@ import pytest
 import yaml
 from quantum_graphs import WITH_FAKES, cluster, make_graph
 
+pytestmark = pytest.mark.slow
+
 VISITS = {731000: "2025-10-12T04:48:00.000", 731100: "2025-10-15T04:48:00.000"}
 
 
