@@ -29,6 +29,8 @@ from astropy.time import Time
 from click.testing import CliRunner
 from lsst.dax.apdb import DiaForcedSourceId, DiaObjectId, DiaSourceId
 
+pytestmark = pytest.mark.slow
+
 VISITS = [1, 2, 3, 4]
 START = 61000.0
 KINDS = {
@@ -332,7 +334,6 @@ for point in points:
 """
 
 
-@pytest.mark.slow
 def test_killed_halfway_it_has_changed_nothing(copies):
     target = copies.copy()
     before = dump(target)
