@@ -1,10 +1,8 @@
-"""Entry point of the ``apcampaign`` command: finds its subcommands, and turns errors into exit codes."""
+"""Entry point of the ``apcampaign`` command: finds its subcommands, and ends with their exit codes."""
 
 __all__ = ["main"]
 
 import importlib
-import os
-import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -12,8 +10,7 @@ from typing import Any
 
 import click
 
-from ..common.errors import ApcampaignError
-from ..common.secrets import redact
+from .exits import run
 from .logs import show_logs
 
 #: The commands, in the order in which a campaign needs them; each is the module of that name in `commands`.
@@ -37,29 +34,6 @@ COMMANDS = {
     "completion": "Print the shell-completion script.",
 }
 HIDDEN = {"node": "Run one node of a campaign DAG (called by HTCondor)."}
-
-#: The Make targets that run a command, for remedies where Make was used.
-_MAKE_TARGETS = {
-    "apcampaign apdb init": "make apdb-init",
-    "apcampaign submit templates": "make submit-templates",
-    "apcampaign submit diffim": "make submit-diffim",
-    "apcampaign generate": "make configs",
-    **{
-        f"apcampaign {name}": f"make {name}"
-        for name in (
-            "submit",
-            "check",
-            "plan",
-            "resume",
-            "cancel",
-            "status",
-            "failures",
-            "runs",
-            "summary",
-            "report",
-        )
-    },
-}
 
 
 class LazyGroup(click.Group):
@@ -115,27 +89,12 @@ def command() -> None:
 
 
 def main() -> None:
-    """Run the command line: exit 1 with a sentence for what the user can fix, 2 for a wrong usage."""
+    """Run the command line, and exit as `ExitCode` says."""
     # Asked to end, or left by its terminal, it still ends what it has started.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda received, _: sys.exit(128 + received))
     show_logs()
-    try:
-        command(prog_name="apcampaign")
-    except ApcampaignError as error:
-        for line in redact(_name_make_targets(str(error))).splitlines():
-            click.echo(f"apcampaign: {line}", err=True)
-        sys.exit(1)
-
-
-def _name_make_targets(text: str) -> str:
-    """Name Make targets where Make was used: commands without options only, since Make takes none."""
-    if not os.environ.get("APCAMPAIGN_FROM_MAKE"):
-        return text
-    text = re.sub(r"`apcampaign apdb init --db (\S+)`", r"`make apdb-init DB=\1`", text)
-    return re.sub(
-        r"`(apcampaign [a-z -]+)`", lambda found: f"`{_MAKE_TARGETS.get(found[1], found[1])}`", text
-    )
+    sys.exit(run(command))
 
 
 if __name__ == "__main__":

@@ -82,7 +82,12 @@ def stop(pool: "CondorPool") -> None:
 @click.pass_obj
 def status(pool: "CondorPool") -> None:
     """Show daemons, slots and queue; exit 1 if the pool does not run."""
-    click.echo(pool.status())
+    from ...common.errors import PreconditionError, SandboxError
+
+    try:
+        click.echo(pool.status())
+    except SandboxError as error:  # whether it runs is what was asked
+        raise PreconditionError(error.what, remedy=error.remedy) from error
 
 
 @condor.command()

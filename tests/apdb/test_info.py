@@ -118,7 +118,7 @@ def test_the_campaign_says_which_apdb(tmp_path):
 
 
 @pytest.mark.slow
-def test_an_error_is_one_sentence_and_exit_one(tmp_path):
+def test_an_error_is_one_sentence_and_no_answer(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "apcampaign.scripts.cli", "apdb", "info", "nowhere.yaml"],
         cwd=tmp_path,
@@ -127,6 +127,6 @@ def test_an_error_is_one_sentence_and_exit_one(tmp_path):
         timeout=60,
         check=False,
     )
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert done.stderr.startswith("apcampaign: there is no APDB configuration nowhere.yaml")
     assert done.stderr.count("\n") == 1

@@ -1,0 +1,139 @@
+"""How the command ends: its exit codes, and errors as sentences or as JSON."""
+
+__all__ = ["ExitCode", "run"]
+
+import json
+import os
+import re
+import sys
+import traceback
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Any, Protocol
+
+import click
+
+from ..common.errors import ApcampaignError, PreconditionError
+from ..common.secrets import redact
+
+
+class ExitCode(IntEnum):
+    """What the exit code of every command says; documented in ``docs/commands.md``."""
+
+    YES = 0
+    NO = 1
+    USAGE = 2
+    UNKNOWN = 3
+    INTERRUPTED = 130
+    NOBODY_READS = 141
+
+
+class _Command(Protocol):
+    def main(self, *, prog_name: str, standalone_mode: bool) -> Any: ...
+
+
+#: The Make targets that run a command, for remedies where Make was used.
+_MAKE_TARGETS = {
+    "apcampaign apdb init": "make apdb-init",
+    "apcampaign submit templates": "make submit-templates",
+    "apcampaign submit diffim": "make submit-diffim",
+    "apcampaign generate": "make configs",
+    **{
+        f"apcampaign {name}": f"make {name}"
+        for name in (
+            "submit",
+            "check",
+            "plan",
+            "resume",
+            "cancel",
+            "status",
+            "failures",
+            "runs",
+            "summary",
+            "report",
+        )
+    },
+}
+
+
+def run(command: _Command) -> int:
+    """Run the command line, and tell how it has ended.
+
+    Returns
+    -------
+    code
+        The exit code. Errors have been shown: as sentences on standard error and, where JSON was asked for, as
+        JSON on standard output too.
+    """
+    try:
+        code = _run(command)
+        sys.stdout.flush()
+        return code
+    except click.Abort as error:
+        interrupted = isinstance(error.__cause__, KeyboardInterrupt)
+        click.echo("interrupted" if interrupted else "nothing was done", err=True)
+        return ExitCode.INTERRUPTED if interrupted else ExitCode.NO
+    except click.ClickException as error:
+        error.show()
+        wrong = ExitCode.USAGE if isinstance(error, click.UsageError) else ExitCode.UNKNOWN
+        return _fail(wrong, "UsageError", error.format_message())
+    except ApcampaignError as error:
+        for line in redact(_name_make_targets(str(error))).splitlines():
+            click.echo(f"apcampaign: {line}", err=True)
+        wrong = ExitCode.NO if isinstance(error, PreconditionError) else ExitCode.UNKNOWN
+        return _fail(
+            wrong,
+            type(error).__name__,
+            error.what,
+            expected=error.expected,
+            remedy=error.remedy,
+            findings=error.findings if isinstance(error, PreconditionError) else (),
+        )
+    except BrokenPipeError:
+        # Whoever reads has had enough; what is still buffered goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.NOBODY_READS
+    except Exception as error:
+        traceback.print_exc()
+        return _fail(ExitCode.UNKNOWN, type(error).__name__, f"a bug: {error}")
+
+
+def _run(command: _Command) -> int:
+    try:
+        ended = command.main(prog_name="apcampaign", standalone_mode=False)
+    except SystemExit as error:
+        ended = error.code
+    # Otherwise it is what the command returns, which is nothing.
+    return ended if isinstance(ended, int) else ExitCode.YES
+
+
+def _fail(
+    code: ExitCode,
+    kind: str,
+    what: str,
+    *,
+    expected: str = "",
+    remedy: str = "",
+    findings: Sequence[Any] = (),
+) -> ExitCode:
+    if _asks_for_json(sys.argv[1:]):
+        parts = {"what": what, "expected": expected, "remedy": remedy}
+        error: dict[str, Any] = {"kind": kind, **{name: redact(text) for name, text in parts.items()}}
+        if findings:
+            error["findings"] = [finding.as_dict() for finding in findings]
+        click.echo(json.dumps({"error": error, "exit_code": code}, indent=2))
+    return code
+
+
+def _asks_for_json(arguments: Sequence[str]) -> bool:
+    return "--json" in arguments or "--format=json" in arguments or "--format json" in " ".join(arguments)
+
+
+def _name_make_targets(text: str) -> str:
+    """Name Make targets where Make was used: commands without options only, since Make takes none."""
+    if not os.environ.get("APCAMPAIGN_FROM_MAKE"):
+        return text
+    text = re.sub(r"`apcampaign apdb init --db (\S+)`", r"`make apdb-init DB=\1`", text)
+    return re.sub(
+        r"`(apcampaign [a-z -]+)`", lambda found: f"`{_MAKE_TARGETS.get(found[1], found[1])}`", text
+    )

@@ -1,0 +1,99 @@
+"""How commands end: with exit codes that tell «no» from «not known», and errors that machines can read."""
+
+import json
+import os
+import sys
+
+import click
+import pytest
+from apcampaign.bps.lint import Finding, Severity
+from apcampaign.common.errors import LedgerError, PreconditionError
+from apcampaign.scripts.cli import command
+from apcampaign.scripts.exits import run
+
+
+@pytest.fixture
+def end(tmp_path, monkeypatch, capfd):
+    """Run the command line in an empty folder; give exit code, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+    for name in os.environ:
+        if name.startswith("APCAMPAIGN_"):
+            monkeypatch.delenv(name)
+
+    def call(*words: str, command: click.Command = command) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["apcampaign", *words])
+        code = run(command)
+        said = capfd.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+def raising(error: BaseException) -> click.Command:
+    @click.command()
+    @click.option("--json", "as_json", is_flag=True)
+    def failing(as_json: bool) -> None:
+        raise error
+
+    return failing
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "part"),
+    [
+        (["--version"], 0, ""),
+        (["failures"], 3, "no campaign file"),
+        (["failures", "--quantum"], 2, "--quanta"),
+        (["lint"], 2, "FILE"),
+        (["apdb", "info", "nowhere.yaml"], 3, "no APDB configuration"),
+    ],
+)
+def test_the_exit_code_tells_usage_from_what_is_not_known(end, words, code, part):
+    ended, _, err = end(*words)
+    assert ended == code
+    assert part in err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (PreconditionError("it is active"), 1),
+        (LedgerError("no runs"), 3),
+        (RuntimeError("oh"), 3),
+        (KeyboardInterrupt(), 130),
+        (click.Abort(), 1),
+        (BrokenPipeError(), 141),
+        (SystemExit(5), 5),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else str(value),
+)
+def test_every_end_has_its_exit_code(end, monkeypatch, error, code):
+    monkeypatch.setattr(os, "dup2", lambda *_: None)  # standard output is needed by the tests after this
+    assert end(command=raising(error))[0] == code
+
+
+def test_only_a_bug_shows_its_traceback(end):
+    assert "Traceback" in end(command=raising(ZeroDivisionError("x")))[2]
+    assert "Traceback" not in end(command=raising(LedgerError("x")))[2]
+
+
+def test_an_error_is_json_where_json_was_asked_for(end):
+    _, out, err = end("status", "--json")
+    told = json.loads(out)
+    assert (told["exit_code"], told["error"]["kind"]) == (3, "SettingsError")
+    assert "--campaign" in told["error"]["remedy"]
+    assert "there is no campaign file" in err
+    _, out, _ = end("status")
+    assert out == ""
+    assert json.loads(end("check", "--format", "json")[1])["exit_code"] == 3
+
+
+def test_findings_and_passwords_of_an_error_are_what_they_should_be_in_json(end):
+    finding = Finding(
+        severity=Severity.ERROR, rule="rule", what="what", why="why", remedy="remedy", file="x.yaml", line=3
+    )
+    error = PreconditionError("postgresql://me:hush@host/db is refused", findings=[finding])
+    _, out, err = end("--json", command=raising(error))
+    told = json.loads(out)["error"]
+    assert told["findings"][0]["line"] == 3
+    assert "hush" not in out + err
