@@ -16,6 +16,8 @@ anything else that escapes is a bug and shows its traceback.
     │   └── UnsupportedApdbError          it is of a kind that can be filled, but not looked into
     ├── PreconditionError (RuntimeError)  what must hold before something is done does not hold
     ├── LedgerError (RuntimeError)        the records of runs: missing or unreadable
+    ├── FileError (RuntimeError)          a file or folder: missing, full, not ours, not what it should be
+    ├── UnexpectedError (RuntimeError)    anything else; a bug, or something that nobody has thought of
     └── SandboxError (RuntimeError)       the miniature DC2 and the servers of this machine
 """
 
@@ -24,6 +26,7 @@ __all__ = [
     "ApdbError",
     "BpsError",
     "EmptyGraphError",
+    "FileError",
     "LedgerError",
     "PipelineError",
     "PreconditionError",
@@ -31,6 +34,7 @@ __all__ = [
     "SandboxError",
     "SchedulerError",
     "SettingsError",
+    "UnexpectedError",
     "UnsupportedApdbError",
 ]
 
@@ -112,6 +116,14 @@ class PreconditionError(ApcampaignError, RuntimeError):
 
 class LedgerError(ApcampaignError, RuntimeError):
     """The records of a campaign's runs are missing or cannot be read."""
+
+
+class FileError(ApcampaignError, RuntimeError):
+    """A file or folder cannot be read or written."""
+
+
+class UnexpectedError(ApcampaignError, RuntimeError):
+    """Something failed that nobody has thought of: a bug, here or in what is called."""
 
 
 class SandboxError(ApcampaignError, RuntimeError):

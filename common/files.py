@@ -1,10 +1,132 @@
-"""Text files written atomically: a reader sees the old content or the new, never a part."""
+"""Files that nobody else can write to, and that are written completely or not at all."""
 
-__all__ = ["write_atomically"]
+__all__ = ["keep_others_out", "make_folder", "naming", "open_own", "try_lock", "write_atomically"]
 
+import contextlib
+import errno
+import fcntl
 import os
+import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+
+from .errors import FileError
+
+_NOT_WRITABLE_BY_OTHERS = 0o022
+_NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
+
+
+def keep_others_out() -> None:
+    """Let this process, and what it starts, make no file that others may write to, whatever its umask was."""
+    os.umask(os.umask(0o077) | _NOT_WRITABLE_BY_OTHERS)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it that are missing, to which nobody else may write.
+
+    Raises
+    ------
+    OSError
+        If that is not possible, such as below a file; it names the path.
+    """
+    missing = []
+    for folder in (path, *path.parents):
+        with contextlib.suppress(FileNotFoundError):
+            if stat.S_ISDIR(folder.stat().st_mode):
+                break
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+        missing.append(folder)
+    for folder in reversed(missing):
+        folder.mkdir(mode=0o755, exist_ok=True)
+
+
+def open_own(path: Path, *, mode: int = 0o644) -> int:
+    """Open a file of ours to read it and to append to it, and make it if it is not there.
+
+    Somebody else may write to the folder: a symbolic link that is in its place is not followed.
+
+    Parameters
+    ----------
+    path
+        The file; its folder must be there.
+    mode
+        Permission bits of a new file, before the process's umask.
+
+    Returns
+    -------
+    handle
+        Its file descriptor, which programs that are started do not inherit.
+
+    Raises
+    ------
+    FileError
+        If there is a symbolic link, a pipe or anything else that is no ordinary file.
+    OSError
+        If it cannot be opened.
+    """
+    # Without O_NONBLOCK a pipe could make this wait for ever.
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        handle = os.open(path, flags, mode)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _no_file(path, "a symbolic link, which may lead to any other file") from error
+        raise
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise _no_file(path, "no ordinary file")
+    return handle
+
+
+def try_lock(handle: int, path: Path) -> bool:
+    """Take the lock of a file, unless somebody else holds it.
+
+    The lock is the kernel's (``flock``): it ends with the process that holds it, however that ends, so that there
+    is no stale one.
+
+    Parameters
+    ----------
+    handle, path
+        The open file, and its name for errors.
+
+    Returns
+    -------
+    taken
+        Whether the lock is ours now.
+
+    Raises
+    ------
+    FileError
+        If the file system knows no locks.
+    OSError
+        If it cannot be locked for another reason.
+    """
+    with naming(path):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            raise FileError(
+                f"{path} cannot be locked: its file system knows no locks ({error.strerror})",
+                remedy="use a folder on another file system, or have it mounted with locks (flock of Lustre, "
+                "local_lock of NFS)",
+            ) from error
+    return True
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Name a file in the errors of the operating system that name none: of writing, and of a staged file."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None:
+            error.filename = str(path)
+        raise
 
 
 def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
@@ -24,18 +146,26 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
     OSError
         If the folder cannot be written to; the old file is then untouched.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, staging = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(staging).chmod(mode & ~_umask())
-        Path(staging).replace(path)
-    except BaseException:
-        Path(staging).unlink(missing_ok=True)
-        raise
+    make_folder(path.parent)
+    with naming(path):
+        handle, staging = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(text)
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(staging).chmod(mode & ~_umask())
+            Path(staging).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):  # the first error tells more
+                Path(staging).unlink(missing_ok=True)
+            raise
+
+
+def _no_file(path: Path, what: str) -> FileError:
+    return FileError(
+        f"{path} is {what}", expected="a file of this campaign", remedy="see whose it is, and remove it"
+    )
 
 
 def _umask() -> int:

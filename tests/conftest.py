@@ -70,7 +70,7 @@ def unavailable() -> Callable[[object], NoReturn]:
 
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """A PostgreSQL server that lets every role of this machine in."""
+    """A PostgreSQL server of this session."""
     server = PostgresServer(tmp_path_factory.mktemp("postgres") / "data", time_to_live=_SAFETY_NET)
     try:
         server.start()

@@ -57,6 +57,8 @@ use ROLE:Personal
 CONDOR_HOST = 127.0.0.1
 COLLECTOR_HOST = $(CONDOR_HOST):0
 NETWORK_INTERFACE = 127.0.0.1
+# Otherwise the daemons only advertise that interface, and listen on all.
+BIND_ALL_INTERFACES = False
 # The machine's own name need not resolve.
 NETWORK_HOSTNAME = localhost
 NO_DNS = False

@@ -3,6 +3,7 @@
 __all__ = ["PostgresServer"]
 
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
 from ...common.errors import SandboxError
-from ...common.files import write_atomically
+from ...common.files import make_folder, write_atomically
 from .identity import Identity
 from .postgres_binaries import PostgresBinaries
 from .postgres_config import HOST, access_config, server_config
@@ -37,11 +38,10 @@ class PostgresServer:
     data
         Folder of the server: databases, log, port, process record. Created at the first start.
     user
-        Role that owns the databases. It may create databases and roles, and is not a superuser.
+        Role that owns the databases. It may create databases, and nothing else: no roles, and it is no superuser.
     passwords
-        Role → password. If given, everybody needs a password, ``user`` must be among the roles, and
-        the others are created too. Otherwise every role can log in from this machine without one.
-        Only PostgreSQL stores passwords, as SCRAM verifiers.
+        Role → password, with ``user`` among the roles; the others are created too. They are stored by PostgreSQL
+        only, as SCRAM verifiers. By default ``user`` gets a new random one at each start, which is in `passfile`.
     time_to_live
         Minutes after a start until the server stops by itself; `None` for never.
     binaries
@@ -75,6 +75,7 @@ class PostgresServer:
         self._cluster = self.data / "cluster"
         self._record = self.data / "server.json"
         self._port = self.data / "port"
+        self.passfile = self.data / "pgpass"
         check_roles(user, passwords)
 
     def __enter__(self) -> Self:
@@ -99,7 +100,8 @@ class PostgresServer:
         SandboxError
             If there is no PostgreSQL, or it does not start.
         """
-        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self.data.parent)
+        self.data.mkdir(mode=0o700, exist_ok=True)
         with locked(self.data / "lock", seconds=90, doing=f"starting the PostgreSQL of {self.data}"):
             if self.is_running():
                 return
@@ -110,8 +112,7 @@ class PostgresServer:
             is_new = self._version() is None
             if is_new:
                 self._initialise(binaries, identity)
-            if is_new or self._passwords is not None:
-                self._make_roles(binaries, identity)
+            self._make_roles(binaries, identity)
             # A port that is free now may be taken a moment later: then another one is tried, if none is known yet.
             attempts = 1 if self._port.exists() else 5
             while not self._launch(binaries, identity):
@@ -128,7 +129,7 @@ class PostgresServer:
             self._end()
 
     def url(self, database: str, *, user: str | None = None, driver: str | None = None) -> str:
-        """Give the URL of a database, never with a password.
+        """Give the URL of a database, never with a password, but with the file in which libpq finds it.
 
         Parameters
         ----------
@@ -146,7 +147,9 @@ class PostgresServer:
         """
         scheme = "postgresql" if driver is None else f"postgresql+{driver}"
         name = quote(user or self.user, safe="")
-        return f"{scheme}://{name}@{HOST}:{self.port}/{quote(database, safe='')}"
+        # In the URL rather than in PGPASSFILE: jobs and other shells then need nothing else.
+        found_in = "" if self._passwords is not None else f"?passfile={quote(str(self.passfile), safe='')}"
+        return f"{scheme}://{name}@{HOST}:{self.port}/{quote(database, safe='')}{found_in}"
 
     @property
     def port(self) -> int:
@@ -196,7 +199,8 @@ class PostgresServer:
                 host=HOST,
                 port=self.port,
                 user=self.user,
-                password=(self._passwords or {}).get(self.user),
+                password=None if self._passwords is None else self._passwords[self.user],
+                passfile=str(self.passfile),
                 dbname="postgres",
                 connect_timeout=10,
                 sslmode="disable",
@@ -218,7 +222,7 @@ class PostgresServer:
         self._cluster.mkdir(mode=0o700)
         identity.take(self.data)
         command = [str(binaries.folder / "initdb"), f"--pgdata={self._cluster}", f"--username={SUPERUSER}"]
-        options = ["--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync", "--no-instructions"]
+        options = ["--auth=reject", "--encoding=UTF8", "--no-locale", "--no-sync", "--no-instructions"]
         try:
             run(identity.command([*command, *options]), seconds=120, environ=_environ(), cwd=Path("/"))
         except SandboxError:
@@ -227,7 +231,12 @@ class PostgresServer:
 
     def _make_roles(self, binaries: PostgresBinaries, identity: Identity) -> None:
         # Without a running server: the superuser can then be locked out of it altogether.
-        statements = role_statements(self.user, self._passwords)
+        passwords = self._passwords
+        if passwords is None:
+            passwords = {self.user: secrets.token_urlsafe(24)}
+            write_atomically(self.passfile, f"{HOST}:*:*:{self.user}:{passwords[self.user]}\n", mode=0o600)
+            identity.take(self.passfile)
+        statements = role_statements(self.user, passwords)
         command = [str(binaries.folder / "postgres"), "--single", "-D", str(self._cluster), "postgres"]
         run(
             identity.command(command),
@@ -241,11 +250,8 @@ class PostgresServer:
         # Returns False if the port was taken.
         if not self._port.exists():
             write_atomically(self._port, f"{_free_port()}\n")
-        access = access_config(with_passwords=self._passwords is not None)
-        write_atomically(self._cluster / "pg_hba.conf", access, mode=0o600)
+        write_atomically(self._cluster / "pg_hba.conf", access_config(), mode=0o600)
         write_atomically(self._cluster / "postgresql.conf", server_config(self.port), mode=0o600)
-        # The previous server is known to have ended; its process ID may be another program's by now.
-        (self._cluster / "postmaster.pid").unlink(missing_ok=True)
         self.log.unlink(missing_ok=True)
         for name in ("pg_hba.conf", "postgresql.conf"):
             identity.take(self._cluster / name)
@@ -284,6 +290,8 @@ class PostgresServer:
             # Fast shutdown, then immediate.
             end(record, [(signal.SIGINT, 20), (signal.SIGQUIT, 5)])
         self._record.unlink(missing_ok=True)
+        # Of a server that was killed; its process ID may be another program's by now.
+        (self._cluster / "postmaster.pid").unlink(missing_ok=True)
 
     def _said(self) -> str:
         try:

@@ -27,7 +27,7 @@ log_min_error_statement = panic
 # The superuser could run programs as the server's user, and everybody on this machine can reach the port.
 _ACCESS = """\
 host all {superuser} {host}/32 reject
-host all all {host}/32 {method}
+host all all {host}/32 scram-sha-256
 """
 
 
@@ -36,7 +36,6 @@ def server_config(port: int) -> str:
     return _SERVER.format(host=HOST, port=port)
 
 
-def access_config(*, with_passwords: bool) -> str:
-    """Write ``pg_hba.conf``: roles log in from this machine, with a password or without."""
-    method = "scram-sha-256" if with_passwords else "trust"
-    return _ACCESS.format(superuser=SUPERUSER, host=HOST, method=method)
+def access_config() -> str:
+    """Write ``pg_hba.conf``: roles log in from this machine, with their passwords."""
+    return _ACCESS.format(superuser=SUPERUSER, host=HOST)

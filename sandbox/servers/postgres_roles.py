@@ -39,15 +39,14 @@ def check_roles(owner: str, passwords: Mapping[str, str] | None) -> None:
             )
 
 
-def role_statements(owner: str, passwords: Mapping[str, str] | None) -> list[str]:
+def role_statements(owner: str, passwords: Mapping[str, str]) -> list[str]:
     """Write the SQL, one statement per line, that creates the roles or updates them."""
     statements = []
-    for role in sorted({owner, *(passwords or ())}):
-        rights = "LOGIN CREATEDB CREATEROLE" if role == owner else "LOGIN"
-        if passwords is not None:
-            rights += f" PASSWORD '{_scram_verifier(passwords[role])}'"
+    for role, password in sorted(passwords.items()):
+        # Before version 16, who may create roles may also run programs as the user of the server.
+        rights = f"LOGIN NOCREATEROLE {'CREATEDB' if role == owner else 'NOCREATEDB'}"
         statements.append(f"DO $$BEGIN CREATE ROLE {role}; EXCEPTION WHEN duplicate_object THEN END$$;")
-        statements.append(f"ALTER ROLE {role} {rights};")
+        statements.append(f"ALTER ROLE {role} {rights} PASSWORD '{_scram_verifier(password)}';")
     return statements
 
 
