@@ -1,5 +1,6 @@
 """The private HTCondor pool: runs jobs and DAGs, and goes without a trace."""
 
+import contextlib
 import os
 import shlex
 import signal
@@ -114,6 +115,27 @@ def test_it_advertises_what_was_asked_for(condor_pool: CondorPool) -> None:
         "PartitionableSlot",
     ]
     assert condor_pool.run(question, seconds=30).split() == ["4", "65536"]
+
+
+def _listening(pids: set[int]) -> set[str]:
+    """Find the local addresses of the TCP sockets, of IPv4 and IPv6, that processes listen on, in hexadecimal."""
+    inodes = set()
+    for pid in pids:
+        for handle in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                inodes.add(str(handle.readlink()))
+    rows = [
+        line.split()
+        for name in ("tcp", "tcp6")
+        for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]
+    ]
+    return {row[1].partition(":")[0] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in inodes}
+
+
+def test_it_listens_on_the_loopback_interface_only(condor_pool: CondorPool) -> None:
+    record = ProcessRecord.load(condor_pool.state / "master.json")
+    assert record is not None
+    assert _listening({member.pid for member in record.tree()}) == {"0100007F"}
 
 
 def test_the_python_bindings_see_the_same_queue(condor_pool: CondorPool, tmp_path: Path) -> None:
