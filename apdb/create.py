@@ -2,7 +2,6 @@
 
 __all__ = ["ApdbCreated", "init_apdb"]
 
-import getpass
 import hashlib
 import socket
 import tempfile
@@ -19,6 +18,7 @@ from sqlalchemy.engine import Connection
 
 from ..common.errors import ApdbError
 from ..common.files import write_atomically
+from ..common.identity import user_name
 from .grants import grant
 from .namespace import NamespaceContents, inspect_namespace
 from .plan import InitPlan, tables_to_drop
@@ -163,7 +163,7 @@ def _provenance(plan: InitPlan, schema_version: str | None) -> dict[str, str]:
     import lsst.dax.apdb
 
     values = {
-        "created_by": f"{getpass.getuser()}@{socket.gethostname()}",
+        "created_by": f"{user_name()}@{socket.gethostname()}",
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "created_with": f"apcampaign {version('apcampaign')}, lsst.dax.apdb {lsst.dax.apdb.__version__}",
         "schema_version": schema_version,

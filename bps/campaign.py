@@ -2,12 +2,12 @@
 
 __all__ = ["ApdbSettings", "CampaignConfig", "DiffimSettings", "Ordering", "Step", "StepSettings"]
 
-import getpass
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, PositiveInt, model_validator
 
+from ..common.identity import user_name
 from .model import Model, split_list
 from .notify import NotifySettings
 from .options import config_overrides
@@ -225,7 +225,7 @@ class CampaignConfig(Model):
     output_collection: CollectionTemplate = Field(default="u/{operator}/{name}", alias="outCollection")
     day_obs: DayObs | None = Field(default=None, alias="dayObs")
     where: Where | None = None
-    operator: Name = Field(default_factory=getpass.getuser)
+    operator: Name = Field(default_factory=user_name)
     templates: StepSettings = StepSettings()
     diffim: DiffimSettings = DiffimSettings()
     apdb: ApdbSettings = ApdbSettings()

@@ -2,8 +2,7 @@
 
 __all__ = ["submission_lock"]
 
-import fcntl
-import getpass
+import contextlib
 import os
 import socket
 from collections.abc import Iterator
@@ -12,6 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..common.errors import PreconditionError
+from ..common.files import make_folder, naming, open_own, try_lock
+from ..common.identity import user_name
+
+_LONGEST = 500  # bytes of what the file says of its holder
 
 
 @contextmanager
@@ -30,24 +33,30 @@ def submission_lock(folder: Path) -> Iterator[None]:
     ------
     PreconditionError
         If somebody else is submitting; it says who, where and since when.
+    FileError
+        If the lock's file is none of ours, or cannot be locked.
+    OSError
+        If its folder cannot be written to.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     path = folder / "submission.lock"
-    with path.open("a+", encoding="utf-8") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            stream.seek(0)
-            holder = stream.read().strip() or "somebody"
+    handle = open_own(path)
+    try:
+        if not try_lock(handle, path):
+            holder = os.pread(handle, _LONGEST, 0).decode(errors="replace").strip() or "somebody"
             raise PreconditionError(
                 f"the {folder.name} step of campaign {folder.parent.name} is being submitted by {holder}",
                 remedy="wait until that has ended, and see `apcampaign runs`",
-            ) from None
-        stream.truncate(0)
+            )
         now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        stream.write(f"{getpass.getuser()} on {socket.gethostname()} (process {os.getpid()}) since {now}\n")
-        stream.flush()
+        holder = f"{user_name()} on {socket.gethostname()} (process {os.getpid()}) since {now}\n"
+        with naming(path):
+            os.ftruncate(handle, 0)
+            os.write(handle, holder.encode(errors="replace"))
         try:
             yield
         finally:
-            stream.truncate(0)
+            with contextlib.suppress(OSError):
+                os.ftruncate(handle, 0)
+    finally:
+        os.close(handle)

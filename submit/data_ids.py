@@ -2,11 +2,13 @@
 
 __all__ = ["write_data_ids"]
 
+import io
 from pathlib import Path
 
 from ..bps import PlannedRun
 from ..common.butler import open_butler
 from ..common.errors import RepositoryError
+from ..common.files import write_atomically
 
 _COLUMNS = ("instrument", "exposure", "visit", "detector")
 
@@ -53,6 +55,7 @@ def write_data_ids(butler: str, run: PlannedRun, file: Path) -> int:
         )
     from astropy.table import Table
 
-    file.parent.mkdir(parents=True, exist_ok=True)
-    Table(rows=rows, names=_COLUMNS).write(str(file), format="ascii.ecsv", overwrite=True)
+    text = io.StringIO()
+    Table(rows=rows, names=_COLUMNS).write(text, format="ascii.ecsv")
+    write_atomically(file, text.getvalue())
     return len(rows)

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from ...common.errors import SandboxError
-from ...common.files import write_atomically
+from ...common.files import make_folder, write_atomically
 from .condor_config import STATE_FOLDERS, PoolSettings, pool_config
 from .condor_software import CondorSoftware, check_path
 from .identity import Identity
@@ -121,7 +121,8 @@ class CondorPool:
         if not self.is_running():
             # Before the lock is taken: it may take minutes, and has its own lock.
             CondorSoftware.install(self._prefix)
-        self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self.state.parent)
+        self.state.mkdir(mode=0o700, exist_ok=True)
         with locked(self.state / "lock.start", seconds=120, doing=f"starting the pool of {self.state}"):
             if self.is_running():
                 if not wait_until(self.is_ready, seconds=60, interval=0.2):

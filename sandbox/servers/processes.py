@@ -3,7 +3,6 @@
 __all__ = ["end", "limited", "locked", "run", "spawn", "wait_until"]
 
 import contextlib
-import fcntl
 import os
 import shutil
 import signal
@@ -13,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ...common.errors import SandboxError
+from ...common.files import make_folder, open_own, try_lock
 from .process_record import ProcessRecord
 
 # Seconds that a server gets to shut down at the end of its time to live, before it is killed.
@@ -37,7 +37,7 @@ def spawn(command: Sequence[str], *, log: Path, environ: Mapping[str, str] | Non
     SandboxError
         If the program cannot be started.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(log.parent)
     program = shutil.which(command[0])
     if program is None:
         raise _missing(command[0])
@@ -47,7 +47,7 @@ def spawn(command: Sequence[str], *, log: Path, environ: Mapping[str, str] | Non
         )
     actions: list[tuple[int, int, str, int, int] | tuple[int, int, int]] = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+        (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600),
         (os.POSIX_SPAWN_DUP2, 1, 2),
     ]
     # A server must not keep what was inherited, such as a pipe that another process reads to its end.
@@ -199,18 +199,10 @@ def locked(path: Path, *, seconds: float, doing: str) -> Iterator[None]:
     SandboxError
         If another process holds it for longer.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    make_folder(path.parent)
+    handle = open_own(path, mode=0o600)
     try:
-
-        def taken() -> bool:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return False
-            return True
-
-        if not wait_until(taken, seconds=seconds):
+        if not wait_until(lambda: try_lock(handle, path), seconds=seconds):
             raise SandboxError(
                 f"another process has been {doing} for {seconds:.0f} s (lock {path})",
                 remedy="wait for it or end it",

@@ -23,7 +23,7 @@ from typing import Any
 from ...apdb import open_apdb, plan_rollback, roll_back
 from ...common.condor import write_dag_path
 from ...common.errors import UnsupportedApdbError
-from ...common.files import write_atomically
+from ...common.files import make_folder, write_atomically
 from ...ledger import RunPaths
 from ...ordering import Order, VisitDetector
 
@@ -196,7 +196,7 @@ def _write_script(
     # Also those of jobs after the associations: what is blocked blocks what needs it.
     children = {name: sorted(needs.successors(name)) for name in needs}
     for name in ("failed", "blocked", "failures"):
-        (files.order / name).mkdir(parents=True, exist_ok=True)
+        make_folder(files.order / name)
     write_atomically(
         files.order / "children",
         "".join(f"{' '.join([name, *after])}\n" for name, after in children.items() if after),
@@ -219,8 +219,8 @@ def _write_script(
             folder=shlex.quote(str(files.order)),
             settle=shlex.join(command),
         ),
+        mode=0o755,
     )
-    script.chmod(0o755)
     return script
 
 

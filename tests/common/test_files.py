@@ -1,0 +1,82 @@
+"""Files in folders that others may write to: their links are not followed, and our files are not theirs to change."""
+
+import errno
+import fcntl
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from apcampaign.common.errors import FileError, PreconditionError
+from apcampaign.common.files import keep_others_out, make_folder, open_own, write_atomically
+from apcampaign.ledger import submission_lock
+
+
+@pytest.fixture
+def no_mask():
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def test_nobody_else_may_write_to_what_is_made_without_a_mask(no_mask, tmp_path: Path):
+    with submission_lock(tmp_path / "campaign" / "templates"):
+        write_atomically(tmp_path / "campaign" / "diffim" / "run" / "run.yaml", "")
+        make_folder(tmp_path / "a" / "b")
+        made = [path for path in tmp_path.rglob("*") if path.stat().st_mode & 0o022]
+    assert made == []
+
+
+def test_what_a_command_starts_makes_nothing_for_others_either(no_mask, tmp_path: Path):
+    keep_others_out()
+    (tmp_path / "file").touch()
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o644
+
+
+def test_a_lock_that_leads_elsewhere_is_refused_and_that_file_kept(tmp_path: Path):
+    precious = tmp_path / "precious"
+    precious.write_text("x")
+    folder = tmp_path / "campaign" / "templates"
+    folder.mkdir(parents=True)
+    (folder / "submission.lock").symlink_to(precious)
+    with pytest.raises(FileError, match=r"submission\.lock is a symbolic link"), submission_lock(folder):
+        pass
+    assert precious.read_text() == "x"
+
+
+def test_a_pipe_in_the_place_of_a_file_does_not_hang(tmp_path: Path):
+    os.mkfifo(tmp_path / "log")
+    with pytest.raises(FileError, match="no ordinary file"):
+        open_own(tmp_path / "log")
+
+
+def test_a_written_file_replaces_a_link_and_keeps_what_that_leads_to(tmp_path: Path):
+    (tmp_path / "precious").write_text("x")
+    (tmp_path / "file").symlink_to(tmp_path / "precious")
+    write_atomically(tmp_path / "file", "y")
+    assert (tmp_path / "precious").read_text() == "x"
+    assert not (tmp_path / "file").is_symlink()
+
+
+def test_the_second_who_submits_is_told_who_is_the_first(tmp_path: Path):
+    folder = tmp_path / "campaign" / "templates"
+    with (
+        submission_lock(folder),
+        pytest.raises(PreconditionError, match=rf"by .* \(process {os.getpid()}\)"),
+        submission_lock(folder),
+    ):
+        pass
+    assert (folder / "submission.lock").read_text() == ""
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_named(number, tmp_path: Path, monkeypatch):
+    def flock(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with (
+        pytest.raises(FileError, match=r"submission\.lock cannot be locked: its file system knows no locks"),
+        submission_lock(tmp_path / "campaign" / "templates"),
+    ):
+        pass
