@@ -28,15 +28,14 @@ $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt tools/find-python
 
 # ---- campaigns ----------------------------------------------------------------------------------------
 # Variables of an operator: CAMPAIGN (file), TRACTS, BANDS, DAY_OBS, BUTLER, SITE, NAMESPACE, RUNS. They go through the
-# environment, so that nothing of them is read by the shell.
-export APCAMPAIGN_CAMPAIGN := $(or $(CAMPAIGN),$(APCAMPAIGN_CAMPAIGN))
-export APCAMPAIGN_TRACTS := $(or $(TRACTS),$(APCAMPAIGN_TRACTS))
-export APCAMPAIGN_BANDS := $(or $(BANDS),$(APCAMPAIGN_BANDS))
-export APCAMPAIGN_DAY_OBS := $(or $(DAY_OBS),$(APCAMPAIGN_DAY_OBS))
-export APCAMPAIGN_BUTLER := $(or $(BUTLER),$(APCAMPAIGN_BUTLER))
-export APCAMPAIGN_SITE := $(or $(SITE),$(APCAMPAIGN_SITE))
-export APCAMPAIGN_NAMESPACE := $(or $(NAMESPACE),$(APCAMPAIGN_NAMESPACE))
-export APCAMPAIGN_RUNS := $(or $(RUNS),$(APCAMPAIGN_RUNS))
+# environment, so that nothing of them is read by the shell, and as they are, so that Make reads nothing in them either.
+OPERATOR := CAMPAIGN TRACTS BANDS DAY_OBS BUTLER SITE NAMESPACE RUNS
+define pass
+export APCAMPAIGN_$(1) := $$(or $$(value $(1)),$$(value APCAMPAIGN_$(1)))
+endef
+$(foreach variable,$(OPERATOR),$(eval $(call pass,$(variable))))
+# Make would expand them once more if it exported them itself; and jobs need no Make.
+unexport $(OPERATOR) DB MAKEOVERRIDES MFLAGS
 # Remedies then name Make targets.
 export APCAMPAIGN_FROM_MAKE := 1
 # The command of the environment that `make dev` makes; with lsst_distrib: make APCAMPAIGN=apcampaign …
@@ -44,7 +43,7 @@ APCAMPAIGN ?= $(BIN)/apcampaign
 READY := $(if $(filter $(BIN)/apcampaign,$(APCAMPAIGN)),dev)
 
 demo: dev ## run a whole small campaign on this machine (about six minutes)
-	$(BIN)/apcampaign demo $(if $(SITE),--site $(SITE))
+	$(BIN)/apcampaign demo $(if $(value SITE),--site "$$APCAMPAIGN_SITE")
 
 configs: $(READY) ## write the pair of BPS configs into configs/
 	$(APCAMPAIGN) generate
@@ -55,7 +54,7 @@ check: $(READY) ## check the whole campaign, changing nothing
 plan: $(READY) ## forecast what will run and what it will take
 	$(APCAMPAIGN) plan
 
-apdb-init: export APCAMPAIGN_DB := $(or $(DB),$(APCAMPAIGN_DB))
+apdb-init: export APCAMPAIGN_DB := $(or $(value DB),$(value APCAMPAIGN_DB))
 apdb-init: $(READY) ## make an empty APDB: make apdb-init DB=postgresql://user@host/database
 	$(APCAMPAIGN) apdb init
 

@@ -219,6 +219,7 @@ def submit_file(path: Path) -> str:
             env=environment_for_batch(),
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=_SUBMIT_SECONDS,
             check=False,
         )

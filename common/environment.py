@@ -8,11 +8,14 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from .secrets import SECRET_NAME
+from .identity import user_name
+from .secrets import SECRET_NAME, holds_database_password
 
 # BPS writes its whole environment into each submit directory (*.env.info.yaml), and DAGMan takes it along.
-# The last two may be the URL of a database, password and all (see `apcampaign apdb init`).
-_SECRETS = ("PGPASSWORD", "APCAMPAIGN_DB", "DB")
+_SECRETS = ("PGPASSWORD",)
+# Make's own: they repeat what its command line sets, such as DB=postgresql://user:password@host/database.
+_MAKE = ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "GNUMAKEFLAGS", "MAKELEVEL")
+_USER = ("LOGNAME", "USER", "LNAME", "USERNAME")  # where Python looks for the name of a user
 
 
 def environment_for_batch(environment: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -28,12 +31,21 @@ def environment_for_batch(environment: Mapping[str, str] | None = None) -> dict[
     variables
         The same without passwords, and with a PATH on which the commands of this Python's environment
         (``pipetask``, ``butler``) are found even if it was not activated.
+
+    Notes
+    -----
+    A variable with the URL or the connection string of a database is left out whatever its name is, if there is a
+    password in it. That of a proxy stays: jobs could not reach the network without it.
     """
     variables = {
         name: value
         for name, value in (os.environ if environment is None else environment).items()
-        if name not in _SECRETS and not SECRET_NAME.fullmatch(name)
+        if name not in (*_SECRETS, *_MAKE)
+        and not SECRET_NAME.fullmatch(name)
+        and not holds_database_password(value)
     }
+    if not any(variables.get(name) for name in _USER):
+        variables["LOGNAME"] = user_name()  # BPS asks for it, and fails where this machine knows no name
     path = variables.get("PATH", os.defpath)
     if shutil.which("pipetask", path=path) is None:
         path = f"{Path(sys.executable).parent}{os.pathsep}{path}"

@@ -1,6 +1,13 @@
 """Secrets: read only when they are used, and removed from all that is written, logged or shown."""
 
-__all__ = ["SECRET_NAME", "check_secret_reference", "read_secret", "redact", "split_password"]
+__all__ = [
+    "SECRET_NAME",
+    "check_secret_reference",
+    "holds_database_password",
+    "read_secret",
+    "redact",
+    "split_password",
+]
 
 import os
 import re
@@ -13,6 +20,8 @@ from .errors import SettingsError
 # The user part may hold escaped characters, never a bare colon, slash or at sign; a password may hold anything.
 _CREDENTIALS = re.compile(r"(?P<head>[A-Za-z][A-Za-z0-9+.-]*://[^\s:/@]*):(?P<password>[^\s]*)@")
 _PARAMETER = re.compile(r"(?P<head>\b(?:ssl)?password=)[^&\s]+", re.IGNORECASE)
+# Other URLs, such as that of a proxy, are no database's.
+_DATABASE = re.compile(r"(?:postgres|mysql|mariadb|oracle|mssql|cockroach)\w*(?:\+\w+)?://", re.IGNORECASE)
 # Options of a database URL in which libpq takes secrets.
 _SECRET_OPTIONS = ("password", "sslpassword")
 
@@ -105,6 +114,11 @@ def split_password(url: str) -> tuple[str, str | None]:
     user = credentials.partition(":")[0]
     netloc = f"{user}@{host}" if user else host
     return urlunsplit(parts._replace(netloc=netloc)), unquote(password)
+
+
+def holds_database_password(text: str) -> bool:
+    """Tell whether a text, such as the value of a variable, has the password of a database in it."""
+    return bool(_PARAMETER.search(text) or (_DATABASE.search(text) and _CREDENTIALS.search(text)))
 
 
 def redact(text: str) -> str:

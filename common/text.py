@@ -1,6 +1,8 @@
-"""Counts and durations as text, the same in tables, messages and the report."""
+"""Counts, durations and sizes as text, and text that is safe to show: in tables, messages and the report."""
 
-__all__ = ["count", "format_duration"]
+__all__ = ["count", "format_duration", "format_size", "printable"]
+
+import unicodedata
 
 _PLURALS = {"quantum": "quanta"}
 
@@ -29,3 +31,35 @@ def format_duration(seconds: float) -> str:
     if whole < 86400:
         return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
     return f"{whole // 86400} d {whole % 86400 // 3600:02d} h"
+
+
+def format_size(size: float) -> str:
+    """Write a size in bytes in its largest unit: ``17 MiB``, ``2.5 GiB``."""
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if size >= 10 or unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TiB"
+
+
+def printable(text: str) -> str:
+    r"""Write characters that would command a terminal, or turn the order of what is read around, as escapes.
+
+    Parameters
+    ----------
+    text
+        Any text, such as the message of a task. Lines and tabulators stay as they are.
+
+    Returns
+    -------
+    text
+        The same with, for example, ``\x1b`` for the character that begins a command for the terminal.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char
+        if char in "\n\t" or char.isprintable() or unicodedata.category(char) in ("Zs", "Cn", "Co")
+        else char.encode("unicode_escape").decode("ascii")
+        for char in text
+    )

@@ -42,7 +42,9 @@ def _git(folder: Path, *arguments: str) -> str:
     """Ask git; nothing if it is not here or does not answer in time."""
     command = ["git", "-C", str(folder), *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_GIT_SECONDS)
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", check=False, timeout=_GIT_SECONDS
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip()

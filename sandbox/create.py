@@ -148,6 +148,7 @@ def _fill(sandbox: Sandbox) -> None:
         input=json.dumps(sandbox.size.to_mapping()),
         capture_output=True,
         text=True,
+        errors="replace",
         check=False,
     )
     if done.returncode:

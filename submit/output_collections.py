@@ -146,6 +146,7 @@ def register_outputs(record: RunRecord) -> None:
             env=environment_for_batch(),
             capture_output=True,
             text=True,
+            errors="replace",
             check=False,
             timeout=_REGISTER_SECONDS,
         )

@@ -87,6 +87,7 @@ def _run(notification: Notification, command: str) -> None:
         env={**environment_for_batch(), "APCAMPAIGN_EVENT": str(notification.event)},
         capture_output=True,
         text=True,
+        errors="replace",
         timeout=_DEADLINE,
         check=False,
     )

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...common.errors import SettingsError
-from ...common.secrets import redact
+from ...common.secrets import holds_database_password, redact
 from .campaign import RUNS_OPTION
 
 if TYPE_CHECKING:
@@ -125,12 +125,14 @@ def find_apdb_reference(
 def hide_passwords() -> None:
     """Take passwords off the command line that ``ps`` shows, as far as this process can."""
     shown = [re.sub(r"([?&]password=)[^&]*", r"\1***", redact(word)) for word in sys.argv]
-    if shown != sys.argv:
+    # Make hands down what stands on its own command line, which only Make could hide.
+    if shown != sys.argv or holds_database_password(os.environ.get("MAKEFLAGS", "")):
         click.echo(
             "apcampaign: a password on the command line can be seen by others on this machine; better give the "
             "URL in the variable APCAMPAIGN_DB, or the password in ~/.pgpass",
             err=True,
         )
+    if shown != sys.argv:
         try:
             from setproctitle import setproctitle
         except ImportError:
