@@ -1,8 +1,8 @@
 """Errors that a user can act on, by subject.
 
 Each says what is wrong and with which value (`what`), what was expected (`expected`), and the next step
-(`remedy`). The command prints them as one sentence, without a traceback (`apcampaign.scripts.exits`);
-anything else that escapes is a bug and shows its traceback.
+(`remedy`). The command prints them as one sentence, without a traceback (`apcampaign.scripts.exits`). What the
+operating system and libraries raise becomes one of these there (`apcampaign.common.explain`).
 
 ::
 

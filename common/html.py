@@ -5,6 +5,8 @@ __all__ = ["html_lines", "html_table"]
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from .text import printable
+
 
 def html_table(columns: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "") -> str:
     """Write a table; everything in it is text, and none of it HTML.
@@ -40,4 +42,4 @@ def _row(tag: str, cells: Iterable[str]) -> str:
 
 
 def _text(text: str) -> str:
-    return escape(text).replace("\n", "<br/>")
+    return escape(printable(text)).replace("\n", "<br/>")

@@ -218,8 +218,8 @@ def read_dag(path: Path) -> Workflow:
                     parts = Path(folder).parts if folder else ()
                     label = parts[1] if len(parts) > 1 and parts[0] == "jobs" else name
                     heads[name] = (kind, label, path.parent / (folder or ""))
-    except OSError as error:
-        raise LedgerError(f"{path} cannot be read: {error}") from error
+    except (OSError, ValueError) as error:
+        raise LedgerError(f"{path} cannot be read as a DAG: {error}") from error
     return Workflow(
         nodes={
             name: Node(

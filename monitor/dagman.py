@@ -40,8 +40,8 @@ def read_rescue(dag: Path) -> frozenset[str] | None:
     rescues = sorted(dag.parent.glob(f"{dag.name}.rescue[0-9][0-9][0-9]"))
     if not rescues:
         return None
-    with rescues[-1].open(encoding="utf-8") as stream:
-        return frozenset(line.split()[1] for line in stream if line.startswith("DONE "))
+    with rescues[-1].open(encoding="utf-8", errors="replace") as stream:
+        return frozenset(line.split()[1] for line in stream if re.match(r"DONE +\S", line))
 
 
 def _output(dag: Path) -> Path:

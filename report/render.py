@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from ..bps import Step
+from ..common.text import printable
 from ..monitor.outcomes import Spread
 from .figure import Figure, Panel, moment, number
 from .figures_jobs import draw_core_hours, draw_memory, draw_run_times
@@ -64,6 +65,7 @@ def render_report(data: ReportData, *, refresh: int | None = None) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_assets()),
         autoescape=True,
+        finalize=_printable,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
@@ -133,6 +135,11 @@ def _breakable(name: str) -> Any:
     import markupsafe
 
     return markupsafe.Markup("<wbr>").join(re.findall(r"[A-Z]?[^A-Z]+|[A-Z]+", name))
+
+
+def _printable(value: Any) -> Any:
+    """Show what would command a terminal, or turn the order of what is read around, as escapes."""
+    return printable(value) if type(value) is str else value
 
 
 def _code(text: str) -> Any:

@@ -3,15 +3,17 @@
 __all__ = ["main"]
 
 import importlib
-import signal
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
+from ..common.explain import DEBUG
 from .exits import run
 from .logs import show_logs
+from .process import prepare_process
 
 #: The commands, in the order in which a campaign needs them; each is the module of that name in `commands`.
 COMMANDS = {
@@ -80,19 +82,20 @@ class LazyGroup(click.Group):
 
 @click.command(cls=LazyGroup, commands={**COMMANDS, **HIDDEN}, hidden=list(HIDDEN))
 @click.version_option(package_name="apcampaign")
-def command() -> None:
+@click.option("--debug", is_flag=True, help="Show the traceback of an error too.")
+def command(debug: bool) -> None:
     """Run a Rubin Alert Production campaign on a cluster.
 
     One campaign file says what to run: good-seeing templates, then difference imaging against them into a
     fresh alert production database, through BPS.
     """
+    if debug:
+        os.environ[DEBUG] = "1"  # also for what this command starts
 
 
 def main() -> None:
     """Run the command line, and exit as `ExitCode` says."""
-    # Asked to end, or left by its terminal, it still ends what it has started.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda received, _: sys.exit(128 + received))
+    prepare_process()
     show_logs()
     sys.exit(run(command))
 

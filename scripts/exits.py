@@ -13,8 +13,10 @@ from typing import Any, Protocol
 
 import click
 
-from ..common.errors import ApcampaignError, PreconditionError
+from ..common.errors import PreconditionError
+from ..common.explain import DEBUG, explain
 from ..common.secrets import redact
+from ..common.text import printable
 
 
 class ExitCode(IntEnum):
@@ -67,7 +69,8 @@ def run(command: _Command) -> int:
     """
     try:
         code = _run(command)
-        sys.stdout.flush()
+        if sys.stdout:  # nothing where a shell has closed it
+            sys.stdout.flush()
         return code
     except click.Abort as error:
         interrupted = isinstance(error.__cause__, KeyboardInterrupt)
@@ -77,25 +80,38 @@ def run(command: _Command) -> int:
         error.show()
         wrong = ExitCode.USAGE if isinstance(error, click.UsageError) else ExitCode.UNKNOWN
         return _fail(wrong, "UsageError", error.format_message())
-    except ApcampaignError as error:
-        for line in redact(_name_make_targets(str(error))).splitlines():
-            click.echo(f"apcampaign: {line}", err=True)
-        wrong = ExitCode.NO if isinstance(error, PreconditionError) else ExitCode.UNKNOWN
-        return _fail(
-            wrong,
-            type(error).__name__,
-            error.what,
-            expected=error.expected,
-            remedy=error.remedy,
-            findings=error.findings if isinstance(error, PreconditionError) else (),
-        )
     except BrokenPipeError:
-        # Whoever reads has had enough; what is still buffered goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever reads has had enough.
+        _drop_output()
         return ExitCode.NOBODY_READS
     except Exception as error:
-        traceback.print_exc()
-        return _fail(ExitCode.UNKNOWN, type(error).__name__, f"a bug: {error}")
+        if isinstance(error, OSError) and error.filename is None:
+            _drop_output()  # it may be what cannot be written, to a full disk
+        return _explain(error)
+
+
+def _explain(raised: Exception) -> int:
+    """Show an error as a sentence, and its traceback where that was asked for."""
+    if os.environ.get(DEBUG):
+        click.echo(redact(printable(traceback.format_exc())), err=True)
+    error = explain(raised)
+    for line in redact(_name_make_targets(printable(str(error)))).splitlines():
+        click.echo(f"apcampaign: {line}", err=True)
+    refused = isinstance(error, PreconditionError)
+    return _fail(
+        ExitCode.NO if refused else ExitCode.UNKNOWN,
+        type(error).__name__,
+        error.what,
+        expected=error.expected,
+        remedy=error.remedy,
+        findings=error.findings if isinstance(error, PreconditionError) else (),
+    )
+
+
+def _drop_output() -> None:
+    """Let what is still buffered go nowhere, where Python would complain about it at its end."""
+    if sys.stdout:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(command: _Command) -> int:

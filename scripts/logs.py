@@ -7,6 +7,7 @@ import logging
 import click
 
 from ..common.secrets import redact
+from ..common.text import printable
 
 
 class _EchoHandler(logging.Handler):
@@ -18,7 +19,7 @@ class _EchoHandler(logging.Handler):
         machine = bool(
             context and (context.params.get("as_json") or context.params.get("form") not in (None, "table"))
         )
-        click.echo(redact(self.format(record)), err=machine or record.levelno >= logging.ERROR)
+        click.echo(printable(redact(self.format(record))), err=machine or record.levelno >= logging.ERROR)
 
 
 def show_logs() -> None:

@@ -15,7 +15,7 @@ def show_info(info: "ApdbInfo") -> None:
     from rich.table import Table
 
     console = make_console()
-    console.print(f"APDB in {info.target.place}", markup=False)
+    console.print(f"APDB in {info.target.place}")
     table = Table("table", "rows")
     for name, rows in info.tables.items():
         table.add_row(name, f"{rows:,}")
@@ -36,7 +36,7 @@ def show_info(info: "ApdbInfo") -> None:
         "not the APDB's": ", ".join(info.foreign) or "nothing",
     }
     for name, fact in facts.items():
-        console.print(f"{name:>15}  {fact}", markup=False)
+        console.print(f"{name:>15}  {fact}")
 
 
 def show_verification(result: "Verification") -> None:
@@ -54,9 +54,8 @@ def show_verification(result: "Verification") -> None:
     console.print(
         f"{result.target.place}: {result.stored:,} visit-detectors, {result.sources:,} DiaSources, "
         f"{result.forced:,} DiaForcedSources, read in {result.seconds:.1f} s",
-        markup=False,
     )
     against = f"the {result.expected:,} of {result.source}" if result.source else "itself"
     total = sum(result.counts.values())
     found = "good" if result.good else f"{total:,} finding{'s' * (total > 1)}"
-    console.print(f"checked against {against}: {found}", markup=False)
+    console.print(f"checked against {against}: {found}")

@@ -2,8 +2,11 @@
 
 __all__ = ["format_time", "make_console"]
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+from ...common.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,9 +20,19 @@ def make_console(log_width: int = 120) -> "Console":
     log_width
         Columns where there is no terminal, since a log has no width of its own.
     """
-    from rich.console import Console
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.segment import Segment
 
-    console = Console(highlight=False, soft_wrap=True)
+    class Plain(Console):
+        """Sends no command to the terminal that is in a text, such as the message of a task."""
+
+        def render(
+            self, renderable: RenderableType, options: ConsoleOptions | None = None
+        ) -> Iterator[Segment]:
+            for segment in super().render(renderable, options):
+                yield segment if segment.control else Segment(printable(segment.text), segment.style)
+
+    console = Plain(highlight=False, soft_wrap=True, markup=False)
     if not console.is_terminal:
         console.width = log_width
     return console

@@ -16,17 +16,19 @@ _SHOWN = 3
 
 def show_failures(failures: "Failures") -> None:
     """Print what went wrong."""
+    from rich.text import Text
+
     from .console import make_console
 
     console = make_console()
     for group in failures.groups:
         _show_group(console, group)
     if failures.retried:
-        console.print("[bold]retried[/bold] (succeeded since, or being retried):")
+        console.print(Text.assemble(("retried", "bold"), " (succeeded since, or being retried):"))
     for group in failures.retried:
         states = ", ".join(f"{len(names)} {state}" for state, names in group.jobs.items())
         console.print(f"  {group.place} {group.label}: {group.cause.kind}: ", end="")
-        console.print(f"{group.cause.message} ({states})", markup=False)
+        console.print(f"{group.cause.message} ({states})")
     pruned = ", ".join(f"{number} of {step}" for step, number in failures.pruned.items())
     if pruned:
         console.print(f"jobs that will not run because of these: {pruned}")
@@ -40,7 +42,7 @@ def show_failures(failures: "Failures") -> None:
             listed = ", ".join(f"{len(data_ids)} {what}" for what, data_ids in outcomes.items() if data_ids)
             console.print(f"{step} quanta of {found.label}: {listed}")
             for what, number in sorted(found.exceptions.items(), key=lambda item: -item[1])[:_SHOWN]:
-                console.print(f"  {number} × {what}", markup=False)
+                console.print(f"  {number} × {what}")
     if not failures.groups:
         console.print("no job has failed or is held")
 

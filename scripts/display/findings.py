@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ...common.text import printable
 from .console import make_console
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def show_findings(findings: "Sequence[Finding]", form: str) -> None:
     if form == "table":
         make_console().print(draw_findings(findings))
     elif text := write_findings(findings, form):
-        click.echo(text)
+        click.echo(printable(text))
 
 
 def draw_findings(findings: "Sequence[Finding]") -> "Group":

@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from ...common.text import printable
+
 RUNS_OPTION = click.option(
     "--runs",
     type=click.Path(path_type=Path),
@@ -94,7 +96,7 @@ dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would b
 def say(text: str) -> None:
     """Tell the user something; on standard error if the command prints JSON."""
     context = click.get_current_context(silent=True)
-    click.echo(text, err=bool(context and context.params.get("as_json")))
+    click.echo(printable(text), err=bool(context and context.params.get("as_json")))
 
 
 def echo_json(content: Any) -> None:

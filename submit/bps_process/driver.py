@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,8 @@ from ...bps import PlannedRun, dump_campaign
 from ...common import errors
 from ...common.environment import environment_for_batch
 from ...common.errors import BpsError, PreconditionError
-from ...common.files import write_atomically
+from ...common.files import open_own, write_atomically
+from ...common.processes import end_session
 from ...ledger import RunPaths, RunRecord, Workspace, read_run
 from ...ordering import VisitDetector
 from .worker import Request
@@ -91,6 +91,10 @@ def prepare_run(
         except PreconditionError:
             shutil.rmtree(files.folder)  # it is no run
             raise
+        except (KeyboardInterrupt, SystemExit):
+            if not files.record.exists():
+                shutil.rmtree(files.folder, ignore_errors=True)  # half-made, and asked for no longer
+            raise
     record = read_run(files)
     by_label = ", ".join(f"{count} {label}" for label, count in record.jobs.items())
     _log.info("%d quanta in %d jobs: %s", sum(record.quanta.values()), sum(record.jobs.values()), by_label)
@@ -119,7 +123,7 @@ def prepare_or_reuse(
 def _call_worker(request: Request, log: Path) -> None:
     """Do a request in a new process, and raise what it raised; end it if this process is interrupted."""
     command = [sys.executable, "-m", "apcampaign.submit.bps_process.worker"]
-    with log.open("ab") as stream:
+    with os.fdopen(open_own(log), "ab") as stream:
         process = subprocess.Popen(
             command,
             env=environment_for_batch(),
@@ -131,7 +135,7 @@ def _call_worker(request: Request, log: Path) -> None:
         try:
             process.communicate(request.model_dump_json().encode())
         except BaseException:
-            _end(process)
+            end_session(process, _GRACE)
             raise
     if request.error.exists():
         content = json.loads(request.error.read_text(encoding="utf-8"))
@@ -142,14 +146,3 @@ def _call_worker(request: Request, log: Path) -> None:
             f"BPS's process ended with {process.returncode} and left no reason",
             remedy=f"see what it said last in {log}",
         )
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """End a process and all that it has started: Parsl takes its workers along when it is interrupted."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-            process.wait(_GRACE)
-        except (ProcessLookupError, subprocess.TimeoutExpired):
-            continue
-        return

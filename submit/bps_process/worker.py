@@ -22,7 +22,8 @@ from pydantic import BaseModel, ConfigDict
 from ...bps import PlannedRun, Wms, build_config, dump_config
 from ...bps.lint.includes import INCLUDE
 from ...common.errors import ApcampaignError, BpsError, EmptyGraphError
-from ...common.files import write_atomically
+from ...common.explain import explain
+from ...common.files import keep_others_out, write_atomically
 from ...ledger import RunPaths, RunRecord, Workspace, hash_config, write_run, write_workflow
 from ...ordering import Order, add_order, refuse_already_associated
 from ..data_ids import write_data_ids
@@ -76,10 +77,14 @@ def main() -> int:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    keep_others_out()
     request = Request.model_validate_json(sys.stdin.read())
     try:
         _execute(request)
-    except ApcampaignError as error:
+    except Exception as raised:
+        error = explain(raised)
+        if error is not raised:
+            logging.getLogger(__name__).exception("not expected")
         content = {"kind": type(error).__name__, "what": error.what}
         content |= {"expected": error.expected, "remedy": error.remedy}
         write_atomically(request.error, json.dumps(content))

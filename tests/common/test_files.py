@@ -1,4 +1,4 @@
-"""Files in folders that others may write to: their links are not followed, and our files are not theirs to change."""
+"""Files in folders that others may write to: their links are not followed, our files are not theirs to change."""
 
 import errno
 import fcntl

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 
 import click
@@ -10,6 +11,7 @@ from apcampaign.bps.lint import Finding, Severity
 from apcampaign.common.errors import LedgerError, PreconditionError
 from apcampaign.scripts.cli import command
 from apcampaign.scripts.exits import run
+from operators import COMMAND
 
 
 @pytest.fixture
@@ -72,9 +74,24 @@ def test_every_end_has_its_exit_code(end, monkeypatch, error, code):
     assert end(command=raising(error))[0] == code
 
 
-def test_only_a_bug_shows_its_traceback(end):
-    assert "Traceback" in end(command=raising(ZeroDivisionError("x")))[2]
-    assert "Traceback" not in end(command=raising(LedgerError("x")))[2]
+def test_a_traceback_is_shown_to_those_who_ask_for_it(end, monkeypatch):
+    said = end(command=raising(ZeroDivisionError("x")))[2]
+    assert "Traceback" not in said
+    assert "ZeroDivisionError: x (test_exits.py:" in said
+    assert "--debug" in said
+    monkeypatch.setenv("APCAMPAIGN_DEBUG", "1")
+    assert "Traceback" in end(command=raising(LedgerError("postgresql://me:hush@host/db")))[2]
+    assert "hush" not in end(command=raising(LedgerError("postgresql://me:hush@host/db")))[2]
+    assert os.environ["APCAMPAIGN_DEBUG"]
+
+
+@pytest.mark.parametrize("place", ["/dev/full", "&-"])
+def test_output_that_cannot_be_written_ends_with_a_sentence_or_not_at_all(place):
+    command = f"{COMMAND} --version >{place}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=60)
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+    assert (done.returncode, done.stderr) == (0, "") or "No space left" in done.stderr
 
 
 def test_an_error_is_json_where_json_was_asked_for(end):

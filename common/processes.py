@@ -1,0 +1,43 @@
+"""Ending of a process with everything that it has started."""
+
+__all__ = ["end_session"]
+
+import os
+import signal
+import subprocess
+import time
+
+_REST_GRACE = 2.0  # seconds that what outlives the first process gets, once it is asked to end
+
+
+def end_session(process: "subprocess.Popen[bytes]", grace: float) -> None:
+    """End a process that began a session, and all that is left in it, which may not end with it.
+
+    Parameters
+    ----------
+    process
+        The process; it was started with ``start_new_session``.
+    grace
+        Seconds that it gets after an interrupt, and again after a request to terminate, before it is killed.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        if not _signal(process.pid, number):
+            break
+        try:
+            process.wait(grace)
+        except subprocess.TimeoutExpired:
+            continue
+        break
+    deadline = time.monotonic() + _REST_GRACE
+    while _signal(process.pid, signal.SIGTERM) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    _signal(process.pid, signal.SIGKILL)
+
+
+def _signal(session: int, number: signal.Signals) -> bool:
+    """Send a signal to all of a session; tell whether there was anything left of it."""
+    try:
+        os.killpg(session, number)
+    except ProcessLookupError:
+        return False
+    return True

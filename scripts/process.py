@@ -1,0 +1,34 @@
+"""What the process of a command is to be like, whatever it was started from."""
+
+__all__ = ["prepare_process"]
+
+import contextlib
+import io
+import signal
+import sys
+from types import FrameType
+
+from ..common.files import keep_others_out
+
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
+
+
+def prepare_process() -> None:
+    """Prepare this process: how it ends, what it prints, and whose its files are."""
+    # Asked to end, or left by its terminal, it still ends what it has started; unless nohup keeps it.
+    for number in _ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _exit)
+    # A terminal of an older encoding shows what it can, rather than nothing.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            with contextlib.suppress(OSError, ValueError):
+                stream.reconfigure(errors="replace")
+    keep_others_out()
+
+
+def _exit(received: int, _: FrameType | None) -> None:
+    # A closing terminal sends both; the second would cut off what the first one ends.
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + received)
