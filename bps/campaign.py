@@ -18,9 +18,10 @@ from .values import (
     Collection,
     Collections,
     CollectionTemplate,
-    DayObs,
     GraphOptions,
     Name,
+    Nights,
+    Operator,
     RunOptions,
     SkippedCollections,
     Tracts,
@@ -184,7 +185,8 @@ class CampaignConfig(Model):
     steps
         The steps that the campaign has; both by default.
     tracts
-        Tracts of the skymap for which templates are built, and whose visits are differenced; all if not given.
+        Tracts of the skymap, or ranges such as ``3828..3830``, for which templates are built and whose visits are
+        differenced; all if not given.
     bands
         Bands to process; all if not given.
     input_collections
@@ -192,7 +194,7 @@ class CampaignConfig(Model):
     output_collection
         The prefix of the campaign's collections (``outCollection``); each step appends its name.
     day_obs
-        The observing night to process (``dayObs``), ``YYYYMMDD``; all if not given.
+        The observing nights to process (``dayObs``), ``YYYYMMDD``, or ranges of them; all if not given.
     where
         More conditions for the data queries of both steps.
     operator
@@ -223,9 +225,9 @@ class CampaignConfig(Model):
     bands: Bands | None = None
     input_collections: Collections = Field(alias="inCollection")
     output_collection: CollectionTemplate = Field(default="u/{operator}/{name}", alias="outCollection")
-    day_obs: DayObs | None = Field(default=None, alias="dayObs")
+    day_obs: Nights | None = Field(default=None, alias="dayObs")
     where: Where | None = None
-    operator: Name = Field(default_factory=user_name)
+    operator: Operator = Field(default_factory=user_name, validate_default=True)
     templates: StepSettings = StepSettings()
     diffim: DiffimSettings = DiffimSettings()
     apdb: ApdbSettings = ApdbSettings()

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ..common.errors import SettingsError
+from .yaml_reading import read_yaml
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
@@ -20,12 +19,9 @@ def read_mapping(path: Path) -> dict[str, Any]:
         If it cannot be read or does not hold a mapping.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SettingsError(f"{path} cannot be read as YAML: {error}", remedy="correct the file") from error
-    if not isinstance(content, dict):
-        raise SettingsError(f"{path} does not hold a mapping", expected="lines such as 'computeSite: local'")
-    return content
+        return read_yaml(path, "file").content
+    except FileNotFoundError as error:
+        raise SettingsError(f"there is no file {path}") from error
 
 
 def merge(*mappings: Mapping[str, Any]) -> dict[str, Any]:

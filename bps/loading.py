@@ -2,7 +2,6 @@
 
 __all__ = ["ENVIRONMENT", "change_campaign", "compare_campaigns", "dump_campaign", "load_campaign"]
 
-import difflib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
@@ -10,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from ..common.errors import SettingsError
-from .campaign import ApdbSettings, CampaignConfig, DiffimSettings, StepSettings
+from .campaign import CampaignConfig, StepSettings
+from .campaign_paths import resolve_paths
 from .data import merge
-from .notify import EmailSettings, NotifySettings
+from .mistakes import describe_mistakes
 from .options import check_settings
+from .yaml_reading import KeyPath, YamlFile, parse_value, read_yaml
 
 #: Environment variables that override the campaign file, and the key each one sets.
 ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
@@ -29,25 +30,14 @@ ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
     "APCAMPAIGN_NAMESPACE": ("apdb", "namespace"),
 }
 
-#: Keys that may hold the path of a file or a folder.
-_PATHS = (
-    ("butler",),
-    ("site",),
-    ("apdb", "config"),
-    ("templates", "pipeline"),
-    ("templates", "pipelineYaml"),
-    ("diffim", "pipeline"),
-    ("diffim", "pipelineYaml"),
-    ("bps", "includeConfigs"),
-    ("templates", "bps", "includeConfigs"),
-    ("diffim", "bps", "includeConfigs"),
+#: Values of which a comment may have cut a part.
+_CUT = tuple(
+    (*section, key)
+    for section in ((), ("templates",), ("diffim",))
+    for key in ("where", "dataQuery", "pipeline", "pipelineYaml")
 )
 
-#: What a name without a folder may be that of.
-_OURS = (
-    Path(str(resources.files("apcampaign.pipelines"))),
-    Path(str(resources.files(__package__))) / "sites",
-)
+_SECTIONS = ("templates", "diffim", "apdb", "notify", "bps")
 
 _NIGHT = "{day_obs}"
 _EXAMPLES = Path(str(resources.files(__package__))) / "campaigns" / "*.yaml"
@@ -76,23 +66,55 @@ def load_campaign(
     SettingsError
         If the file cannot be read or its content is invalid. All mistakes are listed at once.
     """
-    content = _read(path)
-    sources = dict.fromkeys(content, str(path))
+    environment = os.environ if environment is None else environment
+    file = _read(path)
+    content = file.content
+    sources = {}
     for variable, keys in ENVIRONMENT.items():
-        if value := (os.environ if environment is None else environment).get(variable):
+        if value := environment.get(variable):
             _override(content, keys, value)
             sources[".".join(keys)] = f"${variable}"
     for keys, value in (flags or {}).items():
         if value is not None:
             _override(content, keys, value)
             sources[".".join(keys)] = "the command line"
-    content = _write_night(content, str(path))
-    _find_files(content, path.parent)
+    content = _write_night(content, file)
+    wrong = _find_mistakes(content, file, sources)
     try:
-        return CampaignConfig.model_validate(content)
+        campaign = CampaignConfig.model_validate(content)
     except ValidationError as error:
-        sentences = [_sentence(details, sources, str(path)) for details in error.errors(include_url=False)]
-        raise SettingsError("\n".join(sentences)) from None
+        wrong[None] = "\n".join(describe_mistakes(error, file, sources, known=wrong.keys()))
+    if sentences := [sentence for sentence in wrong.values() if sentence]:
+        raise SettingsError("\n".join(sentences))
+    return campaign
+
+
+def _find_mistakes(
+    content: dict[str, Any], file: YamlFile, sources: Mapping[str, str]
+) -> dict[KeyPath | None, str]:
+    """Find what types cannot tell: paths that lead nowhere, values that a comment cuts, keys without a value.
+
+    Resolves paths and removes empty sections in ``content``, and tells what is wrong by key.
+    """
+    wrong: dict[KeyPath | None, str] = {}
+
+    def add(keys: KeyPath, what: str) -> None:
+        key = ".".join(map(str, keys))
+        wrong[keys] = f"{sources.get(key) or file.place(keys)}: {key}: {what}"
+
+    for keys, what in resolve_paths(content, file.path.parent, os.environ).items():
+        add(keys, what)
+    for keys in _CUT:
+        if what := file.find_cut(keys):
+            add(keys, what)
+    for section in ((), *((name,) for name in _SECTIONS if name != "bps")):
+        inner: Any = content.get(section[0]) if section else content
+        for key in [key for key, value in inner.items() if value is None] if isinstance(inner, dict) else []:
+            if key in _SECTIONS or key in ("parameters", "config"):
+                del inner[key]  # all of its lines may be comments
+            else:
+                add((*section, key), "there is no value; write one, or remove the key")
+    return wrong
 
 
 def change_campaign(campaign: CampaignConfig, changes: Iterable[str]) -> CampaignConfig:
@@ -119,10 +141,10 @@ def change_campaign(campaign: CampaignConfig, changes: Iterable[str]) -> Campaig
                 expected="STEP.KEY=VALUE with templates or diffim as STEP, such as "
                 "templates.pipetask.makeDirectWarp.requestMemory=8192",
             )
-        value: Any = yaml.safe_load(text)
-        for section in reversed(keys):
-            value = {section: value}
         try:
+            value = parse_value(text)
+            for section in reversed(keys):
+                value = {section: value}
             check_settings(value)
         except ValueError as error:
             raise SettingsError(f"--set {change!r}: {error}") from None
@@ -152,27 +174,14 @@ def dump_campaign(campaign: CampaignConfig) -> str:
     return yaml.safe_dump(content, sort_keys=False)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> YamlFile:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return read_yaml(path, "campaign file")
     except FileNotFoundError:
         raise SettingsError(
             f"there is no campaign file {path}",
-            remedy=f"name one with --campaign FILE, or copy one of {_EXAMPLES}",
+            remedy=f"name one with --campaign FILE, write one with `apcampaign init`, or copy one of {_EXAMPLES}",
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f"the campaign file {path} cannot be read: {error}", remedy="name another with --campaign FILE"
-        ) from error
-    except yaml.YAMLError as error:
-        raise SettingsError(
-            f"the campaign file {path} is not YAML: {error}", remedy="correct the line that it names"
-        ) from error
-    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise SettingsError(
-            f"the campaign file {path} is not a mapping", expected="lines such as 'name: dc2-test-med-1'"
-        )
-    return content
 
 
 def _override(content: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:
@@ -186,89 +195,26 @@ def _override(content: dict[str, Any], keys: tuple[str, ...], value: Any) -> Non
         content.pop("config", None)
 
 
-def _write_night(content: Mapping[str, Any], path: str) -> dict[str, Any]:
+def _write_night(content: Mapping[str, Any], file: YamlFile) -> dict[str, Any]:
     """Write the night for ``{day_obs}``, except in BPS settings, where it is a variable of BPS's."""
     night = content.get("dayObs")
+    several = isinstance(night, list) or (isinstance(night, str) and not night.strip().isdigit())
 
-    def write(value: Any) -> Any:
+    def write(value: Any, path: KeyPath) -> Any:
         if isinstance(value, Mapping):
-            return {key: inner if key == "bps" else write(inner) for key, inner in value.items()}
+            return {
+                key: inner if key == "bps" else write(inner, (*path, key)) for key, inner in value.items()
+            }
         if isinstance(value, list):
-            return [write(inner) for inner in value]
+            return [write(inner, (*path, place)) for place, inner in enumerate(value)]
         if not isinstance(value, str) or _NIGHT not in value:
             return value
-        if night is None:
+        if night is None or several:
+            given = "several are" if several else "none is"
             raise SettingsError(
-                f"{path}: {value!r} names the night, and none is given",
-                remedy="give it with --day-obs 20260905, $APCAMPAIGN_DAY_OBS or as dayObs in the file",
+                f"{file.place(path)}: {value!r} names the night, and {given} given",
+                remedy="give one with --day-obs 20260905, $APCAMPAIGN_DAY_OBS or as dayObs in the file",
             )
         return value.replace(_NIGHT, str(night))
 
-    return dict(write(content))
-
-
-def _find_files(content: dict[str, Any], folder: Path) -> None:
-    """Write relative paths as absolute ones: the jobs, and the nodes between the runs, run in other folders.
-
-    They are relative to the campaign file, or to the working directory. What is no file there stays as it is, such
-    as the alias of a repository.
-    """
-    for keys in _PATHS:
-        section: Any = content
-        for key in keys[:-1]:
-            section = section.get(key) if isinstance(section, dict) else None
-        if isinstance(section, dict) and keys[-1] in section:
-            value = section[keys[-1]]
-            found = [_absolute(each, folder) for each in value] if isinstance(value, list) else None
-            section[keys[-1]] = _absolute(value, folder) if found is None else found
-
-
-def _absolute(value: Any, folder: Path) -> Any:
-    if not isinstance(value, str) or "$" in value:
-        return value
-    name, mark, subset = value.partition("#")
-    if any((ours / name).is_file() or (ours / f"{name}.yaml").is_file() for ours in _OURS):
-        return value
-    for base in (folder, Path()):
-        # Without a slash the name of a folder is rather the alias of a repository.
-        if name and (path := base / name).exists() and (path.is_file() or "/" in name):
-            return f"{path.resolve()}{mark}{subset}"
-    return value
-
-
-def _sentence(details: Any, sources: Mapping[str, str], path: str) -> str:
-    """Describe one of pydantic's errors: where, what, what was expected."""
-    location = [str(part) for part in details["loc"] if not str(part).startswith("function-")]
-    key = ".".join(part for part in location if not part.isdigit())
-    source = sources.get(key) or path
-    where = f"{source}: {key}" if key else source
-    kind, value = details["type"], details.get("input")
-    if kind == "extra_forbidden":
-        valid = _valid_keys(location[:-1])
-        near = difflib.get_close_matches(location[-1], valid, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        return f"{where}: this key is unknown; {hint}valid keys here are {', '.join(valid)}"
-    if kind == "missing":
-        return f"{where}: this key is missing"
-    if kind in ("int_parsing", "int_type", "int_from_float", "greater_than_equal"):
-        return f"{where}: {value!r} is not a whole number ≥ 0; expected such as 3828"
-    if kind == "too_short":
-        return f"{where}: the list is empty; expected at least one value"
-    if kind == "value_error":
-        return f"{where}: {details['ctx']['error']}"
-    if location[:1] == ["notify"]:
-        return f"{where}: {details['msg']}"  # the value may be a secret
-    return f"{where}: {details['msg']} (got {value!r})"
-
-
-def _valid_keys(location: list[str]) -> list[str]:
-    model: type[BaseModel] = CampaignConfig
-    if location and location[0] == "templates":
-        model = StepSettings
-    elif location and location[0] == "diffim":
-        model = DiffimSettings
-    elif location and location[0] == "apdb":
-        model = ApdbSettings
-    elif location and location[0] == "notify":
-        model = EmailSettings if location[1:2] == ["email"] else NotifySettings
-    return [field.alias or name for name, field in model.model_fields.items()]
+    return dict(write(content, ()))

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from ..common.errors import SettingsError
 from .campaign import CampaignConfig, Step, StepSettings
-from .query import make_query
+from .query import check_length, make_query
 
 
 class Stage(StrEnum):
@@ -229,7 +229,7 @@ def plan_campaign(
     Raises
     ------
     SettingsError
-        If a step is not one of the campaign's.
+        If a step is not one of the campaign's, or its data query is too long for a command.
     """
     steps = campaign.steps if steps is None else steps
     if other := sorted(set(steps) - set(campaign.steps)):
@@ -266,6 +266,9 @@ def plan_campaign(
                 skip_existing=tuple(skip),
             )
         )
+    for run in runs:
+        # The query of raws that come in a table is no argument.
+        check_length(run.graph_query or run.query, str(run.step))
     edges = {
         (before.name, after.name)
         for before in runs
@@ -281,7 +284,7 @@ def _make_query(campaign: CampaignConfig, settings: StepSettings) -> str:
         skymap=campaign.skymap,
         tracts=campaign.tracts,
         bands=campaign.bands,
-        day_obs=campaign.day_obs,
+        nights=campaign.day_obs,
         where=(campaign.where, settings.where),
     )
 

@@ -1,8 +1,13 @@
 """Data queries: built from a campaign's settings, and checked as far as possible without a repository."""
 
-__all__ = ["check_where", "make_query"]
+__all__ = ["LONGEST_ARGUMENT", "check_length", "check_where", "make_query"]
 
 from collections.abc import Sequence
+
+from ..common.errors import SettingsError
+
+#: Bytes of one argument of a command, with the one at its end: the same on every Linux (MAX_ARG_STRLEN).
+LONGEST_ARGUMENT = 128 * 1024
 
 
 def check_where(text: str) -> str:
@@ -34,6 +39,8 @@ def check_where(text: str) -> str:
             raise ValueError(f"{text!r} holds a {character}: {why}")
     if text.count("'") % 2:
         raise ValueError(f"{text!r} has an unbalanced quote; every string needs ' before and after it")
+    if found := set(text) & set("‘’“”`´"):
+        raise ValueError(f"{text!r} holds a {found.pop()}; write strings in straight single quotes: 'x'")
     depth = 0
     for piece in text.split("'")[::2]:  # outside of strings
         for character in piece:
@@ -51,14 +58,14 @@ def make_query(
     skymap: str,
     tracts: Sequence[int] | None,
     bands: Sequence[str] | None,
-    day_obs: int | None = None,
+    nights: Sequence[int] | None = None,
     where: Sequence[str | None],
 ) -> str:
     """Make the data query of a step.
 
     Parameters
     ----------
-    instrument, skymap, tracts, bands, day_obs
+    instrument, skymap, tracts, bands, nights
         What the query selects; all tracts, bands or nights if `None`.
     where
         More conditions, each put in parentheses; `None` entries are ignored.
@@ -73,7 +80,26 @@ def make_query(
         terms.append(f"tract IN ({', '.join(map(str, tracts))})")
     if bands:
         terms.append(f"band IN ({', '.join(repr(band) for band in bands)})")
-    if day_obs is not None:
-        terms.append(f"day_obs = {day_obs}")
+    if nights:
+        listed = ", ".join(map(str, nights))
+        terms.append(f"day_obs IN ({listed})" if len(nights) > 1 else f"day_obs = {listed}")
     terms += [f"({text})" for text in where if text]
     return " AND ".join(terms)
+
+
+def check_length(query: str, step: str) -> None:
+    """Refuse the data query of a step that is too long for an argument of ``pipetask qgraph``.
+
+    Raises
+    ------
+    SettingsError
+        If it is.
+    """
+    size = len(query.encode())
+    if size >= LONGEST_ARGUMENT:
+        raise SettingsError(
+            f"{step}: its data query has {size:,} bytes, and an argument of a command can have "
+            f"{LONGEST_ARGUMENT - 1:,}",
+            remedy="write ranges in 'where', such as visit IN (1000..1999), or put the raw images into a TAGGED "
+            "collection and name that as 'inCollection'",
+        )

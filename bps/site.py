@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..common.errors import SettingsError
-from .data import read_mapping
+from .yaml_reading import read_yaml
 
 # The only key of a site file that is not BPS's: environment variables that jobs get from the submitter.
 _PASSED_VARIABLES_KEY = "passEnvironment"
@@ -75,21 +75,29 @@ def load_site(name: str) -> Site:
     """
     known = Path(str(resources.files(__package__))) / "sites"
     path = Path(name) if "/" in name or name.endswith(".yaml") else known / f"{name}.yaml"
-    if not path.is_file():
+    try:
+        file = read_yaml(path, "site file")
+    except FileNotFoundError:
         names = ", ".join(sorted(file.stem for file in known.glob("*.yaml")))
         raise SettingsError(
             f"site: {name!r} is unknown", expected=f"one of {names}, or the path of a site file"
-        )
-    settings = read_mapping(path)
+        ) from None
+    settings = file.content
     for key in ("wmsServiceClass", "computeSite"):
-        if not isinstance(settings.get(key), str):
+        if key not in settings:
             raise SettingsError(
                 f"the site file {path} has no {key!r}, which every site needs", remedy=f"write {key}: …"
+            )
+        if not isinstance(settings[key], str):
+            raise SettingsError(
+                f"{file.place((key,))}: {key} cannot be {settings[key]!r}",
+                expected="a word",
+                remedy=file.explain((key,)),
             )
     passed = settings.pop(_PASSED_VARIABLES_KEY, [])
     if not isinstance(passed, list) or not all(isinstance(variable, str) for variable in passed):
         raise SettingsError(
-            f"{path}: {_PASSED_VARIABLES_KEY} cannot be {passed!r}",
+            f"{file.place((_PASSED_VARIABLES_KEY,))}: {_PASSED_VARIABLES_KEY} cannot be {passed!r}",
             expected="a list of names of environment variables",
         )
     return Site(name=name, settings=settings, passed_variables=tuple(passed))

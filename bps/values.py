@@ -7,9 +7,10 @@ __all__ = [
     "Collection",
     "CollectionTemplate",
     "Collections",
-    "DayObs",
     "GraphOptions",
     "Name",
+    "Nights",
+    "Operator",
     "RunOptions",
     "SkippedCollections",
     "Tracts",
@@ -18,7 +19,9 @@ __all__ = [
 ]
 
 import re
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from itertools import islice
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, NonNegativeInt
@@ -28,6 +31,8 @@ from .model import split_list
 from .options import RUN_OPTIONS, check_options, check_settings
 from .query import check_where
 
+#: Values of one range; more have been mistyped.
+_MOST = 2000
 # Letters that each are a band: a word of them is several bands without spaces between.
 _ONE_LETTER_BANDS = frozenset("ugrizy")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -42,6 +47,15 @@ def _check_name(value: str) -> str:
         raise ValueError(
             f"{value!r} is not a campaign name; expected letters, digits, '.', '_' and '-', starting with a "
             "letter or digit, such as 'dc2-test-med-1'"
+        )
+    return value
+
+
+def _check_operator(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError(
+            f"{value!r} cannot be a part of collections and files, and the login name is taken by default; write "
+            "operator: NAME with letters, digits, '.', '_' and '-'"
         )
     return value
 
@@ -66,11 +80,60 @@ def _check_collection_template(value: str) -> str:
 def _check_band(value: str) -> str:
     if not _BAND.fullmatch(value):
         raise ValueError(f"{value!r} is not a band; expected a name such as g, VR or N708")
-    if len(value) > 1 and _ONE_LETTER_BANDS.issuperset(value):
-        raise ValueError(
-            f"{value!r} is not a band; write several with spaces between them: {' '.join(value)!r}"
-        )
     return value
+
+
+def _split_bands(value: Any) -> Any:
+    """Take ``gri`` as ``g r i``: no camera has a band of such a name."""
+    words = split_list(value)
+    if not isinstance(words, list):
+        return words
+    return [band for word in words for band in (word if _are_bands(word) else [word])]
+
+
+def _once[Value](values: tuple[Value, ...]) -> tuple[Value, ...]:
+    return tuple(dict.fromkeys(values))
+
+
+def _are_bands(word: Any) -> bool:
+    return isinstance(word, str) and len(word) > 1 and _ONE_LETTER_BANDS.issuperset(word)
+
+
+def _split_tracts(value: Any) -> Any:
+    """Take ``3828..3830`` as these three."""
+    words = split_list(value)
+    if not isinstance(words, list):
+        return words
+    return [
+        tract for word in words for tract in _expand(word, int, lambda first, last: range(first, last + 1))
+    ]
+
+
+def _split_nights(value: Any) -> Any:
+    """Take ``20260830..20260902`` as these four."""
+    words = split_list(value)
+    if not isinstance(words, list):
+        return words
+    return [night for word in words for night in _expand(word, _check_day, _nights)]
+
+
+def _nights(first: int, last: int) -> list[int]:
+    begin, end = (datetime.strptime(str(night), "%Y%m%d") for night in (first, last))
+    return [int((begin + timedelta(days)).strftime("%Y%m%d")) for days in range((end - begin).days + 1)]
+
+
+def _expand(word: Any, read: Callable[[Any], int], between: Callable[[int, int], Iterable[int]]) -> list[Any]:
+    """Write the values of a range; what is none stays as it is."""
+    found = re.fullmatch(r"(\d+)\.\.(\d+)", word) if isinstance(word, str) else None
+    if not found:
+        return [word]
+    values = list(islice(between(read(int(found[1])), read(int(found[2]))), _MOST + 1))
+    if not 0 < len(values) <= _MOST:
+        raise ValueError(
+            f"{word!r} is a range of {'no' if not values else 'too many'} values; expected FIRST..LAST with at "
+            f"most {_MOST:,}"
+        )
+    return values
 
 
 def _check_apdb_url(value: str) -> str:
@@ -96,17 +159,26 @@ def _check_day(value: int) -> int:
 
 
 Name = Annotated[str, AfterValidator(_check_name)]
+Operator = Annotated[str, AfterValidator(_check_operator)]
 Collection = Annotated[str, AfterValidator(_check_collection)]
 Collections = Annotated[tuple[Collection, ...], BeforeValidator(split_list), Field(min_length=1)]
 SkippedCollections = Annotated[tuple[Collection, ...], BeforeValidator(split_list)]
 CollectionTemplate = Annotated[str, AfterValidator(_check_collection_template)]
-Tracts = Annotated[tuple[NonNegativeInt, ...], BeforeValidator(split_list), Field(min_length=1)]
+Tracts = Annotated[
+    tuple[NonNegativeInt, ...], BeforeValidator(_split_tracts), AfterValidator(_once), Field(min_length=1)
+]
 Bands = Annotated[
     tuple[Annotated[str, AfterValidator(_check_band)], ...],
-    BeforeValidator(split_list),
+    BeforeValidator(_split_bands),
+    AfterValidator(_once),
     Field(min_length=1),
 ]
-DayObs = Annotated[int, AfterValidator(_check_day)]
+Nights = Annotated[
+    tuple[Annotated[int, AfterValidator(_check_day)], ...],
+    BeforeValidator(_split_nights),
+    AfterValidator(_once),
+    Field(min_length=1),
+]
 Where = Annotated[str, AfterValidator(check_where), Field(min_length=1)]
 ApdbUrl = Annotated[str, AfterValidator(_check_apdb_url)]
 BpsSettings = Annotated[dict[str, Any], AfterValidator(check_settings)]

@@ -34,9 +34,11 @@ _OPTIONS = (
     ),
     RUNS_OPTION,
     click.option("--butler", help="The Butler repository."),
-    click.option("--tracts", help='Tracts, such as "3828 3829".'),
-    click.option("--bands", help='Bands, such as "g r i".'),
-    click.option("--day-obs", type=int, metavar="YYYYMMDD", help="The observing night."),
+    click.option("--tracts", help='Tracts, such as "3828 3829" or 3828..3830.'),
+    click.option("--bands", help="Bands, such as gri."),
+    click.option(
+        "--day-obs", metavar="YYYYMMDD", help="The observing night, or nights such as 20260905..20260907."
+    ),
     click.option("--site", help="Where jobs run: s3df, local, parsl-local, or the path of a site file."),
     click.option("--namespace", help="The APDB's namespace (PostgreSQL schema)."),
     click.option(
@@ -58,7 +60,7 @@ def campaign_options(function: Callable[..., Any]) -> Callable[..., Any]:
         butler: str | None,
         tracts: str | None,
         bands: str | None,
-        day_obs: int | None,
+        day_obs: str | None,
         site: str | None,
         namespace: str | None,
         allow_missing_templates: float | None,

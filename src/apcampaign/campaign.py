@@ -54,7 +54,7 @@ class Campaign:
         butler: str | None = None,
         tracts: Sequence[int] | str | None = None,
         bands: Sequence[str] | str | None = None,
-        day_obs: int | None = None,
+        day_obs: Sequence[int] | int | str | None = None,
         site: str | None = None,
         namespace: str | None = None,
         allow_missing_templates: float | None = None,
@@ -69,7 +69,8 @@ class Campaign:
         runs
             The folder of all campaigns' runs.
         butler, tracts, bands, day_obs, site, namespace, allow_missing_templates
-            What overrides the file; ``day_obs`` as YYYYMMDD, ``allow_missing_templates`` in percent.
+            What overrides the file; ``day_obs`` as YYYYMMDD or ranges of such,
+            ``allow_missing_templates`` in percent.
         environment
             Variables that override the file (docs/campaign.md); by default those of this process.
 

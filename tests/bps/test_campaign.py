@@ -83,7 +83,6 @@ MISTAKES = [
     ({"tracts": [38.5]}, "tracts: 38.5 is not a whole number"),
     ({"tracts": [-1]}, "tracts: -1 is not a whole number"),
     ({"bands": ["g", "it's"]}, 'bands: "it\'s" is not a band; expected a name such as g, VR or N708'),
-    ({"bands": "gri"}, "bands: 'gri' is not a band; write several with spaces between them: 'g r i'"),
     ({"name": "a b"}, "name: 'a b' is not a campaign name"),
     ({"inCollection": "2.2i//x"}, "inCollection: '2.2i//x' is not a collection name"),
     ({"inCollection": "it's"}, 'inCollection: "it\'s" is not a collection name'),
@@ -193,7 +192,7 @@ def test_the_night_is_written_wherever_it_is_named_but_in_settings_of_bps(write)
     )
     for environment, night in (({}, 20260905), ({"APCAMPAIGN_DAY_OBS": "20260906"}, 20260906)):
         campaign = load(path, environment=environment)
-        assert (campaign.name, campaign.day_obs) == (f"night-{night}", night)
+        assert (campaign.name, campaign.day_obs) == (f"night-{night}", (night,))
         assert campaign.input_collections == ("raw", f"prompt/{night}")
         assert campaign.diffim.skip_existing == (f"prompt/{night}",)
         assert campaign.diffim.bps == {"templateDataId": "{day_obs}_{visit}"}
@@ -222,7 +221,8 @@ def test_all_mistakes_are_named_at_once(write):
         load(write(tracts=[], bands=["q'"], name=""), environment={"APCAMPAIGN_TRACTS": "x"})
     lines = str(caught.value).splitlines()
     assert len(lines) == 3
-    assert lines[1].startswith("$APCAMPAIGN_TRACTS: tracts: 'x'")
+    assert lines[0].startswith("$APCAMPAIGN_TRACTS: tracts: 'x'")
+    assert [line.split(": ")[0].rpartition("campaign.yaml:")[2] for line in lines[1:]] == ["2", "5"]
 
 
 @pytest.mark.parametrize(
@@ -235,10 +235,9 @@ def test_a_password_in_the_url_is_refused_and_not_repeated(write, url):
     assert "hunter2" not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", ["[1, 2]", "a: [", "3: x"])
-def test_a_file_that_is_no_mapping_is_refused(tmp_path, content):
+def test_a_file_that_is_no_mapping_is_refused(tmp_path):
     path = tmp_path / "campaign.yaml"
-    path.write_text(content)
+    path.write_text("[1, 2]")
     with pytest.raises(SettingsError, match="campaign file"):
         load(path)
 

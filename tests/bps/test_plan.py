@@ -93,7 +93,7 @@ def test_a_campaign_may_say_what_is_not_run_again(campaign, skipped):
 
 
 def test_a_night_selects_the_raws_and_not_the_templates(campaign):
-    changes = {"day_obs": 20260905, "tracts": None, "where": None}
+    changes = {"day_obs": (20260905,), "tracts": None, "where": None}
     _, run = plan_campaign(campaign.model_copy(update=changes))
     assert run.query == "instrument='LSSTCam-imSim' AND skymap='DC2' AND day_obs = 20260905"
     assert run.graph_query == "instrument='LSSTCam-imSim' AND skymap='DC2'"
