@@ -18,6 +18,7 @@ from ...ledger import Workspace
 from ...monitor.outcomes import check_templates
 from .apdb import check_apdb
 from .environment import check_disks, check_environment, check_versions
+from .file_names import check_file_names
 from .plugin import check_plugin, check_site
 from .repository_checks import check_repository, check_taken_over, run_check, worst_first
 from .resources import check_slots
@@ -119,6 +120,7 @@ def check_campaign(
     findings += check_environment(specs, environment)
     findings += check_versions(specs)
     findings += check_disks(_find_folders(workspace))
+    findings += check_file_names(plan, workspace.campaign)
     if any(run.fills_apdb for run in plan):
         findings += check_apdb(workspace)
         findings += _check_order(workspace.campaign)

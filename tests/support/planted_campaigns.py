@@ -42,6 +42,9 @@ CAMPAIGNS = (
         "a repository that is not there", "butler", "cannot be read", {"butler": "/nowhere/repo"}
     ),
     CampaignMistake(
+        "a name that makes too long ones", "file-names", "File name too long", {"name": "long-" * 32}
+    ),
+    CampaignMistake(
         "associations in any order",
         "apdb-order",
         "history goes missing",
