@@ -17,11 +17,13 @@ from .options import GRAPH_OPTIONS, read_config_overrides, read_option
 from .pair import write_pair
 from .plan import Plan, PlannedRun, Stage, gate_node, make_timestamp, plan_campaign, prepare_node
 from .query import make_query
+from .schema import SCHEMA_FILE, campaign_schema, modeline, schema_text
 from .site import Site, Wms, load_site, wms_kind
 
 __all__ = [
     "GRAPH_OPTIONS",
     "NARROW",
+    "SCHEMA_FILE",
     "UNORDERED",
     "ApdbSettings",
     "CampaignConfig",
@@ -37,6 +39,7 @@ __all__ = [
     "StepSettings",
     "Wms",
     "build_config",
+    "campaign_schema",
     "change_campaign",
     "compare_campaigns",
     "dump_campaign",
@@ -46,10 +49,12 @@ __all__ = [
     "load_site",
     "make_query",
     "make_timestamp",
+    "modeline",
     "plan_campaign",
     "prepare_node",
     "read_config_overrides",
     "read_option",
+    "schema_text",
     "wms_kind",
     "write_pair",
 ]

@@ -17,6 +17,7 @@ from .campaign_paths import resolve_paths
 from .data import merge
 from .mistakes import describe_mistakes
 from .options import check_settings
+from .schema import modeline
 from .yaml_reading import KeyPath, YamlFile, parse_value, read_yaml
 
 #: Environment variables that override the campaign file, and the key each one sets.
@@ -171,7 +172,7 @@ def compare_campaigns(one: CampaignConfig, other: CampaignConfig) -> list[str]:
 def dump_campaign(campaign: CampaignConfig) -> str:
     """Write a campaign, including everything that overrode its file, as the text of a campaign file."""
     content = campaign.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return yaml.safe_dump(content, sort_keys=False)
+    return modeline() + yaml.safe_dump(content, sort_keys=False)
 
 
 def _read(path: Path) -> YamlFile:

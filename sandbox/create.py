@@ -95,7 +95,7 @@ class Sandbox:
         return campaign
 
 
-def create_sandbox(folder: Path, size: SandboxSize | None = None) -> Sandbox:
+def create_sandbox(folder: Path, size: SandboxSize | None = None, *, head: str = "") -> Sandbox:
     """Create a miniature DC2, or return the existing one.
 
     Parameters
@@ -104,6 +104,8 @@ def create_sandbox(folder: Path, size: SandboxSize | None = None) -> Sandbox:
         A folder that is missing, empty, or a sandbox of the same size. It appears complete or not at all.
     size
         How large it is; the demo's size by default.
+    head
+        First lines of its campaign file.
 
     Returns
     -------
@@ -123,7 +125,7 @@ def create_sandbox(folder: Path, size: SandboxSize | None = None) -> Sandbox:
     staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
         _fill(Sandbox(staging, size))
-        (staging / "campaign.yaml").write_text(yaml.safe_dump(sandbox.campaign(), sort_keys=False))
+        (staging / "campaign.yaml").write_text(head + yaml.safe_dump(sandbox.campaign(), sort_keys=False))
         (staging / _MARKER).write_text(json.dumps(_marker(size)))
         staging.chmod(0o755)
         try:

@@ -33,6 +33,7 @@ COMMANDS = {
     "runs": "List a campaign's runs.",
     "summary": "Summarise the results of a campaign.",
     "report": "Write one HTML page of what a campaign does and of its results.",
+    "schema": "Print the JSON Schema of campaign files.",
     "completion": "Print the shell-completion script.",
 }
 HIDDEN = {"node": "Run one node of a campaign DAG (called by HTCondor)."}

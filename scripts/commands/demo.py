@@ -108,7 +108,7 @@ def _write_campaign(folder: Path, sandbox: "Sandbox", site: str, url: str) -> "C
     """Write the campaign file, with a name for each demo: its own collections, and its own namespace."""
     import yaml
 
-    from ...bps import make_timestamp
+    from ...bps import make_timestamp, modeline
     from ...campaign import Campaign
     from ...common.files import write_atomically
 
@@ -117,7 +117,7 @@ def _write_campaign(folder: Path, sandbox: "Sandbox", site: str, url: str) -> "C
     for step, clusters in _CLUSTERS.items():
         content[step] = {**content[step], "bps": {"cluster": clusters}}
     file = folder / "campaign.yaml"
-    write_atomically(file, yaml.safe_dump(content, sort_keys=False))
+    write_atomically(file, modeline() + yaml.safe_dump(content, sort_keys=False))
     return Campaign.open(file, runs=folder / "runs", environment={})
 
 

@@ -74,12 +74,13 @@ def create(folder: Path, as_json: bool, **options: Any) -> None:
     FOLDER then holds the Butler repository `repo` and a `campaign.yaml`. What is there already with the
     same options is left as it is.
     """
+    from ...bps import modeline
     from ...sandbox.cameras import CAMERAS
     from ...sandbox.create import create_sandbox
     from ...sandbox.survey import SandboxSize
 
     options["detectors"] = options["detectors"] or CAMERAS[options["instrument"]].middle
-    sandbox = create_sandbox(folder, SandboxSize(**options))
+    sandbox = create_sandbox(folder, SandboxSize(**options), head=modeline())
     if as_json:
         content = {"butler": sandbox.butler, "campaign": str(sandbox.folder / "campaign.yaml")}
         echo_json({**content, "environment": dict(sandbox.environment)})

@@ -14,7 +14,7 @@ from operators import COMMAND
 
 RECORDED = Path(__file__).parents[1] / "support" / "recorded"
 #: These start what then speaks for itself, or print for a shell.
-WITHOUT_JSON = {"demo", "completion", "node"}
+WITHOUT_JSON = {"demo", "completion", "node", "schema"}
 
 
 def leaves(
