@@ -52,17 +52,21 @@ def close_run(folder: Path, runs: Path, run: str, code: int) -> None:
     folder, runs, run
         As for `check_gate`.
     code
-        What its DAG ended with; 0 if it succeeded.
+        What its DAG ended with; 0 if it succeeded, a negative number if it was killed or removed.
 
     Raises
     ------
     PreconditionError
-        If it has failed, and no other run waits for it; or it is a whole step, and too many templates are missing.
+        If it was interrupted; if it has failed, and no other run waits for it; or it is a whole step, and too many
+        templates are missing.
     RepositoryError
         If its outputs cannot join those of its step.
     """
     files = DagPaths(folder)
     work = read_work(files, runs)
+    if code < 0:
+        # What it has left goes on where it ended: nobody should go on without it.
+        raise PreconditionError(f"{run} was interrupted", remedy="go on with `apcampaign resume`")
     closed = work.plan.find(run)
     if closed.part and not join_step_output(work.workspace.campaign.butler, closed):
         _log.warning("%s has made nothing", run)

@@ -132,7 +132,8 @@ def _write_run(work: Work, files: DagPaths, run: PlannedRun) -> Iterator[str]:
     children = [other for other in work.plan if run.name in work.plan.parents(other)]
     if run.part or any(child.needs_templates for child in children):
         # Without this, the first job that failed would end the campaign, even where all templates are there.
-        close = _command(work, files, "close", [run.name, "$RETURN"])
+        # What a signal or a removal has ended returned a negative number, which is no option.
+        close = _command(work, files, "close", ["--", run.name, "$RETURN"])
         yield f"SCRIPT POST {run.name} {' '.join([sys.executable, *close])}"
     if parents:
         yield f"PARENT {' '.join(parents)} CHILD {nodes[0]}"

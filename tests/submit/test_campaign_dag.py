@@ -1,14 +1,17 @@
 """The campaign DAG: whatever the plan, each run is prepared and run after those that it waits for."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 from apcampaign.bps import CampaignConfig, Plan, PlannedRun, Step, plan_campaign
 from apcampaign.common.errors import PreconditionError
 from apcampaign.ledger import Workspace
+from apcampaign.scripts.cli import command
 from apcampaign.submit.executors import Work
 from apcampaign.submit.executors.campaign_dag import read_work, write_campaign_dag
+from click.testing import CliRunner
 
 TIMESTAMP = "20251012T010203Z"
 
@@ -56,6 +59,15 @@ def test_two_steps_have_a_gate_and_a_preparation_between_them(workspace):
     }
     # The gate alone decides whether templates that failed are enough.
     assert re.search(r"^SCRIPT POST templates .* close .* templates \$RETURN$", text, flags=re.MULTILINE)
+
+
+def test_a_run_that_was_killed_or_removed_stops_those_after_it(workspace):
+    files = write_campaign_dag(Work(workspace=workspace, plan=plan_campaign(workspace.campaign)))
+    (script,) = re.findall(r"^SCRIPT POST templates (.+)$", files.dag.read_text(), flags=re.MULTILINE)
+    words = shlex.split(script.replace("$RETURN", "-9"))
+    done = CliRunner().invoke(command, words[words.index("node") :])
+    assert done.exit_code == 1
+    assert "templates was interrupted" in str(done.exception)
 
 
 def test_one_step_is_a_dag_too(workspace):
