@@ -3,7 +3,7 @@
 __all__ = ["find_failures"]
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from os import SEEK_END
@@ -60,8 +60,10 @@ def find_failures(
             by_step.setdefault(job.step, []).append(job)
     groups: list[Group] = []
     retried: list[Group] = []
+    told: set[str] = set()
     for step, of_step in by_step.items():
         failed = [(job, job.attempts[-1]) for job in of_step if job.state in _BAD and job.attempts]
+        told |= {job.run for job, _ in failed}
         passed = [
             (job, attempt)
             for job in of_step
@@ -72,7 +74,7 @@ def find_failures(
         with ThreadPoolExecutor(_READERS) as pool:
             groups += _group(step, list(pool.map(_examine, failed)), _find_children(of_step))
             retried += _group(step, list(pool.map(_examine, passed)), {})
-    groups += _group(None, map(_examine, _find_bad_nodes(nodes, groups)), _find_children(nodes))
+    groups += _group(None, map(_examine, _find_bad_nodes(nodes, told)), _find_children(nodes))
     records: dict[Step, list[RunRecord]] = {}
     for record in quanta_of:
         records.setdefault(record.step, []).append(record)
@@ -88,13 +90,14 @@ def find_failures(
     )
 
 
-def _find_bad_nodes(nodes: Iterable[Job], groups: Sequence[Group]) -> list[tuple[Job, Attempt]]:
+def _find_bad_nodes(nodes: Iterable[Job], told: Collection[str]) -> list[tuple[Job, Attempt]]:
     """Find the nodes of the campaign DAG that failed by themselves.
 
-    The node of a run fails with the run, whose jobs say why, and the final node repeats that something failed.
+    The node of a run fails with the jobs of the run, which say why (``told``), and the final node repeats that
+    something failed.
     """
-    bad = [node for node in nodes if node.state in _BAD and node.attempts and not node.subdag]
-    if groups or not all(node.final for node in bad):
+    bad = [node for node in nodes if node.state in _BAD and node.attempts and node.name not in told]
+    if told or not all(node.final for node in bad):
         bad = [node for node in bad if not node.final]
     return [(node, node.attempts[-1]) for node in bad]
 

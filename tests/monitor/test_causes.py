@@ -291,10 +291,26 @@ def test_a_node_of_the_campaign_dag_that_failed_is_told_and_what_follows_from_it
         )
         for name in ("gate", "diffim", "summary")
     ]
-    (group,) = find_failures([], nodes=nodes).groups
+    of_run = job(outcome(AttemptOutcome.FAILED, exit_code=1), step=Step.DIFFIM, run="diffim", folder=tmp_path)
+    other, group = find_failures([of_run], nodes=nodes).groups
+    assert other.step is Step.DIFFIM
     assert (group.place, group.label) == ("campaign DAG", "gate")
     assert group.as_dict()["step"] == "dag"
     assert group.cause.message == "exit code 1: templates: 3 of 9 are missing"
+
+
+def test_a_run_that_failed_although_none_of_its_jobs_did_is_told(tmp_path):
+    node = job(
+        outcome(AttemptOutcome.REMOVED, reason="via condor_rm"),
+        name="diffim-images-1",
+        label="diffim-images-1",
+        step=None,
+        state=JobState.FAILED,
+        folder=tmp_path,
+        subdag=True,
+    )
+    (group,) = find_failures([], nodes=[node]).groups
+    assert (group.label, group.cause.kind) == ("diffim-images-1", FailureKind.REMOVED)
 
 
 def test_troubles_of_quanta_become_json():
