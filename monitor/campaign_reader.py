@@ -3,6 +3,7 @@
 __all__ = ["CampaignJobs", "CampaignReader"]
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -198,8 +199,9 @@ def _step_status(view: _View, step: Step, now: float) -> StepStatus:
     jobs = [job for run in runs for job in run.jobs]
     to_come = view.ledger.absent_parts(step)
     states = {run.state for run in runs}
-    if to_come and view.dag_reader is not None and not view.dag_reader.ended:
-        states.add(RunState.UNREADY)
+    if to_come:
+        goes_on = view.dag_reader is not None and not view.dag_reader.ended
+        states.add(RunState.UNREADY if goes_on else RunState.FAILED)
     active = [run for run in runs if run.active]
     # What other runs of the step have done tells how long jobs take; what they have left undone is not to come.
     counted = [job for run in runs for job in run.jobs if run.active or job.state is JobState.DONE]
@@ -208,7 +210,14 @@ def _step_status(view: _View, step: Step, now: float) -> StepStatus:
     return StepStatus(
         step=step,
         runs=tuple(
-            RunStatus(output_run=run.record.output_run, folder=run.folder, state=run.state) for run in runs
+            RunStatus(
+                name=run.record.name,
+                output_run=run.record.output_run,
+                folder=run.folder,
+                state=run.state,
+                jobs=Counter(job.state for job in run.jobs),
+            )
+            for run in runs
         ),
         state=next(state for state in RunState if state in states),
         labels=count_labels(jobs),

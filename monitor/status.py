@@ -2,6 +2,7 @@
 
 __all__ = ["CampaignStatus", "DagNode", "RunState", "RunStatus", "StepStatus"]
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -53,15 +54,21 @@ class RunStatus:
 
     Parameters
     ----------
+    name
+        Its name in the plan.
     output_run, folder
         Its RUN collection and its folder.
     state
         Its state.
+    jobs
+        The number of its jobs by state.
     """
 
+    name: str
     output_run: str
     folder: Path
     state: RunState
+    jobs: Mapping[JobState, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,9 +82,10 @@ class StepStatus:
     runs
         Its current runs.
     to_come
-        The names of its parts that the campaign DAG has not prepared yet.
+        The names of its parts that have not been prepared.
     state
-        Of all of them: that of an active one if there is any, else that of a failed one.
+        Of all of them: that of an active one if there is any, else that of a failed one. Parts that have not been
+        prepared, and that nothing will prepare, count as failed.
     labels
         Their jobs by label.
     estimate
@@ -174,7 +182,13 @@ def _step_as_dict(step: StepStatus) -> dict[str, Any]:
         "step": str(step.step),
         "state": str(step.state),
         "runs": [
-            {"output_run": run.output_run, "folder": str(run.folder), "state": str(run.state)}
+            {
+                "name": run.name,
+                "output_run": run.output_run,
+                "folder": str(run.folder),
+                "state": str(run.state),
+                "jobs": {str(state): run.jobs.get(state, 0) for state in JobState},
+            }
             for run in step.runs
         ],
         "jobs": {str(state): step.count(state) for state in JobState},

@@ -37,7 +37,7 @@ _MOST_NODES = 8
 _MOST_RUNS = 4
 
 
-def draw_status(status: "CampaignStatus", height: int | None = None) -> "Group":
+def draw_status(status: "CampaignStatus", height: int | None = None, *, parts: bool = False) -> "Group":
     """Draw the progress of a campaign.
 
     Parameters
@@ -47,6 +47,8 @@ def draw_status(status: "CampaignStatus", height: int | None = None) -> "Group":
     height
         Lines of the screen, if it is to fit into one: then labels of which all jobs are done, or none has
         started, are put together.
+    parts
+        Whether to show the parts of each step instead of the labels of its jobs.
     """
     from rich.console import Group
     from rich.text import Text
@@ -55,18 +57,19 @@ def draw_status(status: "CampaignStatus", height: int | None = None) -> "Group":
     fold = height is not None and lines > height - _AROUND
 
     head = Text.assemble((f"campaign {status.campaign}", "bold"), f"  {format_time(status.time)}")
-    parts: list[Text | Table] = [head]
+    drawn: list[Text | Table] = [head]
     if status.dag:
-        parts.append(_draw_dag(status.dag, status.time))
+        drawn.append(_draw_dag(status.dag, status.time))
     for step in status.steps:
-        parts += [Text(), _draw_head(step, status.time), _draw_labels(step, fold=fold)]
+        table = _draw_parts(step, status.dag) if parts else _draw_labels(step, fold=fold)
+        drawn += [Text(), _draw_head(step, status.time, active=status.active, parts=parts), table]
     if status.waiting:
-        parts += [Text(), *(Text(f"waits: {line}", style="yellow") for line in status.waiting)]
+        drawn += [Text(), *(Text(f"waits: {line}", style="yellow") for line in status.waiting)]
     if status.unknown:
-        parts += [Text(), *(Text(f"note: {line}", style="magenta") for line in status.unknown)]
+        drawn += [Text(), *(Text(f"note: {line}", style="magenta") for line in status.unknown)]
     if status.troubled:
-        parts += [Text(), Text("see what went wrong with `apcampaign failures`", style="bold")]
-    return Group(*parts)
+        drawn += [Text(), Text("see what went wrong with `apcampaign failures`", style="bold")]
+    return Group(*drawn)
 
 
 def _draw_dag(nodes: "tuple[DagNode, ...]", now: float) -> "Text":
@@ -76,8 +79,9 @@ def _draw_dag(nodes: "tuple[DagNode, ...]", now: float) -> "Text":
     if len(nodes) > _MOST_NODES:
         counts = Counter(str(node.state) for node in nodes)
         listed = [f"{counts[state]} {state}" for state in _STYLES if counts[state]]
-        text.append(f"{', '.join(listed)} of {len(nodes)} nodes\n  ")
+        text.append(f"{', '.join(listed)} of {len(nodes)} nodes")
         nodes = tuple(node for node in nodes if node.state not in ("done", "unready"))[:_MOST_NODES]
+        text.append("\n  " if nodes else "")
     for number, node in enumerate(nodes):
         text.append(" → " if number else "")
         text.append(f"{_MARKS[node.state]} {node.name}", style=_STYLES[node.state])
@@ -86,7 +90,7 @@ def _draw_dag(nodes: "tuple[DagNode, ...]", now: float) -> "Text":
     return text
 
 
-def _draw_head(step: "StepStatus", now: float) -> "Text":
+def _draw_head(step: "StepStatus", now: float, *, active: bool, parts: bool) -> "Text":
     from rich.text import Text
 
     names = [run.output_run for run in step.runs]
@@ -97,9 +101,9 @@ def _draw_head(step: "StepStatus", now: float) -> "Text":
     if step.earlier_runs:
         text.append(f", {count(step.earlier_runs, 'earlier run')}")
     if step.to_come:
-        text.append(f", {len(step.to_come)} to come")
+        text.append(f", {len(step.to_come)} {'to come' if active else 'not begun'}")
     shown = [run for run in step.runs if len(names) <= _MOST_RUNS or run.state != "done"]
-    if len(names) > 1:
+    if len(names) > 1 and not parts:
         for run in shown[:_MOST_RUNS]:
             text.append(f"\n  {run.output_run}: ").append(str(run.state), style=_style(run.state))
     if any(run.state == _NEVER for run in step.runs):
@@ -149,6 +153,32 @@ def _draw_labels(step: "StepStatus", *, fold: bool) -> "Table":
             Text(format_duration(progress.seconds) if progress and progress.seconds is not None else "")
         )
         table.add_row(name, _draw_bar(shares), *cells)
+    return table
+
+
+def _draw_parts(step: "StepStatus", nodes: "tuple[DagNode, ...]") -> "Table":
+    """Draw the runs of a step, and what those that are to come wait for."""
+    from rich.table import Table
+    from rich.text import Text
+
+    counts = {run.name: {str(state): number for state, number in run.jobs.items()} for run in step.runs}
+    shown = [state for state in _STYLES if any(of_run.get(state) for of_run in counts.values())]
+    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    table.add_column("part", no_wrap=True)
+    table.add_column("", width=_BAR)
+    for heading in shown:
+        table.add_column(heading, justify="right", header_style=_STYLES[heading])
+    table.add_column("state")
+    for run in step.runs:
+        of_run = counts[run.name]
+        cells = [Text(str(of_run.get(state) or ""), style=_STYLES[state]) for state in shown]
+        table.add_row(run.name, _draw_bar(of_run), *cells, Text(str(run.state), style=_style(run.state)))
+    states = {node.name: str(node.state) for node in nodes}
+    for name in step.to_come:
+        prepared = states.get(f"prepare-{name}", "unready")
+        said = {"running": "its graph is being built", "failed": "its graph could not be built"}
+        text = Text(said.get(prepared, prepared), style=_style(prepared))
+        table.add_row(name, "", *("" for _ in shown), text)
     return table
 
 

@@ -16,13 +16,15 @@ _SHORTEST, _LONGEST = 2.0, 60.0  # seconds between two looks
 _REST = 10  # the pause after a look is at least this many times as long as the look took
 
 
-def watch_status(campaign: "Campaign", *, as_json: bool) -> None:
+def watch_status(campaign: "Campaign", *, parts: bool, as_json: bool) -> None:
     """Show a campaign until it has ended, less often the longer nothing happens.
 
     Parameters
     ----------
     campaign
         The campaign; people whom it names are notified of trouble.
+    parts
+        Whether to show the parts of divided steps.
     as_json
         Whether to print a line of JSON each time instead.
     """
@@ -42,11 +44,11 @@ def watch_status(campaign: "Campaign", *, as_json: bool) -> None:
                 took = time.monotonic() - begun
                 now = json.dumps([step["jobs"] for step in status.as_dict()["steps"]])
                 if isinstance(live, Live):
-                    live.update(draw_status(status, console.height), refresh=True)
+                    live.update(draw_status(status, console.height, parts=parts), refresh=True)
                 elif as_json:
                     click.echo(json.dumps(status.as_dict()))
                 elif now != before:
-                    console.print(draw_status(status))
+                    console.print(draw_status(status, parts=parts))
                 if status.active:
                     pause = _SHORTEST if now != before else min(1.5 * pause, _LONGEST)
                     before = now

@@ -26,7 +26,7 @@ def status() -> CampaignStatus:
     )
     step = StepStatus(
         step=Step.TEMPLATES,
-        runs=(RunStatus(output_run="u/me/t", folder=Path("/r"), state=RunState.RUNNING),),
+        runs=(RunStatus(name="templates", output_run="u/me/t", folder=Path("/r"), state=RunState.RUNNING),),
         state=RunState.RUNNING,
         labels=(label,),
         estimate=Estimate(jobs_per_hour=60, concurrency=2, seconds=120, uncertainty=10),

@@ -2,13 +2,15 @@
 
 import json
 import math
+import re
 import shutil
 from collections import Counter
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
-from apcampaign.bps import Step
+from apcampaign.bps import Stage, Step
 from apcampaign.common.condor import JobStatus, Slot
 from apcampaign.common.errors import LedgerError
 from apcampaign.ledger import CampaignPaths, DagRecord, RunPaths, read_run, write_dag_record, write_run
@@ -28,6 +30,8 @@ from apcampaign.monitor.idle_reasons import explain_waiting
 from apcampaign.monitor.progress import count_labels, estimate_end
 from apcampaign.monitor.queue import Queue, QueuedJob, ask_queue, eval_number
 from apcampaign.monitor.status import RunState
+from apcampaign.scripts.display.status import draw_status
+from rich.console import Console
 
 RECORDED = Path(__file__).parents[1] / "support" / "recorded"
 NOW = 1_800_000_000.0
@@ -372,6 +376,34 @@ def test_a_run_that_nothing_ever_ran_is_called_so_and_is_not_waited_for(tmp_path
         dag, DagRecord(campaign="recorded", timestamp="20200101T000000Z", cluster="7", runs=("templates",))
     )
     assert look(paths, monkeypatch).dag == ()
+
+
+def test_parts_that_were_not_begun_are_shown_and_are_a_failure_once_nothing_will_begin_them(
+    tmp_path, monkeypatch
+):
+    paths = CampaignPaths(tmp_path, "recorded")
+    old = read_run(recorded("resumed"))
+    record = old.model_copy(update={"part": "visits-1", "stage": Stage.VISITS, "division": old.timestamp})
+    shutil.copytree(recorded("resumed").folder, paths.run(record).folder)
+    write_run(paths.run(record), record)
+    dag = paths.dag(old.timestamp)
+    dag.folder.mkdir(parents=True)
+    dag.dag.write_text("JOB prepare-diffim-visits-2 x.sub\n")
+    names = ("diffim-visits-1", "diffim-visits-2")
+    write_dag_record(dag, DagRecord(campaign="recorded", timestamp=old.timestamp, cluster="7", runs=names))
+    status = look(paths, monkeypatch)
+    (step,) = status.steps
+    assert (step.to_come, step.state) == (("diffim-visits-2",), RunState.UNREADY)
+    assert step.runs[0].jobs == {JobState.DONE: len(status.jobs)}
+    with StringIO() as stream:
+        Console(file=stream, width=120).print(draw_status(status, parts=True))
+        said = stream.getvalue()
+    assert re.search(r"diffim-visits-1 .*done", said)
+    assert re.search(r"diffim-visits-2 .*unready", said)
+    assert "1 to come" in said
+    dag.dag.with_name("campaign.dag.dagman.out").write_text("pid 1 EXITING WITH STATUS 1\n")
+    (step,) = look(paths, monkeypatch).steps
+    assert step.state is RunState.FAILED
 
 
 def test_a_campaign_without_runs_says_so(tmp_path, monkeypatch):
