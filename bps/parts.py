@@ -5,162 +5,23 @@ only, `Stage.COADDS` all visits of a patch, `Stage.IMAGES` templates, `Stage.ASS
 earlier visits. Each stage is cut into parts: visits in order, or patches. Every quantum of the undivided step is
 in exactly one part.
 
-`divide_plan` decides, from `StepShape`s that `apcampaign.submit.division` reads, without asking anybody.
+`divide_plan` decides, from `StepShape`s (`shape`) that `apcampaign.submit.division` reads, without asking anybody.
 """
 
-__all__ = [
-    "StepShape",
-    "TaskShape",
-    "VisitOnSky",
-    "assign_stages",
-    "divide_plan",
-    "is_large",
-    "wanted_parts",
-]
+__all__ = ["Part", "divide_plan", "divide_steps"]
 
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
 
-from .campaign import CampaignConfig, Step, StepSettings
+from .campaign import CampaignConfig, Step
 from .plan import Plan, PlannedRun, Stage
+from .shape import Patch, StepShape, VisitOnSky, is_large, wanted_parts
 
-#: (tract, patch).
-Patch = tuple[int, int]
-
-#: Quanta of a part of which a step has more than one. A part costs about 5 s of its own, as much as building the
-#: graph of 3,000 quanta, and DAGMan has a process for each.
-_QUANTA = 8_000
 #: The first part of visits is so much smaller than the others: nothing runs before its graph is built.
 _FIRST = 0.1
-#: Parts of a stage at most, however large it is: each has a DAGMan process while it runs.
-_MOST_PARTS = 100
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskShape:
-    """What decides where a task belongs.
-
-    Parameters
-    ----------
-    label
-        The task.
-    dimensions
-        Of its quanta.
-    inputs, outputs
-        The dataset types that it reads and writes.
-    reads_patches
-        Whether one of its inputs, prerequisites aside, is of a patch.
-    """
-
-    label: str
-    dimensions: frozenset[str]
-    inputs: frozenset[str]
-    outputs: frozenset[str]
-    reads_patches: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class VisitOnSky:
-    """A visit that a step processes.
-
-    Parameters
-    ----------
-    id
-        Its number.
-    begin
-        When it began, in any unit.
-    detectors
-        How many of its detectors are processed.
-    patches
-        The patches under them.
-    """
-
-    id: int
-    begin: float
-    detectors: int
-    patches: frozenset[Patch]
-
-
-@dataclass(frozen=True, kw_only=True)
-class StepShape:
-    """What is known of a step before its graph is built.
-
-    Parameters
-    ----------
-    instrument, skymap
-        Of its data.
-    stages
-        The task labels of each stage that it has, in the pipeline's order.
-    quanta
-        How many quanta each stage has, about.
-    visits
-        What it processes.
-    """
-
-    instrument: str
-    skymap: str
-    stages: Mapping[Stage, tuple[str, ...]]
-    quanta: Mapping[Stage, int] = field(default_factory=dict)
-    visits: tuple[VisitOnSky, ...] = ()
-
-    def count_parts(self, stages: Iterable[Stage], wanted: int | None) -> int:
-        """Tell into how many parts stages are to be divided together: as many as wanted, or by their size."""
-        if wanted is not None:
-            return wanted
-        quanta = max((self.quanta.get(stage, 0) for stage in stages), default=0)
-        return min(_MOST_PARTS, max(1, round(quanta / _QUANTA)))
-
-    @property
-    def size(self) -> int:
-        """How many quanta it has, about."""
-        return sum(self.quanta.values())
-
-
-def is_large(quanta: int) -> bool:
-    """Tell whether a step with so many quanta is divided, if its campaign leaves that to its size."""
-    return quanta >= 2 * _QUANTA
-
-
-def wanted_parts(campaign: CampaignConfig, step: Step) -> int | None:
-    """Tell into how many parts the stages of a step are to be divided; `None` if its size decides."""
-    settings: StepSettings = getattr(campaign, step)
-    return None if settings.parts == "auto" else settings.parts
-
-
-def assign_stages(
-    step: Step, tasks: Sequence[TaskShape], associating: Iterable[str]
-) -> dict[Stage, list[str]]:
-    """Find the stage of each task of a step's pipeline.
-
-    Parameters
-    ----------
-    step
-        The step.
-    tasks
-        The tasks, each after those whose outputs it reads.
-    associating
-        The labels of those that read or write the APDB.
-    """
-    order = list(Stage)
-    associating = frozenset(associating)
-    made: dict[str, Stage] = {}
-    found: dict[Stage, list[str]] = {}
-    for task in tasks:
-        own = Stage.VISITS
-        if step is Step.TEMPLATES and "tract" in task.dimensions:
-            own = Stage.COADDS
-        elif step is Step.DIFFIM and task.label in associating:
-            own = Stage.ASSOCIATION
-        elif step is Step.DIFFIM and (task.reads_patches or "tract" in task.dimensions):
-            own = Stage.IMAGES
-        before = [made[name] for name in task.inputs if name in made]
-        stage = max([own, *before], key=order.index)
-        found.setdefault(stage, []).append(task.label)
-        made |= dict.fromkeys(task.outputs, stage)
-    return {stage: found[stage] for stage in order if stage in found}
 
 
 def divide_plan(plan: Plan, shapes: Mapping[Step, StepShape], campaign: CampaignConfig) -> Plan:
@@ -181,19 +42,11 @@ def divide_plan(plan: Plan, shapes: Mapping[Step, StepShape], campaign: Campaign
         Its runs, or their parts. Edges lead to a part from those parts only whose outputs it reads, or whose
         associations must come before its own.
     """
-    parts: list[_Part] = []
-    for run in plan:
-        shape = shapes.get(run.step)
-        number = wanted_parts(campaign, run.step)
-        if shape is None or len(shape.visits) < 2:
-            continue
-        if number == 1 or (number is None and not is_large(shape.size)):
-            continue
-        parts += _divide_step(run, shape, number)
+    parts = divide_steps(plan, shapes, campaign)
     divided = {part.run.step for part in parts}
     if not divided:
         return plan
-    parts += [_Part(run=run) for run in plan if run.step not in divided]
+    parts += [Part(run=run) for run in plan if run.step not in divided]
     depends = {(run.step, parent) for run in plan for parent in plan.parents(run)}
     edges = {
         (before.run.name, after.run.name)
@@ -205,14 +58,45 @@ def divide_plan(plan: Plan, shapes: Mapping[Step, StepShape], campaign: Campaign
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Part:
+class Part:
+    """A part of a step.
+
+    Parameters
+    ----------
+    run
+        Its run.
+    place
+        Which part of its stage it is, from 1 on; 0 for a whole step.
+    quanta
+        How many it has, about.
+    visits
+        The visits that it processes.
+    patches
+        The patches under them, or those that it makes coadds of.
+    """
+
     run: PlannedRun
     place: int = 0
+    quanta: int = 0
     visits: frozenset[int] = frozenset()
     patches: frozenset[Patch] = frozenset()
 
 
-def _divide_step(run: PlannedRun, shape: StepShape, wanted: int | None) -> Iterator[_Part]:
+def divide_steps(plan: Plan, shapes: Mapping[Step, StepShape], campaign: CampaignConfig) -> list[Part]:
+    """List the parts of those steps of a plan that are divided; parameters as for `divide_plan`."""
+    parts: list[Part] = []
+    for run in plan:
+        shape = shapes.get(run.step)
+        number = wanted_parts(campaign, run.step)
+        if shape is None or len(shape.visits) < 2:
+            continue
+        if number == 1 or (number is None and not is_large(shape.size)):
+            continue
+        parts += _divide_step(run, shape, number)
+    return parts
+
+
+def _divide_step(run: PlannedRun, shape: StepShape, wanted: int | None) -> Iterator[Part]:
     """Divide the run of a step."""
     by_sky = run.step is Step.TEMPLATES
     # The visits of difference imaging in order of time: then each part's associations come before the next one's.
@@ -227,7 +111,9 @@ def _divide_step(run: PlannedRun, shape: StepShape, wanted: int | None) -> Itera
             yield from _divide_coadds(run, shape, labels, wanted)
             continue
         for place, group in enumerate(groups, 1):
-            yield _Part(
+            share = sum(visit.detectors for visit in group) / sum(visit.detectors for visit in visits)
+            yield Part(
+                quanta=round(share * shape.quanta.get(stage, 0)),
                 run=replace(
                     _make_part(run, stage, labels, _name(stage, place, len(groups)), _ask_visits(group)),
                     graph_query=_ask_constants(shape, stage),
@@ -240,12 +126,14 @@ def _divide_step(run: PlannedRun, shape: StepShape, wanted: int | None) -> Itera
 
 def _divide_coadds(
     run: PlannedRun, shape: StepShape, labels: Sequence[str], wanted: int | None
-) -> Iterator[_Part]:
+) -> Iterator[Part]:
     depth = Counter(patch for visit in shape.visits for patch in visit.patches)
     groups = _cut(sorted(depth.items()), [1.0] * shape.count_parts([Stage.COADDS], wanted))
     for place, group in enumerate(groups, 1):
         name = _name(Stage.COADDS, place, len(groups))
-        yield _Part(
+        share = sum(depth[patch] for patch in group) / depth.total()
+        yield Part(
+            quanta=round(share * shape.quanta.get(Stage.COADDS, 0)),
             run=_make_part(run, Stage.COADDS, labels, name, _ask_patches(group)),
             place=place,
             patches=frozenset(group),
@@ -267,7 +155,7 @@ def _make_part(run: PlannedRun, stage: Stage, labels: Sequence[str], name: str, 
     )
 
 
-def _waits(before: _Part, after: _Part, depends: Iterable[tuple[Step, str]]) -> bool:
+def _waits(before: Part, after: Part, depends: Iterable[tuple[Step, str]]) -> bool:
     """Tell whether a part has to wait for another one."""
     first, second = before.run, after.run
     if first.step is second.step:

@@ -1,16 +1,16 @@
 """Division of the steps of a campaign into parts: reads their tasks, their visits and the sky, and decides."""
 
-__all__ = ["describe_parts", "read_large_steps", "read_shapes"]
+__all__ = ["read_large_steps", "read_shapes"]
 
 import logging
 import os
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..bps import GRAPH_OPTIONS, CampaignConfig, Plan, PlannedRun, Step, StepSettings, make_query
 from ..bps.options import find_options_for_tasks
-from ..bps.parts import (
+from ..bps.shape import (
     StepShape,
     TaskShape,
     VisitOnSky,
@@ -22,7 +22,6 @@ from ..common.butler import butler_errors
 from ..common.errors import SettingsError
 from ..ledger import Workspace
 from ..ordering import READER, WRITER
-from .preflight import Preflight
 from .preflight.pipelines import load_graph
 from .preflight.repository import open_repository
 from .preflight.run_spec import RunSpec, make_run_spec, outputs_before
@@ -36,7 +35,9 @@ _PATCH = ("skymap", "tract", "patch")
 _MOST_OVERLAPS = 5_000
 
 
-def read_large_steps(workspace: Workspace, plan: Plan, preflight: Preflight | None) -> dict[Step, StepShape]:
+def read_large_steps(
+    workspace: Workspace, plan: Plan, counted: Mapping[str, Sequence[Estimate]] | None = None
+) -> dict[Step, StepShape]:
     """Read what those steps consist of that are large, or whose campaign asks for parts.
 
     Parameters
@@ -45,8 +46,8 @@ def read_large_steps(workspace: Workspace, plan: Plan, preflight: Preflight | No
         The campaign.
     plan
         Its runs, one for a step.
-    preflight
-        What the preflight has counted, if there was one.
+    counted
+        The quanta of its runs by task, by name of the run, where they have been counted.
 
     Raises
     ------
@@ -54,27 +55,22 @@ def read_large_steps(workspace: Workspace, plan: Plan, preflight: Preflight | No
         If the repository cannot be read.
     """
     steps = []
+    counted = counted or {}
     for run in plan:
         wanted = wanted_parts(workspace.campaign, run.step)
-        if wanted is None and preflight is not None and run.name in preflight.estimates:
-            if is_large(sum(estimate.quanta for estimate in preflight.estimates[run.name])):
+        if wanted is None and run.name in counted:
+            if is_large(sum(estimate.quanta for estimate in counted[run.name])):
                 steps.append(run.step)
         elif wanted != 1:
             steps.append(run.step)
-    return read_shapes(workspace, plan, steps, preflight) if steps else {}
-
-
-def describe_parts(plan: Plan) -> Iterator[str]:
-    """Say into what the steps of a plan are divided."""
-    for step in plan.steps:
-        stages = Counter(str(run.stage) for run in plan.runs_of(step) if run.stage is not None)
-        if stages:
-            listed = ", ".join(f"{number} of {stage}" for stage, number in stages.items())
-            yield f"{step}: {sum(stages.values())} parts, each with a graph of its own: {listed}"
+    return read_shapes(workspace, plan, steps, counted) if steps else {}
 
 
 def read_shapes(
-    workspace: Workspace, plan: Plan, steps: Iterable[Step], preflight: Preflight | None = None
+    workspace: Workspace,
+    plan: Plan,
+    steps: Iterable[Step],
+    counted: Mapping[str, Sequence[Estimate]] | None = None,
 ) -> dict[Step, StepShape]:
     """Read what some steps of a plan consist of.
 
@@ -86,8 +82,8 @@ def read_shapes(
         Its runs, one for a step.
     steps
         The steps that may have to be divided.
-    preflight
-        What the preflight has counted, if there was one.
+    counted
+        The quanta of its runs by task, by name of the run, where they have been counted.
 
     Returns
     -------
@@ -119,8 +115,8 @@ def read_shapes(
             spec = make_run_spec(workspace, run, os.environ, planned=outputs_before(plan, run))
             if not _can_divide(campaign, run, spec):
                 continue
-            counted = preflight.estimates.get(run.name) if preflight is not None else None
-            if (shape := _read_shape(butler, run, spec, counted, sky)) is not None:
+            shape = _read_shape(butler, run, spec, (counted or {}).get(run.name), sky)
+            if shape is not None:
                 shapes[run.step] = shape
     return shapes
 

@@ -19,20 +19,24 @@ from pathlib import Path
 from typing import Any
 
 from ..bps import Plan, PlannedRun, Step, build_config, dump_config
+from ..bps.division import describe_division
 from ..bps.parts import divide_plan
 from ..common.environment import environment_for_batch
 from ..common.errors import ApcampaignError, PreconditionError
 from ..common.html import html_lines, html_table
+from ..common.text import count
 from ..ledger import Ledger, RunPaths, Workspace, submission_lock
 from ..monitor.notify import unreachable_secrets
 from ..ordering import VisitDetector, describe_deferred
 from .bps_process import prepare_run
-from .division import describe_parts
 from .executors import Executor, Submission, Work, choose_executor
 from .finish import finish_campaign, notify_failure
 from .output_collections import choose_inputs
 from .repair import Repair, execute_repair
 from .submission_state import SubmissionRequest, SubmissionState, read_submission_state
+
+#: Of a step with more runs they are counted.
+_MOST_LISTED = 12
 
 _log = logging.getLogger(__name__)
 
@@ -77,10 +81,19 @@ class SubmissionPlan:
     def describe(self) -> list[str]:
         """Say it in lines."""
         lines = list(self.repair.describe())
-        for run in self.plan:
-            parents = self.plan.parents(run)
-            after = f" after {', '.join(parents)}" if parents else ""
-            lines.append(f"{run.name}: {run.output_run}{after}, files in {self.files(run).folder}")
+        for step in self.plan.steps:
+            runs = self.plan.runs_of(step)
+            if len(runs) > _MOST_LISTED:
+                collection, folder = f"{runs[0].output}/{runs[0].timestamp}", self.workspace.paths.step(step)
+                lines.append(
+                    f"{step}: {count(len(runs), 'run')}, {collection}-PART, files in "
+                    f"{folder}/{runs[0].timestamp}-PART"
+                )
+                continue
+            for run in runs:
+                parents = self.plan.parents(run)
+                after = f" after {', '.join(parents)}" if parents else ""
+                lines.append(f"{run.name}: {run.output_run}{after}, files in {self.files(run).folder}")
         return [*lines, *self._remarks()]
 
     def _remarks(self) -> list[str]:
@@ -236,7 +249,7 @@ def decide_submission(state: SubmissionState, request: SubmissionRequest) -> Sub
         executor = choose_executor(state.workspace, state.plan, foreground=request.foreground)
     except PreconditionError as error:
         remarks.append(error)
-    remarks += describe_parts(plan)
+    remarks += describe_division(state.plan, state.shapes, state.workspace.campaign)
     return SubmissionPlan(
         workspace=state.workspace,
         ledger=state.ledger,

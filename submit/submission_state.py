@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ..apdb import check_ready
 from ..bps import UNORDERED, Ordering, Plan, Step, plan_campaign
 from ..bps.lint import Severity
-from ..bps.parts import StepShape
+from ..bps.shape import StepShape
 from ..common.errors import ApcampaignError, PreconditionError
 from ..ledger import Ledger, Workspace
 from ..monitor.outcomes import PRODUCTS, count_products
@@ -116,7 +116,8 @@ def read_submission_state(workspace: Workspace, request: SubmissionRequest) -> S
         remarks += _read_preflight(preflight)
     if not further:
         remarks += _look_at_existing(ledger, plan)
-    shapes = {} if _is_refused(remarks) else read_large_steps(workspace, plan, preflight)
+    estimates = None if preflight is None else preflight.estimates
+    shapes = {} if _is_refused(remarks) else read_large_steps(workspace, plan, estimates)
     return SubmissionState(
         workspace=workspace,
         ledger=ledger,

@@ -32,6 +32,7 @@ def draw_forecast(forecast: "Forecast") -> "Group":
     return Group(
         *parts,
         *(Text(f"{mark} measured in {source}") for source, mark in marks.items()),
+        *map(Text, forecast.parts),
         Text(forecast.describe()),
         *(Text(note) for note in forecast.notes),
     )

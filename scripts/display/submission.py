@@ -2,6 +2,7 @@
 
 __all__ = ["show_plan"]
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from ..options.campaign import echo_json, say
@@ -18,7 +19,12 @@ def show_plan(plan: "SubmissionPlan", *, as_json: bool) -> None:
     if as_json:
         echo_json({**plan.as_dict(), "previews": [preview.as_dict() for preview in previews]})
         return
+    alike: Counter[str] = Counter()
     for preview in previews:
+        run = preview.run
+        alike[f"{run.step}-{run.stage}"] += 1
+        if run.part and alike[f"{run.step}-{run.stage}"] > 1:
+            continue  # the same but for its data query
         say(f"{preview.run.name} would be submitted from {preview.folder}:\n\n{preview.config}")
         if preview.jobs:
             by_label = ", ".join(f"{count} {label}" for label, count in preview.jobs.items())
@@ -26,4 +32,7 @@ def show_plan(plan: "SubmissionPlan", *, as_json: bool) -> None:
             say(f"{preview.run.name}: {total}: {by_label}")
         else:
             say(f"{preview.run.name}: its jobs cannot be counted yet")
+    for stage, number in alike.items():
+        if number > 1:
+            say(f"{stage}: {number - 1} more like the first, with other visits or patches (--json shows all)")
     say("\n".join(plan.describe()))

@@ -11,6 +11,9 @@ from ...bps import Plan, PlannedRun
 from ...ledger import DagPaths, DagRecord, Ledger, Workspace
 from ...ordering import VisitDetector
 
+#: Of an output collection with more runs they are counted.
+_MOST_LISTED = 12
+
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
@@ -78,10 +81,19 @@ class Submission:
         lines = []
         if self.dag is not None:
             lines.append(f"submitted the campaign DAG {self.dag} as {self.dagman_id}")
-        lines += [
-            f"{run.name}: output collection {run.output}, submit directory {run.submit_dir}"
-            for run in self.runs
-        ]
+        by_output: dict[str, list[SubmittedRun]] = {}
+        for run in self.runs:
+            by_output.setdefault(run.output, []).append(run)
+        for output, runs in by_output.items():
+            if len(runs) > _MOST_LISTED:
+                lines.append(
+                    f"{len(runs)} parts: output collection {output}, submit directories "
+                    f"{runs[0].submit_dir.parents[1]}/{self.timestamp}-PART/submit"
+                )
+                continue
+            lines += [
+                f"{run.name}: output collection {output}, submit directory {run.submit_dir}" for run in runs
+            ]
         return lines
 
     def as_dict(self) -> dict[str, Any]:

@@ -8,14 +8,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ...bps import Plan, PlannedRun, Step, plan_campaign
+from ...bps.division import describe_division
 from ...bps.lint import Finding
-from ...common.errors import ApcampaignError, PreconditionError
+from ...bps.shape import PART_QUANTA, is_large, wanted_parts
+from ...common.errors import ApcampaignError, PreconditionError, SettingsError
 from ...ledger import Workspace
+from ..division import read_large_steps
 from ..preflight.pipelines import load_graph
 from ..preflight.repository import open_repository
 from ..preflight.reuse import Maker, check_reuse
 from ..preflight.run_spec import make_run_spec, outputs_before
-from ..preflight.selection import select
+from ..preflight.selection import estimate_quanta, select
 from .jobs import DataIds, Workload, forecast_jobs
 from .measured_costs import load_costs
 from .model import Forecast, RunForecast
@@ -72,7 +75,33 @@ def make_forecast(
             forecasts.append(RunForecast(run=run, parents=parents, selection=counts, jobs=jobs))
             for label, data_ids in workload.data_ids.items():
                 done[run.output][label] = done[run.output].get(label, set()) | data_ids
-    return Forecast(campaign=workspace.campaign.name, slots=slots, runs=tuple(forecasts), notes=tuple(notes))
+    parts, more = _describe_parts(workspace, plan, workloads)
+    return Forecast(
+        campaign=workspace.campaign.name,
+        slots=slots,
+        runs=tuple(forecasts),
+        notes=(*notes, *more),
+        parts=parts,
+    )
+
+
+def _describe_parts(
+    workspace: Workspace, plan: Plan, workloads: Mapping[str, Workload]
+) -> tuple[tuple[str, ...], list[str]]:
+    """Say into what the steps are divided, and why they would be refused if they cannot be."""
+    counted = {name: estimate_quanta(each.selection, each.graph) for name, each in workloads.items()}
+    try:
+        shapes = read_large_steps(workspace, plan, counted)
+    except SettingsError as error:
+        return (), [f"it would be refused: {error}"]
+    lines = list(describe_division(plan, shapes, workspace.campaign))
+    lines += [
+        f"{run.name}: one part, since it has fewer than {2 * PART_QUANTA:,} quanta (parts: auto)"
+        for run in plan
+        if wanted_parts(workspace.campaign, run.step) is None
+        and not is_large(sum(estimate.quanta for estimate in counted[run.name]))
+    ]
+    return tuple(lines), []
 
 
 def _find_workload(

@@ -150,12 +150,15 @@ class Forecast:
         In an order in which they can be executed.
     notes
         What could not be found out, and what is assumed.
+    parts
+        Into what its steps are divided, in lines.
     """
 
     campaign: str
     slots: int
     runs: tuple[RunForecast, ...]
     notes: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
 
     @property
     def wall_seconds(self) -> tuple[float, float]:
@@ -201,7 +204,7 @@ class Forecast:
             html_lines([each.describe(self.slots)]) + html_table(columns, map(_job_cells, each.jobs))
             for each in self.runs
         ]
-        return "".join(tables) + html_lines([self.describe(), *self.notes])
+        return "".join(tables) + html_lines([*self.parts, self.describe(), *self.notes])
 
     def as_dict(self) -> dict[str, Any]:
         """Convert it to plain values, for JSON."""
@@ -213,6 +216,7 @@ class Forecast:
             "core_hours": round(self.core_hours, 3),
             "disk_mib": round(self.disk, 3),
             "runs": [run.as_dict(self.slots) for run in self.runs],
+            "parts": list(self.parts),
             "notes": list(self.notes),
         }
 

@@ -9,9 +9,11 @@ from apcampaign.bps import (
     plan_campaign,
     read_config_overrides,
 )
+from apcampaign.bps.division import describe_division
 from apcampaign.bps.options import find_options_for_tasks
-from apcampaign.bps.parts import StepShape, TaskShape, VisitOnSky, assign_stages, divide_plan
-from hypothesis import given
+from apcampaign.bps.parts import divide_plan
+from apcampaign.bps.shape import StepShape, TaskShape, VisitOnSky, assign_stages
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 STAGES = {
@@ -49,6 +51,7 @@ def divide(found, parts):
     return divide_plan(plan_campaign(campaign), shapes, campaign)
 
 
+@settings(max_examples=15, deadline=None)
 @given(visits, st.integers(2, 8))
 def test_each_visit_and_each_patch_is_in_one_part_of_each_stage(found, parts):
     plan = divide(found, parts)
@@ -82,6 +85,7 @@ def visits_of(run):
     return {int(n) for n in run.query.rpartition("visit IN (")[2].rstrip(")").split(", ")}
 
 
+@settings(max_examples=15, deadline=None)
 @given(visits, st.integers(2, 8))
 def test_a_part_waits_for_what_it_reads_and_for_earlier_associations_of_its_sky(found, parts):
     plan = divide(found, parts)
@@ -102,6 +106,29 @@ def test_a_part_waits_for_what_it_reads_and_for_earlier_associations_of_its_sky(
             for number in {*sky} - visits_of(after) - earlier:
                 later = all(time[number] > time[mine] for mine in visits_of(after))
                 assert later or all(not sky[number] & sky[mine] for mine in visits_of(after))
+
+
+def test_of_many_parts_the_stages_are_described_with_why_there_are_so_many_and_what_they_wait_for():
+    found = tuple(
+        VisitOnSky(id=n, begin=n, detectors=10, patches=frozenset({(n // 40, n % 40), (n // 40, n % 40 + 1)}))
+        for n in range(160)
+    )
+    campaign = CampaignConfig(name="x", butler="/repo", inCollection="raw", diffim={"parts": 1})
+    shape = StepShape(
+        instrument="Cam",
+        skymap="map",
+        stages=STAGES[Step.TEMPLATES],
+        quanta={Stage.VISITS: 64_000, Stage.COADDS: 40_000},
+        visits=found,
+    )
+    assert list(describe_division(plan_campaign(campaign), {Step.TEMPLATES: shape}, campaign)) == [
+        "templates: 14 parts, each with a graph of its own: it has about 104,000 quanta, and from 16,000 on a "
+        "part has about 8,000 (parts: auto); the first one of visits has a tenth, so that jobs begin soon",
+        "  9 of visits, each: about 800 to 8,000 quanta, 2 to 20 visits, 3 to 22 patches of 4 "
+        "tracts; begin at once",
+        "  5 of coadds, each: about 7,875 to 8,125 quanta, 32 to 33 patches of 4 tracts; after 2 to 3 of "
+        "templates-visits",
+    ]
 
 
 def test_a_small_step_and_one_that_is_to_stay_whole_are_not_divided():

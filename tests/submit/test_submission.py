@@ -8,7 +8,7 @@ import pytest
 import yaml
 from apcampaign.apdb import check_ready
 from apcampaign.bps import CampaignConfig, Stage, Step, build_config, load_site, plan_campaign
-from apcampaign.bps.parts import StepShape, VisitOnSky
+from apcampaign.bps.shape import StepShape, VisitOnSky
 from apcampaign.common.errors import PreconditionError, UnsupportedApdbError
 from apcampaign.ledger import RunRecord, Workspace, hash_config, submission_lock, write_run
 from apcampaign.ordering import refuse_already_associated
@@ -144,6 +144,7 @@ def test_what_a_submission_does_is_decided_from_what_was_seen_alone(tmp_path):
         instrument="LSSTCam-imSim",
         skymap="DC2",
         stages={Stage.VISITS: ("isr",), Stage.IMAGES: ("subtractImages",)},
+        quanta={Stage.VISITS: 4, Stage.IMAGES: 12},
         visits=visits,
     )
     obstacle = PreconditionError("the APDB is not there")
@@ -160,6 +161,10 @@ def test_what_a_submission_does_is_decided_from_what_was_seen_alone(tmp_path):
     assert plan.obstacles == (obstacle,)
     assert plan.notes == (
         "preflight: no errors",
-        "diffim: 4 parts, each with a graph of its own: 2 of visits, 2 of images",
+        "diffim: 4 parts, each with a graph of its own: 2 of each stage, as the campaign says (parts)",
+        "  diffim-visits-1: about 2 quanta, 2 visits, 2 patches of tract 3828; after templates",
+        "  diffim-visits-2: about 2 quanta, 2 visits, 2 patches of tract 3828; after templates",
+        "  diffim-images-1: about 6 quanta, 2 visits, 2 patches of tract 3828; after diffim-visits-1, templates",
+        "  diffim-images-2: about 6 quanta, 2 visits, 2 patches of tract 3828; after diffim-visits-2, templates",
     )
     assert plan.executor.detached
