@@ -10,7 +10,7 @@ Truth lives in Butler, the APDB and HTCondor; the records only say where to look
 """
 
 from .ledger import Ledger, read_ledger
-from .lock import submission_lock
+from .lock import is_submitting, submission_lock
 from .paths import CampaignPaths, DagPaths, RunPaths
 from .records import DagRecord, RunRecord, hash_config, read_dag_record, read_run, write_dag_record, write_run
 from .versions import installed_versions
@@ -29,6 +29,7 @@ __all__ = [
     "Workspace",
     "hash_config",
     "installed_versions",
+    "is_submitting",
     "read_dag",
     "read_dag_record",
     "read_ledger",

@@ -23,6 +23,8 @@ class Ledger:
         Its prepared runs, the oldest first.
     dags
         Its campaign DAGs and their files, the oldest first.
+    foreground
+        The same of plans with parts that a process in the foreground executed, which have no DAG.
     empty
         The parts of steps that had nothing to do, as pairs of the time of their DAG and their name.
     """
@@ -30,6 +32,7 @@ class Ledger:
     paths: CampaignPaths
     runs: tuple[RunRecord, ...]
     dags: tuple[tuple[DagPaths, DagRecord], ...] = ()
+    foreground: tuple[tuple[DagPaths, DagRecord], ...] = ()
     empty: frozenset[tuple[str, str]] = frozenset()
 
     def runs_of(self, step: Step) -> tuple[RunRecord, ...]:
@@ -56,7 +59,8 @@ class Ledger:
         division = next((run.division for run in current), "")
         known = {run.name for run in current}
         known |= {name for timestamp, name in self.empty if timestamp >= division}
-        names = [name for _, dag in self.dags if dag.timestamp == division for name in dag.runs]
+        plans = [plan for _, plan in (*self.dags, *self.foreground) if plan.timestamp == division]
+        names = [name for plan in plans for name in plan.runs]
         return tuple(name for name in names if name.startswith(f"{step}-") and name not in known)
 
     def require_current(self, *steps: Step) -> tuple[RunRecord, ...]:
@@ -93,14 +97,18 @@ def read_ledger(paths: CampaignPaths) -> Ledger:
     LedgerError
         If a record cannot be read.
     """
-    dags = sorted(
-        ((dag, read_dag_record(dag)) for dag in paths.list_dags()), key=lambda each: each[1].timestamp
+    dags, foreground = (
+        sorted(((files, read_dag_record(files)) for files in found), key=lambda each: each[1].timestamp)
+        for found in (paths.list_dags(), paths.list_foreground())
     )
     return Ledger(
         paths=paths,
         runs=_oldest_first(read_run(run) for run in paths.list_runs()),
         dags=tuple(dags),
-        empty=frozenset((dag.timestamp, name) for files, dag in dags for name in files.list_empty()),
+        foreground=tuple(foreground),
+        empty=frozenset(
+            (dag.timestamp, name) for files, dag in (*dags, *foreground) for name in files.list_empty()
+        ),
     )
 
 

@@ -1,8 +1,9 @@
 """Lock against two submissions of a step at a time; the second is told who holds it."""
 
-__all__ = ["submission_lock"]
+__all__ = ["is_submitting", "submission_lock"]
 
 import contextlib
+import fcntl
 import os
 import socket
 from collections.abc import Iterator
@@ -60,3 +61,23 @@ def submission_lock(folder: Path) -> Iterator[None]:
                 os.ftruncate(handle, 0)
     finally:
         os.close(handle)
+
+
+def is_submitting(folder: Path) -> bool:
+    """Tell whether somebody is submitting runs of a step, or runs them in the foreground.
+
+    Parameters
+    ----------
+    folder
+        The folder of the step's runs.
+    """
+    try:
+        with (folder / "submission.lock").open("rb") as stream:
+            if not stream.read(1):
+                return False  # released: whoever takes it now is not disturbed
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False  # it is not there, or nobody can lock there
+    return False

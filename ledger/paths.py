@@ -9,7 +9,7 @@ from typing import Protocol
 
 from ..bps import Step
 
-_DAGS, _OLD_DAGS = "dag", "chain"
+_DAGS, _OLD_DAGS, _FOREGROUND = "dag", "chain", "foreground"
 
 
 class _OneRun(Protocol):
@@ -215,6 +215,10 @@ class CampaignPaths:
         """The files of a campaign DAG."""
         return DagPaths(self.folder / _DAGS / timestamp)
 
+    def foreground(self, timestamp: str) -> DagPaths:
+        """The files of a plan with parts that is executed in the foreground: those of a DAG but for itself."""
+        return DagPaths(self.folder / _FOREGROUND / timestamp)
+
     def list_runs(self) -> Iterator[RunPaths]:
         """List the runs that have a record."""
         for step in Step:
@@ -226,6 +230,11 @@ class CampaignPaths:
         for pattern in (f"{_OLD_DAGS}/*/chain.yaml", f"{_DAGS}/*/dag.yaml"):
             for record in sorted(self.folder.glob(pattern)):
                 yield DagPaths(record.parent)
+
+    def list_foreground(self) -> Iterator[DagPaths]:
+        """List the plans with parts that were executed in the foreground."""
+        for record in sorted(self.folder.glob(f"{_FOREGROUND}/*/dag.yaml")):
+            yield DagPaths(record.parent)
 
 
 def _unique_name(output_run: str) -> str:

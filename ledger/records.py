@@ -102,7 +102,8 @@ class DagRecord(BaseModel):
     campaign, timestamp
         Which it is.
     cluster
-        The id of its DAGMan job; the newest one after it was resumed.
+        The id of its DAGMan job; the newest one after it was resumed. Empty if its runs are parts that a process
+        in the foreground executes, without a DAG.
     runs
         The names of the runs that it executes; empty where an older version did not say.
     """

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..bps import Step, Wms
 from ..common.text import count, format_duration
-from ..ledger import CampaignPaths, DagPaths, DagRecord, Ledger, RunRecord, read_ledger
+from ..ledger import CampaignPaths, DagPaths, DagRecord, Ledger, RunRecord, is_submitting, read_ledger
 from .idle_reasons import explain_waiting
 from .jobs import Job, JobState
 from .progress import count_labels, estimate_end
@@ -76,6 +76,8 @@ class _View:
     dag_reader: JobReader | None
     nodes: Sequence[Job]
     runs: tuple[_Run, ...]
+    #: The steps that somebody is submitting, or runs in the foreground.
+    submitting: frozenset[Step] = frozenset()
 
     @property
     def jobs(self) -> tuple[Job, ...]:
@@ -141,7 +143,7 @@ class CampaignReader:
         return CampaignStatus(
             campaign=self._paths.campaign,
             time=now,
-            active=bool(view.active),
+            active=bool(view.active or view.submitting),
             dag=tuple(_dag_node(node) for node in view.nodes),
             steps=tuple(_step_status(view, step, now) for step in Step if view.runs_of(step)),
             waiting=explain_waiting(view.jobs, queue or Queue()),
@@ -179,7 +181,8 @@ class CampaignReader:
                 or (node is not None and dag_reader is not None and not dag_reader.ended)
             )
             runs.append(_Run(record, self._paths.run(record).folder, reader, tuple(jobs), submitted))
-        return _View(ledger, dag, dag_reader, nodes, tuple(runs))
+        submitting = frozenset(step for step in Step if is_submitting(self._paths.step(step)))
+        return _View(ledger, dag, dag_reader, nodes, tuple(runs), submitting)
 
     def _open(self, record: RunRecord) -> JobReader:
         paths = self._paths.run(record)
@@ -200,7 +203,7 @@ def _step_status(view: _View, step: Step, now: float) -> StepStatus:
     to_come = view.ledger.absent_parts(step)
     states = {run.state for run in runs}
     if to_come:
-        goes_on = view.dag_reader is not None and not view.dag_reader.ended
+        goes_on = step in view.submitting or (view.dag_reader is not None and not view.dag_reader.ended)
         states.add(RunState.UNREADY if goes_on else RunState.FAILED)
     active = [run for run in runs if run.active]
     # What other runs of the step have done tells how long jobs take; what they have left undone is not to come.

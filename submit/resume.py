@@ -257,8 +257,9 @@ def _reason_for_new_graph(state: CampaignState, unit: SubmittedUnit, request: Re
 def _why_no_restart(unit: SubmittedUnit) -> str:
     """Say why DAGMan cannot go on with a unit where it ended; empty if it can."""
     if unit.dag is None:
-        services = sorted({run.wms_service.rpartition(".")[2] for run in unit.runs})
-        return f"{' and '.join(services)} cannot continue a run that is in no campaign DAG"
+        services = {run.wms_service for run in unit.runs} or {unit.workspace.site.wms_service}
+        names = sorted(service.rpartition(".")[2] for service in services)
+        return f"{' and '.join(names)} cannot continue a run that is in no campaign DAG"
     _, record = unit.dag
     if not record.runs:
         return "an older version of apcampaign submitted the campaign DAG"
@@ -330,6 +331,7 @@ def _plan_remaining_parts(plan: ResumePlan, unit: SubmittedUnit, submitted: Plan
     """Name the runs of the parts that are not done, and of those that read what they make."""
     steps = {each.step for each in plan.remaining}
     chosen = {name for each in plan.remaining for name in each.absent}
+    chosen |= {run.name for each in plan.remaining if not each.begun for run in submitted.runs_of(each.step)}
     chosen |= {run.name for run in unit.runs if run.step in steps and _is_undone(plan, run)}
     for run in submitted:  # each after those before it
         if run.step in steps and not chosen.isdisjoint(submitted.parents(run)):

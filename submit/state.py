@@ -82,7 +82,7 @@ class Remaining:
 
 @dataclass(frozen=True, kw_only=True)
 class SubmittedUnit:
-    """What was submitted together and has runs that still count: a campaign DAG, or one run by itself.
+    """What was submitted together and has runs that still count: a campaign DAG, parts, or one run by itself.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ class SubmittedUnit:
     runs
         Those of its runs that count.
     dag
-        The campaign DAG and its record; `None` for a run by itself.
+        The campaign DAG and its record; `None` for a run by itself, and for what was run in the foreground.
     has_rescue
         Whether DAGMan left where it ended.
     has_passed
@@ -193,7 +193,7 @@ def _list_units(workspace: Workspace, ledger: Ledger) -> Iterator[SubmittedUnit]
     """List what was submitted together, the newest first, without runs that newer ones have replaced."""
     current = ledger.current()
     units = []
-    for files, record in ledger.dags:
+    for files, record in (*ledger.dags, *ledger.foreground):
         runs = tuple(run for run in current if run.timestamp == record.timestamp)
         # Steps whose runs were to be prepared when others had ended may have none yet.
         replaced = {run.step for run in current if run.timestamp > record.timestamp}
@@ -203,14 +203,14 @@ def _list_units(workspace: Workspace, ledger: Ledger) -> Iterator[SubmittedUnit]
                     timestamp=record.timestamp,
                     steps=steps,
                     runs=runs,
-                    dag=(files, record),
+                    dag=(files, record) if record.cluster else None,
                     has_rescue=files.has_rescue(),
                     has_passed=files.has_passed or any(has_passed(ledger.paths.run(run)) for run in runs),
                     plan=_read_plan(files, workspace, record),
                     workspace=workspace.as_submitted(files),
                 )
             )
-    in_dags = {record.timestamp for _, record in ledger.dags}
+    in_dags = {record.timestamp for _, record in (*ledger.dags, *ledger.foreground)}
     units += [
         SubmittedUnit(
             timestamp=run.timestamp,

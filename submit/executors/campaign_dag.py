@@ -1,6 +1,6 @@
 """Campaign DAG: the runs of a plan and the nodes between them, written for HTCondor's DAGMan."""
 
-__all__ = ["SUMMARY_NODE", "read_work", "write_campaign_dag", "write_empty_run"]
+__all__ = ["SUMMARY_NODE", "read_work", "write_campaign_dag", "write_empty_run", "write_work"]
 
 import itertools
 import sys
@@ -45,13 +45,7 @@ def write_campaign_dag(work: Work) -> DagPaths:
         If a path cannot be written in a DAG.
     """
     files = work.workspace.paths.dag(work.plan.timestamp)
-    write_atomically(files.campaign, dump_campaign(work.workspace.campaign))
-    content = {
-        **work.plan.as_dict(),
-        "apdb_config": work.apdb_config,
-        "deferred": [[*key, place] for key, place in sorted(work.deferred.items())],
-    }
-    write_atomically(files.plan, yaml.safe_dump(content, sort_keys=False))
+    write_work(work, files)
     write_atomically(files.dagman_config, _DAGMAN_CONFIG)
     lines = [
         f"# Campaign {work.workspace.campaign.name}: {', '.join(run.name for run in work.plan)}",
@@ -81,6 +75,17 @@ def write_empty_run(files: DagPaths, run_files: RunPaths, run: PlannedRun) -> No
     write_atomically(nothing, "executable = /bin/true\nqueue\n")
     write_atomically(run_files.dag(run.output_run), f"JOB nothing {write_dag_path(nothing)} NOOP\n")
     write_atomically(files.empty(run.name), "")
+
+
+def write_work(work: Work, files: DagPaths) -> None:
+    """Write what is executed, for `read_work`: the campaign as it is now, and the plan."""
+    write_atomically(files.campaign, dump_campaign(work.workspace.campaign))
+    content = {
+        **work.plan.as_dict(),
+        "apdb_config": work.apdb_config,
+        "deferred": [[*key, place] for key, place in sorted(work.deferred.items())],
+    }
+    write_atomically(files.plan, yaml.safe_dump(content, sort_keys=False))
 
 
 def read_work(files: DagPaths, runs: Path) -> Work:

@@ -7,11 +7,13 @@ import time
 from collections.abc import Sequence
 
 from ...common.errors import EmptyGraphError, PreconditionError, SchedulerError
-from ...ledger import DagPaths, DagRecord, Ledger, RunRecord, Workspace
+from ...common.files import write_atomically
+from ...ledger import DagPaths, DagRecord, Ledger, RunRecord, Workspace, write_dag_record
 from ...monitor import ACTIVE_STATES, is_active, run_state
 from ...monitor.outcomes import require_templates
 from ..bps_process import prepare_run
 from ..output_collections import join_step_output
+from .campaign_dag import write_work
 from .protocol import ActiveRun, Submission, SubmittedRun, Work
 
 _POLL = 5.0  # seconds; what is waited for takes minutes
@@ -29,6 +31,20 @@ class ForegroundExecutor:
     def submit(self, work: Work) -> Submission:
         """Run the plan to its end; errors as `Executor.submit`. What has not begun by then is not begun."""
         submitted = []
+        files = work.workspace.paths.foreground(work.plan.timestamp)
+        if any(run.part for run in work.plan):
+            # What has not begun when this is interrupted is known by this only.
+            write_work(work, files)
+            names = tuple(run.name for run in work.plan)
+            write_dag_record(
+                files,
+                DagRecord(
+                    campaign=work.workspace.campaign.name,
+                    timestamp=work.plan.timestamp,
+                    cluster="",
+                    runs=names,
+                ),
+            )
         for run in work.plan:
             if work.plan.parents(run) and run.needs_templates:
                 _log.info("%s", require_templates(work.workspace.campaign, run).describe())
@@ -45,13 +61,14 @@ class ForegroundExecutor:
                 if not run.may_be_empty:
                     raise
                 _log.info("%s: nothing is to be done", run.name)
+                write_atomically(files.empty(run.name), "")
                 continue
             _log.info("submitted %s%s", run.output_run, f" as {record.wms_id}" if record.wms_id else "")
             _wait_for(record)
             if run.part:
                 join_step_output(record.butler, record)
-            files = work.workspace.paths.run(run)
-            submitted.append(SubmittedRun(name=run.name, output=run.output, submit_dir=files.submit))
+            submit_dir = work.workspace.paths.run(run).submit
+            submitted.append(SubmittedRun(name=run.name, output=run.output, submit_dir=submit_dir))
         return Submission(
             campaign=work.workspace.campaign.name,
             timestamp=work.plan.timestamp,

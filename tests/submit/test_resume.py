@@ -5,13 +5,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from apcampaign.bps import CampaignConfig, Step, plan_campaign
-from apcampaign.ledger import DagPaths, DagRecord, Ledger, RunRecord, Workspace, installed_versions
+from apcampaign.bps import CampaignConfig, Plan, Stage, Step, plan_campaign
+from apcampaign.common.files import write_atomically
+from apcampaign.ledger import (
+    DagPaths,
+    DagRecord,
+    Ledger,
+    RunRecord,
+    Workspace,
+    installed_versions,
+    write_dag_record,
+    write_run,
+)
 from apcampaign.monitor.outcomes import QuantaCount
-from apcampaign.submit.executors import ActiveRun
+from apcampaign.submit.executors import ActiveRun, Work
+from apcampaign.submit.executors.campaign_dag import write_work
 from apcampaign.submit.repair import Repair
 from apcampaign.submit.resume import ResumeRequest, decide_resume
-from apcampaign.submit.state import CampaignState, Remaining, SubmittedUnit
+from apcampaign.submit.state import CampaignState, Remaining, SubmittedUnit, read_state
 
 TIMESTAMP = "20251012T010203Z"
 FAILED = {"isr": QuantaCount(expected=4, successful=1, failed=1, blocked=1, unknown=1)}
@@ -162,6 +173,26 @@ def test_nothing_is_resumed_that_is_active_done_or_was_never_submitted(workspace
     assert "nothing to resume" in obstacle.what
     (obstacle,) = decide_resume(state_of(workspace), ResumeRequest()).obstacles
     assert obstacle.remedy == "submit one first"
+
+
+def test_parts_that_were_run_in_the_foreground_are_one_unit_with_its_plan(workspace):
+    (run,) = plan_campaign(workspace.campaign, timestamp=TIMESTAMP, steps=[Step.TEMPLATES])
+    parts = (replace(run, part=f"visits-{n}", stage=Stage.VISITS, division=TIMESTAMP) for n in range(1, 4))
+    plan = Plan(timestamp=TIMESTAMP, runs=tuple(parts))
+    files = workspace.paths.foreground(TIMESTAMP)
+    write_work(Work(workspace=workspace, plan=plan), files)
+    names = tuple(each.name for each in plan)
+    write_dag_record(files, DagRecord(campaign="camp", timestamp=TIMESTAMP, cluster="", runs=names))
+    unit = read_state(workspace).unfinished
+    assert unit is not None
+    assert (unit.dag, unit.plan, unit.steps) == (None, plan, (Step.TEMPLATES,))
+    decided = decide_resume(read_state(workspace), ResumeRequest())
+    assert decided.reason == "HTCondorService cannot continue a run that is in no campaign DAG"
+    # Once one of them has been prepared, the others are absent.
+    first = record(workspace, Step.TEMPLATES, part="visits-1", stage=Stage.VISITS, division=TIMESTAMP)
+    write_run(workspace.paths.run(first), first)
+    write_atomically(files.empty("templates-visits-2"), "")
+    assert workspace.read_ledger().absent_parts(Step.TEMPLATES) == ("templates-visits-3",)
 
 
 def test_templates_that_may_be_missing_are_left_alone(workspace, unit):

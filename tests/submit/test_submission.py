@@ -10,7 +10,7 @@ from apcampaign.apdb import check_ready
 from apcampaign.bps import CampaignConfig, Stage, Step, build_config, load_site, plan_campaign
 from apcampaign.bps.shape import StepShape, VisitOnSky
 from apcampaign.common.errors import PreconditionError, UnsupportedApdbError
-from apcampaign.ledger import RunRecord, Workspace, hash_config, submission_lock, write_run
+from apcampaign.ledger import RunRecord, Workspace, hash_config, is_submitting, submission_lock, write_run
 from apcampaign.ordering import refuse_already_associated
 from apcampaign.submit.cancel import plan_cancel
 from apcampaign.submit.repair import plan_repair
@@ -77,7 +77,9 @@ def test_the_second_submission_is_told_whose_the_first_is_and_a_dead_one_is_no_o
             submission_lock(folder),
         ):
             pass
+        assert is_submitting(folder)
         first.kill()
+    assert not is_submitting(folder)
     with submission_lock(folder):
         pass
 
