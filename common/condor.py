@@ -2,14 +2,15 @@
 
 __all__ = [
     "HoldReason",
+    "JobMark",
     "JobStatus",
     "Slot",
     "dag_descendants",
     "find_holds",
-    "find_queued",
+    "find_marked",
     "open_schedd",
     "query_slots",
-    "remove_jobs",
+    "remove_marked",
     "submit_file",
     "write_dag_path",
     "write_dag_submission",
@@ -20,7 +21,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
@@ -65,6 +66,25 @@ class HoldReason:
 
     job: str
     reason: str
+
+
+@dataclass(frozen=True)
+class JobMark:
+    """What tells some jobs from all others: the value of one of some attributes of their ads.
+
+    A number does not: it may be that of somebody else's job, after a pool was made anew or on another submit host.
+    """
+
+    attributes: tuple[str, ...]
+    value: str
+
+    def matches(self, ad: Any) -> bool:
+        """Tell whether a job has it."""
+        return any(str(ad.get(name, "")) == self.value for name in self.attributes)
+
+    def __str__(self) -> str:
+        """Write it as an expression of ClassAds."""
+        return " || ".join(f"{name} =?= {_quote(self.value)}" for name in self.attributes)
 
 
 @contextmanager
@@ -117,60 +137,74 @@ def query_slots() -> tuple[Slot, ...]:
     )
 
 
-def find_queued(jobs: Collection[tuple[str, Path]]) -> tuple[tuple[str, Path], ...]:
-    """Find which of some jobs are in the queue.
+def find_marked(marks: Collection[JobMark]) -> Mapping[JobMark, tuple[str, ...]]:
+    """Find the ids of the jobs in the queue that have each of some marks, the oldest first.
 
-    Parameters
-    ----------
-    jobs
-        The id of each job and its working directory. A number alone may be that of somebody else's job: after a
-        pool was made anew, or on another submit host.
+    Marks that no job has are left out.
 
     Raises
     ------
     SchedulerError
         As `open_schedd`.
     """
-    if not jobs:
-        return ()
-    constraint = " || ".join(f"ClusterId == {int(cluster)}" for cluster, _ in jobs)
-    with open_schedd() as schedd:
-        ads = schedd.query(constraint, projection=["ClusterId", "Iwd"])
-    found = {(str(ad["ClusterId"]), os.path.realpath(str(ad.get("Iwd", "")))) for ad in ads}
-    return tuple(
-        (cluster, folder) for cluster, folder in jobs if (cluster, os.path.realpath(folder)) in found
-    )
+    ads = _query(marks, "True")
+    found = {mark: sorted(int(ad["ClusterId"]) for ad in ads if mark.matches(ad)) for mark in marks}
+    return {mark: tuple(map(str, ids)) for mark, ids in found.items() if ids}
 
 
 def dag_descendants(clusters: Iterable[str]) -> frozenset[str]:
     """Find what is in the queue of some DAGMan jobs: themselves and all below them; raises as `open_schedd`."""
     with open_schedd() as schedd:
-        return _descendants(schedd, clusters)
+        ads = schedd.query("True", projection=["ClusterId", "DAGManJobId"])
+    parent_of = {str(ad["ClusterId"]): str(ad.get("DAGManJobId", "")) for ad in ads}
+    family: set[str] = set()
+    front = set(clusters)
+    while front:
+        family |= front & set(parent_of)
+        front = {child for child, parent in parent_of.items() if parent in front and child not in family}
+    return frozenset(family)
 
 
-def find_holds(clusters: Iterable[str]) -> tuple[HoldReason, ...]:
-    """Find the held jobs below some DAGMan jobs, themselves included; raises as `open_schedd`."""
-    with open_schedd() as schedd:
-        family = _descendants(schedd, clusters)
-        projection = ["ClusterId", "DAGNodeName", "HoldReason"]
-        ads = schedd.query(f"JobStatus == {JobStatus.HELD}", projection=projection)
+def find_holds(marks: Collection[JobMark]) -> tuple[HoldReason, ...]:
+    """Find the held jobs that have one of some marks; raises as `open_schedd`."""
+    ads = _query(marks, f"JobStatus == {JobStatus.HELD}", "DAGNodeName", "HoldReason")
     return tuple(
         HoldReason(str(ad.get("DAGNodeName", ad["ClusterId"])), str(ad.get("HoldReason", "no reason given")))
         for ad in ads
-        if str(ad["ClusterId"]) in family
     )
 
 
-def remove_jobs(clusters: Collection[str], reason: str) -> None:
-    """Remove jobs from the queue; raises as `open_schedd`."""
+def remove_marked(marks: Collection[JobMark], reason: str) -> None:
+    """Remove the jobs that have one of some marks from the queue; raises as `open_schedd`."""
     with open_schedd() as schedd:
         import htcondor2
 
-        for cluster in clusters:
-            schedd.act(htcondor2.JobAction.Remove, f"ClusterId == {int(cluster)}", reason=reason)
+        schedd.act(htcondor2.JobAction.Remove, _any_of(marks), reason=reason)
 
 
-def write_dag_submission(dag: Path, path: Path, *, batch_name: str) -> None:
+def _query(marks: Collection[JobMark], constraint: str, *attributes: str) -> list[Any]:
+    names = {name for mark in marks for name in mark.attributes}
+    with open_schedd() as schedd:
+        return list(
+            schedd.query(
+                f"({_any_of(marks)}) && {constraint}", projection=["ClusterId", *sorted(names), *attributes]
+            )
+        )
+
+
+def _quote(text: str) -> str:
+    """Write a text as ClassAds do."""
+    import classad2
+
+    quoted: str = classad2.quote(text)
+    return quoted
+
+
+def _any_of(marks: Collection[JobMark]) -> str:
+    return " || ".join(map(str, marks)) or "False"
+
+
+def write_dag_submission(dag: Path, path: Path, *, batch_name: str, attributes: Mapping[str, str]) -> None:
     """Write the submit description of the DAGMan job of a DAG.
 
     Parameters
@@ -181,6 +215,8 @@ def write_dag_submission(dag: Path, path: Path, *, batch_name: str) -> None:
         Where the submit description goes.
     batch_name
         Under which name ``condor_q`` shows it.
+    attributes
+        Attributes of the job's ad, which tell it from others.
     """
     with open_schedd():  # for its errors
         import htcondor2
@@ -190,6 +226,8 @@ def write_dag_submission(dag: Path, path: Path, *, batch_name: str) -> None:
     description["getenv"] = "True"
     description["batch_name"] = batch_name
     description["initialdir"] = str(dag.parent)
+    for name, value in attributes.items():
+        description[f"MY.{name}"] = _quote(value)
     write_atomically(path, str(description))
 
 
@@ -232,17 +270,6 @@ def submit_file(path: Path) -> str:
         raise SchedulerError(f"HTCondor did not take {path}: {said}", remedy=_REMEDY)
     cluster: str = json.loads(done.stdout)
     return cluster
-
-
-def _descendants(schedd: Any, clusters: Iterable[str]) -> frozenset[str]:
-    family: set[str] = set()
-    front = set(clusters)
-    ads = schedd.query("True", projection=["ClusterId", "DAGManJobId"])
-    parent_of = {str(ad["ClusterId"]): str(ad.get("DAGManJobId", "")) for ad in ads}
-    while front:
-        family |= front & set(parent_of)
-        front = {child for child, parent in parent_of.items() if parent in front and child not in family}
-    return frozenset(family)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Names of all files of a campaign, its runs and its campaign DAGs."""
 
-__all__ = ["CampaignPaths", "DagPaths", "RunPaths"]
+__all__ = ["CampaignPaths", "DagPaths", "RunPaths", "name_bps_run"]
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -83,11 +83,11 @@ class RunPaths:
 
     def dag(self, output_run: str) -> Path:
         """HTCondor's DAG, which BPS names after the RUN collection."""
-        return self.submit / f"{_unique_name(output_run)}.dag"
+        return self.submit / f"{name_bps_run(output_run)}.dag"
 
     def graph(self, output_run: str) -> Path:
         """The quantum graph."""
-        return self.submit / f"{_unique_name(output_run)}.qg"
+        return self.submit / f"{name_bps_run(output_run)}.qg"
 
 
 @dataclass(frozen=True)
@@ -141,6 +141,10 @@ class DagPaths:
     def metrics(self) -> Path:
         """What DAGMan leaves when it has ended: its exit code and numbers of nodes."""
         return self.dag.with_name(f"{self.dag.name}.metrics")
+
+    def has_begun(self) -> bool:
+        """Whether its DAGMan has ever begun."""
+        return self.dag.with_name(f"{self.dag.name}.dagman.out").exists()
 
     def has_rescue(self) -> bool:
         """Whether DAGMan left where it ended, to go on from there."""
@@ -237,6 +241,6 @@ class CampaignPaths:
             yield DagPaths(record.parent)
 
 
-def _unique_name(output_run: str) -> str:
-    """Name the files of a run as BPS does."""
+def name_bps_run(output_run: str) -> str:
+    """Name a run as BPS does, in its files and in the ads of its jobs."""
     return output_run.replace("/", "_")

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..bps import Stage, Step, Wms, wms_kind
 from ..common.errors import LedgerError
 from ..common.files import write_atomically
-from .paths import DagPaths, RunPaths
+from .paths import DagPaths, RunPaths, name_bps_run
 from .versions import installed_versions
 
 
@@ -89,6 +89,11 @@ class RunRecord(BaseModel):
         return f"{self.step}-{self.part}" if self.part else str(self.step)
 
     @property
+    def bps_run(self) -> str:
+        """The name that BPS gives it, which all of its jobs have as an attribute."""
+        return name_bps_run(self.output_run)
+
+    @property
     def folder(self) -> str:
         """Its name among the runs of its step."""
         return f"{self.timestamp}-{self.part}" if self.part else self.timestamp
@@ -103,7 +108,7 @@ class DagRecord(BaseModel):
         Which it is.
     cluster
         The id of its DAGMan job; the newest one after it was resumed. Empty if its runs are parts that a process
-        in the foreground executes, without a DAG.
+        in the foreground executes, without a DAG; and until HTCondor has taken it.
     runs
         The names of the runs that it executes; empty where an older version did not say.
     """

@@ -93,7 +93,7 @@ class _View:
     def managers(self) -> set[int]:
         """The ids of the DAGMan jobs."""
         clusters = {node.last.cluster for node in self.nodes if node.subdag and node.last}
-        if self.dag:
+        if self.dag and self.dag[1].cluster:
             clusters.add(int(self.dag[1].cluster))
         ids = [run.record.wms_id for run in self.runs if run.record.wms is Wms.HTCONDOR]
         return clusters | {int(float(wms_id)) for wms_id in ids if wms_id}
@@ -159,6 +159,8 @@ class CampaignReader:
         """
         ledger = read_ledger(self._paths)
         dag = find_current_dag(ledger)
+        if dag and not dag[1].cluster and not dag[0].has_begun():
+            dag = None  # HTCondor has not taken it
         if dag is None:
             ledger.require_current()
         nodes: list[Job] = []

@@ -267,7 +267,7 @@ def _why_no_restart(unit: SubmittedUnit) -> str:
         return "others went on after parts that failed, which count as done"
     if unit.has_passed:
         return "later visits went past failed associations, whose jobs count as done"
-    if not unit.has_rescue:
+    if not unit.can_go_on:
         return "there is no rescue DAG"
     if set(record.steps) != {each.step for each in unit.remaining}:
         return "not all steps of the campaign DAG go on"

@@ -94,8 +94,8 @@ class SubmittedUnit:
         Those of its runs that count.
     dag
         The campaign DAG and its record; `None` for a run by itself, and for what was run in the foreground.
-    has_rescue
-        Whether DAGMan left where it ended.
+    can_go_on
+        Whether DAGMan left where it ended, or has never begun.
     has_passed
         Whether jobs have failed that count as done in the DAG of their run.
     workspace
@@ -112,7 +112,7 @@ class SubmittedUnit:
     steps: tuple[Step, ...]
     runs: tuple[RunRecord, ...]
     dag: tuple[DagPaths, DagRecord] | None = None
-    has_rescue: bool = False
+    can_go_on: bool = False
     has_passed: bool = False
     workspace: Workspace
     plan: Plan | None = None
@@ -203,8 +203,8 @@ def _list_units(workspace: Workspace, ledger: Ledger) -> Iterator[SubmittedUnit]
                     timestamp=record.timestamp,
                     steps=steps,
                     runs=runs,
-                    dag=(files, record) if record.cluster else None,
-                    has_rescue=files.has_rescue(),
+                    dag=(files, record) if (files, record) in ledger.dags else None,
+                    can_go_on=files.has_rescue() or not files.has_begun(),
                     has_passed=files.has_passed or any(has_passed(ledger.paths.run(run)) for run in runs),
                     plan=_read_plan(files, workspace, record),
                     workspace=workspace.as_submitted(files),

@@ -1,6 +1,6 @@
 """Campaign DAG: the runs of a plan and the nodes between them, written for HTCondor's DAGMan."""
 
-__all__ = ["SUMMARY_NODE", "read_work", "write_campaign_dag", "write_empty_run", "write_work"]
+__all__ = ["MARK", "SUMMARY_NODE", "read_work", "write_campaign_dag", "write_empty_run", "write_work"]
 
 import itertools
 import sys
@@ -20,6 +20,9 @@ from .protocol import Work
 #: the memory of a graph on the submit host, a run has a DAGMan process there.
 _PREPARE, _RUN = "prepare", "run"
 _MOST_RUNNING = 50
+
+#: The attribute that tells a campaign DAG's own jobs from all others: the DAG's folder.
+MARK = "apcampaign_dag"
 
 #: The node that runs at the end, whatever happened before.
 SUMMARY_NODE = "summary"
@@ -162,6 +165,7 @@ def _write_node(work: Work, files: DagPaths, name: str, arguments: Sequence[str]
         "error": f"{name}.err",
         "log": "nodes.log",
         "+apcampaign_node": f'"{name}"',
+        f"+{MARK}": f'"{files.folder}"',
     }
     text = "\n".join([*(f"{key} = {value}" for key, value in settings.items()), "queue", ""])
     write_atomically(files.node(name, "sub"), text)

@@ -6,22 +6,22 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 from ...bps import Wms
 from ...common.condor import (
+    JobMark,
     dag_descendants,
     find_holds,
-    find_queued,
-    remove_jobs,
+    find_marked,
+    remove_marked,
     submit_file,
     write_dag_submission,
 )
 from ...common.errors import SchedulerError
-from ...ledger import DagPaths, DagRecord, Ledger, Workspace, write_dag_record
+from ...ledger import DagPaths, DagRecord, Ledger, RunRecord, Workspace, write_dag_record
 from ...monitor import Job, JobState, read_jobs
 from ..bps_process import prepare_run
-from .campaign_dag import write_campaign_dag
+from .campaign_dag import MARK, write_campaign_dag
 from .protocol import ActiveRun, Submission, SubmittedRun, Work
 
 _POLL = 5.0  # seconds; what is followed takes minutes
@@ -52,20 +52,21 @@ class HTCondorExecutor:
         )
         files = write_campaign_dag(work)
         write_dag_submission(
-            files.dag, files.submit_file, batch_name=f"apcampaign+{work.workspace.campaign.name}"
+            files.dag,
+            files.submit_file,
+            batch_name=f"apcampaign+{work.workspace.campaign.name}",
+            attributes={MARK: str(files.folder)},
         )
-        cluster = submit_file(files.submit_file)
         record = DagRecord(
             campaign=work.workspace.campaign.name,
             timestamp=work.plan.timestamp,
-            cluster=cluster,
+            cluster="",
             runs=tuple(run.name for run in work.plan),
         )
-        write_dag_record(files, record)
-        return _submission(work, files, cluster)
+        return _submit(work, files, record)
 
     def restart(self, work: Work, files: DagPaths, record: DagRecord) -> Submission:
-        """Submit a campaign DAG that has ended again: DAGMan goes on from its newest rescue DAG.
+        """Submit a campaign DAG that has ended again: DAGMan goes on from its newest rescue DAG, if there is one.
 
         Raises
         ------
@@ -74,34 +75,29 @@ class HTCondorExecutor:
         """
         for leftover in (files.metrics, files.summary):
             leftover.unlink(missing_ok=True)  # they would tell of the attempt before
-        cluster = submit_file(files.submit_file)
-        write_dag_record(files, record.model_copy(update={"cluster": cluster}))
-        return _submission(work, files, cluster)
+        return _submit(work, files, record)
 
     def find_active(self, ledger: Ledger) -> tuple[ActiveRun, ...]:
-        """Find what of a campaign is in the queue.
+        """Find what of a campaign is in the queue: its DAGs, and what is left of runs whose DAG is not.
 
         Raises
         ------
         SchedulerError
             If HTCondor does not answer.
         """
-        submitted = {
-            (record.cluster, files.folder): f"the campaign DAG {files.folder}"
-            for files, record in ledger.dags
-        }
-        submitted |= {
-            (run.wms_id.partition(".")[0], Path(run.submit_dir)): f"the {run.name} run {run.output_run}"
-            for run in ledger.runs
-            if run.wms_id and run.wms is Wms.HTCONDOR
-        }
+        dags = {_mark_dag(files): (files, record) for files, record in ledger.dags}
+        runs = {_mark_run(run): run for run in ledger.runs if run.wms is Wms.HTCONDOR}
+        queued = find_marked(dags)
         found = []
-        for job in find_queued(submitted.keys()):
-            cluster, _ = job
-            state = f"it is in the queue as {cluster}"
-            if holds := find_holds([cluster]):
-                state += f"; {len(holds)} of its jobs held, such as {holds[0].job}: {holds[0].reason}"
-            found.append(ActiveRun(what=submitted[job], state=state, id=cluster))
+        for mark, ids in queued.items():
+            files, record = dags[mark]
+            own = [key for key, run in runs.items() if run.timestamp == record.timestamp]
+            found.append(_describe_active(f"the campaign DAG {files.folder}", ids, (mark, *own)))
+            for key in own:
+                del runs[key]
+        for mark, ids in find_marked(runs).items():
+            what = f"the {runs[mark].name} run {runs[mark].output_run}"
+            found.append(_describe_active(what, ids, (mark,)))
         return tuple(found)
 
     def cancel(self, active: Sequence[ActiveRun]) -> None:
@@ -112,13 +108,14 @@ class HTCondorExecutor:
         SchedulerError
             If HTCondor does not answer, or something is left after three minutes.
         """
-        clusters = [each.id for each in active if each.id is not None]
-        family = set(dag_descendants(clusters))
-        for cluster in clusters:
-            _log.info("removing %s", cluster)
-        remove_jobs(clusters, reason="apcampaign cancel")
+        marks = [mark for each in active for mark in each.marks]
+        for each in active:
+            _log.info("removing %s: %s", each.id, each.what)
+        # Also what a DAG has begun since it was looked at.
+        family = set(dag_descendants(_list_ids(marks)))
+        remove_marked(marks, reason="apcampaign cancel")
         deadline = time.monotonic() + _CANCEL_DEADLINE
-        while left := dag_descendants(family):
+        while left := dag_descendants(family) | set(_list_ids(marks)):
             family |= left
             if time.monotonic() > deadline:
                 ids = " ".join(sorted(left))
@@ -138,7 +135,7 @@ class HTCondorExecutor:
         before = ""
         while active := self.find_active(ledger := workspace.read_ledger()):
             for each in active:
-                if held := [hold for hold in find_holds([str(each.id)]) if hold.job == each.id]:
+                if held := [hold for hold in find_holds(each.marks) if hold.job == each.id]:
                     raise SchedulerError(f"{each.what} is held: {held[0].reason}")
             if (now := _describe(ledger)) != before:
                 _log.info("%s", now)
@@ -152,7 +149,36 @@ class HTCondorExecutor:
             )
 
 
-def _submission(work: Work, files: DagPaths, cluster: str) -> Submission:
+def _mark_dag(files: DagPaths) -> JobMark:
+    """What the jobs of a campaign DAG have; older versions gave them its folder only."""
+    return JobMark((MARK, "Iwd"), str(files.folder))
+
+
+def _mark_run(run: RunRecord) -> JobMark:
+    """What all jobs of a run have, DAGMan's included."""
+    return JobMark(("bps_run",), run.bps_run)
+
+
+def _list_ids(marks: Sequence[JobMark]) -> list[str]:
+    return [id_ for ids in find_marked(marks).values() for id_ in ids]
+
+
+def _describe_active(what: str, ids: Sequence[str], marks: tuple[JobMark, ...]) -> ActiveRun:
+    state = f"it is in the queue as {ids[0]}"  # DAGMan comes before its jobs
+    if holds := find_holds(marks):
+        state += f"; {len(holds)} of its jobs held, such as {holds[0].job}: {holds[0].reason}"
+    return ActiveRun(what=what, state=state, id=ids[0], marks=marks)
+
+
+def _submit(work: Work, files: DagPaths, record: DagRecord) -> Submission:
+    """Submit a campaign DAG.
+
+    It is in the ledger before HTCondor gets it, so that it is known, and found in the queue by its mark, also if
+    this process ends in between.
+    """
+    write_dag_record(files, record)
+    cluster = submit_file(files.submit_file)
+    write_dag_record(files, record.model_copy(update={"cluster": cluster}))
     runs = tuple(
         SubmittedRun(name=run.name, output=run.output, submit_dir=work.workspace.paths.run(run).submit)
         for run in work.plan

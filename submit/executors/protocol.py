@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ...bps import Plan, PlannedRun
+from ...common.condor import JobMark
 from ...ledger import DagPaths, DagRecord, Ledger, Workspace
 from ...ordering import VisitDetector
 
@@ -122,12 +123,15 @@ class ActiveRun:
     state
         How it stands, in words.
     id
-        That of the WMS, by which it can be cancelled; `None` if it cannot be cancelled from here.
+        That of the WMS; `None` if it cannot be cancelled from here.
+    marks
+        What tells its jobs from others in HTCondor's queue.
     """
 
     what: str
     state: str
     id: str | None = None
+    marks: tuple[JobMark, ...] = ()
 
 
 class Executor(Protocol):

@@ -1,4 +1,4 @@
-"""Jobs in the queue are known by more than a number."""
+"""Jobs in the queue are known by what tells them from others, not by a number."""
 
 import sys
 from pathlib import Path
@@ -12,16 +12,23 @@ pytestmark = pytest.mark.htcondor
 CODE = """
 import sys
 from pathlib import Path
-from apcampaign.common.condor import find_queued, remove_jobs, submit_file
+from apcampaign.common.condor import JobMark, find_holds, find_marked, remove_marked, submit_file
 from apcampaign.common.errors import SchedulerError
 folder = Path(sys.argv[1])
-cluster = submit_file(folder / "job.sub")
-try:
-    mine, other = (cluster, folder), (cluster, folder / "other")
-    assert find_queued([mine, other]) == (mine,)
-    assert find_queued([]) == ()
-finally:
-    remove_jobs([cluster], reason="the test is over")
+mine, other = submit_file(folder / "mine.sub"), submit_file(folder / "other.sub")
+mark = JobMark(("apcampaign_dag", "Iwd"), str(folder / "mine"))
+run = JobMark(("bps_run",), 'u_me_"it\\'s"')
+old = JobMark(("apcampaign_dag", "Iwd"), str(folder))
+assert find_marked([mark, run]) == {mark: (mine,)}
+assert find_marked([run]) == find_marked([]) == {}
+assert find_marked([old]) == {old: (mine, other)}
+assert [hold.job for hold in find_holds([mark])] == [mine]
+remove_marked([mark], reason="the test is over")
+assert find_marked([old]) == {old: (other,)}
+remove_marked([], reason="nothing")
+assert find_marked([old]) == {old: (other,)}
+remove_marked([old], reason="the test is over")
+assert find_marked([old]) == {}
 try:
     submit_file(folder / "empty.sub")
 except SchedulerError as error:
@@ -29,11 +36,13 @@ except SchedulerError as error:
 """
 
 
-def test_a_job_is_known_by_its_folder_too_and_a_refusal_is_a_sentence(
+def test_jobs_are_known_by_their_marks_and_a_refusal_is_a_sentence(
     tmp_path: Path, condor_pool: CondorPool
 ) -> None:
-    lines = ["executable = /bin/sleep", "arguments = 600", f"initialdir = {tmp_path}", "queue", ""]
-    (tmp_path / "job.sub").write_text("\n".join(lines))
+    for name in ("mine", "other"):
+        lines = ["executable = /bin/true", f"initialdir = {tmp_path}", "hold = True"]
+        lines += [f'+apcampaign_dag = "{tmp_path / name}"', "queue", ""]
+        (tmp_path / f"{name}.sub").write_text("\n".join(lines))
     (tmp_path / "empty.sub").write_text("")
     said = condor_pool.run([sys.executable, "-c", CODE, str(tmp_path)], seconds=60)
     assert said.startswith(f"HTCondor did not take {tmp_path}/empty.sub")

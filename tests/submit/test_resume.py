@@ -65,7 +65,7 @@ def unit(workspace: Workspace) -> SubmittedUnit:
         steps=tuple(Step),
         runs=(record(workspace, Step.TEMPLATES),),
         dag=(workspace.paths.dag(TIMESTAMP), dag),
-        has_rescue=True,
+        can_go_on=True,
         workspace=workspace,
         remaining=(
             Remaining(Step.TEMPLATES, begun=True, counts=FAILED),
@@ -128,7 +128,7 @@ def test_new_graphs_are_built_for_other_software(workspace, unit):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"has_rescue": False}, "there is no rescue DAG"),
+        ({"can_go_on": False}, "there is no rescue DAG"),
         ({"has_passed": True}, "later visits went past failed associations, whose jobs count as done"),
         ({"dag": None}, "HTCondorService cannot continue a run that is in no campaign DAG"),
         ({"remaining": (Remaining(Step.DIFFIM, begun=False),)}, "not all steps of the campaign DAG go on"),

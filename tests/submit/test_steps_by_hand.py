@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -9,6 +10,19 @@ import yaml
 from interference import KILLED, ROLLED_BACK, WHERE, dagmans, wait_for
 from operators import COARSE, COARSE_DIFFIM, assert_complete, assert_same, plant, write_campaign
 
+KILLED_AFTER_SUBMISSION = """
+import os, signal, sys
+from apcampaign.scripts.cli import main
+from apcampaign.submit.executors import htcondor
+submit_file = htcondor.submit_file
+
+def submit_and_die(path):
+    submit_file(path)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+htcondor.submit_file = submit_and_die
+main()
+"""
 pytestmark = [pytest.mark.slow(minutes=3), pytest.mark.htcondor, pytest.mark.postgres]
 
 
@@ -33,7 +47,10 @@ def test_steps_by_hand_are_cancelled_and_resumed_one_by_one(
     assert "make apdb-init" in operator.make("submit-diffim", good=False)
     operator.make("apdb-init", f"DB={postgres_url}")
     assert "has no templates run" in operator.make("submit-diffim", good=False)
-    operator.make("submit-templates", "TRACTS=3828")
+    # Killed when HTCondor has taken its DAG, but before it has remembered that.
+    operator.run(
+        sys.executable, "-c", KILLED_AFTER_SUBMISSION, "submit", "templates", "--tracts", "3828", good=False
+    )
     assert "has not ended" in operator.make("submit-diffim", good=False)
     held = ["condor_q", "-allusers", "-constraint", "JobStatus == 5", "-af", "HoldReason"]
     wait_for(lambda: "gone over memory limit" in condor_pool.run(held, seconds=30), "the hold")
