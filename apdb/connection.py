@@ -5,6 +5,7 @@ __all__ = ["connect_arguments", "credentials_error", "make_creator", "make_engin
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy
@@ -12,10 +13,14 @@ from sqlalchemy.engine import URL, Engine
 from sqlalchemy.pool import NullPool
 
 from ..common.errors import ApdbError
+from ..common.identity import user_name
 from ..common.secrets import redact
 from .target import ApdbTarget
 
 DEFAULT_TIMEOUT = 15
+
+# Host, port, database, user and password; a colon or a backslash in one of them has a backslash before it.
+_PASSFILE_LINE = re.compile(r"((?:\\.|[^:\\])*):" * 4 + "(.*)")
 
 _LOOKED_UP_IN = (
     "~/.pgpass (chmod 600), the file named in PGPASSFILE or in LSST_DB_AUTH, or the variable PGPASSWORD"
@@ -25,8 +30,9 @@ _LOOKED_UP_IN = (
 def connect_arguments(target: ApdbTarget, timeout: int = DEFAULT_TIMEOUT) -> dict[str, Any]:
     """Return keyword arguments for the database driver's ``connect``, with the password.
 
-    A password in the URL that was given comes first, then ``LSST_DB_AUTH`` as `lsst.utils.db_auth`
-    reads it; without either libpq looks into ``PGPASSWORD``, ``PGPASSFILE`` and ``~/.pgpass`` itself.
+    A password in the URL that was given comes first, or in the password file that it names, then ``LSST_DB_AUTH``
+    as `lsst.utils.db_auth` reads it; without them libpq looks into ``PGPASSWORD``, ``PGPASSFILE`` and
+    ``~/.pgpass`` itself. (It would prefer ``PGPASSWORD``, which is for no server, to a file that the URL names.)
 
     Parameters
     ----------
@@ -85,6 +91,8 @@ def _authenticated(target: ApdbTarget) -> URL:
     url = target.secret_url()
     if target.is_sqlite or url.password is not None or url.host is None:
         return url
+    if (password := _find_in_passfile(url)) is not None:
+        return url.set(password=password)
     from lsst.utils.db_auth import DbAuth, DbAuthError, DbAuthNotFoundError
 
     try:
@@ -96,6 +104,24 @@ def _authenticated(target: ApdbTarget) -> URL:
     except DbAuthError as exc:
         raise credentials_error(exc) from exc
     return url.set(username=user, password=password)
+
+
+def _find_in_passfile(url: URL) -> str | None:
+    """Find the password of a URL in the password file that it names, if that is nobody else's to read."""
+    path = Path(str(url.query.get("passfile", "")))
+    try:
+        if not path.is_file() or path.stat().st_mode & 0o077:
+            return None  # libpq says why
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return None
+    wanted = [url.host, str(url.port or 5432), url.database, url.username or user_name()]
+    for line in lines:
+        if found := _PASSFILE_LINE.fullmatch(line):
+            *fields, password = (re.sub(r"\\(.)", r"\1", field) for field in found.groups())
+            if all(field in ("*", value) for field, value in zip(fields, wanted, strict=True)):
+                return password
+    return None
 
 
 def credentials_error(reason: Exception) -> ApdbError:

@@ -461,6 +461,20 @@ def test_a_password_is_found_where_it_may_be(guarded, tmp_path, monkeypatch, sou
 
 
 @pytest.mark.postgres
+def test_the_password_file_of_a_url_comes_before_a_password_that_is_for_another_server(
+    guarded, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("PGPASSWORD", "of-another-server")
+    file = tmp_path / "secrets"
+    escaped = SECRET.replace("\\", "\\\\").replace(":", "\\:")
+    file.write_text(f"nowhere:*:*:*:x\n127.0.0.1:{guarded.port}:*:owner:{escaped}\n")
+    file.chmod(0o600)
+    url = f"{url_of(guarded, 'owner', None)}?passfile={file}"
+    created = make(ApdbTarget.from_url(url, "passfile"), tmp_path)
+    assert open_apdb(created.config).metadata.get("instrument") == "LSSTCam-imSim"
+
+
+@pytest.mark.postgres
 def test_credentials_that_others_may_read_are_refused(guarded, tmp_path, monkeypatch):
     file = tmp_path / "secrets"
     file.write_text(yaml.safe_dump([{"url": "postgresql://owner@127.0.0.1", "password": SECRET}]))
