@@ -184,6 +184,10 @@ def _is_compatible(metadata: Mapping[str, str], versions: Mapping[str, str]) -> 
         if theirs is None:
             return False
         ours = VersionTuple.fromString(versions[name])
-        if not ours.checkCompatibility(VersionTuple.fromString(theirs)):
+        try:
+            found = VersionTuple.fromString(theirs)
+        except ValueError:  # it is no version
+            return False
+        if not ours.checkCompatibility(found):
             return False
     return True

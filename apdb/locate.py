@@ -69,6 +69,12 @@ class ApdbPlace:
                 ) from exc
             except DbAuthError as exc:
                 raise credentials_error(exc) from exc
+            except (ValueError, LookupError, TypeError, RuntimeError) as exc:
+                said = redact(" ".join(str(exc).split()))[:300]
+                raise ApdbError(
+                    f"the metadata of the APDB in {self.target.place} cannot be used: {type(exc).__name__}: {said}",
+                    remedy="see them with `apcampaign apdb info`, and correct the row of its table 'metadata'",
+                ) from exc
 
 
 def find_apdb(reference: Reference, namespace: str | None = None) -> ApdbPlace:

@@ -2,11 +2,15 @@
 
 __all__ = ["butler_errors", "open_butler"]
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from .errors import ApcampaignError, RepositoryError
+
+_PATIENCE = 20.0  # seconds; transactions of runs take less
 
 
 @contextmanager
@@ -58,13 +62,41 @@ def open_butler(repository: str, purpose: str, *, writeable: bool = False) -> It
         If it cannot be opened, or anything inside the block fails.
     """
     with butler_errors(purpose):
-        from lsst.daf.butler import Butler
+        from lsst.daf.butler import Butler, ButlerConfig
 
         try:
-            butler = Butler.from_config(repository, writeable=writeable)
+            config = ButlerConfig(repository)
+            _refuse_locked(config, purpose, writeable=writeable)
+            butler = Butler.from_config(config, writeable=writeable)
         except FileNotFoundError as error:
             raise RepositoryError(
                 f"{purpose}: there is no Butler repository {repository}", remedy="correct its path or alias"
             ) from error
         with butler:
             yield butler
+
+
+def _refuse_locked(config: Any, purpose: str, *, writeable: bool) -> None:
+    """Tell that the file of an SQLite registry is locked, for which Butler would wait for five minutes."""
+    import sqlite3
+
+    url = str(config.get(("registry", "db"), ""))
+    kind, _, place = url.partition(":///")
+    if not kind.startswith("sqlite"):
+        return
+    root = config.get("root", config.configDir)
+    file = Path(place.replace("<butlerRoot>", getattr(root, "ospath", str(root))))
+    if not file.is_file():
+        return  # Butler says so
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", uri=True, timeout=_PATIENCE)
+        ) as connection:
+            connection.execute("BEGIN IMMEDIATE" if writeable else "SELECT count(*) FROM sqlite_master")
+            connection.rollback()
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error):
+            raise RepositoryError(
+                f"{purpose}: its registry {file} has been locked by another process for {_PATIENCE:.0f} s",
+                remedy=f"see with `fuser {file}` who writes to it, and try again",
+            ) from error

@@ -1,6 +1,7 @@
 """Looking into an APDB, through the command as people and machines use it."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -21,6 +22,21 @@ def target(database, tmp_path):
     return target
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory):
+    """An SQLite file with an empty APDB."""
+    folder = tmp_path_factory.mktemp("empty")
+    target = ApdbTarget.from_url(f"sqlite:///{folder}/apdb.db")
+    init_apdb(plan_init(target, instrument="LSSTCam-imSim", config=folder / "apdb.yaml"))
+    return target.sqlite_path
+
+
+@pytest.fixture
+def odd(empty, tmp_path):
+    """A copy of it, to be spoilt."""
+    return ApdbTarget.from_url(f"sqlite:///{shutil.copy(empty, tmp_path)}")
+
+
 def test_what_is_in_an_apdb_is_told(target, tmp_path):
     empty = describe_apdb(tmp_path / "apdb.yaml")
     assert (empty.visits, empty.visit_detectors, empty.time_range) == (0, 0, None)
@@ -35,6 +51,27 @@ def test_what_is_in_an_apdb_is_told(target, tmp_path):
     assert info.foreign == ("mine",)
     assert info.metadata["version:schema"] == info.versions["schema"]
     assert (info.owner is None) == target.is_sqlite
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE $metadata SET value = '9.0' WHERE name = 'version:schema'",
+        "UPDATE $metadata SET value = '' WHERE name = 'version:ApdbSql'",
+        "DELETE FROM $metadata WHERE name LIKE 'version:%'",
+        "UPDATE $metadata SET value = '{\"a' WHERE name LIKE 'config:%'",
+        "UPDATE $metadata SET value = '[1]' WHERE name LIKE 'config:%'",
+        "DELETE FROM $metadata",
+    ],
+)
+def test_metadata_that_make_no_sense_are_told_with_what_is_there(odd, change):
+    run_sql(odd, change)
+    if "config" not in change:
+        assert not describe_apdb(odd).compatible
+    with pytest.raises(
+        ApdbError, match=r"metadata of the APDB in .* cannot be used: .*`apcampaign apdb info`"
+    ):
+        open_apdb(odd)
 
 
 def test_where_and_how_often_something_was_detected(target):
