@@ -72,7 +72,8 @@ class ApdbPlace:
             except (ValueError, LookupError, TypeError, RuntimeError) as exc:
                 said = redact(" ".join(str(exc).split()))[:300]
                 raise ApdbError(
-                    f"the metadata of the APDB in {self.target.place} cannot be used: {type(exc).__name__}: {said}",
+                    f"the metadata of the APDB in {self.target.place} cannot be used: "
+                    f"{type(exc).__name__}: {said}",
                     remedy="see them with `apcampaign apdb info`, and correct the row of its table 'metadata'",
                 ) from exc
 

@@ -6,15 +6,20 @@ HTCondor's own reader, `htcondor2.JobEventLog`, makes a mapping of every event; 
 
 __all__ = ["EventLog", "History"]
 
+import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from .jobs import Attempt, AttemptOutcome, JobState
+from .log_clock import LogClock, find_zone
 
 _END = b"\n...\n"
-_HEAD = re.compile(rb"(\d{3}) \((\d+)\.\d+\.\d+\) (\S+ \d\d:\d\d:\d\d)")
+_HEAD = re.compile(
+    rb"(\d{3}) \((\d+)\.\d+\.\d+\) (\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:?\d\d)?"
+)
 _NODE = re.compile(rb'DAGNodeName = "([^"]*)"|DAG Node: (\S+)')
 _EXIT = re.compile(rb"Normal termination \(return value (-?\d+)\)|Abnormal termination \(signal (\d+)\)")
 _CPU = re.compile(rb"Usr (\d+) (\d\d):(\d\d):(\d\d), Sys (\d+) (\d\d):(\d\d):(\d\d)  -  Run Remote Usage")
@@ -93,7 +98,7 @@ class EventLog:
         self.path = path
         self._offset = 0
         self._beginning = b""
-        self._times: dict[bytes, float] = {}
+        self._clock: LogClock | None = None
         #: What happened, by cluster, in the order of submission.
         self.histories: dict[int, History] = {}
 
@@ -113,28 +118,30 @@ class EventLog:
                     # DAGMan starts a new log when it is resumed.
                     changed |= set(self.histories)
                     self._offset, self.histories, beginning = 0, {}, beginning[:256]
+                    self._clock = None
                 if len(beginning) == 256:
                     self._beginning = beginning
                 stream.seek(self._offset)
+                before = os.fstat(stream.fileno()).st_mtime
                 text = stream.read()
+                written = before if os.fstat(stream.fileno()).st_mtime == before else None
         except FileNotFoundError:
             return changed
         whole = text.rfind(_END)  # what follows is being written
         if whole < 0:
             return changed
-        for event in text[:whole].split(_END):
-            if head := _HEAD.match(event):
+        events = text[:whole].split(_END)
+        heads = [_HEAD.match(event) for event in events]
+        for head, event in zip(heads, events, strict=True):
+            if head:
+                self._clock = self._clock or _clock_of(heads, written)
                 cluster = int(head[2])
-                self._note(head[1], cluster, self._time(head[3]), event)
+                # DAGMan, whose clock may be that of whoever submitted, writes only events whose time is of no use.
+                time = self._clock.seconds(head[3] + (head[4] or b"")) if head[1] in _TIMED else 0.0
+                self._note(head[1], cluster, time, event)
                 changed.add(cluster)
         self._offset += whole + len(_END)
         return changed
-
-    def _time(self, text: bytes) -> float:
-        # The log's times are local and of whole seconds, so that few are different.
-        if (known := self._times.get(text)) is None:
-            known = self._times[text] = datetime.fromisoformat(text.decode()).timestamp()
-        return known
 
     def _note(self, kind: bytes, cluster: int, time: float, event: bytes) -> None:
         if kind == _NOT_RUN:
@@ -249,6 +256,15 @@ _HANDLERS = {
     b"016": _post_script,
     b"024": _lost,  # could not be reconnected
 }
+
+
+_TIMED = frozenset(_HANDLERS) - {b"016"}
+
+
+def _clock_of(heads: Sequence[re.Match[bytes] | None], written: float | None) -> LogClock:
+    """Find out how the clock of a log goes, by the last event of it."""
+    last = next(head for head in reversed(heads) if head)
+    return LogClock(find_zone(datetime.fromisoformat(last[3].decode()), written))
 
 
 def _open(history: History, time: float) -> _Attempt:

@@ -3,7 +3,7 @@
 __all__ = ["format_time", "make_console"]
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ...common.text import printable
@@ -39,5 +39,5 @@ def make_console(log_width: int = 120) -> "Console":
 
 
 def format_time(time: float) -> str:
-    """Write a time as this machine's clock shows it."""
-    return datetime.fromtimestamp(time).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    """Write a time in UTC, as logs and observers have it."""
+    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
