@@ -11,8 +11,6 @@ from ..options.campaign import campaign_options, echo_json
 if TYPE_CHECKING:
     from ...campaign import Campaign
 
-_LOG_WIDTH = 250  # a log has no width of its own, and paths must stay whole
-
 
 @click.command()
 @campaign_options
@@ -23,9 +21,8 @@ def command(campaign: "Campaign", as_json: bool) -> None:
     if as_json:
         echo_json([{**record.model_dump(mode="json"), "state": state} for record, state in runs])
         return
-    from rich.table import Table
-
     from ..display.console import make_console
+    from ..display.table import Table
 
     table = Table("run", "prepared", "state", "id", "jobs", "output collection", "submit directory")
     for record, state in runs:
@@ -33,4 +30,4 @@ def command(campaign: "Campaign", as_json: bool) -> None:
         table.add_row(
             record.name, record.timestamp, state or "?", *numbers, record.output_run, record.submit_dir
         )
-    make_console(_LOG_WIDTH).print(table)
+    make_console().print(table)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def show_info(info: "ApdbInfo") -> None:
     """Print a human-readable description."""
-    from rich.table import Table
+    from .table import Table
 
     console = make_console()
     console.print(f"APDB in {info.target.place}")
@@ -41,7 +41,7 @@ def show_info(info: "ApdbInfo") -> None:
 
 def show_verification(result: "Verification") -> None:
     """Print a human-readable verification."""
-    from rich.table import Table
+    from .table import Table
 
     console = make_console()
     for kind, count in result.counts.items():

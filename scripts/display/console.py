@@ -12,14 +12,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-def make_console(log_width: int = 120) -> "Console":
-    """Make a console.
+#: Columns where there is no terminal: a log has no width of its own, and nothing of it is to be left out.
+_LOG_WIDTH = 10_000
 
-    Parameters
-    ----------
-    log_width
-        Columns where there is no terminal, since a log has no width of its own.
-    """
+
+def make_console() -> "Console":
+    """Make a console."""
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.segment import Segment
 
@@ -34,7 +32,7 @@ def make_console(log_width: int = 120) -> "Console":
 
     console = Plain(highlight=False, soft_wrap=True, markup=False)
     if not console.is_terminal:
-        console.width = log_width
+        console.width = _LOG_WIDTH
     return console
 
 

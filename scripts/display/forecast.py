@@ -8,9 +8,9 @@ from .console import make_console
 
 if TYPE_CHECKING:
     from rich.console import Group
-    from rich.table import Table
 
     from ...submit.forecast import Forecast, RunForecast
+    from .table import Table
 
 _GUESS = "guess"
 
@@ -40,8 +40,9 @@ def draw_forecast(forecast: "Forecast") -> "Group":
 
 def _draw_run(each: "RunForecast", marks: dict[str, str]) -> "Table":
     """Draw the jobs of a run; sources of durations are numbered in ``marks``, over all runs."""
-    from rich.table import Table
     from rich.text import Text
+
+    from .table import Table
 
     selected = ", ".join(f"{count:,} {name}" for name, count in each.selection.items())
     table = Table(title=f"{each.run.name}: {selected}", title_justify="left")

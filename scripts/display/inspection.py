@@ -21,9 +21,10 @@ def show_inspection(inspection: "Inspection") -> None:
 def draw_inspection(inspection: "Inspection") -> "Group":
     """Draw the collections as a tree, and visits and products by tract and band as a table."""
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
     from rich.tree import Tree
+
+    from .table import Table
 
     tree = Tree(Text(inspection.butler))
     for node in inspection.collections:

@@ -20,8 +20,9 @@ def show_preflight(preflight: "Preflight") -> None:
 def draw_preflight(preflight: "Preflight") -> "Group":
     """Draw what the data query of each run selects, and its quanta by task."""
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
+
+    from .table import Table
 
     parts: list[Table | Text] = []
     for name, counts in preflight.selections.items():

@@ -12,9 +12,8 @@ if TYPE_CHECKING:
 
 def show_score(result: "Score") -> None:
     """Print a human-readable score."""
-    from rich.table import Table
-
     from ...sandbox.score import GOALS
+    from .table import Table
 
     console = make_console()
     table = Table("what", "value", "goal")

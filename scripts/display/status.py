@@ -11,12 +11,12 @@ from .console import format_time
 
 if TYPE_CHECKING:
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
     from ...monitor import CampaignStatus
     from ...monitor.progress import LabelProgress
     from ...monitor.status import DagNode, StepStatus
+    from .table import Table
 
 #: Colour of a job's state, in the order in which a bar shows them.
 _STYLES = {
@@ -120,8 +120,9 @@ def _style(state: str) -> str:
 
 
 def _draw_labels(step: "StepStatus", *, fold: bool) -> "Table":
-    from rich.table import Table
     from rich.text import Text
+
+    from .table import Table
 
     totals: Counter[str] = Counter()
     folded: dict[str, Counter[str]] = {}

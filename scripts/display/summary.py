@@ -21,7 +21,7 @@ _SHOWN = 10
 
 def show_summary(summary: "CampaignSummary") -> None:
     """Print a human-readable summary."""
-    from rich.table import Table
+    from .table import Table
 
     console = make_console()
     for step in summary.steps:
@@ -63,7 +63,7 @@ def show_summary(summary: "CampaignSummary") -> None:
 
 def _show_missing(summary: "CampaignSummary", console: "Console") -> None:
     """Show which science images have no difference image."""
-    from rich.table import Table
+    from .table import Table
 
     if not summary.missing:
         return
@@ -78,7 +78,7 @@ def _show_missing(summary: "CampaignSummary", console: "Console") -> None:
 
 def _show_associations(summary: "CampaignSummary", console: "Console") -> None:
     """Show what failures have done to the order of visits."""
-    from rich.table import Table
+    from .table import Table
 
     if waiting := summary.associations.waiting:
         console.print(
