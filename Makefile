@@ -11,6 +11,8 @@ PYTHON ?= $(shell tools/find-python)
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "Variables, such as make submit CAMPAIGN=mine.yaml:"
+	@awk -F '## ' '/^# [A-Z_]+ +## / {sub(/^# /, "", $$1); printf "  %-23s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # ---- set-up -------------------------------------------------------------------------------------------
 dev: $(VENV)/.installed ## make the environment (.venv), if it is not there or its inputs changed
@@ -27,8 +29,20 @@ $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt tools/find-python
 	@touch $@
 
 # ---- campaigns ----------------------------------------------------------------------------------------
-# Variables of an operator: CAMPAIGN (file), TRACTS, BANDS, DAY_OBS, BUTLER, SITE, NAMESPACE, RUNS. They go through the
-# environment, so that nothing of them is read by the shell, and as they are, so that Make reads nothing in them either.
+# Variables of an operator, which go through the environment, so that nothing of them is read by the shell, and as
+# they are, so that Make reads nothing in them either:
+# CAMPAIGN  ## the campaign file (campaign.yaml)
+# TRACTS    ## tracts, such as "3828 3829" or 3828..3830
+# BANDS     ## bands, such as gri
+# DAY_OBS   ## the observing night, such as 20260905
+# BUTLER    ## the Butler repository
+# SITE      ## where jobs run: s3df, local, parsl-local, or a site file
+# DB        ## the database of the APDB: postgresql://user@host/database (apdb-init)
+# NAMESPACE ## the APDB's namespace
+# RUNS      ## the folder of all runs (runs)
+# PYTHON    ## a Python of 3.12 or newer (dev)
+# APCAMPAIGN ## the command, with lsst_distrib: apcampaign
+# WORKERS   ## how many files of tests at a time (test)
 OPERATOR := CAMPAIGN TRACTS BANDS DAY_OBS BUTLER SITE NAMESPACE RUNS
 define pass
 export APCAMPAIGN_$(1) := $$(or $$(value $(1)),$$(value APCAMPAIGN_$(1)))

@@ -19,14 +19,17 @@ from .plan import Plan, PlannedRun, Stage, gate_node, make_timestamp, plan_campa
 from .query import make_query
 from .schema import SCHEMA_FILE, campaign_schema, modeline, schema_text
 from .site import Site, Wms, load_site, wms_kind
+from .starting import CAMERAS, CampaignStart, write_start
 
 __all__ = [
+    "CAMERAS",
     "GRAPH_OPTIONS",
     "NARROW",
     "SCHEMA_FILE",
     "UNORDERED",
     "ApdbSettings",
     "CampaignConfig",
+    "CampaignStart",
     "EmailSettings",
     "NotifyEvent",
     "NotifySettings",
@@ -57,4 +60,5 @@ __all__ = [
     "schema_text",
     "wms_kind",
     "write_pair",
+    "write_start",
 ]

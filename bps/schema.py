@@ -102,8 +102,12 @@ def _improve(model: type[Model], schema: dict[str, Any]) -> None:
 
 def _flatten(entry: dict[str, Any]) -> dict[str, Any]:
     """Leave out the null of what need not be given: a key without a value is refused."""
-    options = [option for option in entry.get("anyOf", ()) if option != {"type": "null"}]
-    rest = {key: value for key, value in entry.items() if key not in ("anyOf", "title", "default")}
+    options: list[dict[str, Any]] = [
+        option for option in entry.get("anyOf", ()) if option != {"type": "null"}
+    ]
+    rest: dict[str, Any] = {
+        key: value for key, value in entry.items() if key not in ("anyOf", "title", "default")
+    }
     if entry.get("default") not in (None, "", []) and not isinstance(entry["default"], dict):
         rest["default"] = entry["default"]
     if len(options) == 1:

@@ -12,6 +12,7 @@ import click
 
 from ..common.explain import DEBUG
 from .exits import run
+from .help import add_examples, show_versions, suggest_command, write_examples
 from .logs import show_logs
 from .process import prepare_process
 
@@ -19,6 +20,7 @@ from .process import prepare_process
 COMMANDS = {
     "demo": "Run a whole small campaign on this machine.",
     "sandbox": "Make a miniature DC2, score what was found in it, run a private HTCondor pool.",
+    "init": "Write a campaign file, with comments.",
     "generate": "Write the pair of BPS submit configs of a campaign.",
     "lint": "Find the mistakes of BPS submit files.",
     "apdb": "Create and manage the alert production database.",
@@ -73,7 +75,17 @@ class LazyGroup(click.Group):
             return None
         module = importlib.import_module(f"{__package__}.commands.{self._prefix}{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
+        words = f"{self._prefix.rstrip('_')} {cmd_name}".strip()
+        add_examples(command, words)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is meant, or say which are close."""
+        if args and not args[0].startswith("-") and args[0] not in self._lazy and not ctx.resilient_parsing:
+            suggest_command(ctx, args[0], self.list_commands(ctx))
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
@@ -81,8 +93,21 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, self._lazy[name]) for name in self.list_commands(ctx)])
 
 
-@click.command(cls=LazyGroup, commands={**COMMANDS, **HIDDEN}, hidden=list(HIDDEN))
-@click.version_option(package_name="apcampaign")
+@click.command(
+    cls=LazyGroup,
+    commands={**COMMANDS, **HIDDEN},
+    hidden=list(HIDDEN),
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=write_examples(""),
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=show_versions,
+    help="Show the versions of apcampaign and of what it works with, and exit.",
+)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error too.")
 def command(debug: bool) -> None:
     """Run a Rubin Alert Production campaign on a cluster.

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..help import suggest_command
 from ..options.campaign import campaign_options, dry_run_option, echo_json, json_option, say
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from ...campaign import Campaign, StepName
 
 _check = click.option("--check/--no-check", default=True, help="Whether to begin with a preflight.")
@@ -23,9 +26,25 @@ class _DefaultGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put in the command that is meant."""
-        if "--help" not in args and not (args and args[0] in self.commands):
+        asks_for_help = not {"-h", "--help"}.isdisjoint(args)
+        if (
+            args
+            and not args[0].startswith("-")
+            and args[0] not in self.commands
+            and not ctx.resilient_parsing
+        ):
+            suggest_command(ctx, args[0], self.commands)
+        completing = ctx.resilient_parsing and not args  # a step may follow
+        if not asks_for_help and not completing and not (args and args[0] in self.commands):
             args = ["both", *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Name the steps, and the options that it takes for both."""
+        found = super().shell_complete(ctx, incomplete)
+        if incomplete.startswith("-"):
+            found += self.commands["both"].shell_complete(ctx, incomplete)
+        return found
 
 
 @click.group(cls=_DefaultGroup)

@@ -1,6 +1,6 @@
 """Options of the commands that act on a campaign: its file, and what overrides it."""
 
-__all__ = ["RUNS_OPTION", "campaign_options", "dry_run_option", "echo_json", "json_option", "say"]
+__all__ = ["RUNS_OPTION", "SiteType", "campaign_options", "dry_run_option", "echo_json", "json_option", "say"]
 
 import functools
 import json
@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
+from click.types import StringParamType
 
 from ...common.text import printable
 
@@ -21,6 +23,24 @@ RUNS_OPTION = click.option(
     help="The folder for the runs of all campaigns.",
 )
 """Where the records of runs are, also for commands that need no campaign file."""
+
+
+class SiteType(StringParamType):
+    """A site, by its name or as a file: a shell completes both."""
+
+    name = "text"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Name the sites that come along, and let the shell name the files."""
+        from importlib import resources
+
+        sites = Path(str(resources.files("apcampaign.bps"))) / "sites"
+        names = sorted(file.stem for file in sites.glob("*.yaml"))
+        found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
+        return found or [CompletionItem(incomplete, type="file")]
+
 
 _OPTIONS = (
     click.option(
@@ -39,7 +59,11 @@ _OPTIONS = (
     click.option(
         "--day-obs", metavar="YYYYMMDD", help="The observing night, or nights such as 20260905..20260907."
     ),
-    click.option("--site", help="Where jobs run: s3df, local, parsl-local, or the path of a site file."),
+    click.option(
+        "--site",
+        type=SiteType(),
+        help="Where jobs run: s3df, local, parsl-local, or the path of a site file.",
+    ),
     click.option("--namespace", help="The APDB's namespace (PostgreSQL schema)."),
     click.option(
         "--allow-missing-templates",

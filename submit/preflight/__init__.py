@@ -17,6 +17,7 @@ refuses a submission is in `apcampaign.submit.preconditions`; what submit files 
 
 from .check import Preflight, check_campaign, check_plan_reuse
 from .inspection import CollectionNode, Inspection, inspect_repository
+from .registered import find_unregistered
 from .stack import check_stack
 from .submit_file import check_file
 
@@ -28,5 +29,6 @@ __all__ = [
     "check_file",
     "check_plan_reuse",
     "check_stack",
+    "find_unregistered",
     "inspect_repository",
 ]

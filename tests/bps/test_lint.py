@@ -13,6 +13,7 @@ from apcampaign.bps.lint import Severity, lint_file, load_vocabulary, write_find
 from apcampaign.bps.lint.labels import read_labels
 from apcampaign.sandbox.create import PACKAGES
 from apcampaign.scripts.cli import command
+from apcampaign.scripts.options.findings import RULES
 from click.testing import CliRunner
 from planted import DIFFIM, FILES, TEMPLATES, FileMistake, fill_in
 
@@ -164,7 +165,7 @@ def test_every_rule_is_documented() -> None:
                 rules += node.args[1:2] if name in ("finding", "make_finding", "finding_from_error") else []
                 used |= {rule.value for rule in rules if isinstance(rule, ast.Constant)}
     text = (ROOT / "docs" / "lint.md").read_text().split("## The rules", 1)[1].split("\n## ", 1)[0]
-    assert set(re.findall(r"^\| `([a-z-]+)`", text, flags=re.MULTILINE)) == used
+    assert set(re.findall(r"^\| `([a-z-]+)`", text, flags=re.MULTILINE)) == used == set(RULES)
 
 
 def test_linting_imports_neither_bps_nor_butler(tmp_path: Path) -> None:
@@ -206,3 +207,4 @@ def test_the_command_exits_by_the_worst_finding(tmp_path: Path) -> None:
     assert lint(FILES[0].text, "--ignore", "misspelt-key") == 0
     assert (lint(warning), lint(warning, "--strict")) == (0, 1)
     assert lint(TEMPLATES, "--format", "yaml") == 2
+    assert lint(TEMPLATES, "--ignore", "mispelt-key") == 2

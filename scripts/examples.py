@@ -1,0 +1,78 @@
+"""Examples of the use of each command, which its ``--help`` ends with."""
+
+__all__ = ["EXAMPLES"]
+
+from collections.abc import Mapping
+
+#: By the words of the command; the first is what most users need.
+EXAMPLES: Mapping[str, tuple[str, ...]] = {
+    "": (
+        "apcampaign init",
+        "apcampaign check",
+        "apcampaign submit",
+        "apcampaign status --watch",
+    ),
+    "demo": ("apcampaign demo", "apcampaign demo --folder /tmp/demo --site parsl-local"),
+    "sandbox": ("apcampaign sandbox create dc2", "apcampaign sandbox condor start"),
+    "sandbox create": (
+        "apcampaign sandbox create dc2",
+        "apcampaign sandbox create decam --instrument DECam --visits 6",
+    ),
+    "sandbox score": ("apcampaign sandbox score dc2 runs/dc2/apdb_config.yaml",),
+    "sandbox condor": ("apcampaign sandbox condor start", 'eval "$(apcampaign sandbox condor env)"'),
+    "sandbox condor install": ("apcampaign sandbox condor install",),
+    "sandbox condor start": ("apcampaign sandbox condor start",),
+    "sandbox condor stop": ("apcampaign sandbox condor stop",),
+    "sandbox condor status": ("apcampaign sandbox condor status",),
+    "sandbox condor env": ('eval "$(apcampaign sandbox condor env)"',),
+    "sandbox condor run": ("apcampaign sandbox condor run condor_q",),
+    "sandbox condor clean": ("apcampaign sandbox condor clean",),
+    "generate": ("apcampaign generate", "apcampaign generate --output configs --site s3df"),
+    "lint": (
+        "apcampaign lint configs/ApPipe-DC2-bps.yaml",
+        "apcampaign lint --butler --strict bps_*.yaml",
+        "apcampaign lint --format sarif bps.yaml > findings.sarif",
+    ),
+    "apdb": ("apcampaign apdb init --db postgresql://user@host/database", "apcampaign apdb verify"),
+    "apdb init": (
+        "apcampaign apdb init --db postgresql://user@host/database",
+        "apcampaign apdb init --db sqlite:////tmp/apdb.db --config apdb_config.yaml --instrument LSSTCam",
+    ),
+    "apdb info": (
+        "apcampaign apdb info",
+        "apcampaign apdb info postgresql://user@host/database --namespace dc2",
+    ),
+    "apdb verify": ("apcampaign apdb verify", "apcampaign apdb verify apdb_config.yaml --no-butler"),
+    "apdb rollback": (
+        "apcampaign apdb rollback --unrecorded --dry-run",
+        "apcampaign apdb rollback --visit 2026090500123 --detector 94",
+    ),
+    "inspect": ("apcampaign inspect", "apcampaign inspect --tracts 3828..3830"),
+    "check": ("apcampaign check", "apcampaign check --step templates --json", "apcampaign check --stack"),
+    "plan": ("apcampaign plan", "apcampaign plan --slots 1000", "apcampaign plan --mermaid > plan.mmd"),
+    "submit": ("apcampaign submit", "apcampaign submit --dry-run", "apcampaign submit templates"),
+    "submit both": ("apcampaign submit both", "apcampaign submit both --foreground"),
+    "submit templates": ('apcampaign submit templates --tracts "3828 3829" --bands gri',),
+    "submit diffim": (
+        "apcampaign submit diffim --wait",
+        "apcampaign submit diffim --templates u/jdoe/dc2/templates",
+        "apcampaign submit diffim --day-obs 20260905 --campaign LSSTCam-nightly.yaml",
+    ),
+    "resume": (
+        "apcampaign resume --dry-run",
+        "apcampaign resume --set templates.pipetask.makeDirectWarp.requestMemory=8192",
+        "apcampaign resume --step diffim --skip-failed",
+    ),
+    "cancel": ("apcampaign cancel --dry-run", "apcampaign cancel"),
+    "status": ("apcampaign status", "apcampaign status --watch", "apcampaign status --json"),
+    "failures": ("apcampaign failures", "apcampaign failures --quanta --json"),
+    "runs": ("apcampaign runs", "apcampaign runs --json"),
+    "summary": ("apcampaign summary", "apcampaign summary --json > summary.json"),
+    "report": ("apcampaign report", "apcampaign report --watch --output /sdf/public/report.html"),
+    "init": (
+        "apcampaign init",
+        "apcampaign init --instrument LSSTCam --butler embargo --tracts 5063 --site s3df",
+    ),
+    "schema": ("apcampaign schema > campaign.schema.json",),
+    "completion": ('eval "$(apcampaign completion bash)"',),
+}

@@ -1,0 +1,150 @@
+"""What helps with the command line: examples in every help, suggestions, versions, tables for every width."""
+
+import importlib.metadata
+import io
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from apcampaign.scripts.cli import command
+from apcampaign.scripts.display.console import make_console
+from apcampaign.scripts.display.table import Table
+from apcampaign.scripts.examples import EXAMPLES
+from click.shell_completion import BashComplete
+from click.testing import CliRunner
+from rich.console import Console
+
+
+def leaves(
+    group: click.Group, names: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        found = group.get_command(context, name)
+        if isinstance(found, click.Group):
+            yield from leaves(found, (*names, name))
+        elif found is not None:
+            yield (*names, name), found
+
+
+LEAVES = {" ".join(names): leaf for names, leaf in leaves(command) if names[0] != "node"}
+
+
+def find(words: list[str]) -> tuple[click.Command, list[str]]:
+    found: click.Command = command
+    while words and isinstance(found, click.Group):
+        inner = found.get_command(click.Context(found), words[0])
+        if inner is None:
+            break
+        found, words = inner, words[1:]
+    return found, words
+
+
+def test_every_command_has_examples():
+    assert set(LEAVES) <= set(EXAMPLES)
+    for name in EXAMPLES:
+        said = CliRunner().invoke(command, [*name.split(), "-h"]).output
+        assert f"Examples:\n    {EXAMPLES[name][0][:60]}" in said, name
+
+
+@pytest.mark.parametrize("line", [line for lines in EXAMPLES.values() for line in lines])
+def test_an_example_names_a_command_with_its_options(line):
+    text = line.removeprefix('eval "$(').removesuffix(')"').partition(" > ")[0]
+    leaf, words = find(shlex.split(text)[1:])
+    if isinstance(leaf, click.Group):  # `submit` takes those of both steps
+        leaf = leaf.commands["both"]
+    with leaf.make_context("x", words, resilient_parsing=False) as context:
+        assert context.params is not None
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["stauts"], "there is no command 'stauts'; did you mean 'status'"),
+        (["apdb", "verfy"], "did you mean 'verify'"),
+        (["submit", "difim"], "did you mean 'diffim'"),
+        (["xyz"], "expected one of demo,"),
+        (["submit", "--dryrun"], "--dry-run"),
+    ],
+)
+def test_a_misspelt_word_is_told_with_what_is_close(words, part):
+    done = CliRunner().invoke(command, words)
+    assert done.exit_code == 2
+    assert part in " ".join(done.output.split())
+
+
+def test_versions_are_those_of_what_is_installed_and_nothing_is_imported_for_them():
+    code = (
+        "import sys; sys.argv = ['apcampaign', '--version']\n"
+        "from apcampaign.scripts.cli import command\n"
+        "try: command()\n"
+        "finally: assert not {'lsst', 'htcondor2', 'sqlalchemy', 'pydantic'} & set(sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert f"lsst-ctrl-bps {importlib.metadata.version('lsst-ctrl-bps')}" in done.stdout
+    assert f"htcondor {importlib.metadata.version('htcondor')}" in done.stdout
+
+
+def complete(*words: str) -> list[str]:
+    asked = BashComplete(command, {}, "apcampaign", "_X").get_completions([*words[:-1]], words[-1])
+    return [item.value for item in asked]
+
+
+def test_a_shell_completes_values_too():
+    assert complete("check", "--site", "") == ["local", "parsl-local", "s3df"]
+    assert complete("lint", "--ignore", "duplicate") == ["duplicate-key"]
+    assert complete("check", "--step", "t") == ["templates"]
+    assert complete("submit", "di") == ["diffim"]
+    assert complete("submit", "--dry") == ["--dry-run"]
+    assert complete("submit", "--site", "s3") == ["s3df"]
+
+
+def draw(width: int) -> list[str]:
+    table = Table("run", "state", "submit directory", title="runs")
+    table.add_row("templates", "[green]SUCCEEDED[/green]", "/runs/dc2/templates/20260905T000000Z/submit")
+    console = Console(file=io.StringIO(), width=width, soft_wrap=True, force_terminal=True, color_system=None)
+    console.print(table)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue().splitlines()
+
+
+def test_a_table_loses_nothing_on_a_narrow_screen():
+    for width in (40, 80, 120):
+        lines = draw(width)
+        text = "".join(lines)
+        assert "/runs/dc2/templates/20260905T000000Z/submit" in text, width
+        assert "SUCCEEDED" in text
+        assert "…" not in text
+    assert "• run: templates" in draw(40)
+    assert any(line.startswith("┏") for line in draw(80))
+
+
+def test_what_is_piped_is_whole(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "40")
+    table = Table("what", "why")
+    table.add_row("x" * 200, "some words " * 30)
+    make_console().print(table)
+    assert "x" * 200 + " │ " + ("some words " * 30).strip() in capsys.readouterr().out
+
+
+def test_make_tells_its_variables():
+    root = Path(__file__).parents[2]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    said = subprocess.run(
+        ["make", "-C", str(root), "help"], env=environment, capture_output=True, text=True, timeout=60
+    )
+    exported = [
+        line.split("$(or $(")[1].split(")")[0]
+        for line in (root / "Makefile").read_text().splitlines()
+        if "$(or $(" in line
+    ]
+    assert len(exported) >= 9
+    for name in exported:
+        assert f"\n  {name} " in said.stdout
