@@ -65,5 +65,8 @@ def sort_findings(findings: Iterable[Finding]) -> list[Finding]:
     rank = list(Severity)
     return sorted(
         dict.fromkeys(findings),
-        key=lambda f: (f.file or "", f.line or 0, rank.index(f.severity), f.column or 0, f.rule, f.what),
+        key=lambda f: (
+            (f.file or "", f.line or 0, rank.index(f.severity), f.column or 0),
+            (f.rule, f.what, f.key or "", f.why, f.remedy),
+        ),
     )

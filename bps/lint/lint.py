@@ -3,11 +3,12 @@
 __all__ = ["lint_file"]
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from .findings import Finding, sort_findings
+from .campaign_file import is_campaign_file, lint_campaign_file
+from .findings import Finding, Severity, sort_findings
 from .includes import UNSET, read_with_includes
 from .labels import PipelineLabels, read_labels
 from .rules import CHECKS
@@ -47,11 +48,14 @@ def lint_file(
     """
     environment = os.environ if environment is None else environment
     root, findings, whole = read_with_includes(path, environment)
+    if is_campaign_file(root):
+        return sort_findings(each for each in lint_campaign_file(path) if each.rule not in ignore)
     config = SubmitFile(
         file=path, root=root, whole=whole, vocabulary=load_vocabulary(), environment=environment
     )
-    labels = _labels(pipeline or config.text("pipelineYaml"), environment)
-    config = replace(config, labels=labels)
+    named = pipeline or config.text("pipelineYaml")
+    config = replace(config, labels=_labels(named, environment))
+    findings += _check_labels_known(config, named, given=bool(pipeline))
     if root.items:
         findings += [finding for check in CHECKS for finding in check(config)]
     return sort_findings(finding for finding in findings if finding.rule not in ignore)
@@ -62,3 +66,29 @@ def _labels(pipeline: str, environment: Mapping[str, str]) -> PipelineLabels | N
     if not pipeline or UNSET.search(pipeline) or not file.is_file():
         return None
     return read_labels(file, environment)
+
+
+def _check_labels_known(config: SubmitFile, pipeline: str, *, given: bool) -> Iterator[Finding]:
+    """Say why labels could not be compared with the pipeline."""
+    if config.labels is not None or not pipeline:
+        return
+    name = pipeline.partition("#")[0]
+    is_file = Path(name).is_file()
+    if given and not is_file:
+        yield Finding(
+            severity=Severity.ERROR,
+            rule="no-pipeline",
+            what=f"there is no pipeline file {name}, which --pipeline names",
+            why="no label was compared with it",
+            remedy="correct the path",
+            file=str(config.file),
+        )
+    elif is_file:
+        yield Finding(
+            severity=Severity.INFO,
+            rule="unchecked",
+            what=f"the labels are not compared with those of {name}",
+            why="it, or a pipeline that it imports, cannot be read here: $AP_PIPE_DIR and the like may not be set",
+            remedy="set up the packages that it imports from, then check again",
+            file=str(config.file),
+        )

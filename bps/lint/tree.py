@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from ..yaml_mistakes import describe_yaml_error
 from .findings import Finding, Severity
 
 
@@ -96,34 +97,39 @@ def read_tree(path: Path) -> tuple[Section, list[Finding]]:
     root, findings
         The tree, empty if the file is not a mapping or cannot be read, and what is wrong with the YAML.
     """
+    text = ""
     try:
-        loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        return Section(), [_unreadable(path, f"the file cannot be read: {reason}")]
+        what = f"the file cannot be read: {reason}"
+        return Section(), [
+            _unreadable(path, what, remedy="correct its path, its permissions, or its encoding")
+        ]
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or str(error)
-        return Section(), [_unreadable(path, f"this is not YAML: {problem}", mark)]
+        mistake = describe_yaml_error(error, text)
+        return Section(), [_unreadable(path, mistake.what, mistake.line, mistake.column)]
     if node is None:
         return Section(), []
     if not isinstance(node, yaml.MappingNode):
-        return Section(), [_unreadable(path, "the file holds no mapping", node.start_mark)]
+        mark = node.start_mark
+        return Section(), [_unreadable(path, "the file holds no mapping", mark.line + 1, mark.column + 1)]
     findings: list[Finding] = []
     return _section(loader, node, (), str(path), findings), findings
 
 
-def _unreadable(path: Path, what: str, mark: Any = None) -> Finding:
+def _unreadable(path: Path, what: str, line: int = 0, column: int = 0, *, remedy: str = "") -> Finding:
     return Finding(
         severity=Severity.ERROR,
         rule="yaml",
         what=what,
         why="BPS ends with a traceback before it does anything",
-        remedy="write lines such as 'computeSite: s3df', indented by spaces",
+        remedy=remedy or "write lines such as 'computeSite: s3df', indented by spaces",
         file=str(path),
-        line=None if mark is None else mark.line + 1,
-        column=None if mark is None else mark.column + 1,
+        line=line or None,
+        column=column or None,
     )
 
 

@@ -30,7 +30,8 @@ def command(
 ) -> None:
     """Find the mistakes of any BPS submit files, without running anything.
 
-    A file may be one to submit or one for others to include. Exits with 1 if there is an error.
+    A file may be one to submit or one for others to include. A campaign file is read as such. Exits with 1 if
+    there is an error.
     """
     from ...bps.lint import lint_file
 

@@ -139,6 +139,62 @@ def test_variables_that_are_not_set_are_told_once_and_are_no_error(tmp_path: Pat
     assert "$MY_REPOSITORY, $MY_COLLECTION" in finding.what
 
 
+def test_the_variable_of_another_package_is_unset_and_not_misspelt(tmp_path: Path) -> None:
+    text = TEMPLATES.replace("@PIPELINES@/ApTemplate-DC2.yaml", "${CP_PIPE_DIR}/pipelines/x.yaml")
+    environment = {name: value for name, value in ENVIRONMENT.items() if name != "CP_PIPE_DIR"}
+    assert {finding.severity for finding in lint_file(write(tmp_path, text), environment=environment)} == {
+        Severity.INFO
+    }
+
+
+def test_what_is_not_compared_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path, TEMPLATES)
+    (finding,) = lint_file(path, environment=ENVIRONMENT, pipeline="nowhere.yaml")
+    assert (finding.severity, finding.rule) == (Severity.ERROR, "no-pipeline")
+    without = {name: value for name, value in ENVIRONMENT.items() if not name.endswith("PIPE_DIR")}
+    (finding,) = lint_file(path, environment=without)
+    assert (finding.severity, finding.rule) == (Severity.INFO, "unchecked")
+
+
+@pytest.mark.parametrize(
+    ("text", "severity", "line", "part"),
+    [
+        ("", Severity.INFO, None, "this is a campaign file"),
+        ("tract: [1]\n", Severity.ERROR, 4, "tract: this key is unknown"),
+        ("name: b\n", Severity.ERROR, 4, "given twice, first in line 1"),
+    ],
+)
+def test_a_campaign_file_is_read_as_what_it_is(tmp_path: Path, text, severity, line, part) -> None:
+    path = tmp_path / "campaign.yaml"
+    path.write_text(f"name: a\nbutler: /repo\ninCollection: 2.2i/raw\n{text}")
+    (finding,) = lint_file(path)
+    assert (finding.rule, finding.severity, finding.line) == ("campaign", severity, line)
+    assert part in finding.what
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "bps" / "campaigns").glob("*.yaml")), ids=lambda path: path.name
+)
+def test_campaign_files_that_come_along_are_recognised(path: Path) -> None:
+    assert [finding.rule for finding in lint_file(path)] == ["campaign"]
+
+
+def test_a_second_document_and_a_missing_file_are_told_with_what_to_do(tmp_path: Path) -> None:
+    (finding, *_) = lint_file(write(tmp_path, "project: a\n---\nproject: b\n"))
+    assert (finding.rule, finding.line) == ("yaml", 2)
+    assert "a second document begins here" in finding.what
+    (finding,) = lint_file(tmp_path / "nowhere.yaml")
+    assert "correct its path" in finding.remedy
+
+
+def test_parsl_is_not_told_to_order_what_it_cannot(tmp_path: Path) -> None:
+    text = DIFFIM.replace("htcondor.HTCondorService", "parsl.ParslService")
+    text = text[: text.index("ordering:")] + text[text.index("payload:") :]
+    findings = lint_file(write(tmp_path, text), environment=ENVIRONMENT)
+    (finding,) = [each for each in findings if each.rule == "apdb-order"]
+    assert finding.remedy == "let apcampaign submit it: Parsl cannot run BPS's 'ordering'"
+
+
 def test_known_words_come_from_the_installed_bps() -> None:
     from lsst.ctrl.bps import BPS_DEFAULTS, BPS_SEARCH_ORDER
 

@@ -182,6 +182,13 @@ FILES = (
         "AP_PIPE_DIR",
     ),
     FileMistake(
+        "a dollar before a variable of BPS",
+        "submit/{outputRun}",
+        "submit/${outputRun}",
+        "undefined-variable",
+        "write {outputRun}",
+    ),
+    FileMistake(
         "an unbalanced quote in the data query", "skymap='DC2' AND", "skymap='DC2 AND", "data-query", "quote"
     ),
     FileMistake(

@@ -4,6 +4,7 @@ __all__ = ["check_association"]
 
 from collections.abc import Iterator
 
+from ...site import Wms, wms_kind
 from ..findings import Finding, Severity
 from ..submit_file import SubmitFile
 from ..tree import Item, Section
@@ -38,7 +39,12 @@ def check_association(config: SubmitFile) -> Iterator[Finding]:
                 "apdb-order",
                 f"{writer!r}, which writes to the APDB, runs in arbitrary order",
                 "an image that is associated before an earlier one of the same sky misses its history",
-                "order it in the section 'ordering', with the task that reads it, or let apcampaign submit it",
+                "let apcampaign submit it"
+                + (
+                    ": Parsl cannot run BPS's 'ordering'"
+                    if wms_kind(config.wms) is Wms.PARSL
+                    else ", or order it in the section 'ordering', with the task that reads it"
+                ),
             )
         retries, source = _retries(config, writer, cluster)
         if retries not in (0, "0"):

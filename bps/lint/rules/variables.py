@@ -2,6 +2,7 @@
 
 __all__ = ["check_variables"]
 
+import re
 from collections.abc import Iterator
 
 from ..findings import Finding, Severity
@@ -10,6 +11,58 @@ from ..submit_file import SubmitFile
 from ..tree import Item
 from ..vocabulary import FREE_SECTIONS, close_matches, names_in
 
+#: Variables of Rubin's packages, which files name: that one is not set is no misspelling of another that is.
+_PACKAGES = frozenset(
+    f"{name}_DIR"
+    for name in (
+        *(
+            "AP_ASSOCIATION",
+            "AP_PIPE",
+            "AP_VERIFY",
+            "ANALYSIS_AP",
+            "ANALYSIS_DRP",
+            "ANALYSIS_TOOLS",
+            "ATMOSPEC",
+        ),
+        *(
+            "CI_CPP_GEN3",
+            "CI_HSC_GEN3",
+            "CI_IMSIM",
+            "CP_PIPE",
+            "CP_VERIFY",
+            "DAF_BUTLER",
+            "DAX_APDB",
+            "DONUT_VIZ",
+        ),
+        *(
+            "CTRL_BPS",
+            "CTRL_BPS_HTCONDOR",
+            "CTRL_BPS_PANDA",
+            "CTRL_BPS_PARSL",
+            "CTRL_MPEXEC",
+            "CTRL_PLATFORM_S3DF",
+        ),
+        *(
+            "DRP_PIPE",
+            "DRP_TASKS",
+            "FARO",
+            "FGCMCAL",
+            "IP_DIFFIM",
+            "IP_ISR",
+            "MEAS_ALGORITHMS",
+            "MEAS_EXTENSIONS",
+        ),
+        *("OBS_BASE", "OBS_CFHT", "OBS_DECAM", "OBS_LSST", "OBS_SUBARU", "PIPE_BASE", "PIPE_TASKS"),
+        *(
+            "PROMPT_PROCESSING",
+            "RUBINTV_PRODUCTION",
+            "SOURCE_INJECTION",
+            "SUMMIT_EXTRAS",
+            "SUMMIT_UTILS",
+            "TS_WEP",
+        ),
+    )
+)
 #: Templates that are filled in from the data ID of a job, by dimension.
 _BY_DIMENSION = frozenset({"subDirTemplate", "templateDataId", "clusterTemplate"})
 
@@ -50,6 +103,15 @@ def _check_text(config: SubmitFile, item: Item, text: str) -> Iterator[Finding]:
         )
         return
     vocabulary = config.vocabulary
+    for name in dict.fromkeys(re.findall(r"\$\{(\w+)\}", text)):
+        if _is_of_bps(config, name):
+            yield item.finding(
+                Severity.ERROR,
+                "undefined-variable",
+                f"${{{name}}} is meant as BPS's {{{name}}}, and has a $ before it",
+                "the $ stays in the value, or the shell replaces the whole by nothing",
+                f"write {{{name}}}",
+            )
     for name in dict.fromkeys(names):
         # BPS takes a key with dots for a path.
         head = name.strip(".").split(".")[0]
@@ -75,6 +137,14 @@ def _check_text(config: SubmitFile, item: Item, text: str) -> Iterator[Finding]:
             if near
             else f"define {name!r}, or write {{{{{name}}}}} for literal braces",
         )
+
+
+def _is_of_bps(config: SubmitFile, name: str) -> bool:
+    """Tell whether a variable that is written like one of the environment is BPS's."""
+    return (
+        name in config.vocabulary.template_names | config.vocabulary.settings
+        and name not in config.environment
+    )
 
 
 def _submit_side(config: SubmitFile) -> frozenset[str]:
@@ -104,9 +174,9 @@ def _check_environment(
 ) -> Iterator[Finding]:
     for match in UNSET.finditer(text):
         name = match[1] or match[2]
-        if name in config.environment:
+        if name in config.environment or (match[1] and _is_of_bps(config, name)):
             continue
-        if near := close_matches(name, config.environment):
+        if name not in _PACKAGES and (near := close_matches(name, config.environment)):
             yield item.finding(
                 Severity.ERROR,
                 "environment-unset",
