@@ -78,6 +78,7 @@ def _draw_bars(by_label: Mapping[str, list[Span]], spans: Sequence[Span]) -> Fig
 def _list_executions(spans: Sequence[Span]) -> Table:
     rows = [
         (
+            span.run,
             span.label,
             span.name,
             moment(span.begin),
@@ -89,6 +90,7 @@ def _list_executions(spans: Sequence[Span]) -> Table:
         for span in spans
     ]
     columns = (
+        Column("run"),
         Column("label"),
         Column("job"),
         Column("began (UTC)"),
@@ -112,10 +114,11 @@ def _bar_trace(label: str, chosen: Sequence[tuple[Span, int]], fill: str, *, bad
         "text": [span.name for span, _ in chosen],
         "textposition": "none",
         "customdata": [
-            [f"{span.end - span.begin:.0f} s", str(span.outcome or "running"), span.host]
+            [f"{span.end - span.begin:.0f} s", str(span.outcome or "running"), span.host, span.run]
             for span, _ in chosen
         ],
-        "hovertemplate": "%{text}<br>%{customdata[0]}, %{customdata[1]}<br>%{customdata[2]}<extra></extra>",
+        "hovertemplate": "%{customdata[3]}<br>%{text}<br>%{customdata[0]}, %{customdata[1]}<br>%{customdata[2]}"
+        "<extra></extra>",
         "marker": {"color": "$bad" if bad else fill, "line": {"width": 0}},
     }
 

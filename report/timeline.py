@@ -26,6 +26,8 @@ class Span:
         How it ended; `None` while it is running.
     host
         Where it ran.
+    run
+        The name of its run: of jobs of the same name each part of a step may have one.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Span:
     end: float
     outcome: AttemptOutcome | None
     host: str
+    run: str = ""
 
 
 def find_spans(jobs: Iterable[Job], now: float) -> list[Span]:
@@ -46,6 +49,7 @@ def find_spans(jobs: Iterable[Job], now: float) -> list[Span]:
             max(attempt.started, now if attempt.ended is None else attempt.ended),
             attempt.outcome,
             attempt.host or "",
+            job.run,
         )
         for job in jobs
         for attempt in job.attempts

@@ -21,12 +21,14 @@ def command(campaign: "Campaign", as_json: bool) -> None:
     if as_json:
         echo_json([{**record.model_dump(mode="json"), "state": state} for record, state in runs])
         return
+    from ...bps import Wms
     from ..display.console import make_console
     from ..display.table import Table
 
     table = Table("run", "prepared", "state", "id", "jobs", "output collection", "submit directory")
     for record, state in runs:
-        numbers = (record.wms_id or "in a campaign DAG", str(sum(record.jobs.values())))
+        where = "in a campaign DAG" if record.wms is Wms.HTCONDOR else "in the foreground"
+        numbers = (record.wms_id or where, str(sum(record.jobs.values())))
         table.add_row(
             record.name, record.timestamp, state or "?", *numbers, record.output_run, record.submit_dir
         )

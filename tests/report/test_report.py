@@ -165,6 +165,13 @@ def test_thousands_of_jobs_become_a_count_over_time():
     assert sum(makes["y"]) * step == pytest.approx(busy, rel=0.01)
 
 
+def test_executions_of_parts_tell_their_part():
+    jobs = [replace(job, run=f"templates-visits-{n}") for n, job in enumerate(make_jobs(3), 1)]
+    figure = draw_timeline(make_data(jobs))
+    runs = [cells[3] for trace in figure.panels[0].traces for cells in trace["customdata"]]
+    assert {*runs} == {row[0] for row in figure.table.rows} == {job.run for job in jobs}
+
+
 def test_counts_of_running_jobs_are_exact():
     spans = [
         Span("a", "x", 0, 10, None, ""),
