@@ -111,7 +111,7 @@ def _flatten(entry: dict[str, Any]) -> dict[str, Any]:
     if entry.get("default") not in (None, "", []) and not isinstance(entry["default"], dict):
         rest["default"] = entry["default"]
     if len(options) == 1:
-        return rest | options[0]
+        return rest | dict(options[0])
     return rest | ({"anyOf": options} if options else {})
 
 

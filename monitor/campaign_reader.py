@@ -159,8 +159,6 @@ class CampaignReader:
         """
         ledger = read_ledger(self._paths)
         dag = find_current_dag(ledger)
-        if dag and not dag[1].cluster and not dag[0].has_begun():
-            dag = None  # HTCondor has not taken it
         if dag is None:
             ledger.require_current()
         nodes: list[Job] = []

@@ -51,10 +51,10 @@ def read_submitted_campaign(workspace: Workspace, record: RunRecord) -> Campaign
 
 
 def find_current_dag(ledger: Ledger) -> tuple[DagPaths, DagRecord] | None:
-    """Find the newest campaign DAG; none if a run has been submitted by itself since."""
+    """Find the newest campaign DAG; none if HTCondor has not taken it, or a run was submitted by itself since."""
     newest_run = max((run.timestamp for run in ledger.runs), default="")
     dag = ledger.newest_dag
-    return dag if dag and dag[1].timestamp >= newest_run else None
+    return dag if dag and (dag[1].cluster or dag[0].has_begun()) and dag[1].timestamp >= newest_run else None
 
 
 def find_filled_apdb(records: Iterable[RunRecord]) -> str | None:

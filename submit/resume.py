@@ -97,7 +97,7 @@ class ResumePlan:
         lines = [line for each in self.remaining for line in each.describe()]
         lines += [*self.notes, *self.repair.describe()]
         if self.restart is not None:
-            lines.append(f"HTCondor goes on with {self.restart[0].dag} where it ended")
+            lines.append(_describe_restart(self.restart[0]))
         if self.rebuild is not None:
             lines.append(f"{self.reason}: building new graphs, which leave out what is done")
             lines += self.rebuild.describe()
@@ -218,12 +218,19 @@ def execute_resume(plan: ResumePlan) -> Submission:
         return execute_submission(plan.rebuild)
     assert plan.restart is not None  # noqa: S101 - one of the two is decided
     files, record = plan.restart
+    begins = _describe_restart(files)
     with hold_ledger(plan.workspace, plan.ledger, tuple(Step)):
         execute_repair(plan.repair)
         work = read_work(files, plan.workspace.runs)
         submission = HTCondorExecutor().restart(work, files, record)
-    _log.info("HTCondor goes on with %s where it ended", files.dag)
+    _log.info("%s", begins)
     return submission
+
+
+def _describe_restart(files: DagPaths) -> str:
+    if files.has_begun():
+        return f"HTCondor goes on with {files.dag} where it ended"
+    return f"HTCondor gets {files.dag}, which it has not taken yet"
 
 
 def _describe_edits(state: CampaignState, unit: SubmittedUnit) -> tuple[str, ...]:

@@ -177,7 +177,11 @@ def _submit(work: Work, files: DagPaths, record: DagRecord) -> Submission:
     this process ends in between.
     """
     write_dag_record(files, record)
-    cluster = submit_file(files.submit_file)
+    try:
+        cluster = submit_file(files.submit_file)
+    except SchedulerError as error:
+        remedy = f"{error.remedy}; then submit what is prepared with `apcampaign resume`"
+        raise SchedulerError(error.what, remedy=remedy) from error
     write_dag_record(files, record.model_copy(update={"cluster": cluster}))
     runs = tuple(
         SubmittedRun(name=run.name, output=run.output, submit_dir=work.workspace.paths.run(run).submit)

@@ -93,6 +93,15 @@ def test_the_campaign_dag_goes_on_where_it_ended(workspace, unit):
     assert "diffim: not begun" in plan.describe()
 
 
+def test_a_campaign_dag_that_htcondor_did_not_take_is_submitted_as_it_was_prepared(workspace, unit):
+    assert unit.dag is not None
+    files, dag = unit.dag
+    untaken = (files, dag.model_copy(update={"cluster": ""}))
+    plan = decide_resume(state_of(workspace, replace(unit, dag=untaken, has_rescue=False)), ResumeRequest())
+    assert plan.restart == untaken
+    assert plan.describe()[-1] == f"HTCondor gets {files.dag}, which it has not taken yet"
+
+
 def test_what_was_edited_since_is_named_and_what_was_submitted_goes_on(workspace, unit):
     content = workspace.campaign.model_dump(mode="json", by_alias=True, exclude_none=True)
     content["templates"]["bps"] = {"requestMemory": 9000}
