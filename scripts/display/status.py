@@ -159,8 +159,9 @@ def _draw_labels(step: "StepStatus", *, fold: bool) -> "Table":
 
 def _draw_parts(step: "StepStatus", nodes: "tuple[DagNode, ...]") -> "Table":
     """Draw the runs of a step, and what those that are to come wait for."""
-    from rich.table import Table
     from rich.text import Text
+
+    from .table import Table
 
     counts = {run.name: {str(state): number for state, number in run.jobs.items()} for run in step.runs}
     shown = [state for state in _STYLES if any(of_run.get(state) for of_run in counts.values())]
