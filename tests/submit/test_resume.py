@@ -97,7 +97,7 @@ def test_a_campaign_dag_that_htcondor_did_not_take_is_submitted_as_it_was_prepar
     assert unit.dag is not None
     files, dag = unit.dag
     untaken = (files, dag.model_copy(update={"cluster": ""}))
-    plan = decide_resume(state_of(workspace, replace(unit, dag=untaken, has_rescue=False)), ResumeRequest())
+    plan = decide_resume(state_of(workspace, replace(unit, dag=untaken)), ResumeRequest())
     assert plan.restart == untaken
     assert plan.describe()[-1] == f"HTCondor gets {files.dag}, which it has not taken yet"
 
