@@ -1,9 +1,12 @@
 """Division of the steps of a plan into parts, each with a graph, submit directory and RUN collection of its own.
 
-A step is cut twice. Its tasks are cut into stages, at what they have to wait for: `Stage.VISITS` needs raw images
-only, `Stage.COADDS` all visits of a patch, `Stage.IMAGES` templates, `Stage.ASSOCIATION` the associations of
-earlier visits. Each stage is cut into parts: visits in order, or patches. Every quantum of the undivided step is
-in exactly one part.
+A step is cut twice. Its tasks are cut into stages, at what they have to wait for: `Stage.VISITS` needs raw
+images only, `Stage.COADDS` all visits of a patch, `Stage.IMAGES` templates, `Stage.ASSOCIATION` the associations
+of earlier visits, `Stage.ANALYSIS` those of its own visits. Each stage is cut into parts, as many as its size
+demands: visits in order, or patches. Every quantum of the undivided step is in exactly one part.
+
+What a part waits for has ended, all of it: so the association, in which one part comes after the other, has as few
+tasks and as few parts as possible.
 
 `divide_plan` decides, from `StepShape`s (`shape`) that `apcampaign.submit.division` reads, without asking anybody.
 """
@@ -101,15 +104,15 @@ def _divide_step(run: PlannedRun, shape: StepShape, wanted: int | None) -> Itera
     by_sky = run.step is Step.TEMPLATES
     # The visits of difference imaging in order of time: then each part's associations come before the next one's.
     visits = sorted(shape.visits, key=_place_on_sky if by_sky else _place_in_time)
-    number = shape.count_parts([stage for stage in shape.stages if stage is not Stage.COADDS], wanted)
-    shares = [1.0] * number
-    if wanted is None and number > 1:
-        shares.insert(0, _FIRST)
-    groups = _cut([(visit, visit.detectors) for visit in visits], shares)
+    weights = [(visit, visit.detectors) for visit in visits]
     for stage, labels in shape.stages.items():
         if stage is Stage.COADDS:
             yield from _divide_coadds(run, shape, labels, wanted)
             continue
+        shares = [1.0] * shape.count_parts(stage, wanted)
+        if wanted is None and len(shares) > 1 and stage is next(iter(shape.stages)):
+            shares.insert(0, _FIRST)
+        groups = _cut(weights, shares)
         for place, group in enumerate(groups, 1):
             share = sum(visit.detectors for visit in group) / sum(visit.detectors for visit in visits)
             yield Part(
@@ -128,7 +131,7 @@ def _divide_coadds(
     run: PlannedRun, shape: StepShape, labels: Sequence[str], wanted: int | None
 ) -> Iterator[Part]:
     depth = Counter(patch for visit in shape.visits for patch in visit.patches)
-    groups = _cut(sorted(depth.items()), [1.0] * shape.count_parts([Stage.COADDS], wanted))
+    groups = _cut(sorted(depth.items()), [1.0] * shape.count_parts(Stage.COADDS, wanted))
     for place, group in enumerate(groups, 1):
         name = _name(Stage.COADDS, place, len(groups))
         share = sum(depth[patch] for patch in group) / depth.total()
@@ -169,7 +172,7 @@ def _waits(before: Part, after: Part, depends: Iterable[tuple[Step, str]]) -> bo
             first.stage is not None
             and second.stage is not None
             and order.index(first.stage) < order.index(second.stage)
-            and before.place == after.place
+            and bool(before.visits & after.visits)
         )
     if (second.step, str(first.step)) not in depends:
         return False

@@ -23,6 +23,7 @@ class Stage(StrEnum):
     COADDS = "coadds"
     IMAGES = "images"
     ASSOCIATION = "association"
+    ANALYSIS = "analysis"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +144,15 @@ class Plan:
     def ready(self) -> tuple[PlannedRun, ...]:
         """The runs that wait for no other: their graphs can be built at once."""
         return tuple(run for run in self if not self.parents(run))
+
+    @property
+    def heights(self) -> dict[str, int]:
+        """How many runs come one after another from each run, by its name, to the end."""
+        found: dict[str, int] = {}
+        for name in reversed(self._order):
+            after = [found[child] for parent, child in self.edges if parent == name]
+            found[name] = 1 + max(after, default=0)
+        return found
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -94,12 +94,11 @@ class StepShape:
     quanta: Mapping[Stage, int] = field(default_factory=dict)
     visits: tuple[VisitOnSky, ...] = ()
 
-    def count_parts(self, stages: Iterable[Stage], wanted: int | None) -> int:
-        """Tell into how many parts stages are to be divided together: as many as wanted, or by their size."""
+    def count_parts(self, stage: Stage, wanted: int | None) -> int:
+        """Tell into how many parts a stage is to be divided: as many as wanted, or by its size."""
         if wanted is not None:
             return wanted
-        quanta = max((self.quanta.get(stage, 0) for stage in stages), default=0)
-        return min(_MOST_PARTS, max(1, round(quanta / PART_QUANTA)))
+        return min(_MOST_PARTS, max(1, round(self.quanta.get(stage, 0) / PART_QUANTA)))
 
     @property
     def size(self) -> int:
@@ -148,4 +147,17 @@ def assign_stages(
         stage = max([own, *before], key=order.index)
         found.setdefault(stage, []).append(task.label)
         made |= dict.fromkeys(task.outputs, stage)
+    if after := _follow(tasks, found.get(Stage.ASSOCIATION, []), associating):
+        found[Stage.ASSOCIATION] = [label for label in found[Stage.ASSOCIATION] if label not in after]
+        found[Stage.ANALYSIS] = after
     return {stage: found[stage] for stage in order if stage in found}
+
+
+def _follow(tasks: Sequence[TaskShape], stage: Sequence[str], associating: Iterable[str]) -> list[str]:
+    """Find the tasks of the association stage that only follow: later associations need not wait for them."""
+    associating, needed, before = frozenset(associating), set[str](), set[str]()
+    for task in reversed(tasks):
+        if task.label in associating or task.outputs & needed:
+            before.add(task.label)
+            needed |= task.inputs
+    return [label for label in stage if label not in before]

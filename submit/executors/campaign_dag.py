@@ -56,8 +56,13 @@ def write_campaign_dag(work: Work) -> DagPaths:
         f"MAXJOBS {_PREPARE} {work.workspace.campaign.prepare_slots}",
         f"MAXJOBS {_RUN} {_MOST_RUNNING}",
     ]
+    heights = work.plan.heights
     for run in work.plan:
         lines += _write_run(work, files, run)
+        if run.part:
+            # DAGMan passes it on to the jobs. Without it, the last job of a part would wait for all jobs of others
+            # that are in the queue already, and so would every part after it.
+            lines.append(f"PRIORITY {run.name} {heights[run.name]}")
     # FINAL: it also runs, and tells why, when something before it failed.
     lines += [_write_node(work, files, SUMMARY_NODE, [], kind="FINAL"), ""]
     write_atomically(files.dag, "\n".join(lines))

@@ -101,7 +101,8 @@ def test_a_part_waits_for_what_it_reads_and_for_earlier_associations_of_its_sky(
             there = set().union(*(eval_patches(run.query) for run in before if run.stage is Stage.COADDS))
             assert set().union(*(sky[number] for number in visits_of(after))) <= there
         if after.stage is Stage.ASSOCIATION:
-            assert any(run.stage is Stage.IMAGES and visits_of(run) == visits_of(after) for run in before)
+            images = set().union(*(visits_of(run) for run in before if run.stage is Stage.IMAGES))
+            assert visits_of(after) <= images
             earlier = set().union(*(visits_of(run) for run in before if run.stage is Stage.ASSOCIATION))
             for number in {*sky} - visits_of(after) - earlier:
                 later = all(time[number] > time[mine] for mine in visits_of(after))
@@ -203,5 +204,52 @@ def test_a_task_is_in_the_stage_of_the_latest_thing_that_it_waits_for():
     assert assign_stages(Step.DIFFIM, tasks, ("load", "associate")) == {
         Stage.VISITS: ["isr", "calibrate", "preload"],
         Stage.IMAGES: ["buildTemplate", "subtract"],
-        Stage.ASSOCIATION: ["load", "associate", "plot"],
+        Stage.ASSOCIATION: ["load", "associate"],
+        Stage.ANALYSIS: ["plot"],
     }
+
+
+def test_what_an_association_reads_is_no_analysis_of_one():
+    tasks = [
+        task("load", {"group"}, (), {"objects"}),
+        task("plotLoaded", {"visit"}, {"objects"}, {"picture"}),
+        task("filter", {"visit"}, {"objects"}, {"filtered"}),
+        task("associate", {"visit"}, {"filtered"}, {"marker"}),
+        task("table", {"visit"}, {"picture", "marker"}, ()),
+    ]
+    assert assign_stages(Step.DIFFIM, tasks, ("load", "associate")) == {
+        Stage.ASSOCIATION: ["load", "filter", "associate"],
+        Stage.ANALYSIS: ["plotLoaded", "table"],
+    }
+
+
+def test_each_stage_is_divided_by_its_own_size_and_only_the_first_one_begins_small():
+    found = tuple(
+        VisitOnSky(id=number, begin=number, detectors=1, patches=frozenset({(1, number % 4)}))
+        for number in range(100)
+    )
+    campaign = CampaignConfig(name="x", butler="/repo", inCollection="raw")
+    quanta = {Stage.VISITS: 16_000, Stage.IMAGES: 80_000, Stage.ASSOCIATION: 24_000}
+    shape = StepShape(instrument="Cam", skymap="map", stages=STAGES[Step.DIFFIM], quanta=quanta, visits=found)
+    plan = divide_plan(plan_campaign(campaign, steps=[Step.DIFFIM]), {Step.DIFFIM: shape}, campaign)
+    sizes = {
+        stage: [len(visits_of(run)) for run in plan if run.stage is stage] for stage in STAGES[Step.DIFFIM]
+    }
+    assert {stage: len(parts) for stage, parts in sizes.items()} == {
+        Stage.VISITS: 3,
+        Stage.IMAGES: 10,
+        Stage.ASSOCIATION: 3,
+    }
+    assert min(sizes[Stage.VISITS]) < 10
+    assert min(sizes[Stage.IMAGES]) == 10
+
+
+def test_what_most_others_come_after_is_highest():
+    found = tuple(
+        VisitOnSky(id=number, begin=number, detectors=1, patches=frozenset({(1, 1)})) for number in range(4)
+    )
+    heights = divide(found, 2).heights
+    assert heights["templates-visits-1"] == max(heights.values())
+    assert heights["diffim-association-2"] == 1
+    assert heights["diffim-association-1"] == 2
+    assert heights["diffim-images-1"] > heights["diffim-images-2"]

@@ -95,6 +95,14 @@ def test_each_part_waits_for_its_own_templates_only(workspace):
         ("prepare-templates-b", "templates-b"),
         ("prepare-diffim-z", "diffim-z"),
     }
+    # What more parts come after goes first: its last job would wait for the jobs of all others in the queue.
+    assert dict(re.findall(r"^PRIORITY (\S+) (\d+)$", text, flags=re.MULTILINE)) == {
+        "templates-a": "2",
+        "templates-b": "2",
+        "diffim-x": "1",
+        "diffim-y": "1",
+        "diffim-z": "1",
+    }
     assert "MAXJOBS prepare 1" in text
     assert {line.split()[1] for line in text.splitlines() if line.endswith(" prepare")} == {
         node for node in nodes_of(text) if node.startswith("prepare")

@@ -58,7 +58,7 @@ def test_parts_make_the_same_as_the_whole_and_each_quantum_is_in_one_of_them(div
     operator, url = divided
     said = operator.apcampaign("submit")
     assert "templates: 4 parts" in said
-    assert "diffim: 6 parts" in said
+    assert "diffim: 8 parts" in said
     code = operator.wait_for_dag()
     (dag,) = operator.folder.glob("runs/*/dag/*")
     assert code == 0, (dag / "campaign.dag.dagman.out").read_text()[-3000:]
@@ -66,9 +66,9 @@ def test_parts_make_the_same_as_the_whole_and_each_quantum_is_in_one_of_them(div
     assert_complete(operator, url)
     assert_same((operator, url), undisturbed)
     plan = yaml.safe_load((dag / "plan.yaml").read_text())
-    assert len(plan["runs"]) == 10
+    assert len(plan["runs"]) == 12
     status = json.loads(operator.apcampaign("status", "--json"))
     assert [(step["step"], len(step["runs"]), step["state"]) for step in status["steps"]] == [
         ("templates", 4, "done"),
-        ("diffim", 6, "done"),
+        ("diffim", 8, "done"),
     ]
