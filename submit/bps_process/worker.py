@@ -5,15 +5,15 @@ the record of the run in the ledger is its result, and an error goes as JSON to 
 names. Whatever BPS logs and prints goes where its caller sends it (`apcampaign.submit.bps_process.driver`).
 """
 
-__all__ = ["Request"]
+__all__ = ["Request", "work"]
 
 import contextlib
 import json
 import logging
 import os
 import re
-import shlex
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +28,14 @@ from ...ledger import RunPaths, RunRecord, Workspace, hash_config, write_run, wr
 from ...ordering import Order, add_order, refuse_already_associated
 from ..data_ids import write_data_ids
 from ..output_collections import choose_inputs, rebase_output_chain
+from .graph import build_graph
+from .job_command import write_out_command
 from .passing import let_dagman_pass, let_parsl_pass
 
 #: What ``pipetask qgraph`` says last of a graph without quanta; it writes it, and ends with 1.
 _NO_QUANTA = "QuantumGraph contains no quanta"
 
-_PIPETASK = "apcampaign.submit.bps_process.graph"
+_log = logging.getLogger(__name__)
 
 
 class Request(BaseModel):
@@ -72,13 +74,36 @@ class Request(BaseModel):
     error: Path
 
 
-def main() -> int:
-    """Do what the request on standard input says; 0 if it was done."""
+class _BpsClock:
+    """Counts the CPU time of what BPS does: ``with`` it."""
+
+    def __init__(self) -> None:
+        self.bps = self.graph = 0.0
+        self._begin = os.times()
+
+    def __enter__(self) -> None:
+        self._begin = os.times()
+
+    def __exit__(self, *_: object) -> None:
+        end = os.times()
+        self.bps += end.user + end.system - self._begin.user - self._begin.system
+        self.graph += sum(end[2:4]) - sum(self._begin[2:4])
+
+    def describe(self) -> str:
+        """Say where the time has gone; building the graph is all that BPS has other processes for."""
+        ours = time.process_time() - self.bps
+        return f"CPU time: graph {self.graph:.1f} s, BPS {self.bps:.1f} s, apcampaign {ours:.1f} s"
+
+
+def work(request: Request) -> int:
+    """Do what a request says, in a process that does nothing else; 0 if it was done."""
     logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+        stream=sys.stderr,
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        force=True,
     )
     keep_others_out()
-    request = Request.model_validate_json(sys.stdin.read())
     try:
         _execute(request)
     except Exception as raised:
@@ -102,19 +127,23 @@ def _execute(request: Request) -> None:
 
 def _prepare(workspace: Workspace, files: RunPaths, request: Request) -> tuple[RunRecord, Any]:
     """Let BPS build graph and workflow, and put the order of visits into it."""
-    campaign, apdb_config = workspace.campaign, request.apdb_config
+    campaign, apdb_config, clock = workspace.campaign, request.apdb_config, _BpsClock()
+    with clock:
+        from lsst.ctrl.bps.drivers import cluster_qgraph_driver
+        from lsst.ctrl.bps.prepare import prepare
+        from lsst.ctrl.bps.transform import transform
+
     run = choose_inputs(campaign.butler, request.run)
     config_hash = _write_config(workspace, files, run, apdb_config)
     if not run.part:
         rebase_output_chain(campaign.butler, run)
     try:
-        from lsst.ctrl.bps.drivers import cluster_qgraph_driver
-        from lsst.ctrl.bps.prepare import prepare
-        from lsst.ctrl.bps.transform import transform
-
         # Not BPS's `transform_driver`, which does the same: the clustered graph tells which quanta a job has.
-        bps_config, clustered = cluster_qgraph_driver(str(files.config), runWmsSubmissionChecks=True)
-        workflow, bps_config = transform(bps_config, clustered, str(files.submit))
+        with clock, build_graph(files.config) as options:
+            bps_config, clustered = cluster_qgraph_driver(
+                str(files.config), runWmsSubmissionChecks=True, **options
+            )
+            workflow, bps_config = transform(bps_config, clustered, str(files.submit))
         order = Order()
         if apdb_config is not None:
             deferred = {(visit, detector): place for visit, detector, place in request.deferred}
@@ -122,7 +151,8 @@ def _prepare(workspace: Workspace, files: RunPaths, request: Request) -> tuple[R
         passes = workspace.site.wms if order.edges and apdb_config is not None else None
         if passes is Wms.PARSL:
             let_parsl_pass(files, workflow, order, str(apdb_config), retries=_count_retries(bps_config))
-        wms_workflow = prepare(bps_config, workflow, str(files.submit))
+        with clock:
+            wms_workflow = prepare(bps_config, workflow, str(files.submit))
         if passes is Wms.HTCONDOR:
             let_dagman_pass(files, run.output_run, workflow, order, str(apdb_config))
     except ApcampaignError:
@@ -156,6 +186,7 @@ def _prepare(workspace: Workspace, files: RunPaths, request: Request) -> tuple[R
     if request.refuse_associated and apdb_config is not None:
         refuse_already_associated(record)
     write_run(files, record)
+    _log.info("%s", clock.describe())
     return record, (bps_config, wms_workflow)
 
 
@@ -184,19 +215,12 @@ def _write_config(workspace: Workspace, files: RunPaths, run: PlannedRun, apdb_c
         edges_added=True,
     )
     config_hash = hash_config(config)
-    # A file that is included may have a command of its own, which ours would override.
-    if INCLUDE not in config and workspace.site.wms in (Wms.HTCONDOR, Wms.PARSL):
-        config.setdefault("createQuantumGraph", _build_graph())
+    # A file that is included may have another command for some jobs.
+    ours = INCLUDE not in config and workspace.site.wms in (Wms.HTCONDOR, Wms.PARSL)
+    if ours and (command := write_out_command(config)):
+        config["runQuantumCommand"] = command
     write_atomically(files.config, dump_config(config))
     return config_hash
-
-
-def _build_graph() -> str:
-    """Give BPS's command that builds a graph, with a ``pipetask`` that takes less time for it."""
-    from lsst.ctrl.bps import BPS_DEFAULTS
-
-    _, _, arguments = str(BPS_DEFAULTS["createQuantumGraph"]).partition("pipetask ")
-    return f"{shlex.quote(sys.executable)} -m {_PIPETASK} {arguments}"
 
 
 def _submit(files: RunPaths, record: RunRecord, prepared: Any) -> None:
@@ -232,4 +256,4 @@ def _bps_error(error: Exception, files: RunPaths) -> BpsError:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(work(Request.model_validate_json(sys.stdin.read())))
