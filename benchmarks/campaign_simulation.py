@@ -296,7 +296,8 @@ def play(jobs: Jobs, owner: Any, runs: list[Run], slots: float, prepare_slots: i
     for place, run in enumerate(runs):
         for parent in run.parents:
             heirs[parent].append(place)
-    to_prepare = deque(place for place in range(len(runs)) if not unfinished[place])
+    to_prepare = [(-run.priority, place) for place, run in enumerate(runs) if not unfinished[place]]
+    heapq.heapify(to_prepare)
     ready: list[tuple[int, int, int, int]] = []
     turn = itertools.count()
 
@@ -309,7 +310,7 @@ def play(jobs: Jobs, owner: Any, runs: list[Run], slots: float, prepare_slots: i
     now, preparing, active, busy, begun = 0.0, 0, 0, 0, np.inf
     while True:
         while to_prepare and preparing < prepare_slots:
-            place = to_prepare.popleft()
+            _, place = heapq.heappop(to_prepare)
             preparing += 1
             heapq.heappush(events, (now + runs[place].prepare, place, -3))
         while prepared and active < _MOST_RUNNING:
@@ -342,7 +343,7 @@ def play(jobs: Jobs, owner: Any, runs: list[Run], slots: float, prepare_slots: i
             for heir in heirs[what]:
                 unfinished[heir] -= 1
                 if not unfinished[heir]:
-                    to_prepare.append(heir)
+                    heapq.heappush(to_prepare, (-runs[heir].priority, heir))
         else:
             for child in children[starts[what] : starts[what + 1]]:
                 waits[child] -= 1

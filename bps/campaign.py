@@ -208,6 +208,8 @@ class CampaignConfig(Model):
     prepare_slots
         How many graphs are built at a time on the submit host (``prepareSlots``), of a campaign that is divided
         into parts.
+    prepare_memory
+        The memory, in MiB, of the batch jobs that build them (``prepareMemory``); on the submit host if not given.
     site
         The name of a file in ``bps/sites`` without its suffix, or a path.
     notify
@@ -233,6 +235,7 @@ class CampaignConfig(Model):
     apdb: ApdbSettings = ApdbSettings()
     allow_missing_templates: float = Field(default=0.0, ge=0, le=100, alias="allowMissingTemplates")
     prepare_slots: PositiveInt = Field(default=1, alias="prepareSlots")
+    prepare_memory: PositiveInt | None = Field(default=None, alias="prepareMemory")
     site: str = Field(default="local", min_length=1)
     notify: NotifySettings = NotifySettings()
     bps: BpsSettings = Field(default_factory=dict)

@@ -16,8 +16,8 @@ from ...common.files import write_atomically
 from ...ledger import DagPaths, RunPaths, Workspace
 from .protocol import Work
 
-#: Categories of nodes, of which only so many are in the queue at a time: those that build graphs take a core and
-#: the memory of a graph on the submit host, a run has a DAGMan process there.
+#: Categories of nodes, of which only so many are in the queue at a time: those that build graphs, or look at the
+#: repository before, take a core and memory on the submit host, a run has a DAGMan process there.
 _PREPARE, _RUN = "prepare", "run"
 _MOST_RUNNING = 50
 
@@ -27,8 +27,9 @@ MARK = "apcampaign_dag"
 #: The node that runs at the end, whatever happened before.
 SUMMARY_NODE = "summary"
 
-# By default DAGMan looks every five seconds whether a node has ended; whole seconds, and 0 stops it.
-_DAGMAN_CONFIG = "DAGMAN_USER_LOG_SCAN_INTERVAL = 1\n"
+# By default DAGMan looks every five seconds whether a node has ended; whole seconds, and 0 stops it. The script
+# after a run opens the repository, with some 150 MiB: of runs that end together only a few do so at a time.
+_DAGMAN_CONFIG = "DAGMAN_USER_LOG_SCAN_INTERVAL = 1\nDAGMAN_MAX_POST_SCRIPTS = 4\n"
 
 
 def write_campaign_dag(work: Work) -> DagPaths:
@@ -58,11 +59,7 @@ def write_campaign_dag(work: Work) -> DagPaths:
     ]
     heights = work.plan.heights
     for run in work.plan:
-        lines += _write_run(work, files, run)
-        if run.part:
-            # DAGMan passes it on to the jobs. Without it, the last job of a part would wait for all jobs of others
-            # that are in the queue already, and so would every part after it.
-            lines.append(f"PRIORITY {run.name} {heights[run.name]}")
+        lines += _write_run(work, files, run, heights[run.name])
     # FINAL: it also runs, and tells why, when something before it failed.
     lines += [_write_node(work, files, SUMMARY_NODE, [], kind="FINAL"), ""]
     write_atomically(files.dag, "\n".join(lines))
@@ -126,16 +123,18 @@ def read_work(files: DagPaths, runs: Path) -> Work:
         raise LedgerError(f"the plan {files.plan} cannot be read: {error}") from error
 
 
-def _write_run(work: Work, files: DagPaths, run: PlannedRun) -> Iterator[str]:
+def _write_run(work: Work, files: DagPaths, run: PlannedRun, priority: int) -> Iterator[str]:
     """Write the nodes of a run, and give their lines of the DAG, in the order in which they are executed."""
     parents = work.plan.parents(run)
     nodes = []
     if parents and run.needs_templates:
         nodes.append(gate_node(run))
         yield _write_node(work, files, gate_node(run), ["gate", run.name])
+        yield f"CATEGORY {gate_node(run)} {_PREPARE}"
     if run is not work.plan.ready[0]:
         nodes.append(prepare_node(run))
-        yield _write_node(work, files, prepare_node(run), ["prepare", run.name])
+        memory = work.workspace.campaign.prepare_memory
+        yield _write_node(work, files, prepare_node(run), ["prepare", run.name], memory=memory)
         yield f"CATEGORY {prepare_node(run)} {_PREPARE}"
     dag = work.workspace.paths.run(run).dag(run.output_run)
     # BPS writes all paths in a run's DAG relative to its submit directory.
@@ -148,16 +147,28 @@ def _write_run(work: Work, files: DagPaths, run: PlannedRun) -> Iterator[str]:
         # What a signal or a removal has ended returned a negative number, which is no option.
         close = _command(work, files, "close", ["--", run.name, "$RETURN"])
         yield f"SCRIPT POST {run.name} {' '.join([sys.executable, *close])}"
+    if run.part:
+        # DAGMan passes it on to the jobs of a run. Without it, the last job of a part would wait for all jobs of
+        # others that are in the queue already, and so would every part after it.
+        yield from (f"PRIORITY {node} {priority}" for node in nodes)
     if parents:
         yield f"PARENT {' '.join(parents)} CHILD {nodes[0]}"
     for before, after in itertools.pairwise(nodes):
         yield f"PARENT {before} CHILD {after}"
 
 
-def _write_node(work: Work, files: DagPaths, name: str, arguments: Sequence[str], kind: str = "JOB") -> str:
+def _write_node(
+    work: Work,
+    files: DagPaths,
+    name: str,
+    arguments: Sequence[str],
+    kind: str = "JOB",
+    memory: int | None = None,
+) -> str:
     """Write the submit description of a node, and give its line of the DAG.
 
-    Its job runs on the submit host, in the environment of whoever submitted the campaign.
+    Its job runs on the submit host or, with ``memory`` (MiB), wherever there is a slot that shares the file
+    system, in the environment of whoever submitted the campaign.
     """
     command, *rest = arguments or [name]
     settings = {
@@ -172,6 +183,16 @@ def _write_node(work: Work, files: DagPaths, name: str, arguments: Sequence[str]
         "+apcampaign_node": f'"{name}"',
         f"+{MARK}": f'"{files.folder}"',
     }
+    if memory is not None:
+        # Nothing is transferred but what it prints; shared paths need not be what HTCondor calls a shared domain.
+        settings |= {
+            "universe": "vanilla",
+            "request_cpus": "1",
+            "request_memory": str(memory),
+            "should_transfer_files": "YES",
+            "transfer_executable": "False",
+            "transfer_output_files": '""',
+        }
     text = "\n".join([*(f"{key} = {value}" for key, value in settings.items()), "queue", ""])
     write_atomically(files.node(name, "sub"), text)
     return f"{kind} {name} {write_dag_path(files.node(name, 'sub'))}"

@@ -42,6 +42,7 @@ def divided(tmp_path, reference, condor_pool, postgres_server):
         folder,
         reference.sandbox,
         where="detector = 94",
+        prepareMemory=600,  # by batch jobs, of which the pool has as many as slots
         tracts=[3828],
         templates={**COARSE, "parts": 2},
         # What has its default changes nothing, and is for a task that the other stages do not have.
