@@ -209,6 +209,7 @@ class CampaignSummary:
             "verification": self.verification.as_dict() if self.verification else None,
             "associations": self.associations.as_dict(),
             "apdb_unchecked": self.apdb_unchecked,
+            "needed_templates": len(self.templates.needed) if self.templates else None,
             "missing_templates": sorted(self.templates.missing) if self.templates else None,
             "missing_images": [asdict(image) for image in self.missing],
         }
@@ -232,8 +233,9 @@ class CampaignSummary:
             yield "the APDB holds just what was associated"
         if self.apdb_unchecked:
             yield f"{self.apdb_unchecked}: its rows are neither counted nor verified"
-        if self.templates and self.templates.missing:
-            yield f"{self.templates.describe()}; the campaign allows {self.allowed:g} %"
+        if self.templates:
+            allowed = f"; the campaign allows {self.allowed:g} %" if self.templates.missing else ""
+            yield f"{self.templates.describe()}{allowed}"
         if self.associations.waiting:
             yield f"{len(self.associations.waiting)} associations wait for earlier overlapping ones that failed"
         if self.associations.skipped:

@@ -16,6 +16,8 @@ from .products import TEMPLATE
 TemplateId = tuple[int, int, str]
 
 _SHOWN = 10
+#: More runs are counted.
+_MOST_RUNS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +75,8 @@ class TemplateCoverage:
         counts = Counter(self.runs.values())
         if len(counts) < 2:
             return ""
+        if len(counts) > _MOST_RUNS:
+            return f" (those that are there: from {len(counts)} runs)"
         listed = ", ".join(f"{count} from {run}" for run, count in sorted(counts.items(), reverse=True))
         return f" (those that are there: {listed})"
 

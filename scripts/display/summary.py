@@ -54,8 +54,9 @@ def show_summary(summary: "CampaignSummary") -> None:
         from .apdb import show_verification
 
         show_verification(summary.verification)
-    if summary.templates and summary.templates.missing:
-        console.print(f"{summary.templates.describe()}; the campaign allows {summary.allowed:g} %")
+    if summary.templates:
+        allowed = f"; the campaign allows {summary.allowed:g} %" if summary.templates.missing else ""
+        console.print(f"{summary.templates.describe()}{allowed}")
     _show_missing(summary, console)
     _show_associations(summary, console)
     console.print(f"campaign {summary.campaign}: " + ("complete" if summary.good else "NOT complete"))

@@ -1,6 +1,8 @@
 """The results of a campaign, put together over the runs of each step."""
 
 import json
+from functools import reduce
+from operator import or_
 
 import pytest
 from apcampaign.apdb import ApdbTarget, Verification
@@ -103,6 +105,26 @@ def test_coverage_of_two_parts_counts_what_both_need_once():
     )
     assert both.within(17)
     assert not both.within(16)
+
+
+def test_the_coverage_of_all_parts_is_told_in_a_line_with_a_number_of_runs():
+    parts = [
+        TemplateCoverage(
+            needed=frozenset({(1, patch, "r")}),
+            missing=frozenset(),
+            collections=("u/me/templates",),
+            runs={(1, patch, "r"): f"u/me/templates/coadds-{patch}"},
+        )
+        for patch in range(20)
+    ]
+    whole = reduce(or_, parts)
+    assert whole.describe() == (
+        "templates: all 20 (patch, band) that the science visits need are there "
+        "(those that are there: from 20 runs)"
+    )
+    found = summary(step(Step.TEMPLATES, GOOD), step(Step.DIFFIM, GOOD), templates=whole)
+    assert whole.describe() in found._repr_html_()
+    assert found.as_dict()["needed_templates"] == 20
 
 
 def test_a_summary_becomes_json_with_each_run_below_its_step():
