@@ -52,7 +52,7 @@ def _draw_run(each: "RunForecast", marks: dict[str, str]) -> "Table":
     for job in each.jobs:
         sources = [
             source if source == _GUESS else marks.setdefault(source, f"[{len(marks) + 1}]")
-            for source in job.sources
+            for source in job.origins
         ]
         table.add_row(
             job.label,

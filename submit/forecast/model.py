@@ -53,6 +53,11 @@ class JobForecast:
         """Core-hours of all of them."""
         return self.jobs * self.seconds * self.cores / 3600
 
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The same as `sources`, with the parts of a step that were run together named once."""
+        return tuple(dict.fromkeys(map(_name_origin, self.sources)))
+
     def as_dict(self) -> dict[str, Any]:
         """Convert it to plain values, for JSON."""
         return {
@@ -230,5 +235,11 @@ def _job_cells(job: JobForecast) -> tuple[str, ...]:
         f"{job.core_hours:,.2f}",
         f"{job.disk / 1024:,.2f}",
         f"{job.memory:,} MiB" if job.memory else "–",
-        ", ".join(job.sources),
+        ", ".join(job.origins),
     )
+
+
+def _name_origin(source: str) -> str:
+    output, _, name = source.rpartition("/")
+    timestamp, dash, _ = name.partition("-")
+    return f"parts of {output}/{timestamp}" if output and dash else source

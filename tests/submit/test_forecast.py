@@ -1,6 +1,7 @@
 """The forecast of a campaign: what it counts is what BPS makes, what it says it takes is what was measured."""
 
 import json
+from dataclasses import replace
 
 import networkx as nx
 import pytest
@@ -183,3 +184,11 @@ def test_costs_are_those_of_the_newest_run_of_each_part(tmp_path):
     broken.write_text("{}")
     assert load_costs(mine, Step.DIFFIM).of("isr").seconds == (100 * 7 + 3 * 20) / 103
     assert load_costs(mine, Step.TEMPLATES).sources == (GUESS,)
+
+
+def test_parts_that_were_measured_together_are_named_once():
+    sources = ("u/me/other/1", *(f"u/me/templates/20251012T010203Z-visits-{part}" for part in range(9)))
+    assert replace(job("isr", 1, 1), sources=sources).origins == (
+        "u/me/other/1",
+        "parts of u/me/templates/20251012T010203Z",
+    )
