@@ -5,6 +5,7 @@ __all__ = ["draw_figures", "render_report"]
 import base64
 import functools
 import gzip
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -25,6 +26,8 @@ from .figures_visits import draw_light_curves, draw_visits
 from .headline import campaign_state, headline, step_rows
 from .job_usage import LabelUsage, measure_usage, suggest_settings
 from .model import ReportData
+
+_LIBRARY = "plotly-basic.min.js"
 
 
 def draw_figures(data: ReportData) -> dict[str, Figure]:
@@ -93,7 +96,9 @@ def render_report(data: ReportData, *, refresh: int | None = None) -> str:
         refresh=None if data.final else refresh,
         style=_read("page.css"),
         script=_read("page.js"),
-        library=_packed("plotly-basic.min.js"),
+        # Only these two may run, whatever else may get into the page.
+        script_hashes=[_hash("page.js"), _hash(_LIBRARY)],
+        library=_packed(_LIBRARY),
     )
 
 
@@ -117,9 +122,10 @@ def _suggestion(data: ReportData) -> str:
 
 
 def _as_script_data(content: Mapping[str, Any]) -> str:
-    """Write JSON that no text in it can end."""
+    """Write JSON that no text in it can end, nor turn around what is read."""
     text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    shown = re.sub(r"[^ -~]", lambda char: printable(char[0]).replace("\\", "\\\\"), text)
+    return shown.replace("<", "\\u003c")
 
 
 def _plain(value: Any, shown: str) -> str | None:
@@ -134,7 +140,7 @@ def _breakable(name: str) -> Any:
     """Allow a line break between the words of a name."""
     import markupsafe
 
-    return markupsafe.Markup("<wbr>").join(re.findall(r"[A-Z]?[^A-Z]+|[A-Z]+", name))
+    return markupsafe.Markup("<wbr>").join(re.findall(r"[A-Z]?[^A-Z]+|[A-Z]+", printable(name)))
 
 
 def _printable(value: Any) -> Any:
@@ -148,8 +154,14 @@ def _code(text: str) -> Any:
 
     return markupsafe.Markup("").join(
         markupsafe.Markup("<code>{}</code>").format(part) if place % 2 else part
-        for place, part in enumerate(text.split("`"))
+        for place, part in enumerate(printable(text).split("`"))
     )
+
+
+@functools.cache
+def _hash(name: str) -> str:
+    """Hash a script as a content security policy names it."""
+    return base64.b64encode(hashlib.sha256((_assets() / name).read_bytes()).digest()).decode("ascii")
 
 
 def _assets() -> Path:

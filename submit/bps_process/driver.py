@@ -8,7 +8,6 @@ __all__ = ["prepare_or_reuse", "prepare_run"]
 
 import json
 import logging
-import multiprocessing
 import os
 import shutil
 import subprocess
@@ -16,7 +15,6 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
 
 from ...bps import PlannedRun, dump_campaign
 from ...common import errors
@@ -26,7 +24,7 @@ from ...common.files import open_own, write_atomically
 from ...common.processes import end_session
 from ...ledger import RunPaths, RunRecord, Workspace, read_run
 from ...ordering import VisitDetector
-from .worker import Request, work
+from .worker import Request
 
 _GRACE = 10.0  # seconds that graph building gets to end before it is killed
 
@@ -42,7 +40,6 @@ def prepare_run(
     deferred: Mapping[VisitDetector, int] | None = None,
     refuse_associated: bool = False,
     submit: bool = False,
-    fork: bool = False,
 ) -> RunRecord:
     """Let BPS build a run's graph and workflow with the order of visits, in a process of its own.
 
@@ -57,9 +54,6 @@ def prepare_run(
     deferred, refuse_associated, submit
         As for `apcampaign.submit.bps_process.worker.Request`. With ``submit`` a run whose WMS has no
         queue of its own, such as Parsl, has ended when this returns.
-    fork
-        Whether that process may be a copy of this one, which saves importing everything again: only where this one
-        does nothing else.
 
     Returns
     -------
@@ -93,7 +87,7 @@ def prepare_run(
             error=Path(folder) / "error.json",
         )
         try:
-            _call_worker(request, files.prepare_log, fork=fork)
+            _call_worker(request, files.prepare_log)
         except PreconditionError:
             shutil.rmtree(files.folder)  # it is no run
             raise
@@ -124,56 +118,32 @@ def prepare_or_reuse(
         return read_run(files)
     if files.submit.exists():
         shutil.rmtree(files.submit)
-    return prepare_run(workspace, run, apdb_config=apdb_config, deferred=deferred, fork=True)
+    return prepare_run(workspace, run, apdb_config=apdb_config, deferred=deferred)
 
 
-def _call_worker(request: Request, log: Path, *, fork: bool) -> None:
+def _call_worker(request: Request, log: Path) -> None:
     """Do a request in a new process, and raise what it raised; end it if this process is interrupted."""
+    command = [sys.executable, "-m", "apcampaign.submit.bps_process.worker"]
     with os.fdopen(open_own(log), "ab") as stream:
-        code = _call_copy(request, stream) if fork else _call_anew(request, stream)
+        process = subprocess.Popen(
+            command,
+            env=environment_for_batch(),
+            stdin=subprocess.PIPE,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # so that what BPS starts can be ended with it
+        )
+        try:
+            process.communicate(request.model_dump_json().encode())
+        except BaseException:
+            end_session(process, _GRACE)
+            raise
     if request.error.exists():
         content = json.loads(request.error.read_text(encoding="utf-8"))
         kind = getattr(errors, content["kind"])
         raise kind(content["what"], expected=content["expected"], remedy=content["remedy"])
-    if code:
+    if process.returncode:
         raise BpsError(
-            f"BPS's process ended with {code} and left no reason",
+            f"BPS's process ended with {process.returncode} and left no reason",
             remedy=f"see what it said last in {log}",
         )
-
-
-def _call_anew(request: Request, stream: IO[bytes]) -> int:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "apcampaign.submit.bps_process.worker"],
-        env=environment_for_batch(),
-        stdin=subprocess.PIPE,
-        stdout=stream,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,  # so that what BPS starts can be ended with it
-    )
-    try:
-        process.communicate(request.model_dump_json().encode())
-    except BaseException:
-        end_session(process.pid, process.wait, _GRACE)
-        raise
-    return process.returncode
-
-
-def _call_copy(request: Request, stream: IO[bytes]) -> int:
-    def begin() -> None:
-        os.setsid()
-        for output in (1, 2):
-            os.dup2(stream.fileno(), output)
-        variables = environment_for_batch()
-        os.environ.clear()
-        os.environ.update(variables)
-        sys.exit(work(request))
-
-    process = multiprocessing.get_context("fork").Process(target=begin)
-    process.start()
-    try:
-        process.join()
-    except BaseException:
-        end_session(process.pid or 0, process.join, _GRACE)
-        raise
-    return process.exitcode or 0

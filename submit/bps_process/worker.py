@@ -5,7 +5,7 @@ the record of the run in the ledger is its result, and an error goes as JSON to 
 names. Whatever BPS logs and prints goes where its caller sends it (`apcampaign.submit.bps_process.driver`).
 """
 
-__all__ = ["Request", "work"]
+__all__ = ["Request"]
 
 import contextlib
 import json

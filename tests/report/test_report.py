@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import hashlib
 import json
 import re
 from dataclasses import replace
@@ -98,6 +99,27 @@ def test_everything_in_the_data_is_text_and_nothing_of_it_is_markup(page):
     for name in ("failures", "provenance"):
         assert HOSTILE in page.texts[name]
     assert any(HOSTILE in text for text in page.texts.values())
+
+
+def test_only_the_pages_own_scripts_may_run(page):
+    (policy,) = [
+        each["content"] for each in page.all("meta") if each.get("http-equiv") == "Content-Security-Policy"
+    ]
+    rules = {rule.split()[0]: rule.split()[1:] for rule in policy.split(";")}
+    assert rules["default-src"] == rules["base-uri"] == rules["form-action"] == ["'none'"]
+    own = page.texts["script"].removeprefix(page.texts["drawings"] + page.texts["library"])
+    library = gzip.decompress(base64.b64decode(page.texts["library"])).decode()
+    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (own, library)]
+    assert rules["script-src"] == [*(f"'sha256-{each}'" for each in hashes), "blob:"]
+
+
+def test_no_text_of_a_task_commands_a_terminal_or_turns_the_page_around(data):
+    group = replace(data.jobs[0], name="\x1b[2J\u202ekcatta")
+    page = Page(render_report(replace(data, campaign="\x1b]0;x\x07\u202eevil", jobs=(group, *data.jobs[1:]))))
+    shown = page.texts["html"]
+    assert "\\x1b]0;x\\x07\\u202eevil" in shown
+    json.loads(page.texts["drawings"])
+    assert not set("\x1b\x07\u202e") & set(shown)
 
 
 def test_every_figure_has_a_caption_and_a_table_to_sort_and_to_download(page, data):

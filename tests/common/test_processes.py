@@ -1,0 +1,57 @@
+"""Ending of what a command has started."""
+
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from apcampaign.common.processes import end_session
+
+#: A program that passes interrupts on to nobody: its child, and that one's, go on alone.
+STUBBORN = """
+sh -c 'trap "" INT; sh -c "trap \\"\\" INT TERM; touch begun; sleep 60" & wait' &
+touch begun-too; trap 'exit 3' INT; wait
+"""
+
+
+def alive(session: int) -> list[str]:
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            _, _, rest = stat.read_text().rpartition(") ")
+        except OSError:
+            continue
+        state, _, group = rest.split()[:3]
+        if int(group) == session and state != "Z":
+            found.append(stat.parent.name)
+    return found
+
+
+def test_what_outlives_its_parent_is_ended_too(tmp_path: Path):
+    process = subprocess.Popen(["sh", "-c", STUBBORN], cwd=tmp_path, start_new_session=True)
+    deadline = time.monotonic() + 10
+    while not ((tmp_path / "begun").exists() and (tmp_path / "begun-too").exists()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    end_session(process, 5, rest=0.1)
+    assert process.returncode == 3
+    assert alive(process.pid) == []
+
+
+def test_what_has_ended_is_left_alone(tmp_path: Path):
+    process = subprocess.Popen(["true"], start_new_session=True)
+    process.wait(10)
+    end_session(process, 0.1)
+    assert process.returncode == 0
+
+
+def test_what_ignores_every_request_is_killed(tmp_path: Path):
+    process = subprocess.Popen(
+        ["sh", "-c", 'trap "" INT TERM; touch begun; while :; do sleep 60; done'],
+        cwd=tmp_path,
+        start_new_session=True,
+    )
+    while not (tmp_path / "begun").exists():
+        time.sleep(0.01)
+    end_session(process, 0.05, rest=0.1)
+    assert process.returncode == -signal.SIGKILL
