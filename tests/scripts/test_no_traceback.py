@@ -1,7 +1,10 @@
 """Whatever the operating system says, a command ends with a sentence, and what was there before is still there."""
 
+import errno
+import io
 import logging
 import os
+import re
 import shutil
 import signal
 import sys
@@ -11,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 from apcampaign.scripts.cli import main
+from strangers import NEEDS_ROOT, as_stranger
 from system_faults import KINDS, SystemFaults, damage
 
 RECORDED = Path(__file__).parents[1] / "support" / "recorded"
@@ -123,3 +127,110 @@ def test_each_damaged_file_gives_a_sentence(name, words, tmp_path, command):
         for kind in damage(file):
             code, said = command(*words)
             assert code == 0 or said.strip(), (file, kind)
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["status", "--site", "x" * 300], "has 300 bytes; expected at most 255"),
+        (["generate", "--output", "file/below"], "file is a file; expected a folder"),
+        (["status", "--campaign", "folder"], "folder"),
+        (["apdb", "info", "folder"], "Is a directory"),
+        (["lint", "file"], "error"),
+    ],
+    ids=lambda value: " ".join(value)[:30] if isinstance(value, list) else "",
+)
+def test_what_is_no_file_or_no_folder_is_named(words, part, tmp_path, command):
+    write(tmp_path, "any")
+    (tmp_path / "file").write_bytes(b"\x80\x81\xff")
+    (tmp_path / "folder").mkdir()
+    code, said = command(*words)
+    assert code
+    assert part in said
+
+
+@NEEDS_ROOT
+@pytest.mark.parametrize(
+    "words", [("generate",), ("report",), ("status",), ("submit", "--no-check")], ids=" ".join
+)
+def test_a_second_user_in_the_same_folder_is_told_whose_it_is(
+    words, public_path, tmp_path, command, monkeypatch, capsys
+):
+    words = (*words, "--foreground") if "submit" in words else words
+    for place in (tmp_path, public_path):
+        shutil.copytree(RECORDED / "troubled", place / "runs" / "troubled")
+        write(place, "troubled", site="parsl-local", operator="second")
+    command(*words)  # imports what the other user may not read
+    for folder in (public_path, *(path for path in public_path.rglob("*") if path.is_dir())):
+        folder.chmod(0o755)
+    monkeypatch.chdir(public_path)
+    monkeypatch.setattr(sys, "argv", ["apcampaign", *words])
+    mask = os.umask(0o022)
+    before = {path for path in public_path.rglob("*")}
+    try:
+        said = as_stranger(lambda: _told(capsys))
+    finally:
+        os.umask(mask)
+    assert "Traceback" not in said
+    assert UNEXPECTED not in said
+    assert {path for path in public_path.rglob("*")} == before
+    if words in (("generate",), ("report",)):
+        assert "it is of root" in said or "is of root, d" in said, said
+        assert "and you are uid-54321" in said
+
+
+def _told(capsys: pytest.CaptureFixture[str]) -> str:
+    try:
+        main()
+    except SystemExit as ended:
+        return f"{ended.code}: {''.join(capsys.readouterr())}"
+    return "nothing"
+
+
+def test_a_full_disk_is_told_with_what_is_free(tmp_path, command, monkeypatch):
+    write(tmp_path, "any")
+    command("generate")
+    faults = SystemFaults(tmp_path)
+    with faults.failing():
+        command("generate")
+    place = faults.calls.index("write")
+    with faults.failing(place, errno.ENOSPC):
+        code, said = command("generate")
+    assert code == 3
+    assert re.search(
+        r"-bps\.yaml cannot be written: No space left on device; in .* [\d.]+ \w+ of [\d.]+ \w+ are free",
+        said,
+    )
+
+
+def test_a_text_of_others_sends_no_command_to_a_terminal(tmp_path, command):
+    shutil.copytree(RECORDED / "troubled", tmp_path / "runs" / "troubled")
+    write(tmp_path, "troubled")
+    evil = b"\x1b]0;owned\x07\x1b[2J\xc2\x9b31m\xe2\x80\xae[bold]"
+    (dag,) = tmp_path.glob("runs/*/*/*/submit/*.dag")
+    for name, folder in re.findall(r'^JOB (\S+) .*DIR "([^"]+)"', dag.read_text(), re.MULTILINE):
+        (dag.parent / folder).mkdir(parents=True, exist_ok=True)
+        said = b"Traceback (most recent call last):\nRuntimeError: x " + evil + b"\n"
+        (dag.parent / folder / f"{name}.stderr").write_bytes(said)
+    (nodes,) = tmp_path.glob("runs/*/*/*/submit/*.nodes.log")
+    nodes.write_bytes(nodes.read_bytes().replace(b"Job was held.\n\t", b"Job was held.\n\t" + evil))
+    for words in (("failures",), ("status",), ("failures", "--json"), ("runs",)):
+        _, said = command(*words)
+        assert not set("\x1b\x07\x9b\u202e") & set(said), words
+    assert "\\x1b]0;owned" in command("failures")[1]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "iso8859-1"])
+@pytest.mark.parametrize("words", [("status",), ("failures",), ("lint", "campaign.yaml")], ids=" ".join)
+def test_a_terminal_of_an_older_encoding_shows_what_it_can(words, encoding, tmp_path, command, monkeypatch):
+    shutil.copytree(RECORDED / "troubled", tmp_path / "runs" / "troubled")
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding, errors="strict"))
+    monkeypatch.setattr(sys, "stderr", sys.stdout)
+    write(tmp_path, "troubled")
+    command(*words)
+    sys.stdout.flush()
+    shown = raw.getvalue()
+    assert b"Traceback" not in shown
+    assert UNEXPECTED.encode() not in shown
+    assert b"makeWarp" in shown or b"error" in shown
