@@ -91,9 +91,9 @@ def prepare_run(
         except PreconditionError:
             shutil.rmtree(files.folder)  # it is no run
             raise
-        except (KeyboardInterrupt, SystemExit):
+        except (KeyboardInterrupt, SystemExit, OSError):
             if not files.record.exists():
-                shutil.rmtree(files.folder, ignore_errors=True)  # half-made, and asked for no longer
+                shutil.rmtree(files.folder, ignore_errors=True)  # half-made, and nothing will complete it
             raise
     record = read_run(files)
     by_label = ", ".join(f"{count} {label}" for label, count in record.jobs.items())

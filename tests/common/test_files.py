@@ -2,14 +2,17 @@
 
 import errno
 import fcntl
+import itertools
 import os
 import stat
 from pathlib import Path
 
 import pytest
 from apcampaign.common.errors import FileError, PreconditionError
+from apcampaign.common.explain import explain
 from apcampaign.common.files import keep_others_out, make_folder, open_own, write_atomically
 from apcampaign.ledger import submission_lock
+from system_faults import KINDS, SystemFaults
 
 
 @pytest.fixture
@@ -67,6 +70,27 @@ def test_the_second_who_submits_is_told_who_is_the_first(tmp_path: Path):
     ):
         pass
     assert (folder / "submission.lock").read_text() == ""
+
+
+def test_each_call_of_a_lock_that_fails_names_it(tmp_path: Path):
+    names = itertools.count()
+
+    def lock() -> None:
+        with submission_lock(tmp_path / f"campaign{next(names)}" / "templates"):
+            pass
+
+    faults = SystemFaults(tmp_path)
+    with faults.failing():
+        lock()
+    calls = faults.calls
+    assert {"mkdir", "open", "lock", "write"} <= set(calls)
+    for place, kind in enumerate(calls[:-1]):  # the last empties the file, which nobody needs
+        for number in KINDS[kind]:
+            with faults.failing(place, number), pytest.raises((OSError, FileError)) as caught:
+                lock()
+            said = str(explain(caught.value))
+            assert str(tmp_path) in said or "name of a file is too long" in said
+            assert "; " in said
 
 
 @pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])

@@ -117,6 +117,18 @@ def test_it_advertises_what_was_asked_for(condor_pool: CondorPool) -> None:
     assert condor_pool.run(question, seconds=30).split() == ["4", "65536"]
 
 
+@pytest.mark.postgres
+def test_a_job_gets_into_the_private_postgresql_with_nothing_but_its_url(
+    condor_pool: CondorPool, postgres_url: str, tmp_path: Path
+) -> None:
+    code = "import sys, psycopg2; print(psycopg2.connect(sys.argv[1]).info.user)"
+    (tmp_path / "ask.py").write_text(code)
+    job = f"executable = {sys.executable}\narguments = {tmp_path}/ask.py {postgres_url}\n"
+    _write(tmp_path, job_sub=f"{job}output = job.out\nerror = job.err\nlog = job.log\nqueue\n")
+    _submit_and_wait(condor_pool, tmp_path, ["condor_submit", "job.sub"], "job.log")
+    assert (tmp_path / "job.out").read_text() == "apcampaign\n", (tmp_path / "job.err").read_text()
+
+
 def _listening(pids: set[int]) -> set[str]:
     """Find the local addresses of the TCP sockets, of IPv4 and IPv6, that processes listen on, in hexadecimal."""
     inodes = set()
