@@ -25,9 +25,9 @@ from .resources import check_slots
 from .run_spec import RunSpec, finding_from_error, make_finding, make_run_spec, outputs_before
 from .selection import Estimate
 
-#: Rules of the linter that do not apply here: a submission puts the order of visits into the workflow itself, and
-#: a plugin that is not installed is reported as an error.
-_NOT_OURS = ("apdb-order", "plugin-unknown")
+#: Rules of the linter that do not apply here: a submission puts the order of visits into the workflow itself, a
+#: plugin that is not installed is reported as an error, and so is a pipeline that cannot be read.
+_NOT_OURS = ("apdb-order", "plugin-unknown", "unchecked")
 
 
 @dataclass(frozen=True, kw_only=True)

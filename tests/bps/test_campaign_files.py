@@ -39,7 +39,8 @@ def test_a_campaign_file_that_comes_along_makes_clean_configs(tmp_path: Path, fi
             )
             path = tmp_path / "bps.yaml"
             path.write_text(dump_config(config))
-            # The packages of the pipelines are not set up here, and `submit` adds the order of visits by itself.
+            # $AP_PIPE_DIR is not set here, nor are the labels known that come from there; and `submit` adds
+            # the order of visits by itself.
             ignore = ["environment-unset", "unchecked", *(["apdb-order"] if edges_added else [])]
             assert lint_file(path, environment={}, ignore=ignore) == []
 

@@ -47,7 +47,6 @@ def raising(error: BaseException) -> click.Command:
         (["failures"], 3, "no campaign file"),
         (["failures", "--quantum"], 2, "--quanta"),
         (["lint"], 2, "FILE"),
-        (["apdb", "info", "nowhere.yaml"], 3, "no APDB configuration"),
     ],
 )
 def test_the_exit_code_tells_usage_from_what_is_not_known(end, words, code, part):
