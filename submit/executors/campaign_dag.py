@@ -28,7 +28,7 @@ MARK = "apcampaign_dag"
 SUMMARY_NODE = "summary"
 
 # By default DAGMan looks every five seconds whether a node has ended; whole seconds, and 0 stops it. The script
-# after a run opens the repository, with some 150 MiB: of runs that end together only a few do so at a time.
+# after a run opens the repository, with 180 MiB: of runs that end together only a few do so at a time.
 _DAGMAN_CONFIG = "DAGMAN_USER_LOG_SCAN_INTERVAL = 1\nDAGMAN_MAX_POST_SCRIPTS = 4\n"
 
 
