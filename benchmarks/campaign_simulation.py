@@ -28,7 +28,8 @@ import dc2_survey
 import numpy as np
 import yaml
 from apcampaign.bps import CampaignConfig, Plan, Stage, Step, plan_campaign
-from apcampaign.bps.parts import StepShape, VisitOnSky, assign_stages, divide_plan
+from apcampaign.bps.parts import divide_plan
+from apcampaign.bps.shape import StepShape, VisitOnSky, assign_stages
 from apcampaign.ordering import READER, WRITER
 from apcampaign.ordering.edges import overlap_edges
 from apcampaign.ordering.footprints import find_pixels

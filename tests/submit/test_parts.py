@@ -1,10 +1,13 @@
 """A campaign whose steps are divided into parts makes the same as an undivided one, quantum by quantum."""
 
 import json
+import os
+import signal
 from collections import Counter
 
 import pytest
 import yaml
+from interference import find_processes, wait_for
 from operators import (
     COARSE,
     COARSE_DIFFIM,
@@ -15,7 +18,7 @@ from operators import (
     write_campaign,
 )
 
-pytestmark = [pytest.mark.slow(minutes=3), pytest.mark.htcondor, pytest.mark.postgres]
+pytestmark = [pytest.mark.slow(minutes=4), pytest.mark.htcondor, pytest.mark.postgres]
 
 
 def read_quanta(operator: Operator) -> Counter[tuple[str, str]]:
@@ -55,11 +58,28 @@ def divided(tmp_path, reference, condor_pool, postgres_server):
     return operator, url
 
 
-def test_parts_make_the_same_as_the_whole_and_each_quantum_is_in_one_of_them(divided, undisturbed):
+def kill_in_the_middle(folder, pool):
+    """Kill a node of the campaign DAG that builds a graph, and remove the DAGMan of a part of which a job runs."""
+    wait_for(lambda: find_processes(folder, "qgraph"), "the building of a graph by a node")
+    for process in find_processes(folder, "node", "prepare"):
+        os.kill(process, signal.SIGKILL)
+    part = next(folder.glob("runs/*/templates/*-visits-1"))
+    wait_for(lambda: find_processes(part, "run-qbb"), "a job of the first part")
+    pool.run(["condor_rm", "-constraint", 'DAGNodeName == "templates-visits-1"'], seconds=60)
+
+
+def test_parts_killed_in_the_middle_make_the_same_as_the_whole_and_each_quantum_is_in_one_of_them(
+    divided, undisturbed, condor_pool
+):
     operator, url = divided
     said = operator.apcampaign("submit")
     assert "templates: 4 parts" in said
     assert "diffim: 8 parts" in said
+    kill_in_the_middle(operator.folder, condor_pool)
+    assert operator.wait_for_dag() == 1
+    status = json.loads(operator.apcampaign("status", "--json"))
+    assert {step["state"] for step in status["steps"]} == {"failed"}
+    assert "where it ended" in operator.apcampaign("resume")
     code = operator.wait_for_dag()
     (dag,) = operator.folder.glob("runs/*/dag/*")
     assert code == 0, (dag / "campaign.dag.dagman.out").read_text()[-3000:]

@@ -1,6 +1,6 @@
 """What campaigns whose jobs are broken, killed and cancelled have in common."""
 
-__all__ = ["KILLED", "ROLLED_BACK", "WHERE", "dagmans", "wait_for"]
+__all__ = ["KILLED", "ROLLED_BACK", "WHERE", "dagmans", "find_processes", "wait_for"]
 
 import time
 from pathlib import Path
@@ -21,15 +21,20 @@ def wait_for(condition: Any, what: str) -> None:
         time.sleep(0.5)
 
 
-def dagmans(folder: Path) -> list[int]:
-    """Find the DAGMan processes of a campaign."""
+def find_processes(folder: Path, *words: str) -> list[int]:
+    """Find the processes with some words on their command line that belong to a campaign."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            words = (process / "cmdline").read_text().split("\0")
-            words.append(str((process / "cwd").readlink()))  # where BPS submits with relative names
+            line = (process / "cmdline").read_text().split("\0")
+            where = [*line, str((process / "cwd").readlink())]  # where BPS submits with relative names
         except OSError:
             continue
-        if "condor_dagman" in words[0] and any(str(folder) in word for word in words):
+        if {*words} <= {Path(line[0]).name, *line} and any(str(folder) in word for word in where):
             found.append(int(process.name))
     return found
+
+
+def dagmans(folder: Path) -> list[int]:
+    """Find the DAGMan processes of a campaign."""
+    return find_processes(folder, "condor_dagman")
