@@ -355,10 +355,16 @@ def test_a_run_that_nothing_ever_ran_is_called_so_and_is_not_waited_for(tmp_path
     assert not status.active
     assert status.steps[0].state == "never submitted"
     assert not status.unknown
-    # In a campaign DAG that is active, its turn is still to come.
+    # Nor is it waited for in a campaign DAG that HTCondor has not taken.
     dag = paths.dag(record.timestamp)
     dag.folder.mkdir(parents=True)
     dag.dag.write_text(f"SUBDAG EXTERNAL templates {paths.run(record).dag(record.output_run)}\n")
+    write_dag_record(
+        dag, DagRecord(campaign="recorded", timestamp=record.timestamp, cluster="", runs=("templates",))
+    )
+    status = look(paths, monkeypatch)
+    assert (status.active, status.dag, status.steps[0].state) == (False, (), RunState.UNSUBMITTED)
+    # In a campaign DAG that is active, its turn is still to come.
     write_dag_record(
         dag, DagRecord(campaign="recorded", timestamp=record.timestamp, cluster="7", runs=("templates",))
     )
