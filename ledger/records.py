@@ -173,5 +173,18 @@ def _read[Record: BaseModel](path: Path, kind: type[Record]) -> Record:
         raise LedgerError(
             f"{path.parent} holds nothing that was submitted: there is no {path.name}"
         ) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
-        raise LedgerError(f"{path} cannot be read as the record of a run: {error}") from error
+    except ValidationError as error:
+        wrong = [
+            f"{'.'.join(map(str, each['loc'])) or 'the whole'}: {each['msg']}"
+            for each in error.errors(include_url=False)
+        ]
+        raise _damaged(path, "; ".join(wrong[:3])) from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise _damaged(path, " ".join(str(error).split())) from error
+
+
+def _damaged(path: Path, why: str) -> LedgerError:
+    return LedgerError(
+        f"{path} cannot be read as the record of a run: {why}",
+        remedy=f"restore it from a backup, or move {path.parent} away, which gives that run up",
+    )
