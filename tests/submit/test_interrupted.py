@@ -28,7 +28,7 @@ def processes_of(folder: Path) -> dict[int, str]:
 
 def test_nothing_goes_on_and_nothing_half_made_is_left(operator: Operator, sandbox) -> None:
     write_campaign(operator.folder, sandbox, templates=COARSE, site="parsl-local")
-    words = [str(COMMAND), "submit", "templates", "--foreground", "--no-check"]
+    words = [str(COMMAND), "submit", "templates", "--no-check"]
     begun = subprocess.Popen(
         words,
         cwd=operator.folder,
@@ -39,8 +39,10 @@ def test_nothing_goes_on_and_nothing_half_made_is_left(operator: Operator, sandb
     try:
         building = "apcampaign.submit.bps_process.graph"
         wait_for(
-            lambda: building in " ".join(processes_of(operator.folder).values()), "the building of a graph"
+            lambda: begun.poll() is not None or building in " ".join(processes_of(operator.folder).values()),
+            "the building of a graph",
         )
+        assert begun.returncode is None, begun.communicate()[1]
         # As a terminal that is closed does.
         begun.send_signal(signal.SIGHUP)
         begun.send_signal(signal.SIGTERM)
