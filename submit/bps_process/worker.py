@@ -1,8 +1,8 @@
 """The child's side of a BPS process: lets BPS prepare or submit one run, as a `Request` asks.
 
-``python -m apcampaign.submit.bps_process.worker`` reads a `Request` from its standard input and does it. The record
-of the run in the ledger is the result, and an error goes as JSON to the file that the request names. Whatever BPS
-logs and prints goes where its caller sends it (`apcampaign.submit.bps_process.driver`).
+``python -m apcampaign.submit.bps_process.worker`` reads a `Request` from its standard input and does it. The
+record of the run in the ledger is the result, and an error goes as JSON to the file that the request names.
+Whatever BPS logs and prints goes where its caller sends it (`apcampaign.submit.bps_process.driver`).
 """
 
 __all__ = ["Request"]
