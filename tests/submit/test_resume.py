@@ -18,7 +18,7 @@ from apcampaign.ledger import (
     write_run,
 )
 from apcampaign.monitor.outcomes import QuantaCount
-from apcampaign.submit.executors import ActiveRun, Work, find_active
+from apcampaign.submit.executors import ActiveRun, Work
 from apcampaign.submit.executors.campaign_dag import write_work
 from apcampaign.submit.repair import Repair
 from apcampaign.submit.resume import ResumeRequest, decide_resume
@@ -100,8 +100,6 @@ def test_a_campaign_dag_that_htcondor_did_not_take_is_submitted_as_it_was_prepar
     plan = decide_resume(state_of(workspace, replace(unit, dag=untaken)), ResumeRequest())
     assert plan.restart == untaken
     assert plan.describe()[-1] == f"HTCondor gets {files.dag}, which it has not taken yet"
-    ledger = Ledger(paths=workspace.paths, runs=unit.runs, dags=(untaken,))
-    assert find_active(ledger) == ()
 
 
 def test_what_was_edited_since_is_named_and_what_was_submitted_goes_on(workspace, unit):
