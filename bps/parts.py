@@ -21,6 +21,7 @@ from itertools import accumulate, groupby
 
 from .campaign import CampaignConfig, Step
 from .plan import Plan, PlannedRun, Stage
+from .query import check_length
 from .shape import Patch, StepShape, VisitOnSky, is_large, wanted_parts
 
 #: The first part of visits is so much smaller than the others: nothing runs before its graph is built.
@@ -44,11 +45,18 @@ def divide_plan(plan: Plan, shapes: Mapping[Step, StepShape], campaign: Campaign
     plan
         Its runs, or their parts. Edges lead to a part from those parts only whose outputs it reads, or whose
         associations must come before its own.
+
+    Raises
+    ------
+    SettingsError
+        If the data query of a part is too long.
     """
     parts = divide_steps(plan, shapes, campaign)
     divided = {part.run.step for part in parts}
     if not divided:
         return plan
+    for part in parts:
+        check_length(part.run.graph_query or part.run.query, part.run.name)
     parts += [Part(run=run) for run in plan if run.step not in divided]
     depends = {(run.step, parent) for run in plan for parent in plan.parents(run)}
     edges = {

@@ -1,5 +1,6 @@
 """Each visit and each patch of a divided step is in one part of each stage, which waits for what it needs."""
 
+import pytest
 from apcampaign.bps import (
     CampaignConfig,
     Stage,
@@ -13,6 +14,7 @@ from apcampaign.bps.division import describe_division
 from apcampaign.bps.options import find_options_for_tasks
 from apcampaign.bps.parts import divide_plan
 from apcampaign.bps.shape import StepShape, TaskShape, VisitOnSky, assign_stages
+from apcampaign.common.errors import SettingsError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -253,3 +255,12 @@ def test_what_most_others_come_after_is_highest():
     assert heights["diffim-association-2"] == 1
     assert heights["diffim-association-1"] == 2
     assert heights["diffim-images-1"] > heights["diffim-images-2"]
+
+
+def test_a_part_whose_data_query_no_command_can_take_is_refused():
+    found = tuple(
+        VisitOnSky(id=number, begin=number, detectors=1, patches=frozenset({(number, 0)}))
+        for number in range(10**5, 10**5 + 9000)
+    )
+    with pytest.raises(SettingsError, match=r"templates-coadds-1: its data query has [\d,]+ bytes"):
+        divide(found, 2)
