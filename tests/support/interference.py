@@ -1,6 +1,6 @@
 """What campaigns whose jobs are broken, killed and cancelled have in common."""
 
-__all__ = ["KILLED", "ROLLED_BACK", "WHERE", "dagmans", "find_processes", "wait_for"]
+__all__ = ["KILLED", "ROLLED_BACK", "WHERE", "WORKER", "dagmans", "find_processes", "wait_for"]
 
 import time
 from pathlib import Path
@@ -12,6 +12,9 @@ from operators import RUN_DEADLINE
 WHERE = "detector = 94"
 KILLED = {"kind": "die-after-store", "visit": 731000, "detector": 94}
 ROLLED_BACK = "visit 731000, detector 94 was written to the APDB but its association failed: rolling it back"
+
+#: On the command line of the process in which BPS prepares a run; there are two while it builds the graph.
+WORKER = "apcampaign.submit.bps_process.worker"
 
 
 def wait_for(condition: Any, what: str) -> None:
