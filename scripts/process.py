@@ -28,7 +28,12 @@ def prepare_process() -> None:
 
 
 def _exit(received: int, _: FrameType | None) -> None:
-    # A closing terminal sends both; the second would cut off what the first one ends.
+    # A closing terminal sends both; the second would cut off what the first one ends. (Of a signal that has come,
+    # but whose handler is gone when it is looked at, Python prints a traceback.)
     for number in _ENDING:
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, _let_pass)
     sys.exit(128 + received)
+
+
+def _let_pass(_received: int, _: FrameType | None) -> None:
+    """Do nothing."""
