@@ -6,6 +6,7 @@ does.
 
 __all__ = ["prepare_or_reuse", "prepare_run"]
 
+import contextlib
 import json
 import logging
 import os
@@ -13,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -26,6 +28,7 @@ from ...ledger import RunPaths, RunRecord, Workspace, read_run
 from ...ordering import VisitDetector
 from .worker import Request
 
+_POLL = 0.1  # seconds
 _GRACE = 10.0  # seconds that graph building gets to end before it is killed
 
 _log = logging.getLogger(__name__)
@@ -134,7 +137,10 @@ def _call_worker(request: Request, log: Path) -> None:
             start_new_session=True,  # so that what BPS starts can be ended with it
         )
         try:
-            process.communicate(request.model_dump_json().encode())
+            _send(process, request)
+            # Not one long wait: a signal that comes just before it would be looked at when it is over.
+            while process.poll() is None:
+                time.sleep(_POLL)
         except BaseException:
             end_session(process, _GRACE)
             raise
@@ -147,3 +153,10 @@ def _call_worker(request: Request, log: Path) -> None:
             f"BPS's process ended with {process.returncode} and left no reason",
             remedy=f"see what it said last in {log}",
         )
+
+
+def _send(process: "subprocess.Popen[bytes]", request: Request) -> None:
+    """Write a request to the standard input of a process."""
+    if process.stdin is not None:
+        with contextlib.suppress(BrokenPipeError), process.stdin as stream:
+            stream.write(request.model_dump_json().encode())
