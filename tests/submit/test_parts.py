@@ -59,8 +59,8 @@ def divided(tmp_path, reference, condor_pool, postgres_server):
 
 
 def kill_in_the_middle(folder, pool):
-    """Kill a node of the campaign DAG that builds a graph, and remove the DAGMan of a part of which a job runs."""
-    wait_for(lambda: len(find_processes(folder, WORKER)) > 1, "the building of a graph by a node")
+    """Kill a node of the campaign DAG that prepares a part, and remove the DAGMan of a part of which a job runs."""
+    wait_for(lambda: find_processes(folder, WORKER), "the preparation of a part by a node")
     for process in find_processes(folder, "node", "prepare"):
         os.kill(process, signal.SIGKILL)
     part = next(folder.glob("runs/*/templates/*-visits-1"))

@@ -13,7 +13,7 @@ WHERE = "detector = 94"
 KILLED = {"kind": "die-after-store", "visit": 731000, "detector": 94}
 ROLLED_BACK = "visit 731000, detector 94 was written to the APDB but its association failed: rolling it back"
 
-#: On the command line of the process in which BPS prepares a run; there are two while it builds the graph.
+#: On the command line of the process in which BPS prepares a run.
 WORKER = "apcampaign.submit.bps_process.worker"
 
 
