@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 import yaml
-from interference import WORKER, find_processes, wait_for
+from interference import find_processes, wait_for
 from operators import (
     COARSE,
     COARSE_DIFFIM,
@@ -60,7 +60,8 @@ def divided(tmp_path, reference, condor_pool, postgres_server):
 
 def kill_in_the_middle(folder, pool):
     """Kill a node of the campaign DAG that prepares a part, and remove the DAGMan of a part of which a job runs."""
-    wait_for(lambda: find_processes(folder, WORKER), "the preparation of a part by a node")
+    log = "runs/*/templates/*/prepare.log"  # that of the first part is there already
+    wait_for(lambda: len(list(folder.glob(log))) > 1, "the preparation of a part by a node")
     for process in find_processes(folder, "node", "prepare"):
         os.kill(process, signal.SIGKILL)
     part = next(folder.glob("runs/*/templates/*-visits-1"))
