@@ -59,7 +59,7 @@ def divided(tmp_path, reference, condor_pool, postgres_server):
 
 
 def kill_in_the_middle(folder, pool):
-    """Kill a node of the campaign DAG that prepares a part, and remove the DAGMan of a part of which a job runs."""
+    """Kill a node of the campaign DAG that prepares a part, and remove the DAGMan of another whose jobs run."""
     log = "runs/*/templates/*/prepare.log"  # that of the first part is there already
     wait_for(lambda: len(list(folder.glob(log))) > 1, "the preparation of a part by a node")
     for process in find_processes(folder, "node", "prepare"):
