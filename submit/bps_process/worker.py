@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import re
+import signal
 import sys
 import time
 from pathlib import Path
@@ -104,6 +105,8 @@ def work(request: Request) -> int:
         force=True,
     )
     keep_others_out()
+    # A command in the background of a shell ignores interrupts; but by them it ends this process.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         _execute(request)
     except Exception as raised:

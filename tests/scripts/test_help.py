@@ -48,8 +48,12 @@ def find(words: list[str]) -> tuple[click.Command, list[str]]:
 def test_every_command_has_examples():
     assert set(LEAVES) <= set(EXAMPLES)
     for name in EXAMPLES:
-        said = CliRunner().invoke(command, [*name.split(), "-h"]).output
+        said = CliRunner().invoke(command, [*name.split(), "--help"]).output
         assert f"Examples:\n    {EXAMPLES[name][0][:60]}" in said, name
+
+
+def test_help_has_a_short_option():
+    assert "Examples:" in CliRunner().invoke(command, ["-h"]).output
 
 
 @pytest.mark.parametrize("line", [line for lines in EXAMPLES.values() for line in lines])

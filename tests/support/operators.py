@@ -165,6 +165,7 @@ def plant(operator: Operator, *faults: dict[str, Any]) -> Operator:
 def write_campaign(folder: Path, sandbox: Sandbox, **changes: object) -> None:
     # A name of its own, since all share one repository.
     content = {**sandbox.campaign(), "name": folder.name, "site": "local", **changes}
+    content = {key: value for key, value in content.items() if value is not None}
     (folder / "campaign.yaml").write_text(yaml.safe_dump(content))
 
 
