@@ -113,8 +113,7 @@ def prepare_or_reuse(
 ) -> RunRecord:
     """Prepare a run, unless it is prepared, and whatever is left of an attempt that was cut off.
 
-    HTCondor starts a job again that was running when its host went down. Parameters and errors as `prepare_run`;
-    this process must do nothing else.
+    HTCondor starts a job again that was running when its host went down. Parameters and errors as `prepare_run`.
     """
     files = workspace.paths.run(run)
     if files.record.exists():

@@ -96,7 +96,7 @@ class _BpsClock:
         return f"CPU time: graph {self.graph:.1f} s, BPS {self.bps:.1f} s, apcampaign {ours:.1f} s"
 
 
-def work(request: Request) -> int:
+def _work(request: Request) -> int:
     """Do what a request says, in a process that does nothing else; 0 if it was done."""
     logging.basicConfig(
         stream=sys.stderr,
@@ -259,4 +259,4 @@ def _bps_error(error: Exception, files: RunPaths) -> BpsError:
 
 
 if __name__ == "__main__":
-    sys.exit(work(Request.model_validate_json(sys.stdin.read())))
+    sys.exit(_work(Request.model_validate_json(sys.stdin.read())))

@@ -3,13 +3,13 @@
 import json
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 import yaml
 from apcampaign.scripts.cli import command
+from commands import list_commands
 from operators import COMMAND
 
 RECORDED = Path(__file__).parents[1] / "support" / "recorded"
@@ -17,21 +17,8 @@ RECORDED = Path(__file__).parents[1] / "support" / "recorded"
 WITHOUT_JSON = {"demo", "completion", "node", "schema"}
 
 
-def leaves(
-    group: click.Group, names: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    context = click.Context(group)
-    for name in group.list_commands(context):
-        found = group.get_command(context, name)
-        assert found is not None
-        if isinstance(found, click.Group):
-            yield from leaves(found, (*names, name))
-        else:
-            yield (*names, name), found
-
-
 @pytest.mark.parametrize(
-    ("names", "leaf"), [pytest.param(*one, id=" ".join(one[0])) for one in leaves(command)]
+    ("names", "leaf"), [pytest.param(*one, id=" ".join(one[0])) for one in list_commands(command)]
 )
 def test_every_command_gives_json(names, leaf):
     assert isinstance(command, click.Group)

@@ -6,7 +6,6 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -17,22 +16,10 @@ from apcampaign.scripts.display.table import Table
 from apcampaign.scripts.examples import EXAMPLES
 from click.shell_completion import BashComplete
 from click.testing import CliRunner
+from commands import list_commands
 from rich.console import Console
 
-
-def leaves(
-    group: click.Group, names: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    context = click.Context(group)
-    for name in group.list_commands(context):
-        found = group.get_command(context, name)
-        if isinstance(found, click.Group):
-            yield from leaves(found, (*names, name))
-        elif found is not None:
-            yield (*names, name), found
-
-
-LEAVES = {" ".join(names): leaf for names, leaf in leaves(command) if names[0] != "node"}
+LEAVES = {" ".join(names): leaf for names, leaf in list_commands(command) if names[0] != "node"}
 
 
 def find(words: list[str]) -> tuple[click.Command, list[str]]:
