@@ -11,6 +11,7 @@ pytestmark = pytest.mark.htcondor
 # HTCondor's bindings read their configuration once for each process.
 CODE = """
 import sys
+import time
 from pathlib import Path
 from apcampaign.common.condor import JobMark, find_holds, find_marked, remove_marked, submit_file
 from apcampaign.common.errors import SchedulerError
@@ -23,12 +24,18 @@ assert find_marked([mark, run]) == {mark: (mine,)}
 assert find_marked([run]) == find_marked([]) == {}
 assert find_marked([old]) == {old: (mine, other)}
 assert [hold.job for hold in find_holds([mark])] == [mine]
+def wait_until_found(expected):
+    # A removed job is in the queue until its schedd has written the job's history.
+    deadline = time.monotonic() + 30
+    while (found := find_marked([old])) != expected:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.1)
 remove_marked([mark], reason="the test is over")
-assert find_marked([old]) == {old: (other,)}
+wait_until_found({old: (other,)})
 remove_marked([], reason="nothing")
 assert find_marked([old]) == {old: (other,)}
 remove_marked([old], reason="the test is over")
-assert find_marked([old]) == {}
+wait_until_found({})
 try:
     submit_file(folder / "empty.sub")
 except SchedulerError as error:
