@@ -80,7 +80,7 @@ def test_an_ordered_run_fills_the_apdb_as_a_serial_one_and_an_unordered_run_does
     # As when the earlier visit waits longer for a slot.
     overtaken = {"kind": "overtaken", "label": "loadDiaCatalogs", "group": EARLY_GROUP, "by": f"{LATE}.94"}
     unordered, unordered_url = associating("unordered", overtaken, ordering="none")
-    assert serial.wait_for_state("diffim") == unordered.wait_for_state("diffim") == 0
+    assert serial.wait_for_run("diffim") == unordered.wait_for_run("diffim") == 0
     content = read_apdb(serial, serial_url)
     assert content == read_apdb(*undisturbed)
     other = read_apdb(unordered, unordered_url)
@@ -94,7 +94,7 @@ def test_later_visits_go_past_a_failed_association_which_resume_completes(associ
     operator, _ = associating(
         "failed", {"kind": "fail", "label": "loadDiaCatalogs", "group": EARLY_GROUP, "times": 2}
     )
-    assert operator.wait_for_state("diffim") != 0
+    assert operator.wait_for_run("diffim") != 0
     assert "DiaObjects that lack it" in operator.apcampaign("summary", good=None)
     (dag,) = operator.folder.glob("runs/*/dag/*")
     associations = json.loads((dag / "summary.json").read_text())["associations"]
@@ -105,5 +105,5 @@ def test_later_visits_go_past_a_failed_association_which_resume_completes(associ
     said = operator.apcampaign("resume")
     assert "later visits went past failed associations" in said
     assert f"visit {EARLY}, detector 94: deferred: overlapping later visits are associated first" in said
-    assert operator.wait_for_state("diffim") == 0
+    assert operator.wait_for_run("diffim") == 0
     assert findings(operator) == {"order": 1}

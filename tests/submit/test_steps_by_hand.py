@@ -62,21 +62,21 @@ def test_steps_by_hand_are_cancelled_and_resumed_one_by_one(
     assert "settings have changed: building new graphs" in said
     config = sorted(folder.glob("runs/*/templates/*/bps.yaml"))[-1]
     assert yaml.safe_load(config.read_text())["pipetask"]["makePsfMatchedWarp"]["requestMemory"] == 8192
-    assert operator.wait_for_state("templates") != 0
+    assert operator.wait_for_run("templates") != 0
     # No template may be missing.
     assert "4 of 4 (patch, band) that the science visits need are missing" in operator.make(
         "submit-diffim", "TRACTS=3828", good=False
     )
     assert "where it ended" in operator.make("resume")
-    assert operator.wait_for_state("templates") == 0
+    assert operator.wait_for_run("templates") == 0
     said = operator.apcampaign("submit", "diffim", "--templates", "2.2i/defaults", good=False)
     assert "that the science visits need are missing in 2.2i/defaults" in said
     operator.make("submit-diffim", "TRACTS=3828")
-    assert operator.wait_for_state("diffim") != 0
+    assert operator.wait_for_run("diffim") != 0
     said = operator.make("resume")
     assert ROLLED_BACK in said
     assert "where it ended" in said
-    assert operator.wait_for_state("diffim") == 0
+    assert operator.wait_for_run("diffim") == 0
     # The APDB is not empty any more: another run into it is refused before anything is submitted.
     write_campaign(folder, sandbox, **campaign)
     assert "is not empty" in operator.make("submit-diffim", "TRACTS=3828", good=False)
@@ -98,6 +98,6 @@ def test_steps_by_hand_are_cancelled_and_resumed_one_by_one(
     said = operator.make("resume")
     assert "diffim: registering the outputs of" in said
     assert "rolling it back" not in said
-    assert operator.wait_for_state("diffim") == 0
+    assert operator.wait_for_run("diffim") == 0
     assert_complete(operator, postgres_url)
     assert_same((operator, postgres_url), reference.wait())

@@ -1,10 +1,11 @@
-"""One command takes a campaign on an unkind sky to a verified APDB; its summary says what is missing and why."""
+"""One command takes a campaign of LSSTCam on an unkind sky to a verified APDB; it says what is missing and why."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from apcampaign.bps.data import merge
 from apcampaign.sandbox.create import Sandbox, create_sandbox
 from apcampaign.sandbox.flaws import Flaw
 from apcampaign.sandbox.servers import CondorPool
@@ -14,7 +15,7 @@ from operators import COARSE, COARSE_DIFFIM, RUN_DEADLINE, Operator, make_operat
 
 pytestmark = [pytest.mark.slow(minutes=4), pytest.mark.htcondor]
 
-SIZE = SandboxSize(visits=4, template_visits=2, detectors=(93, 94), unkind=0.02)
+SIZE = SandboxSize(instrument="LSSTCam", visits=4, template_visits=2, detectors=(93, 94), unkind=0.02)
 SURVEY = Survey(SIZE)
 CLOUDY, LOST, CROWDED = (next(image for image, flaw in SURVEY.flaws.items() if flaw is kind) for kind in Flaw)
 #: The last visit lies beside the templates.
@@ -40,12 +41,12 @@ def done(
     """A campaign of both steps, run to its end by one command."""
     operator = make_operator(tmp_path_factory.mktemp("done"), unkind, condor_pool)
     content = unkind.campaign()
-    clusters = {**COARSE_DIFFIM["bps"]["cluster"], "singleFrame": _CALIBRATION}
+    clusters = {"singleFrame": _CALIBRATION}
     write_campaign(
         operator.folder,
         unkind,
-        templates={**content["templates"], "bps": {**COARSE["bps"], "pipetask": _LITTLE}},
-        diffim={**content["diffim"], "bps": {"cluster": clusters}},
+        templates=merge(COARSE, content["templates"], {"bps": {"pipetask": _LITTLE}}),
+        diffim=merge(COARSE_DIFFIM, content["diffim"], {"bps": {"cluster": clusters}}),
     )
     operator.apcampaign("apdb", "init", "--db", f"sqlite:///{operator.folder}/apdb.db")
     operator.apcampaign("submit")
@@ -120,7 +121,8 @@ def test_a_later_campaign_may_take_these_templates_and_is_complete_with_its_own_
     (visit, detector), *_ = sorted(GOOD)
     collection = done.summary()["steps"][0]["runs"][0]["output_run"].rpartition("/")[0]
     where = f"visit = {visit} AND detector = {detector}"
-    diffim = {**COARSE_DIFFIM, "templates": collection, "where": where}
+    mine = {"pipeline": SIZE.camera.pipelines[1], "skipExistingIn": []}
+    diffim = {**COARSE_DIFFIM, **mine, "templates": collection, "where": where}
     operator = make_operator(tmp_path, unkind)
     write_campaign(
         operator.folder,
