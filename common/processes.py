@@ -7,6 +7,8 @@ import signal
 import subprocess
 import time
 
+_KILLED = 5.0  # seconds; a killed process ends when the kernel gets to it
+
 
 def end_session(process: "subprocess.Popen[bytes]", grace: float, *, rest: float = 2.0) -> None:
     """End a process that began a session, and all that is left in it, which may not end with it.
@@ -28,10 +30,13 @@ def end_session(process: "subprocess.Popen[bytes]", grace: float, *, rest: float
         except subprocess.TimeoutExpired:
             continue
         break
-    deadline = time.monotonic() + rest
-    while _signal(process.pid, signal.SIGTERM) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    _signal(process.pid, signal.SIGKILL)
+    # What was killed may still be writing: it is waited for as well, so that its files can be removed.
+    for number, seconds in ((signal.SIGTERM, rest), (signal.SIGKILL, _KILLED)):
+        deadline = time.monotonic() + seconds
+        while (left := _signal(process.pid, number)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if not left:
+            break
 
 
 def _signal(session: int, number: signal.Signals) -> bool:
