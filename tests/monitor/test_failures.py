@@ -4,12 +4,12 @@ import json
 import re
 import shutil
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from operators import COMMAND, RUN_DEADLINE, Operator, make_operator, plant, write_campaign
+from interference import wait_for
+from operators import COMMAND, Operator, make_operator, plant, write_campaign
 
 pytestmark = [pytest.mark.slow(minutes=2), pytest.mark.htcondor]
 
@@ -54,6 +54,13 @@ def edit(submit: Path, job: str, pattern: str, line: str) -> None:
     path.write_text(text)
 
 
+def is_all_but_held(watched: Path) -> bool:
+    """Tell whether all that is left is the held job, and the last job of the run, which waits for it."""
+    *_, last = ["", *watched.read_text().splitlines()]
+    jobs = json.loads(last)["steps"][0]["jobs"] if last.endswith("}") else {}
+    return bool(jobs) and jobs["held"] == jobs["unready"] == 1 and not jobs["running"] + jobs["idle"]
+
+
 @pytest.fixture(scope="module")
 def troubled(tmp_path_factory, sandbox, condor_pool):
     """A templates run whose faults have all struck; the last job is held, so that it goes on."""
@@ -76,16 +83,8 @@ def troubled(tmp_path_factory, sandbox, condor_pool):
         stdout=watched,
     )
     try:
-        deadline = time.monotonic() + RUN_DEADLINE
-        while True:
-            status = ask(operator, "status")
-            jobs = status["steps"][0]["jobs"]
-            # All that is left is the held job, and the last job of the run, which waits for it.
-            if jobs["held"] == 1 and jobs["unready"] == 1 and not jobs["running"] + jobs["idle"]:
-                break
-            assert time.monotonic() < deadline, status
-            time.sleep(3)
-        yield operator, status
+        wait_for(lambda: is_all_but_held(folder / "watched"), "all jobs but the held one")
+        yield operator, ask(operator, "status")
         operator.apcampaign("cancel", seconds=240)
         assert watch.wait(timeout=120) == 0
     finally:
