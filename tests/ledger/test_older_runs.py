@@ -1,28 +1,17 @@
-"""Runs that version 0.1 has recorded are read, and continued, as those of today."""
+"""Runs that version 0.1 has recorded are read as those of today; tests/submit/test_recovery.py continues one."""
 
 import json
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from apcampaign.sandbox.create import Sandbox
 from apcampaign.sandbox.servers import CondorPool
-from older_runs import unpack_older_runs
-from operators import (
-    COARSE,
-    COARSE_DIFFIM,
-    COMMAND,
-    Operator,
-    assert_complete,
-    assert_same,
-    shell_environment,
-)
-from reference import Reference
+from older_runs import continue_older, unpack_older_runs
+from operators import COMMAND, shell_environment
 
-pytestmark = pytest.mark.slow(minutes=1.5)
+pytestmark = pytest.mark.slow(minutes=0.5)
 
 NAMES = ("complete", "cancelled", "steps")
 # Keys that have changed their names or places.
@@ -88,45 +77,13 @@ def test_the_summary_of_runs_that_are_not_in_the_repository_knows_no_quantum(
     assert not summary["good"]
 
 
-@pytest.fixture
-def continue_older(tmp_path: Path, sandbox: Sandbox, condor_pool: CondorPool) -> Callable[[str], Operator]:
-    """Make whoever continues a campaign of version 0.1, with a pool, and an empty APDB where its own was."""
-    folder = unpack_older_runs(tmp_path, sandbox.folder)
-
-    def make(name: str) -> Operator:
-        operator = Operator(folder / name, shell_environment(sandbox, condor_pool))
-        # New graphs go into few large jobs.
-        campaign = yaml.safe_load((operator.folder / "campaign.yaml").read_text())
-        campaign |= {"templates": COARSE, "diffim": COARSE_DIFFIM}
-        (operator.folder / "campaign.yaml").write_text(yaml.safe_dump(campaign))
-        operator.apcampaign("apdb", "init", "--db", f"sqlite:///{operator.folder}/apdb.db")
-        return operator
-
-    return make
-
-
 @pytest.mark.htcondor
-def test_a_step_by_itself_would_get_a_new_graph(continue_older: Callable[[str], Operator]) -> None:
-    told = continue_older("steps").apcampaign("resume", "--dry-run", good=False)
+def test_a_step_by_itself_would_get_a_new_graph(
+    tmp_path: Path, sandbox: Sandbox, condor_pool: CondorPool
+) -> None:
+    operator = continue_older(tmp_path, "steps", sandbox, condor_pool, f"sqlite:///{tmp_path}/apdb.db")
+    told = operator.apcampaign("resume", "--dry-run", good=False)
     assert "diffim: 54 of 54 quanta to rerun" in told
     assert "HTCondorService cannot continue a run that is in no campaign DAG: building new graphs" in told
     # The repository is another one.
     assert "it would be refused: the templates in u/root/steps/templates cannot be compared" in told
-
-
-@pytest.mark.htcondor
-@pytest.mark.postgres
-def test_a_cancelled_campaign_is_resumed_and_ends_as_one_of_today(
-    continue_older: Callable[[str], Operator], reference: Reference
-) -> None:
-    operator = continue_older("cancelled")
-    why = "an older version of apcampaign submitted the campaign DAG: building new graphs"
-    told = operator.apcampaign("resume", "--dry-run")
-    assert "templates: 30 of 30 quanta to rerun" in told
-    assert why in told
-    assert not list(operator.folder.glob("runs/*/dag"))
-    assert why in operator.apcampaign("resume")
-    assert operator.wait_for_dag() == 0
-    url = f"sqlite:///{operator.folder}/apdb.db"
-    assert_complete(operator, url)
-    assert_same((operator, url), reference.wait())

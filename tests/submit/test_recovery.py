@@ -1,23 +1,28 @@
-"""A campaign with faults planted in the middle ends as one without."""
+"""A campaign that version 0.1 has begun, with faults planted in the middle, ends as one of today without."""
 
 import os
 import signal
 
 import pytest
-from interference import KILLED, WHERE, dagmans, wait_for
-from operators import COARSE, COARSE_DIFFIM, assert_complete, assert_same, plant, write_campaign
+from interference import KILLED, dagmans, wait_for
+from older_runs import continue_older
+from operators import assert_complete, assert_same, plant
 
 pytestmark = [pytest.mark.slow(minutes=3), pytest.mark.htcondor, pytest.mark.postgres]
 
 
-def test_a_campaign_survives_failures_kills_a_restart_of_the_pool_and_a_cancellation(
-    pool_operator, postgres_url, sandbox, condor_pool, reference
+def test_a_campaign_survives_an_upgrade_failures_kills_a_restart_of_the_pool_and_a_cancellation(
+    tmp_path, postgres_url, sandbox, condor_pool, reference
 ):
-    folder = pool_operator.folder
-    write_campaign(folder, sandbox, where=WHERE, templates=COARSE, diffim=COARSE_DIFFIM)
-    operator = plant(pool_operator, KILLED, {"kind": "fail", "label": "makeDirectWarp", "times": 2})
-    operator.apcampaign("apdb", "init", "--db", postgres_url)
-    operator.apcampaign("submit", "--tracts", "3828", "--no-check")
+    older = continue_older(tmp_path, "cancelled", sandbox, condor_pool, postgres_url)
+    folder = older.folder
+    why = "an older version of apcampaign submitted the campaign DAG: building new graphs"
+    told = older.apcampaign("resume", "--dry-run")
+    assert "templates: 30 of 30 quanta to rerun" in told
+    assert why in told
+    assert not list(folder.glob("runs/*/dag"))
+    operator = plant(older, KILLED, {"kind": "fail", "label": "makeDirectWarp", "times": 2})
+    assert why in operator.apcampaign("resume")
     wait_for((folder / "faults" / "fault1.0").exists, "the first failure")
     (dag,) = folder.glob("runs/*/dag/*")
     # DAGMan of the campaign and of its first run.
@@ -25,7 +30,8 @@ def test_a_campaign_survives_failures_kills_a_restart_of_the_pool_and_a_cancella
     assert len(killed) == 2
     for process in killed:
         os.kill(process, signal.SIGKILL)
-    logs = [dag / "campaign.dag.dagman.out", *folder.glob("runs/*/templates/*/submit/*.dag.dagman.out")]
+    run_log = sorted(folder.glob("runs/*/templates/*/submit/*.dag.dagman.out"))[-1]
+    logs = [dag / "campaign.dag.dagman.out", run_log]
 
     def wait_for_recoveries(count: int) -> None:
         done = "...done with RECOVERY mode"

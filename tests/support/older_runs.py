@@ -5,10 +5,15 @@ while its first step ran; ``steps``, submitted by hand one after the other, the 
 holds the JSON of its commands. Absolute paths begin with a placeholder. Their repository and APDBs are not in it.
 """
 
-__all__ = ["unpack_older_runs"]
+__all__ = ["continue_older", "unpack_older_runs"]
 
 import tarfile
 from pathlib import Path
+
+import yaml
+from apcampaign.sandbox.create import Sandbox
+from apcampaign.sandbox.servers import CondorPool
+from operators import COARSE, COARSE_DIFFIM, Operator, shell_environment
 
 _ARCHIVE = Path(__file__).with_name("runs-0.1.tar.xz")
 _PLACEHOLDER = b"@ROOT@"
@@ -38,3 +43,17 @@ def unpack_older_runs(folder: Path, sandbox: Path) -> Path:
     (folder / "dc2").mkdir()
     (folder / "dc2" / "sandbox").symlink_to(sandbox)
     return folder
+
+
+def continue_older(folder: Path, name: str, sandbox: Sandbox, pool: CondorPool, url: str) -> Operator:
+    """Make whoever continues one of the campaigns, with a pool, and an empty APDB in place of its own."""
+    unpack_older_runs(folder, sandbox.folder)
+    operator = Operator(folder / name, shell_environment(sandbox, pool))
+    # New graphs go into few large jobs.
+    campaign = yaml.safe_load((operator.folder / "campaign.yaml").read_text())
+    campaign |= {"templates": COARSE, "diffim": COARSE_DIFFIM}
+    (operator.folder / "campaign.yaml").write_text(yaml.safe_dump(campaign))
+    (config,) = operator.folder.glob("runs/*/apdb_config.yaml")
+    config.unlink()
+    operator.apcampaign("apdb", "init", "--db", url)
+    return operator
