@@ -114,9 +114,9 @@ format: dev ## let ruff fix what it can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# Two campaigns at a time: one alone uses less than one core. WORKERS=0 runs one test after the other.
+# Three files at a time: on two cores a campaign waits for its pool as often as it works. WORKERS=0: one after another.
 # The files that take longest begin first, so that no worker is left with one at the end.
-WORKERS ?= 2
+WORKERS ?= 3
 test: lint ## lint, types and all tests, on a real HTCondor pool and a real PostgreSQL
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 

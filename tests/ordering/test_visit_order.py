@@ -1,7 +1,6 @@
 """What the order of visits is for: the APDB of an ordered run is that of a serial one."""
 
 import getpass
-import json
 
 import pytest
 from apcampaign.sandbox.survey import SandboxSize, Survey
@@ -69,8 +68,8 @@ def associating(tmp_path, reference, condor_pool, postgres_server, undisturbed, 
 
 
 def findings(operator: Operator) -> dict[str, int]:
-    said = json.loads(operator.apcampaign("summary", "--json", good=None))
-    return said["verification"]["counts"]
+    counts: dict[str, int] = operator.summary()["verification"]["counts"]
+    return counts
 
 
 def test_an_ordered_run_fills_the_apdb_as_a_serial_one_and_an_unordered_run_does_not(
@@ -96,8 +95,7 @@ def test_later_visits_go_past_a_failed_association_which_resume_completes(associ
     )
     assert operator.wait_for_run("diffim") != 0
     assert "DiaObjects that lack it" in operator.apcampaign("summary", good=None)
-    (dag,) = operator.folder.glob("runs/*/dag/*")
-    associations = json.loads((dag / "summary.json").read_text())["associations"]
+    associations = operator.summary()["associations"]
     assert associations["waiting"] == []
     (skipped,) = associations["skipped"]
     assert (skipped["visit"], skipped["overlapping_visit"]) == (EARLY, [LATE, 94])
