@@ -32,9 +32,13 @@ _MARKER = "sandbox.json"
 _FORMAT = 3
 # The last visit of an unkind survey lies beside the templates.
 _MOST_MISSING_TEMPLATES = 50  # percent
-# What a job of usual images needs, MiB; the crowded ones need more. A job requests what its largest task does.
-_CALIBRATION = ("isr", "calibrateImage", "analyzePreliminarySummaryStats")
+# What a job of usual images needs, MiB; the crowded ones need more. A job requests what its largest task does, so
+# all tasks of those jobs are named; only difference imaging has the last.
 _LITTLE = 768
+_CALIBRATION = {
+    "templates": ("isr", "calibrateImage"),
+    "diffim": ("isr", "calibrateImage", "analyzePreliminarySummaryStats"),
+}
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,8 @@ class Sandbox:
         }
         if self.size.unkind:
             campaign["allowMissingTemplates"] = _MOST_MISSING_TEMPLATES
-            campaign["bps"] = {"pipetask": {label: {"requestMemory": _LITTLE} for label in _CALIBRATION}}
+            for step, labels in _CALIBRATION.items():
+                campaign[step]["bps"] = {"pipetask": {label: {"requestMemory": _LITTLE} for label in labels}}
         return campaign
 
 

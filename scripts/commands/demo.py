@@ -115,7 +115,7 @@ def _write_campaign(folder: Path, sandbox: "Sandbox", site: str, url: str) -> "C
     name = f"demo-{make_timestamp().lower()}"
     content = {**sandbox.campaign(), "name": name, "apdb": {"url": url}, "site": site}
     for step, clusters in _CLUSTERS.items():
-        content[step] = {**content[step], "bps": {"cluster": clusters}}
+        content[step] = {**content[step], "bps": {**content[step].get("bps", {}), "cluster": clusters}}
     file = folder / "campaign.yaml"
     write_atomically(file, modeline() + yaml.safe_dump(content, sort_keys=False))
     return Campaign.open(file, runs=folder / "runs", environment={})

@@ -1,9 +1,13 @@
 """The cameras of which there are miniatures."""
 
+from pathlib import Path
+
 import click
 import pytest
 from apcampaign.common.errors import SandboxError
+from apcampaign.pipelines import find_pipeline
 from apcampaign.sandbox.cameras import CAMERAS
+from apcampaign.sandbox.create import PACKAGES, Sandbox
 from apcampaign.sandbox.focalplane import DECAM
 from apcampaign.sandbox.survey import SandboxSize, Survey
 from apcampaign.sandbox.tasks.calibrate import first_id
@@ -57,3 +61,20 @@ def test_visits_and_groups_are_named_as_those_of_the_real_cameras() -> None:
     assert (decam.group, decam.physical_filter) == (str(decam.id), "VR DECam c0007 6300.0 2600.0")
     assert first_id(3, lsst.id, 204) + 10_000 < 2**63
     assert first_id(0, lsst.id + 1, 0) - first_id(0, lsst.id, 204) > 10_000
+
+
+@pytest.mark.parametrize("instrument", CAMERAS)
+def test_a_campaign_on_an_unkind_sky_has_settings_for_tasks_of_its_pipelines_only(
+    instrument: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lsst.pipe.base.pipelineIR import PipelineIR
+
+    for name, folder in PACKAGES.items():
+        monkeypatch.setenv(name, folder)
+    middle = CAMERAS[instrument].middle
+    campaign = Sandbox(tmp_path, SandboxSize(instrument=instrument, detectors=middle, unkind=0.02)).campaign()
+    assert "bps" not in campaign
+    for step in ("templates", "diffim"):
+        labels = PipelineIR.from_uri(find_pipeline(campaign[step]["pipeline"])).tasks
+        named = campaign[step]["bps"]["pipetask"]
+        assert {"isr", "calibrateImage"} <= set(named) <= set(labels)
