@@ -15,6 +15,7 @@ from .exits import run
 from .help import add_examples, show_versions, suggest_command, write_examples
 from .logs import show_logs
 from .process import prepare_process
+from .progress import show_progress_lines
 
 #: The commands, in the order in which a campaign needs them; each is the module of that name in `commands`.
 COMMANDS = {
@@ -123,6 +124,7 @@ def main() -> None:
     """Run the command line, and exit as `ExitCode` says."""
     prepare_process()
     show_logs()
+    show_progress_lines()
     sys.exit(run(command))
 
 

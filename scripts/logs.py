@@ -8,6 +8,7 @@ import click
 
 from ..common.secrets import redact
 from ..common.text import printable
+from .machine import prints_for_a_machine
 
 
 class _EchoHandler(logging.Handler):
@@ -15,11 +16,8 @@ class _EchoHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a message."""
-        context = click.get_current_context(silent=True)
-        machine = bool(
-            context and (context.params.get("as_json") or context.params.get("form") not in (None, "table"))
-        )
-        click.echo(printable(redact(self.format(record))), err=machine or record.levelno >= logging.ERROR)
+        err = prints_for_a_machine() or record.levelno >= logging.ERROR
+        click.echo(printable(redact(self.format(record))), err=err)
 
 
 def show_logs() -> None:

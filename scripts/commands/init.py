@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ...common.errors import PreconditionError
+from ...common.progress import show_progress
 from ..options.campaign import SiteType, echo_json, json_option, say
 
 #: What is asked on a terminal if it is not given, and what is offered.
@@ -64,7 +65,9 @@ def command(file: Path, check: bool, as_json: bool, **given: str | None) -> None
         if check:
             from ...submit.preflight import find_unregistered
 
-            if missing := find_unregistered(campaign):
+            with show_progress(f"asking {campaign.butler}"):
+                missing = find_unregistered(campaign)
+            if missing:
                 said = "\n".join(f"  {sentence}" for sentence in missing)
                 raise PreconditionError(
                     f"{campaign.butler} does not have what is named:\n{said}\n",

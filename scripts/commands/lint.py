@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ...common.progress import show_progress
 from ..display.findings import show_findings
 from ..options.findings import exit_code, finding_options
 
@@ -37,11 +38,12 @@ def command(
 
     findings = []
     for file in files:
-        findings += lint_file(file, pipeline=pipeline, ignore=ignore)
-        if butler:
-            from ...submit.preflight import check_file
+        with show_progress(f"reading {file}"):
+            findings += lint_file(file, pipeline=pipeline, ignore=ignore)
+            if butler:
+                from ...submit.preflight import check_file
 
-            findings += [finding for finding in check_file(file) if finding.rule not in ignore]
+                findings += [finding for finding in check_file(file) if finding.rule not in ignore]
     findings = list(dict.fromkeys(findings))
     show_findings(findings, form)
     sys.exit(exit_code(findings, strict=strict))

@@ -11,6 +11,7 @@ __all__ = [
     "place_options",
 ]
 
+import functools
 import os
 import re
 import sys
@@ -21,14 +22,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...common.errors import SettingsError
+from ...common.progress import show_progress
 from ...common.secrets import holds_database_password, redact
 from .campaign import RUNS_OPTION
 
 if TYPE_CHECKING:
     from ...apdb import ExpectedAssociations
     from ...campaign import Campaign
-
-    pass
 
 DEFAULT_CAMPAIGN = Path("campaign.yaml")
 
@@ -49,9 +49,15 @@ _CAMPAIGN_OPTIONS = (
 
 def campaign_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that name a campaign, which need not be there."""
+
+    @functools.wraps(function)
+    def wrapper(**arguments: Any) -> Any:
+        with show_progress(click.get_current_context().command_path):
+            return function(**arguments)
+
     for option in reversed(_CAMPAIGN_OPTIONS):
-        function = option(function)
-    return function
+        wrapper = option(wrapper)
+    return wrapper
 
 
 def place_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -12,6 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 from click.types import StringParamType
 
+from ...common.progress import show_progress
 from ...common.text import printable
 
 RUNS_OPTION = click.option(
@@ -103,7 +104,10 @@ def campaign_options(function: Callable[..., Any]) -> Callable[..., Any]:
             namespace=namespace,
             allow_missing_templates=allow_missing_templates,
         )
-        return function(campaign, **rest)
+        if rest.get("watch"):  # draws by itself
+            return function(campaign, **rest)
+        with show_progress(click.get_current_context().command_path):
+            return function(campaign, **rest)
 
     for option in reversed(_OPTIONS):
         wrapper = option(wrapper)

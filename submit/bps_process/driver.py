@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ...bps import PlannedRun, dump_campaign
@@ -24,6 +24,7 @@ from ...common.environment import environment_for_batch
 from ...common.errors import BpsError, PreconditionError
 from ...common.files import open_own, write_atomically
 from ...common.processes import end_session
+from ...common.progress import Tell, show_progress
 from ...ledger import RunPaths, RunRecord, Workspace, read_run
 from ...ordering import VisitDetector
 from .worker import Request
@@ -43,6 +44,7 @@ def prepare_run(
     deferred: Mapping[VisitDetector, int] | None = None,
     refuse_associated: bool = False,
     submit: bool = False,
+    watch: Callable[[Tell], None] | None = None,
 ) -> RunRecord:
     """Let BPS build a run's graph and workflow with the order of visits, in a process of its own.
 
@@ -57,6 +59,8 @@ def prepare_run(
     deferred, refuse_associated, submit
         As for `apcampaign.submit.bps_process.worker.Request`. With ``submit`` a run whose WMS has no
         queue of its own, such as Parsl, has ended when this returns.
+    watch
+        Called again and again until that, with what tells how far it is.
 
     Returns
     -------
@@ -90,7 +94,8 @@ def prepare_run(
             error=Path(folder) / "error.json",
         )
         try:
-            _call_worker(request, files.prepare_log)
+            with show_progress(f"preparing {run.output_run}") as tell:
+                _call_worker(request, files.prepare_log, lambda: watch(tell) if watch else None)
         except PreconditionError:
             shutil.rmtree(files.folder)  # it is no run
             raise
@@ -123,7 +128,7 @@ def prepare_or_reuse(
     return prepare_run(workspace, run, apdb_config=apdb_config, deferred=deferred)
 
 
-def _call_worker(request: Request, log: Path) -> None:
+def _call_worker(request: Request, log: Path, watch: Callable[[], None]) -> None:
     """Do a request in a new process, and raise what it raised; end it if this process is interrupted."""
     command = [sys.executable, "-m", "apcampaign.submit.bps_process.worker"]
     with os.fdopen(open_own(log), "ab") as stream:
@@ -139,6 +144,7 @@ def _call_worker(request: Request, log: Path) -> None:
             _send(process, request)
             # Not one long wait: a signal that comes just before it would be looked at when it is over.
             while process.poll() is None:
+                watch()
                 time.sleep(_POLL)
         except BaseException:
             end_session(process, _GRACE)

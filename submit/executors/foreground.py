@@ -4,16 +4,18 @@ __all__ = ["ForegroundExecutor"]
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ...common.errors import EmptyGraphError, PreconditionError, SchedulerError
 from ...common.files import write_atomically
-from ...ledger import DagPaths, DagRecord, Ledger, RunRecord, Workspace, write_dag_record
+from ...common.progress import show_progress
+from ...ledger import DagPaths, DagRecord, Ledger, RunPaths, RunRecord, Workspace, write_dag_record
 from ...monitor import ACTIVE_STATES, is_active, run_state
 from ...monitor.outcomes import require_templates
 from ..bps_process import prepare_run
 from ..output_collections import join_step_output
 from .campaign_dag import write_work
+from .job_watch import JobWatch
 from .protocol import ActiveRun, Submission, SubmittedRun, Work
 
 _POLL = 5.0  # seconds; what is waited for takes minutes
@@ -48,6 +50,7 @@ class ForegroundExecutor:
         for run in work.plan:
             if work.plan.parents(run) and run.needs_templates:
                 _log.info("%s", require_templates(work.workspace.campaign, run).describe())
+            files_of_run = work.workspace.paths.run(run)
             try:
                 record = prepare_run(
                     work.workspace,
@@ -56,6 +59,7 @@ class ForegroundExecutor:
                     deferred=work.deferred,
                     refuse_associated=work.refuse_associated,
                     submit=True,
+                    watch=JobWatch(files_of_run),
                 )
             except EmptyGraphError:
                 if not run.may_be_empty:
@@ -64,11 +68,10 @@ class ForegroundExecutor:
                 write_atomically(files.empty(run.name), "")
                 continue
             _log.info("submitted %s%s", run.output_run, f" as {record.wms_id}" if record.wms_id else "")
-            _wait_for(record)
+            _wait_for(record, files_of_run)
             if run.part:
                 join_step_output(record.butler, record)
-            submit_dir = work.workspace.paths.run(run).submit
-            submitted.append(SubmittedRun(name=run.name, output=run.output, submit_dir=submit_dir))
+            submitted.append(SubmittedRun(name=run.name, output=run.output, submit_dir=files_of_run.submit))
         return Submission(
             campaign=work.workspace.campaign.name,
             timestamp=work.plan.timestamp,
@@ -104,12 +107,19 @@ class ForegroundExecutor:
     def wait(self, workspace: Workspace) -> None:
         """Wait until the current runs have ended, as far as their WMS tells."""
         for record in workspace.read_ledger().current():
-            _wait_for(record)
+            _wait_for(record, workspace.paths.run(record))
 
 
-def _wait_for(record: RunRecord) -> None:
+def _wait_for(record: RunRecord, files: RunPaths) -> None:
+    watch = JobWatch(files)
+    with show_progress(record.output_run) as tell:
+        _wait_until_ended(record, lambda: watch(tell))
+
+
+def _wait_until_ended(record: RunRecord, watch: Callable[[], None]) -> None:
     before, unknown = None, time.monotonic() + _UNKNOWN
     while (state := run_state(record)) in ACTIVE_STATES or state == _NOT_KNOWN:
+        watch()
         if state != before:
             _log.info("%s: %s", record.output_run, state)
             before = state

@@ -5,7 +5,7 @@ __all__ = ["HTCondorExecutor"]
 import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ...bps import Wms
 from ...common.condor import (
@@ -18,8 +18,9 @@ from ...common.condor import (
     write_dag_submission,
 )
 from ...common.errors import SchedulerError
+from ...common.progress import show_progress
 from ...ledger import DagPaths, DagRecord, Ledger, RunRecord, Workspace, write_dag_record
-from ...monitor import Job, JobState, read_jobs
+from ...monitor import JobState, read_jobs
 from ..bps_process import prepare_run
 from .campaign_dag import MARK, write_campaign_dag
 from .protocol import ActiveRun, Submission, SubmittedRun, Work
@@ -133,14 +134,18 @@ class HTCondorExecutor:
             If HTCondor does not answer, or DAGMan is held or was removed.
         """
         before = ""
-        while active := self.find_active(ledger := workspace.read_ledger()):
-            for each in active:
-                if held := [hold for hold in find_holds(each.marks) if hold.job == each.id]:
-                    raise SchedulerError(f"{each.what} is held: {held[0].reason}")
-            if (now := _describe(ledger)) != before:
-                _log.info("%s", now)
-                before = now
-            time.sleep(_POLL)
+        with show_progress("jobs in the queue") as tell:
+            while active := self.find_active(ledger := workspace.read_ledger()):
+                for each in active:
+                    if held := [hold for hold in find_holds(each.marks) if hold.job == each.id]:
+                        raise SchedulerError(f"{each.what} is held: {held[0].reason}")
+                runs = _count_states(ledger)
+                if (now := _describe(runs)) != before:
+                    _log.info("%s", now)
+                    before = now
+                states = sum(runs.values(), Counter())
+                tell("jobs in the queue", states[JobState.DONE], states.total(), states[JobState.FAILED])
+                time.sleep(_POLL)
         newest = ledger.newest_dag
         if newest is not None and not newest[0].metrics.exists():
             raise SchedulerError(
@@ -196,16 +201,21 @@ def _submit(work: Work, files: DagPaths, record: DagRecord) -> Submission:
     )
 
 
-def _describe(ledger: Ledger) -> str:
-    """Say in a line how the newest runs stand."""
+def _count_states(ledger: Ledger) -> dict[str, Counter[JobState]]:
+    """Count the jobs of the newest runs by state."""
     newest = max((run.timestamp for run in ledger.runs), default="")
-    current = [run for run in ledger.current() if run.timestamp == newest]
-    lines = [f"{run.name}: {_count_jobs(read_jobs(ledger.paths.run(run)))}" for run in current]
-    return "; ".join(lines) or "waiting"
+    return {
+        run.name: Counter(job.state for job in read_jobs(ledger.paths.run(run)))
+        for run in ledger.current()
+        if run.timestamp == newest
+    }
 
 
-def _count_jobs(jobs: Sequence[Job]) -> str:
-    """Count a run's jobs by state."""
-    counts = Counter(job.state for job in jobs)
-    parts = [f"{counts[state]} {state}" for state in _SHOWN if counts[state]]
-    return f"{counts[JobState.DONE]}/{len(jobs)} jobs done" + (f", {', '.join(parts)}" if parts else "")
+def _describe(runs: Mapping[str, Counter[JobState]]) -> str:
+    """Say in a line how runs stand."""
+    return "; ".join(f"{name}: {_describe_run(states)}" for name, states in runs.items()) or "waiting"
+
+
+def _describe_run(states: Counter[JobState]) -> str:
+    parts = [f"{states[state]} {state}" for state in _SHOWN if states[state]]
+    return f"{states[JobState.DONE]}/{states.total()} jobs done" + (f", {', '.join(parts)}" if parts else "")

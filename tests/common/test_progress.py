@@ -1,0 +1,100 @@
+"""Progress: what is told of something that takes long, and how it is shown on a terminal and elsewhere."""
+
+import logging
+import os
+import pty
+import select
+import subprocess
+import sys
+
+import pytest
+from apcampaign.common.progress import Progress, show_progress
+
+WORK = """\
+import sys, time
+import click
+from apcampaign.scripts import progress
+from apcampaign.common.progress import show_progress
+progress._DELAY, progress._TICK, progress._LINE = 0.05, 0.02, 0.08
+progress.show_progress_lines()
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True)
+def command(as_json):
+    with show_progress("counting") as tell:
+        time.sleep(0.15)
+        tell("templates", 3, 12, 1)
+        time.sleep(0.15)
+        click.echo("result")
+
+command()
+"""
+
+
+def test_what_is_told_are_log_records_that_only_those_see_who_ask_for_them(caplog):
+    with show_progress("counting"):
+        pass
+    assert not caplog.records
+    with caplog.at_level(logging.DEBUG, "apcampaign.common.progress"), show_progress("counting") as tell:
+        tell("templates", 3, 1200, 1)
+        tell("templates", 3, 1200, 1)
+    told = [record.progress for record in caplog.records]
+    assert [progress.ended for progress in told] == [False, False, True]
+    assert told[1].describe() == "templates, 3 of 1,200 jobs done, 1 failed, 0 s"
+
+
+def test_an_end_is_told_also_if_it_was_an_error(caplog):
+    caplog.set_level(logging.DEBUG, "apcampaign.common.progress")
+    with pytest.raises(ValueError, match="no"), show_progress("counting"):
+        raise ValueError("no")
+    (*_, last) = caplog.records
+    assert isinstance(last.progress, Progress)
+    assert last.progress.ended
+
+
+def on_a_terminal(*words: str) -> str:
+    """Run the work with a terminal as its output, and give what that got."""
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", WORK, *words],
+        stdout=follower,
+        stderr=follower,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+    )
+    os.close(follower)
+    got = b""
+    while process.poll() is None or select.select([leader], [], [], 0.1)[0]:
+        try:
+            if select.select([leader], [], [], 0.1)[0]:
+                got += os.read(leader, 65536)
+        except OSError:  # the last that had it open has ended
+            break
+    os.close(leader)
+    assert process.wait(timeout=30) == 0
+    return got.decode()
+
+
+def test_a_terminal_shows_a_line_that_goes_away_before_the_result():
+    got = on_a_terminal()
+    assert "counting" in got
+    line, _, after = got.rpartition("3 of 12 jobs done, 1 failed")
+    assert line
+    erased, _, rest = after.partition("result")
+    assert "\x1b[2K" in erased
+    assert rest.strip("\r\n") == ""
+
+
+def test_nothing_is_drawn_for_a_machine_even_on_a_terminal():
+    got = on_a_terminal("--json")
+    assert "\x1b[2K" not in got
+    assert "3 of 12 jobs done" in got
+
+
+def test_where_there_is_no_terminal_a_line_comes_from_time_to_time():
+    done = subprocess.run(
+        [sys.executable, "-c", WORK], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "result\n"
+    first, *_, last = done.stderr.splitlines()
+    assert first.startswith("counting, ")
+    assert last.startswith("templates, 3 of 12 jobs done, 1 failed")
