@@ -1,6 +1,6 @@
 """Creation of a sandbox: the folder that holds a miniature DC2, and what is needed to use it."""
 
-__all__ = ["AP_PIPE_DIR", "PACKAGES", "STORAGE_CLASSES", "Sandbox", "create_sandbox"]
+__all__ = ["AP_PIPE_DIR", "PACKAGES", "STORAGE_CLASSES", "Sandbox", "create_sandbox", "open_sandbox"]
 
 import json
 import os
@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from ..common.errors import SandboxError
+from ..common.progress import show_progress
 from .cameras import APDB_BANDS
 from .survey import DEMO, SandboxSize, Survey
 
@@ -129,7 +130,8 @@ def create_sandbox(folder: Path, size: SandboxSize | None = None, *, head: str =
     folder.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
-        _fill(Sandbox(staging, size))
+        with show_progress("making the sandbox"):
+            _fill(Sandbox(staging, size))
         (staging / "campaign.yaml").write_text(head + yaml.safe_dump(sandbox.campaign(), sort_keys=False))
         (staging / _MARKER).write_text(json.dumps(_marker(size)))
         staging.chmod(0o755)
@@ -144,6 +146,23 @@ def create_sandbox(folder: Path, size: SandboxSize | None = None, *, head: str =
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return sandbox
+
+
+def open_sandbox(folder: Path) -> Sandbox | None:
+    """Give the sandbox that a folder holds; `None` if it holds none of this version.
+
+    Parameters
+    ----------
+    folder
+        Where it has been created.
+    """
+    try:
+        found = json.loads((folder / _MARKER).read_text())
+    except (OSError, ValueError):
+        return None
+    if found.get("format") != _FORMAT:
+        return None
+    return Sandbox(folder.resolve(), SandboxSize.from_mapping(found["size"]))
 
 
 def _fill(sandbox: Sandbox) -> None:

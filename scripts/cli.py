@@ -20,7 +20,7 @@ from .progress import show_progress_lines
 #: The commands, in the order in which a campaign needs them; each is the module of that name in `commands`.
 COMMANDS = {
     "demo": "Run a whole small campaign on this machine.",
-    "sandbox": "Make a miniature DC2, score what was found in it, run a private HTCondor pool.",
+    "sandbox": "Make a miniature DC2, run its servers, score what was found in it.",
     "init": "Write a campaign file, with comments.",
     "generate": "Write the pair of BPS submit configs of a campaign.",
     "lint": "Find the mistakes of BPS submit files.",

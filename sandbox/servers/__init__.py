@@ -10,12 +10,14 @@ __all__ = [
     "CondorPool",
     "CondorSoftware",
     "Identity",
+    "PoolSettings",
     "PostgresBinaries",
     "PostgresServer",
     "system_condor_works",
 ]
 
 from .condor import CondorPool
+from .condor_config import PoolSettings
 from .condor_software import CondorSoftware, system_condor_works
 from .identity import Identity
 from .postgres import PostgresServer

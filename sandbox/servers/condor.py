@@ -14,6 +14,7 @@ from typing import Self
 
 from ...common.errors import SandboxError
 from ...common.files import make_folder, write_atomically
+from ...common.progress import show_progress
 from .condor_config import STATE_FOLDERS, PoolSettings, pool_config
 from .condor_software import CondorSoftware, check_path
 from .identity import Identity
@@ -24,6 +25,7 @@ from .processes import end, locked, run, spawn, wait_until
 _READY = {"Machine", "Negotiator", "Scheduler"}
 # The caller's variables that daemons get: no secrets, and no settings of another pool.
 _KEPT = ("LANG", "LC_ALL", "TZ", "TMPDIR")
+_FACTS = "pool.json"
 _START = "start it with `apcampaign sandbox condor start`"
 
 
@@ -76,8 +78,8 @@ class CondorPool:
         self._settings = PoolSettings(cpus=cpus, memory=memory, tuned=tuned)
         self._time_to_live = time_to_live
         self._wanted_identity = identity
-        self._record = self.state / "master.json"
-        self._facts = self.state / "pool.json"
+        self._record = self.state / "master.json"  # of the process
+        self._facts = self.state / _FACTS
 
     def __enter__(self) -> Self:
         self.start()
@@ -93,10 +95,36 @@ class CondorPool:
         """The user to whom jobs belong in HTCondor's listings."""
         return self._identity().name
 
+    @classmethod
+    def reopen(cls, state: Path) -> "CondorPool | None":
+        """Give the pool that a folder has had, with what it advertised; `None` if it never had one."""
+        try:
+            facts = json.loads((state / _FACTS).read_text(encoding="utf-8"))
+            settings = PoolSettings(**facts.get("settings", {}))  # those of older pools were not kept
+        except (OSError, ValueError, TypeError):
+            return None
+        return cls(state, **asdict(settings))
+
     def is_running(self) -> bool:
         """Tell whether the pool of this folder runs."""
+        return self.process is not None
+
+    @property
+    def process(self) -> ProcessRecord | None:
+        """The process of the pool that runs; `None` if it does not."""
         record = ProcessRecord.load(self._record)
-        return record is not None and record.is_alive()
+        return record if record is not None and record.is_alive() else None
+
+    @property
+    def settings(self) -> PoolSettings:
+        """What it advertises, and how fast it reacts."""
+        return self._settings
+
+    @property
+    def programs(self) -> tuple[Path, ...]:
+        """The folders of HTCondor's programs, for ``PATH``; raises as `environ`."""
+        software = self._software()
+        return software.bin, software.sbin
 
     def is_ready(self) -> bool:
         """Tell whether the pool accepts jobs and has a machine for them."""
@@ -137,8 +165,9 @@ class CondorPool:
             self._prepare(software, identity)
             self._launch(software, identity)
             try:
-                wait_until(lambda: not self.is_running() or self.is_ready(), seconds=60, interval=0.1)
-                is_ready = self.is_ready()
+                with show_progress("starting HTCondor"):
+                    wait_until(lambda: not self.is_running() or self.is_ready(), seconds=60, interval=0.1)
+                    is_ready = self.is_ready()
             except BaseException:
                 self._end()
                 raise
@@ -169,9 +198,8 @@ class CondorPool:
         SandboxError
             If the pool has never been started.
         """
-        software = self._software()
+        folders = [str(folder) for folder in self.programs]
         path = os.environ.get("PATH", os.defpath)
-        folders = [str(software.bin), str(software.sbin)]
         rest = [folder for folder in path.split(os.pathsep) if folder not in folders]
         return {"CONDOR_CONFIG": str(self.config), "PATH": os.pathsep.join([*folders, *rest])}
 
@@ -239,7 +267,12 @@ class CondorPool:
         (self.state / "lock" / "shared_port_ad").unlink(missing_ok=True)
         home = os.environ.get("HOME", "")
         write_atomically(self.config, pool_config(self._settings, software, self.state, identity, home))
-        facts = {"prefix": str(software.prefix), "version": software.version, "identity": asdict(identity)}
+        facts = {
+            "prefix": str(software.prefix),
+            "version": software.version,
+            "identity": asdict(identity),
+            "settings": asdict(self._settings),
+        }
         write_atomically(self._facts, json.dumps(facts) + "\n")
         identity.take(self.state)
 
@@ -255,7 +288,10 @@ class CondorPool:
         arguments = [str(software.sbin / "condor_master"), "-f"]
         if self._time_to_live is not None:
             arguments += ["-r", str(self._time_to_live)]
-        record = spawn(identity.command(arguments), log=self.log / "master.out", environ=environ)
+        seconds = None if self._time_to_live is None else 60 * self._time_to_live
+        record = spawn(
+            identity.command(arguments), log=self.log / "master.out", environ=environ, seconds=seconds
+        )
         record.save(self._record)
 
     def _end(self) -> None:

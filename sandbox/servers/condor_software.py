@@ -18,6 +18,7 @@ from pathlib import Path
 
 from ...common.errors import SandboxError
 from ...common.files import write_atomically
+from ...common.progress import show_progress
 from .debian import DebianSuite
 from .identity import Identity
 from .processes import locked, run
@@ -137,7 +138,8 @@ class CondorSoftware:
             reasons = []
             for suite in suites:
                 try:
-                    return _install(suite, prefix, root)
+                    with show_progress(f"fetching HTCondor from Debian {suite}"):
+                        return _install(suite, prefix, root)
                 except SandboxError as exc:
                     reasons.append(f"Debian {suite}: {exc}")
         raise SandboxError(

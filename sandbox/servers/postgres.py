@@ -6,7 +6,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -15,9 +14,10 @@ from urllib.parse import quote
 
 from ...common.errors import SandboxError
 from ...common.files import make_folder, write_atomically
+from ...common.progress import show_progress
 from .identity import Identity
 from .postgres_binaries import PostgresBinaries
-from .postgres_config import HOST, access_config, server_config
+from .postgres_config import HOST, access_config, choose_port, server_config
 from .postgres_roles import SUPERUSER, check_roles, role_statements
 from .process_record import ProcessRecord
 from .processes import end, limited, locked, run, spawn, wait_until
@@ -89,8 +89,13 @@ class PostgresServer:
 
     def is_running(self) -> bool:
         """Tell whether the server of this folder runs and accepts connections."""
+        return self.process is not None and self._is_ready()
+
+    @property
+    def process(self) -> ProcessRecord | None:
+        """The process of the server, also of one that is starting; `None` if there is none."""
         record = ProcessRecord.load(self._record)
-        return record is not None and record.is_alive() and self._is_ready()
+        return record if record is not None and record.is_alive() else None
 
     def start(self) -> None:
         """Start the server and wait until it accepts connections; do nothing if it runs.
@@ -103,23 +108,26 @@ class PostgresServer:
         make_folder(self.data.parent)
         self.data.mkdir(mode=0o700, exist_ok=True)
         with locked(self.data / "lock", seconds=90, doing=f"starting the PostgreSQL of {self.data}"):
-            if self.is_running():
-                return
-            self._end()
-            binaries = self._binaries or PostgresBinaries.find(self._version())
-            identity = self._identity or Identity.choose()
-            identity.require(binaries.folder / "postgres")
-            is_new = self._version() is None
-            if is_new:
-                self._initialise(binaries, identity)
-            self._make_roles(binaries, identity)
-            # A port that is free now may be taken a moment later: then another one is tried, if none is known yet.
-            attempts = 1 if self._port.exists() else 5
-            while not self._launch(binaries, identity):
-                attempts -= 1
-                if attempts == 0:
-                    raise self._port_error()
-                self._port.unlink()
+            if not self.is_running():
+                with show_progress("starting PostgreSQL"):
+                    self._start()
+
+    def _start(self) -> None:
+        self._end()
+        binaries = self._binaries or PostgresBinaries.find(self._version())
+        identity = self._identity or Identity.choose()
+        identity.require(binaries.folder / "postgres")
+        is_new = self._version() is None
+        if is_new:
+            self._initialise(binaries, identity)
+        self._make_roles(binaries, identity)
+        # A port that is free now may be taken a moment later: then another one is tried, if none is known yet.
+        attempts = 1 if self._port.exists() else 5
+        while not self._launch(binaries, identity):
+            attempts -= 1
+            if attempts == 0:
+                raise self._port_error()
+            self._port.unlink()
 
     def stop(self) -> None:
         """Stop the server and wait until it has ended; do nothing if it does not run."""
@@ -160,6 +168,10 @@ class PostgresServer:
             raise SandboxError(
                 f"the PostgreSQL server of {self.data} has no port yet", remedy="start it first"
             ) from exc
+
+    def has_port(self) -> bool:
+        """Tell whether it has been started before, and so has a port."""
+        return self._port.exists()
 
     def create_database(self, name: str) -> None:
         """Create a database that belongs to the owner; do nothing if it exists.
@@ -249,7 +261,7 @@ class PostgresServer:
     def _launch(self, binaries: PostgresBinaries, identity: Identity) -> bool:
         # Returns False if the port was taken.
         if not self._port.exists():
-            write_atomically(self._port, f"{_free_port()}\n")
+            write_atomically(self._port, f"{choose_port()}\n")
         write_atomically(self._cluster / "pg_hba.conf", access_config(), mode=0o600)
         write_atomically(self._cluster / "postgresql.conf", server_config(self.port), mode=0o600)
         self.log.unlink(missing_ok=True)
@@ -258,7 +270,10 @@ class PostgresServer:
         seconds = None if self._time_to_live is None else 60 * self._time_to_live
         command = identity.command([str(binaries.folder / "postgres"), "-D", str(self._cluster)])
         record = spawn(
-            limited(command, seconds=seconds, number=signal.SIGINT), log=self.log, environ=_environ()
+            limited(command, seconds=seconds, number=signal.SIGINT),
+            log=self.log,
+            environ=_environ(),
+            seconds=seconds,
         )
         record.save(self._record)
         try:
@@ -302,7 +317,8 @@ class PostgresServer:
     def _port_error(self) -> SandboxError:
         return SandboxError(
             f"the port {self.port} of the PostgreSQL server of {self.data} is used by another program",
-            remedy=f"end that program, or remove {self._port} so that a new port is chosen",
+            remedy=f"end that program; or remove {self._port}, so that a new port is chosen, and write that into "
+            "the URLs of the campaign and of its APDB",
         )
 
 
@@ -310,9 +326,3 @@ def _environ() -> dict[str, str]:
     # The caller's PGDATA, PGPORT and locale are meant for another server.
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
     return {**kept, "LC_ALL": "C"}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])

@@ -1,10 +1,17 @@
-"""Configuration files of a private PostgreSQL server."""
+"""Configuration of a private PostgreSQL server: its files, and its port."""
 
-__all__ = ["HOST", "access_config", "server_config"]
+__all__ = ["HOST", "access_config", "choose_port", "server_config"]
 
+import contextlib
+import random
+import socket
+
+from ...common.errors import SandboxError
 from .postgres_roles import SUPERUSER
 
 HOST = "127.0.0.1"
+# Below those that Linux gives to connections, and above those of known services.
+_PORTS = range(20_000, 32_000)
 
 _SERVER = """\
 listen_addresses = '{host}'
@@ -39,3 +46,21 @@ def server_config(port: int) -> str:
 def access_config() -> str:
     """Write ``pg_hba.conf``: roles log in from this machine, with their passwords."""
     return _ACCESS.format(superuser=SUPERUSER, host=HOST)
+
+
+def choose_port() -> int:
+    """Choose a port that nothing listens on.
+
+    Not one of those that the kernel gives to connections: the server comes back to its port after a restart of the
+    machine, when any program may have got it.
+
+    Raises
+    ------
+    SandboxError
+        If none is free.
+    """
+    for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((HOST, port))
+            return port
+    raise SandboxError(f"no port from {_PORTS.start} to {_PORTS.stop - 1} is free")

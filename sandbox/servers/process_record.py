@@ -10,7 +10,7 @@ import json
 import os
 import signal
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +24,8 @@ class ProcessRecord:
     pid: int
     started: str
     """The kernel's boot ID and the clock ticks since boot; only compared."""
+    ends: float | None = field(default=None, compare=False)
+    """When it ends by itself, in seconds since 1970 (UTC); `None` for never."""
 
     @classmethod
     def of(cls, pid: int) -> "ProcessRecord | None":
@@ -36,7 +38,8 @@ class ProcessRecord:
         """Read what `save` wrote; `None` if there is no readable record."""
         try:
             fields = json.loads(path.read_text(encoding="utf-8"))
-            return cls(int(fields["pid"]), str(fields["started"]))
+            ends = fields.get("ends")
+            return cls(int(fields["pid"]), str(fields["started"]), None if ends is None else float(ends))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ...common.errors import SandboxError
@@ -20,7 +21,13 @@ _LIFETIME_GRACE = 60
 _CHECK = "check that the program can be executed"
 
 
-def spawn(command: Sequence[str], *, log: Path, environ: Mapping[str, str] | None = None) -> ProcessRecord:
+def spawn(
+    command: Sequence[str],
+    *,
+    log: Path,
+    environ: Mapping[str, str] | None = None,
+    seconds: float | None = None,
+) -> ProcessRecord:
     """Start a program in its own session, detached from the terminal and from this process.
 
     Parameters
@@ -31,6 +38,8 @@ def spawn(command: Sequence[str], *, log: Path, environ: Mapping[str, str] | Non
         File to which its output is appended. Its folder is created if necessary.
     environ
         Its complete environment; that of this process by default.
+    seconds
+        After which the program ends by itself, for the record; `None` for never.
 
     Raises
     ------
@@ -65,7 +74,8 @@ def spawn(command: Sequence[str], *, log: Path, environ: Mapping[str, str] | Non
     except OSError as exc:
         raise SandboxError(f"{program} cannot be started: {exc}", remedy=_CHECK) from exc
     # A program that has already ended gets a record that equals no living process.
-    return ProcessRecord.of(pid) or ProcessRecord(pid, "ended")
+    record = ProcessRecord.of(pid) or ProcessRecord(pid, "ended")
+    return record if seconds is None else replace(record, ends=time.time() + seconds)
 
 
 def _inherited() -> list[int]:

@@ -3,6 +3,7 @@
 __all__ = ["command"]
 
 import os
+import shlex
 import sys
 import time
 from contextlib import ExitStack
@@ -15,9 +16,12 @@ from ..options.campaign import say
 
 if TYPE_CHECKING:
     from ...campaign import Campaign
-    from ...sandbox.create import Sandbox
+    from ...sandbox.folder import SandboxFolder
+    from ...sandbox.servers import CondorPool, PostgresServer
 
 SITES = ("local", "parsl-local")
+# Minutes after which the servers end by themselves, should the demo be killed.
+_SAFETY_NET = 120
 # The tasks take less time here than a job's start: the usual jobs, but each of a whole visit, or of all patches.
 _CLUSTERS = {
     "templates": {
@@ -56,55 +60,66 @@ def command(folder: Path, site: str | None, cpus: int, default_settings: bool) -
     Makes a miniature DC2, starts a private HTCondor pool (unless HTCondor is here already) and a private
     PostgreSQL server, creates an APDB, runs both steps, and summarises the results.
     """
+    from ...common.progress import show_progress
+    from ...sandbox.create import create_sandbox
+    from ...sandbox.folder import DEMO_SANDBOX, SandboxFolder
+
     begin = time.monotonic()
     folder = folder.resolve()
-    with ExitStack() as servers:
-        site = site or _start_htcondor(servers, folder, cpus, default_settings)
-        good = _run_campaign(servers, folder, site)
+    sandbox = create_sandbox(folder / DEMO_SANDBOX)
+    os.environ.update(sandbox.environment)
+    say(f"miniature DC2: {sandbox.butler}")
+    place = SandboxFolder(folder, sandbox)
+    with show_progress("apcampaign demo"), ExitStack() as servers:
+        site = site or _start_htcondor(servers, place, cpus, default_settings)
+        good = _run_campaign(servers, place, site)
     say(f"the demo took {time.monotonic() - begin:.0f} s; everything is in {folder}")
+    _show_next(place)
     sys.exit(0 if good else 1)
 
 
-def _start_htcondor(servers: ExitStack, folder: Path, cpus: int, default_settings: bool) -> str:
+def _start_htcondor(servers: ExitStack, place: "SandboxFolder", cpus: int, default_settings: bool) -> str:
     """Find or start HTCondor, and name the site that uses what there is."""
     from ...common.errors import SandboxError
-    from ...sandbox.servers import CondorPool, system_condor_works
+    from ...sandbox.servers import system_condor_works
 
-    if system_condor_works():
+    if not place.has_pool and system_condor_works():
         say("HTCondor: the one of this machine")
         return "local"
-    pool = CondorPool(folder / "condor", cpus=cpus, tuned=not default_settings, time_to_live=120)
+    pool = place.pool(cpus=cpus, tuned=not default_settings, time_to_live=_SAFETY_NET)
     try:
-        servers.enter_context(pool)
+        _use(servers, pool)
     except SandboxError as error:
         say(f"HTCondor: none; the jobs will run with Parsl instead ({error})")
         return "parsl-local"
     os.environ.update(pool.environ())
-    say(f"HTCondor: a private pool with {cpus} slots in {folder / 'condor'}")
+    say(f"HTCondor: a private pool with {pool.settings.cpus} slots in {pool.state}")
     return "local"
 
 
-def _run_campaign(servers: ExitStack, folder: Path, site: str) -> bool:
+def _run_campaign(servers: ExitStack, place: "SandboxFolder", site: str) -> bool:
     """Run both steps and summarise the results."""
-    from ...sandbox.create import create_sandbox
-    from ...sandbox.servers import PostgresServer
-
-    sandbox = create_sandbox(folder / "dc2")
-    os.environ.update(sandbox.environment)
-    say(f"miniature DC2: {sandbox.butler}")
-    server = servers.enter_context(PostgresServer(folder / "postgres"))
+    server = place.database(time_to_live=_SAFETY_NET)
+    _use(servers, server)
     server.create_database("apdb")
     say(f"PostgreSQL: {server.url('apdb')}")
-    campaign = _write_campaign(folder, sandbox, site, server.url("apdb"))
+    campaign = _write_campaign(place, site, server.url("apdb"))
+    place.write_environment()
     created = campaign.create_apdb()
     say(f"APDB: {created.target.place}, configuration {created.config}")
     submission = campaign.submit(foreground=site == "parsl-local")
     say("\n".join(submission.describe()))
     campaign.wait_until_ended()
-    return _show_results(campaign, sandbox.folder)
+    return _show_results(campaign, place.sandbox.folder)
 
 
-def _write_campaign(folder: Path, sandbox: "Sandbox", site: str, url: str) -> "Campaign":
+def _use(servers: ExitStack, server: "CondorPool | PostgresServer") -> None:
+    """Start a server, and stop it at the end, unless somebody else has started it."""
+    if not server.is_running():
+        servers.enter_context(server)
+
+
+def _write_campaign(place: "SandboxFolder", site: str, url: str) -> "Campaign":
     """Write the campaign file, with a name for each demo: its own collections, and its own namespace."""
     import yaml
 
@@ -113,12 +128,11 @@ def _write_campaign(folder: Path, sandbox: "Sandbox", site: str, url: str) -> "C
     from ...common.files import write_atomically
 
     name = f"demo-{make_timestamp().lower()}"
-    content = {**sandbox.campaign(), "name": name, "apdb": {"url": url}, "site": site}
+    content = {**place.sandbox.campaign(), "name": name, "apdb": {"url": url}, "site": site}
     for step, clusters in _CLUSTERS.items():
         content[step] = {**content[step], "bps": {**content[step].get("bps", {}), "cluster": clusters}}
-    file = folder / "campaign.yaml"
-    write_atomically(file, modeline() + yaml.safe_dump(content, sort_keys=False))
-    return Campaign.open(file, runs=folder / "runs", environment={})
+    write_atomically(place.campaign, modeline() + yaml.safe_dump(content, sort_keys=False))
+    return Campaign.open(place.campaign, runs=place.runs, environment={})
 
 
 def _show_results(campaign: "Campaign", folder: Path) -> bool:
@@ -136,3 +150,11 @@ def _show_results(campaign: "Campaign", folder: Path) -> bool:
     report, _ = write_report(campaign.workspace, reader=reader, summary=summary)
     say(f"report: {report}")
     return summary.good
+
+
+def _show_next(place: "SandboxFolder") -> None:
+    """Show what to type next, as it works in any shell; without comments, which zsh would take for words."""
+    say("now try, in this shell or another:")
+    say(f"  . {shlex.quote(str(place.environment_file))} && apcampaign sandbox start")
+    say("  apcampaign apdb info")
+    say("  apcampaign sandbox score")

@@ -11,6 +11,7 @@ import click
 from ..options.campaign import echo_json, json_option
 from .sandbox_condor import condor
 from .sandbox_score import score
+from .sandbox_servers import start, status, stop
 
 
 def _split(_ctx: click.Context, param: click.Parameter, value: str) -> tuple[Any, ...]:
@@ -24,11 +25,11 @@ def _split(_ctx: click.Context, param: click.Parameter, value: str) -> tuple[Any
 
 @click.group()
 def command() -> None:
-    """Make a miniature DC2, for machines without the Rubin stack; score what a campaign found in it."""
+    """Make a miniature DC2, for machines without the Rubin stack; run its servers, score what was found in it."""
 
 
-command.add_command(score)
-command.add_command(condor)
+for _command in (start, stop, status, score, condor):
+    command.add_command(_command)
 
 
 @command.command()
@@ -71,21 +72,25 @@ command.add_command(condor)
 def create(folder: Path, as_json: bool, **options: Any) -> None:
     """Make a miniature DC2 in FOLDER, or that of another camera.
 
-    FOLDER then holds the Butler repository `repo` and a `campaign.yaml`. What is there already with the
-    same options is left as it is.
+    FOLDER then holds the Butler repository `repo`, a `campaign.yaml`, and `env.sh`, which a shell reads to use
+    them. What is there already with the same options is left as it is.
     """
     from ...bps import modeline
     from ...sandbox.cameras import CAMERAS
     from ...sandbox.create import create_sandbox
+    from ...sandbox.folder import SandboxFolder
     from ...sandbox.survey import SandboxSize
 
     options["detectors"] = options["detectors"] or CAMERAS[options["instrument"]].middle
     sandbox = create_sandbox(folder, SandboxSize(**options), head=modeline())
+    file = SandboxFolder(sandbox.folder, sandbox).write_environment()
     if as_json:
-        content = {"butler": sandbox.butler, "campaign": str(sandbox.folder / "campaign.yaml")}
-        echo_json({**content, "environment": dict(sandbox.environment)})
+        content = {"butler": str(sandbox.butler), "campaign": str(sandbox.folder / "campaign.yaml")}
+        echo_json({**content, "environment": dict(sandbox.environment), "environment_file": str(file)})
         return
     click.echo(f"Butler repository: {sandbox.butler}")
     click.echo(f"campaign: {sandbox.folder / 'campaign.yaml'}")
-    for name, value in sandbox.environment.items():
-        click.echo(f"export {name}={shlex.quote(value)}")
+    click.echo(f"to use it in a shell: . {shlex.quote(str(file))}")
+    click.echo(
+        f"a database and an HTCondor for it: apcampaign sandbox start {shlex.quote(str(sandbox.folder))}"
+    )

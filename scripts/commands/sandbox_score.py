@@ -5,9 +5,11 @@ __all__ = ["score", "score_apdb"]
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlparse
 
 import click
 
+from ..options.apdb import campaign_options, find_apdb_reference, find_campaign
 from ..options.campaign import echo_json, json_option
 
 if TYPE_CHECKING:
@@ -15,17 +17,25 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@click.argument("apdb")
-@click.option("--namespace", help="PostgreSQL schema of the APDB; only together with a URL.")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), required=False)
+@click.argument("apdb", required=False)
+@campaign_options
 @json_option
-def score(folder: Path, apdb: str, namespace: str | None, as_json: bool) -> None:
-    """Score what a campaign on the sandbox in FOLDER has written to APDB.
+def score(
+    folder: Path | None,
+    apdb: str | None,
+    campaign_file: Path | None,
+    runs: Path,
+    namespace: str | None,
+    as_json: bool,
+) -> None:
+    """Score what a campaign on the sandbox in FOLDER has written to APDB; by default the campaign's own.
 
     APDB is the path or URI of its configuration, label:NAME, or a database URL (with --namespace). Exits 1 if
     a goal is not reached. The report of such a campaign draws the score (apcampaign report).
     """
-    result = score_apdb(folder, apdb, namespace)
+    folder = folder or _find_sandbox(campaign_file, runs)
+    result = score_apdb(folder, *find_apdb_reference(apdb, campaign_file, runs, namespace))
     if as_json:
         echo_json(result.as_dict())
     else:
@@ -33,6 +43,19 @@ def score(folder: Path, apdb: str, namespace: str | None, as_json: bool) -> None
 
         show_score(result)
     sys.exit(0 if result.good else 1)
+
+
+def _find_sandbox(campaign_file: Path | None, runs: Path) -> Path:
+    """Find the sandbox that a campaign runs on."""
+    from ...common.errors import SettingsError
+
+    campaign = find_campaign(campaign_file, runs)
+    if campaign is None:
+        raise SettingsError(
+            "it is not known which sandbox is meant",
+            remedy="name its folder and an APDB, or a campaign with --campaign FILE",
+        )
+    return Path(urlparse(campaign.settings.butler).path).parent
 
 
 def score_apdb(folder: Path, apdb: str, namespace: str | None = None) -> "Score":
