@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help dev demo configs check plan apdb-init submit submit-templates submit-diffim resume cancel status \
-	failures runs summary report lint types format test test-fast notebook wheel-test clean
+	failures runs summary report lint types format test test-fast notebook slurm-test wheel-test clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -36,7 +36,7 @@ $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt tools/find-python
 # BANDS     ## bands, such as gri
 # DAY_OBS   ## the observing night, such as 20260905
 # BUTLER    ## the Butler repository
-# SITE      ## where jobs run: s3df, local, parsl-local, or a site file
+# SITE      ## where jobs run: a site that `apcampaign sites` lists, or a site file
 # DB        ## the database of the APDB: postgresql://user@host/database (apdb-init)
 # NAMESPACE ## the APDB's namespace
 # RUNS      ## the folder of all runs (runs)
@@ -125,6 +125,9 @@ test-fast: dev ## the tests that take neither a server nor several seconds
 
 notebook: dev ## run docs/campaign.ipynb again in /tmp/campaign (a new folder), and keep its results
 	$(BIN)/python tools/run_notebook.py docs/campaign.ipynb /tmp/campaign
+
+slurm-test: dev ## run a small campaign on a real Slurm, of Debian's packages
+	$(BIN)/python tools/slurm_test.py
 
 wheel-test: dev ## build the wheel, install it alone, and use it far from the clone
 	rm -rf build dist/wheel-test && $(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .

@@ -18,7 +18,7 @@ from .pair import write_pair
 from .plan import Plan, PlannedRun, Stage, gate_node, make_timestamp, plan_campaign, prepare_node
 from .query import make_query
 from .schema import SCHEMA_FILE, campaign_schema, modeline, schema_text
-from .site import Site, Wms, load_site, wms_kind
+from .site import Site, SiteNotes, Wms, list_sites, load_site, wms_kind
 from .starting import CAMERAS, CampaignStart, write_start
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "Plan",
     "PlannedRun",
     "Site",
+    "SiteNotes",
     "Stage",
     "Step",
     "StepSettings",
@@ -48,6 +49,7 @@ __all__ = [
     "dump_campaign",
     "dump_config",
     "gate_node",
+    "list_sites",
     "load_campaign",
     "load_site",
     "make_query",

@@ -12,6 +12,7 @@ from typing import Any
 from .campaign import ApdbSettings, CampaignConfig, DiffimSettings, StepSettings
 from .model import Model
 from .notify import EmailSettings, NotifySettings
+from .site import list_sites
 
 _PACKAGE = Path(str(resources.files(__package__)))
 #: The schema that comes along, which campaign files name.
@@ -59,10 +60,9 @@ def campaign_schema() -> dict[str, Any]:
     for name in ("templates", "diffim", "apdb", "notify", "bps"):  # its lines may all be comments
         described = properties[name].pop("description")
         properties[name] = {"anyOf": [properties[name], {"type": "null"}], "description": described}
-    sites = sorted(file.stem for file in (_PACKAGE / "sites").glob("*.yaml"))
     properties["site"] = {
         "description": properties["site"]["description"],
-        "anyOf": [{"enum": sites}, {"type": "string", "minLength": 1}],
+        "anyOf": [{"enum": list(list_sites())}, {"type": "string", "minLength": 1}],
     }
     notify = definitions["NotifySettings"]["properties"]
     described = notify["email"].pop("description")

@@ -1,19 +1,25 @@
 """Sites where the jobs of a campaign run (``bps/sites/*.yaml``), and the WMS of each."""
 
-__all__ = ["Site", "Wms", "load_site", "wms_kind"]
+__all__ = ["Site", "SiteNotes", "Wms", "list_sites", "load_site", "wms_kind"]
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from ..common.errors import SettingsError
-from .yaml_reading import read_yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-# The only key of a site file that is not BPS's: environment variables that jobs get from the submitter.
+from ..common.errors import SettingsError
+from .yaml_reading import YamlFile, read_yaml
+
+# The keys of a site file that are not BPS's: what people should know, and environment variables that jobs get from
+# the submitter.
+_NOTES_KEY = "about"
 _PASSED_VARIABLES_KEY = "passEnvironment"
+
+_KNOWN = Path(str(resources.files(__package__))) / "sites"
 
 
 class Wms(StrEnum):
@@ -36,6 +42,29 @@ def wms_kind(wms_service: str) -> Wms:
     return next((wms for wms in Wms if f".{wms}." in wms_service), Wms.OTHER)
 
 
+class SiteNotes(BaseModel):
+    """What people should know of a site.
+
+    Parameters
+    ----------
+    title
+        What it is, in a line.
+    needs
+        What must be there before a campaign is submitted, and what to set.
+    tried
+        What has run there.
+    sources
+        Where its settings come from, with dates.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str = ""
+    needs: tuple[str, ...] = ()
+    tried: str = ""
+    sources: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Site:
     """Where jobs run.
@@ -48,11 +77,17 @@ class Site:
         BPS settings.
     passed_variables
         Environment variables that jobs get from whoever submits.
+    notes
+        What people should know of it.
+    file
+        Where it is described.
     """
 
     name: str
     settings: Mapping[str, Any]
     passed_variables: tuple[str, ...]
+    notes: SiteNotes = field(default_factory=SiteNotes)
+    file: Path | None = None
 
     @property
     def wms_service(self) -> str:
@@ -65,6 +100,11 @@ class Site:
         return wms_kind(self.wms_service)
 
 
+def list_sites() -> tuple[str, ...]:
+    """Name the sites that come along."""
+    return tuple(sorted(file.stem for file in _KNOWN.glob("*.yaml")))
+
+
 def load_site(name: str) -> Site:
     """Read a site by the name of its file in ``bps/sites``, or by path.
 
@@ -73,14 +113,14 @@ def load_site(name: str) -> Site:
     SettingsError
         If there is no such site, or its file lacks what every site needs.
     """
-    known = Path(str(resources.files(__package__))) / "sites"
-    path = Path(name) if "/" in name or name.endswith(".yaml") else known / f"{name}.yaml"
+    path = Path(name) if "/" in name or name.endswith(".yaml") else _KNOWN / f"{name}.yaml"
     try:
         file = read_yaml(path, "site file")
     except FileNotFoundError:
-        names = ", ".join(sorted(file.stem for file in known.glob("*.yaml")))
         raise SettingsError(
-            f"site: {name!r} is unknown", expected=f"one of {names}, or the path of a site file"
+            f"site: {name!r} is unknown",
+            expected=f"one of {', '.join(list_sites())}, or the path of a site file",
+            remedy="`apcampaign sites` tells what each is",
         ) from None
     settings = file.content
     for key in ("wmsServiceClass", "computeSite"):
@@ -100,4 +140,16 @@ def load_site(name: str) -> Site:
             f"{file.place((_PASSED_VARIABLES_KEY,))}: {_PASSED_VARIABLES_KEY} cannot be {passed!r}",
             expected="a list of names of environment variables",
         )
-    return Site(name=name, settings=settings, passed_variables=tuple(passed))
+    notes = _read_notes(file)
+    return Site(name=name, settings=settings, passed_variables=tuple(passed), notes=notes, file=path)
+
+
+def _read_notes(file: YamlFile) -> SiteNotes:
+    try:
+        return SiteNotes.model_validate(file.content.pop(_NOTES_KEY, {}))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise SettingsError(
+            f"{file.place((_NOTES_KEY,))}: {'.'.join(map(str, (_NOTES_KEY, *first['loc'])))}: {first['msg']}",
+            expected=f"any of {', '.join(SiteNotes.model_fields)}",
+        ) from error

@@ -33,6 +33,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "sandbox condor env": ('eval "$(apcampaign sandbox condor env)"',),
     "sandbox condor run": ("apcampaign sandbox condor run condor_q",),
     "sandbox condor clean": ("apcampaign sandbox condor clean",),
+    "sites": ("apcampaign sites", "apcampaign sites slurm"),
     "generate": ("apcampaign generate", "apcampaign generate --output configs --site s3df"),
     "lint": (
         "apcampaign lint configs/ApPipe-DC2-bps.yaml",

@@ -17,7 +17,7 @@ _QUESTIONS = (
     ("butler", "Butler repository (path, URI or alias)", None),
     ("tracts", "Tracts, such as 3828..3830 (empty: all)", ""),
     ("nights", "Observing nights, such as 20260905 (empty: all)", ""),
-    ("site", "Where jobs run (s3df, local, parsl-local, or a site file)", "local"),
+    ("site", "Where jobs run (a site that `apcampaign sites` lists, or a site file)", "local"),
 )
 
 

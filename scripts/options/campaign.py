@@ -35,11 +35,9 @@ class SiteType(StringParamType):
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         """Name the sites that come along, and let the shell name the files."""
-        from importlib import resources
+        from ...bps import list_sites
 
-        sites = Path(str(resources.files("apcampaign.bps"))) / "sites"
-        names = sorted(file.stem for file in sites.glob("*.yaml"))
-        found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
+        found = [CompletionItem(name) for name in list_sites() if name.startswith(incomplete)]
         return found or [CompletionItem(incomplete, type="file")]
 
 
@@ -63,7 +61,7 @@ _OPTIONS = (
     click.option(
         "--site",
         type=SiteType(),
-        help="Where jobs run: s3df, local, parsl-local, or the path of a site file.",
+        help="Where jobs run: a site (see `apcampaign sites`) or the path of a site file.",
     ),
     click.option("--namespace", help="The APDB's namespace (PostgreSQL schema)."),
     click.option(
