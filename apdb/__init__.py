@@ -4,7 +4,7 @@ The flow: an `ApdbTarget` names the place of an APDB by a database URL and a nam
 apart. `plan_init` checks whether an APDB can be created there, and `init_apdb` creates it, in one
 transaction. Everything after that starts from a reference (configuration file, ``label:NAME``, or URL and
 namespace), which `find_apdb` resolves and `open_apdb` opens with `lsst.dax.apdb`. `describe_apdb` describes
-it, `count_rows` counts its rows, and `check_ready` refuses one that a run must not write to.
+it, `count_rows` and `count_dia_objects` count, and `check_ready` refuses one that a run must not write to.
 
 After a run, `read_expected_associations` asks Butler what was associated, and `verify_apdb` compares: each
 once, completely, in time order. What was written but not recorded, or is to be associated again,
@@ -22,7 +22,8 @@ from .create import ApdbCreated, init_apdb
 from .findings import ApdbFinding, ApdbFindingKind, ExpectedAssociations
 from .frames import read_dia_objects, read_dia_sources, read_light_curve
 from .info import ApdbInfo, describe_apdb
-from .locate import count_rows, find_apdb, open_apdb
+from .locate import count_dia_objects, count_rows, find_apdb, open_apdb
+from .namespace import describe_rows
 from .options import ApdbOptions
 from .plan import InitPlan, plan_init
 from .preconditions import Unchecked, check_ready
@@ -46,8 +47,10 @@ __all__ = [
     "Verification",
     "check_namespace",
     "check_ready",
+    "count_dia_objects",
     "count_rows",
     "describe_apdb",
+    "describe_rows",
     "find_apdb",
     "init_apdb",
     "namespace_for",

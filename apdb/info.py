@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from .connection import reporting_errors
 from .grants import read_grants
 from .locate import ApdbPlace, Reference, find_apdb, missing_apdb
-from .namespace import NamespaceContents, inspect_namespace
+from .namespace import NamespaceContents, count_objects, inspect_namespace
 from .target import ApdbTarget
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ class ApdbInfo:
         Where it is.
     tables
         Number of rows of each table.
+    dia_objects
+        Number of DiaObjects, of which the table has a row for each version; `None` if it does not tell.
     foreign
         Tables and views in the same namespace that are not the APDB's.
     metadata
@@ -58,6 +60,7 @@ class ApdbInfo:
     time_range: tuple[float, float] | None
     grants: Mapping[str, list[str]]
     owner: str | None
+    dia_objects: int | None = None
 
     @property
     def instrument(self) -> str | None:
@@ -70,6 +73,7 @@ class ApdbInfo:
             **self.target.as_dict(),
             "instrument": self.instrument,
             "tables": dict(self.tables),
+            "dia_objects": self.dia_objects,
             "foreign": list(self.foreign),
             "metadata": dict(self.metadata),
             "compatible": self.compatible,
@@ -101,6 +105,7 @@ def describe_apdb(reference: Reference, namespace: str | None = None) -> ApdbInf
         if not found.has_apdb:
             raise missing_apdb(place.target)
         visits, visit_detectors, time_range = _summarise(connection, place, found)
+        objects = count_objects(connection, place.target.namespace, place.config.prefix)
         grants = read_grants(connection, place.target.namespace)
         owner = _owner(connection, place.target.namespace)
     versions = _installed(place.config)
@@ -116,6 +121,7 @@ def describe_apdb(reference: Reference, namespace: str | None = None) -> ApdbInf
         time_range,
         grants,
         owner,
+        objects,
     )
 
 

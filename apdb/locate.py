@@ -1,6 +1,14 @@
 """Location of an APDB that is named by its configuration file, a label, or URL and namespace."""
 
-__all__ = ["ApdbPlace", "Reference", "count_rows", "find_apdb", "missing_apdb", "open_apdb"]
+__all__ = [
+    "ApdbPlace",
+    "Reference",
+    "count_dia_objects",
+    "count_rows",
+    "find_apdb",
+    "missing_apdb",
+    "open_apdb",
+]
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +22,7 @@ from sqlalchemy.engine import Engine
 from ..common.errors import ApdbError, UnsupportedApdbError
 from ..common.secrets import redact
 from .connection import credentials_error, make_creator, make_engine, reporting_errors
-from .namespace import inspect_namespace
+from .namespace import count_objects, inspect_namespace
 from .target import ApdbTarget
 
 if TYPE_CHECKING:
@@ -136,6 +144,19 @@ def count_rows(reference: Reference, namespace: str | None = None) -> dict[str, 
     if not contents.has_apdb:
         raise missing_apdb(place.target)
     return dict(contents.tables)
+
+
+def count_dia_objects(reference: Reference, namespace: str | None = None) -> int | None:
+    """Count the DiaObjects, of which the table has a row for each version; parameters and errors as `find_apdb`.
+
+    Returns
+    -------
+    objects
+        Versions that no later one replaces; `None` if the table does not tell.
+    """
+    place = find_apdb(reference, namespace)
+    with reporting_errors(place.target), place.engine().connect() as connection:
+        return count_objects(connection, place.target.namespace, place.config.prefix)
 
 
 def missing_apdb(target: ApdbTarget, detail: str = "") -> ApdbError:

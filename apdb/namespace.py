@@ -1,6 +1,13 @@
 """Content of a database namespace: an APDB's tables with their rows, and tables that are not an APDB's."""
 
-__all__ = ["APDB_TABLES", "NamespaceContents", "inspect_namespace", "read_metadata"]
+__all__ = [
+    "APDB_TABLES",
+    "NamespaceContents",
+    "count_objects",
+    "describe_rows",
+    "inspect_namespace",
+    "read_metadata",
+]
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,6 +15,8 @@ from types import MappingProxyType
 
 import sqlalchemy
 from sqlalchemy.engine import Connection
+
+from ..common.text import count
 
 # The tables that lsst.dax.apdb creates, with those of replication; alembic_version is of its migrations.
 APDB_TABLES = (
@@ -28,6 +37,8 @@ APDB_TABLES = (
 _COMMON = frozenset({"metadata", "alembic_version"})
 # They describe the APDB and hold none of its data.
 _ADMINISTRATIVE = _COMMON
+# The end of a version's validity, as schemas from 9 on and those before name it.
+_ENDS = ("validityEndMjdTai", "validityEnd")
 
 
 @dataclass(frozen=True)
@@ -98,6 +109,32 @@ def inspect_namespace(connection: Connection, namespace: str | None, prefix: str
         foreign=tuple(sorted(names - {prefix + name for name in found})),
         metadata=MappingProxyType(metadata),
     )
+
+
+def count_objects(connection: Connection, namespace: str | None, prefix: str = "") -> int | None:
+    """Count the DiaObjects of an APDB, whatever its version; parameters as for `inspect_namespace`.
+
+    Each association adds a version of the DiaObjects that it updates, so that the table has more rows: these are
+    the versions that no later one replaces. `None` if the table has no end of validity to tell by.
+    """
+    inspector = sqlalchemy.inspect(connection)
+    if not inspector.has_table(f"{prefix}DiaObject", namespace):
+        return None
+    names = {column["name"] for column in inspector.get_columns(f"{prefix}DiaObject", namespace)}
+    end = next((name for name in _ENDS if name in names), None)
+    if end is None:
+        return None
+    table = sqlalchemy.table(f"{prefix}DiaObject", sqlalchemy.column(end), schema=namespace)
+    query = sqlalchemy.select(sqlalchemy.func.count()).select_from(table).where(table.c[end].is_(None))
+    return connection.execute(query).scalar_one()
+
+
+def describe_rows(rows: Mapping[str, int], objects: int | None) -> dict[str, str]:
+    """Write the numbers of an APDB's rows by table, DiaObjects as such and their versions apart."""
+    shown = {name: f"{number:,}" for name, number in rows.items()}
+    if objects is not None and "DiaObject" in rows:
+        shown["DiaObject"] = f"{objects:,} ({count(rows['DiaObject'], 'version')})"
+    return shown
 
 
 def _foreign_table_names(connection: Connection, namespace: str | None) -> list[str]:

@@ -13,7 +13,15 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
-from ..apdb import Verification, count_rows, find_apdb, read_expected_associations, verify_apdb
+from ..apdb import (
+    Verification,
+    count_dia_objects,
+    count_rows,
+    describe_rows,
+    find_apdb,
+    read_expected_associations,
+    verify_apdb,
+)
 from ..bps import Step
 from ..common.butler import open_butler
 from ..common.errors import RepositoryError, UnsupportedApdbError
@@ -122,6 +130,8 @@ class CampaignSummary:
         The APDB that the campaign fills.
     apdb_rows
         Rows by table.
+    dia_objects
+        DiaObjects, of which their table has a row for each version; `None` if the APDB does not tell.
     verification
         Whether it holds what Butler says was associated; `None` before anything was.
     apdb_unchecked
@@ -149,6 +159,12 @@ class CampaignSummary:
     associations: SkippedAndWaiting = field(default_factory=SkippedAndWaiting)
     planned: tuple[Step, ...] = tuple(Step)
     missing: tuple[MissingImage, ...] = ()
+    dia_objects: int | None = None
+
+    @property
+    def apdb_described(self) -> dict[str, str]:
+        """The rows by table as text, DiaObjects as such and their versions apart."""
+        return describe_rows(self.apdb_rows, self.dia_objects)
 
     @property
     def missing_by_reason(self) -> dict[tuple[str, str], list[MissingImage]]:
@@ -206,6 +222,7 @@ class CampaignSummary:
             ],
             "apdb_config": self.apdb_config,
             "apdb_rows": self.apdb_rows,
+            "dia_objects": self.dia_objects,
             "verification": self.verification.as_dict() if self.verification else None,
             "associations": self.associations.as_dict(),
             "apdb_unchecked": self.apdb_unchecked,
@@ -219,7 +236,7 @@ class CampaignSummary:
         findings = self.verification.findings if self.verification else ()
         return (
             "".join(map(_step_as_html, self.steps))
-            + html_table(("table", "rows"), self.apdb_rows.items(), f"APDB: {self.apdb_config}")
+            + html_table(("table", "rows"), self.apdb_described.items(), f"APDB: {self.apdb_config}")
             + html_table(("kind", "finding"), [(f.kind, f.message) for f in findings], "wrong with the APDB")
             + html_table(
                 ("task", "why", "science images without a difference image"),
@@ -294,6 +311,7 @@ def summarise(workspace: Workspace, ledger: Ledger | None = None) -> CampaignSum
         else SkippedAndWaiting(),
         planned=read_submitted_campaign(workspace, max(records, key=_age)).steps,
         missing=_find_missing(workspace, ledger, outcomes),
+        dia_objects=count_dia_objects(inspected) if inspected else None,
     )
 
 

@@ -87,7 +87,9 @@ def completion_message(
         bad = {label: each.expected - each.successful for label, each in quanta.items() if not each.good}
         lines += [f"  {label}: {number} not done" for label, number in list(bad.items())[:_MOST_LABELS]]
     if summary.apdb_rows:
-        lines.append("APDB: " + ", ".join(f"{rows} {table}" for table, rows in summary.apdb_rows.items()))
+        lines.append(
+            "APDB: " + ", ".join(f"{table} {rows}" for table, rows in summary.apdb_described.items())
+        )
     if summary.verification:
         lines.append(f"verification of the APDB: {'good' if summary.verification.good else 'NOT good'}")
     if report:

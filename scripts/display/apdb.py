@@ -12,13 +12,14 @@ if TYPE_CHECKING:
 
 def show_info(info: "ApdbInfo") -> None:
     """Print a human-readable description."""
+    from ...apdb import describe_rows
     from .table import Table
 
     console = make_console()
     console.print(f"APDB in {info.target.place}")
     table = Table("table", "rows")
-    for name, rows in info.tables.items():
-        table.add_row(name, f"{rows:,}")
+    for name, rows in describe_rows(info.tables, info.dia_objects).items():
+        table.add_row(name, rows)
     console.print(table)
     facts = {
         "instrument": info.instrument or "not set",

@@ -45,8 +45,8 @@ def show_summary(summary: "CampaignSummary") -> None:
             console.print(f"{run.output_run}: {state}; submit directory {run.submit_dir}")
     if summary.apdb_config:
         table = Table("table", "rows", title=f"APDB: {summary.apdb_config}")
-        for name, rows in summary.apdb_rows.items():
-            table.add_row(name, str(rows))
+        for name, rows in summary.apdb_described.items():
+            table.add_row(name, rows)
         console.print(table)
     if summary.apdb_unchecked:
         console.print(f"{summary.apdb_unchecked}: its rows are neither counted nor verified")

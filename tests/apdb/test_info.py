@@ -7,7 +7,17 @@ import sys
 
 import pandas as pd
 import pytest
-from apcampaign.apdb import ApdbExplorer, ApdbTarget, describe_apdb, init_apdb, open_apdb, plan_init
+from apcampaign.apdb import (
+    ApdbExplorer,
+    ApdbTarget,
+    count_dia_objects,
+    describe_apdb,
+    describe_rows,
+    init_apdb,
+    open_apdb,
+    plan_init,
+    read_dia_objects,
+)
 from apcampaign.common.errors import ApdbError
 from apcampaign.scripts.commands.apdb import command
 from apdb_content import Survey, run, run_sql
@@ -109,6 +119,20 @@ def test_where_and_how_often_something_was_detected(target):
     run_sql(target, withdraw)
     assert first not in explorer.read_most_detected(count=1)
     assert sum(explorer.count_by_visit().values()) == len(sources) - detections[0]
+
+
+def test_an_object_counts_once_however_many_versions_it_has(target, tmp_path):
+    run(open_apdb(target), Survey(), [1, 2, 3])
+    info, objects = describe_apdb(target), read_dia_objects(target)
+    assert info.dia_objects == count_dia_objects(target) == len(objects) == objects["diaObjectId"].nunique()
+    assert info.dia_objects < info.tables["DiaObject"]
+    shown = f"{info.dia_objects} ({info.tables['DiaObject']} versions)"
+    assert describe_rows(info.tables, info.dia_objects)["DiaObject"] == shown
+    spoken = CliRunner().invoke(command, ["info", str(tmp_path / "apdb.yaml")], catch_exceptions=False)
+    assert shown in spoken.stdout
+    # The name of the column is that of the schema's version.
+    run_sql(target, 'ALTER TABLE $DiaObject RENAME COLUMN "validityEndMjdTai" TO "validityEnd"')
+    assert describe_apdb(target).dia_objects == info.dia_objects
 
 
 def test_an_apdb_of_another_schema_version_is_described_but_not_opened(target):
