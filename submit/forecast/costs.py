@@ -15,6 +15,9 @@ from ...bps.data import read_mapping
 GUESS = "guess"
 #: Seconds that a job takes besides its quanta, mostly imports, where that was not measured.
 _OVERHEAD = 15.0
+#: Seconds between the end of a job and the begin of one that waits for it, although a slot is free, where that was
+#: not measured: by default HTCondor assigns slots every 20 s at the earliest, and DAGMan looks every 5 s.
+_PAUSE = 25.0
 
 
 @dataclass(frozen=True)
@@ -47,12 +50,15 @@ class Costs:
         Seconds that a job takes besides its quanta.
     sources
         The RUN collections in which the overhead was measured, or `GUESS`.
+    pause
+        The most seconds between a job and one that waits for it, although a slot is free.
     """
 
     tasks: Mapping[str, TaskCost] = field(default_factory=dict)
     datasets: Mapping[str, float] = field(default_factory=dict)
     overhead: float = _OVERHEAD
     sources: tuple[str, ...] = (GUESS,)
+    pause: float = _PAUSE
 
     def of(self, label: str) -> TaskCost:
         """Find what a quantum of a task takes; a guess where nothing was measured."""

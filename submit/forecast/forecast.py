@@ -72,7 +72,11 @@ def make_forecast(
             jobs = forecast_jobs(workload, costs[run.step], workspace.campaign.diffim.ordering)
             counts = workload.selection.counts
             parents = plan.parents(run)
-            forecasts.append(RunForecast(run=run, parents=parents, selection=counts, jobs=jobs))
+            forecasts.append(
+                RunForecast(
+                    run=run, parents=parents, selection=counts, jobs=jobs, pause=costs[run.step].pause
+                )
+            )
             for label, data_ids in workload.data_ids.items():
                 done[run.output][label] = done[run.output].get(label, set()) | data_ids
     parts, more = _describe_parts(workspace, plan, workloads)

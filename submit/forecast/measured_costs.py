@@ -1,11 +1,11 @@
 """Measured costs of runs, recorded in their folders and read for the forecasts of later runs."""
 
-__all__ = ["load_costs", "record_costs"]
+__all__ = ["load_costs", "measure_pause", "record_costs"]
 
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean
 from typing import Any, Self
 
@@ -22,6 +22,8 @@ _MIB = 1024**2
 #: The number of files of each dataset type whose sizes are read: a mean to some percent is enough here, and each
 #: takes a request to the file system.
 _SAMPLE = 20
+#: By default HTCondor assigns slots every 60 s at the latest.
+_LONGEST_PAUSE = 60.0
 #: The number of runs without recorded costs that are measured when they are asked for: each takes seconds.
 _MOST_MEASURED = 2
 
@@ -40,12 +42,15 @@ class _RunCosts:
         The mean MiB of a dataset, by type.
     overhead
         Seconds of a job besides its quanta; `None` if it could not be measured.
+    pause
+        The most seconds between jobs that wait for each other; `None` if it could not be measured.
     """
 
     run: str
     tasks: Mapping[str, tuple[int, float]]
     datasets: Mapping[str, float]
     overhead: float | None
+    pause: float | None = None
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
@@ -58,6 +63,7 @@ class _RunCosts:
             },
             datasets=content["datasets"],
             overhead=content["overhead"],
+            pause=content.get("pause"),  # earlier versions did not measure it
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -69,6 +75,7 @@ class _RunCosts:
             },
             "datasets": dict(self.datasets),
             "overhead": None if self.overhead is None else round(self.overhead, 3),
+            "pause": None if self.pause is None else round(self.pause, 3),
         }
 
 
@@ -136,14 +143,22 @@ def _combine(parts: Sequence[Sequence[_RunCosts]], others: Sequence[_RunCosts]) 
         tasks[label] = TaskCost(seconds, tuple(run for run, _ in measured))
     sizes = _find_newest(parts, others, lambda run: run.datasets)
     datasets = {name: mean(size for _, size in measured) for name, measured in sizes.items()}
-    overheads = _find_newest(
-        parts, others, lambda run: {} if run.overhead is None else {"overhead": run.overhead}
+    costs = Costs(tasks=tasks, datasets=datasets)
+    jobs = _find_newest(
+        parts,
+        others,
+        lambda run: {
+            name: value
+            for name, value in (("overhead", run.overhead), ("pause", run.pause))
+            if value is not None
+        },
     )
-    known = overheads.get("overhead")
-    if not known:
-        return Costs(tasks=tasks, datasets=datasets)
-    overhead, sources = mean(seconds for _, seconds in known), tuple(run for run, _ in known)
-    return Costs(tasks=tasks, datasets=datasets, overhead=overhead, sources=sources)
+    if known := jobs.get("overhead"):
+        sources = tuple(run for run, _ in known)
+        costs = replace(costs, overhead=mean(seconds for _, seconds in known), sources=sources)
+    if known := jobs.get("pause"):
+        costs = replace(costs, pause=max(seconds for _, seconds in known))
+    return costs
 
 
 def _find_newest[Value](
@@ -176,11 +191,13 @@ def _read(run: RunPaths) -> _RunCosts:
 
 def _measure(run: RunPaths, record: RunRecord) -> _RunCosts:
     usage = read_task_usage([record])
+    jobs = read_jobs(run)
     return _RunCosts(
         run=record.output_run,
         tasks={label: (each.quanta, each.seconds.mean) for label, each in usage.items()},
         datasets=_measure_datasets(record),
-        overhead=_measure_overhead(read_jobs(run), usage, read_clusters(record)),
+        overhead=_measure_overhead(jobs, usage, read_clusters(record)),
+        pause=measure_pause(jobs),
     )
 
 
@@ -196,6 +213,28 @@ def _measure_overhead(
             if attempt.outcome is AttemptOutcome.DONE and known and attempt.wall_seconds is not None:
                 overheads.append(max(0.0, attempt.wall_seconds - sum(known)))
     return mean(overheads) if overheads else None
+
+
+def measure_pause(jobs: Iterable[Job]) -> float | None:
+    """Find the longest time, between the first job and the last, in which no job was running.
+
+    The batch system then had free slots, and jobs that waited for others that had ended: so long it took to submit
+    them and to assign slots to them. Longer ones than `_LONGEST_PAUSE` have other reasons. `None` if there was no
+    such time.
+    """
+    spans = sorted(
+        (attempt.started, attempt.ended)
+        for job in jobs
+        for attempt in job.attempts
+        if attempt.started is not None and attempt.ended is not None
+    )
+    pauses = []
+    latest = spans[0][0] if spans else 0.0
+    for started, ended in spans:
+        if started > latest:
+            pauses.append(started - latest)
+        latest = max(latest, ended)
+    return min(_LONGEST_PAUSE, max(pauses)) if pauses else None
 
 
 def _measure_datasets(record: RunRecord) -> dict[str, float]:

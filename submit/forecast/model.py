@@ -89,12 +89,15 @@ class RunForecast:
         What its data query selects: the number of visits, detectors, patches, ….
     jobs
         By label, in an order in which they can run.
+    pause
+        The most seconds between the end of a job and the begin of one that waits for it, although a slot is free.
     """
 
     run: PlannedRun
     parents: tuple[str, ...] = ()
     selection: dict[str, int]
     jobs: tuple[JobForecast, ...]
+    pause: float = 0.0
 
     @property
     def quanta(self) -> int:
@@ -109,16 +112,29 @@ class RunForecast:
     @property
     def critical_seconds(self) -> float:
         """How long its critical path takes: the whole run, with as many slots as it can use."""
+        return self._longest_path(lambda job: job.seconds * job.depth)
+
+    @property
+    def paused_seconds(self) -> float:
+        """How long its jobs wait at most although slots are free: a pause before each in the longest chain."""
+        return self.pause * self._longest_path(lambda job: job.depth)
+
+    def _longest_path(self, length: Callable[[JobForecast], float]) -> float:
         ends: dict[str, float] = {}
         for job in self.jobs:
             begin = max((ends[parent] for parent in job.parents if parent in ends), default=0.0)
-            ends[job.label] = begin + (job.seconds * job.depth if job.jobs else 0.0)
+            ends[job.label] = begin + (length(job) if job.jobs else 0.0)
         return max(ends.values(), default=0.0)
 
     def wall_seconds(self, slots: int) -> tuple[float, float]:
-        """Compute how long it takes on some slots: at least, and at most (Graham's bound for any job order)."""
+        """Compute how long it takes on some slots: at least, and at most.
+
+        The upper bound is that of Graham (1969) for any order of jobs that keeps the slots busy, and the pauses in
+        which a batch system does not.
+        """
         work = self.work_seconds / slots
-        return max(work, self.critical_seconds), work + self.critical_seconds * (1 - 1 / slots)
+        least = max(work, self.critical_seconds)
+        return least, work + self.critical_seconds * (1 - 1 / slots) + self.paused_seconds
 
     def describe(self, slots: int) -> str:
         """Say in a line how much it is, and how long it takes on some slots."""
@@ -175,7 +191,8 @@ class Forecast:
         work = sum(run.work_seconds for run in self.runs) / self.slots
         least = self._longest_path(lambda run: run.wall_seconds(self.slots)[0])
         critical = self._longest_path(lambda run: run.critical_seconds)
-        return max(work, least), work + critical * (1 - 1 / self.slots)
+        paused = self._longest_path(lambda run: run.paused_seconds)
+        return max(work, least), work + critical * (1 - 1 / self.slots) + paused
 
     def _longest_path(self, seconds: Callable[[RunForecast], float]) -> float:
         ends: dict[str, float] = {}

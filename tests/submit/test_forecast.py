@@ -2,15 +2,17 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import networkx as nx
 import pytest
 import yaml
 from apcampaign.bps import PlannedRun, Step, load_site
 from apcampaign.ledger import CampaignPaths, RunRecord, write_run
+from apcampaign.monitor import Attempt, Job, JobState
 from apcampaign.submit.forecast import Forecast, JobForecast, RunForecast, draw_dot, draw_mermaid
 from apcampaign.submit.forecast.costs import GUESS, Costs
-from apcampaign.submit.forecast.measured_costs import load_costs
+from apcampaign.submit.forecast.measured_costs import load_costs, measure_pause
 from apcampaign.submit.forecast.slots import count_slots
 from operators import write_campaign
 
@@ -48,6 +50,30 @@ def test_the_time_is_bounded_by_the_work_and_by_what_waits_for_what():
     least, most = forecast(*jobs, slots=4).wall_seconds
     assert (least, most) == (360, 255 + 0.75 * 360)
     assert forecast(*jobs, slots=4).core_hours == pytest.approx(1020 / 3600)
+
+
+def test_pauses_between_jobs_that_wait_for_each_other_count_in_the_upper_bound_only():
+    jobs = (job("a", 10, 60), job("b", 1, 300, "a"), job("c", 4, 30, "a", depth=3))
+    run = RunForecast(run=planned(Step.TEMPLATES), selection={}, jobs=jobs, pause=7)
+    assert run.paused_seconds == 7 * 4
+    second = replace(run, run=planned(Step.DIFFIM), parents=("templates",))
+    without = Forecast(campaign="dc2", slots=4, runs=tuple(replace(each, pause=0) for each in (run, second)))
+    least, most = Forecast(campaign="dc2", slots=4, runs=(run, second)).wall_seconds
+    assert (least, most) == (without.wall_seconds[0], without.wall_seconds[1] + 2 * 28)
+
+
+def test_a_pause_is_the_longest_time_in_which_nothing_ran():
+    def ran(*spans):
+        attempts = tuple(Attempt(cluster=1, started=begin, ended=end) for begin, end in spans)
+        return Job(
+            name="a", label="a", step=Step.DIFFIM, state=JobState.DONE, attempts=attempts, folder=Path("/")
+        )
+
+    jobs = [ran((100, 110)), ran((104, 106), (130, 140)), ran((120, 125)), ran((None, None))]
+    assert measure_pause(jobs) == 10
+    assert measure_pause([*jobs, ran((9000, 9001))]) == 60  # an outage is something else
+    assert measure_pause(jobs[:1]) is None
+    assert measure_pause([]) is None
 
 
 def test_what_was_not_measured_is_a_guess_and_says_so():
