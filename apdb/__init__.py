@@ -13,7 +13,7 @@ and `read_stored` query what the APDB holds.
 
 Modules with similar names: `preconditions` looks before a run, `verify` after it, with `checks` (internal
 consistency) and `findings` (comparison with what was expected). `tables` are SQLAlchemy tables, on which
-`queries` (counts, for the report) and `frames` (whole catalogues, for notebooks) are built.
+`queries` and `source_queries` (counts, for the report) and `frames` (whole catalogues, for notebooks) are built.
 """
 
 from .associations import read_stored
@@ -29,10 +29,13 @@ from .plan import InitPlan, plan_init
 from .preconditions import Unchecked, check_ready
 from .queries import ApdbExplorer
 from .rollback import RollbackPlan, plan_rollback, roll_back
+from .source_queries import RELIABILITY_EDGES, SNR_EDGES, ImageCounts, NotableKind, NotableSource
 from .target import ApdbTarget, check_namespace, namespace_for
 from .verify import Verification, verify_apdb
 
 __all__ = [
+    "RELIABILITY_EDGES",
+    "SNR_EDGES",
     "ApdbCreated",
     "ApdbExplorer",
     "ApdbFinding",
@@ -41,7 +44,10 @@ __all__ = [
     "ApdbOptions",
     "ApdbTarget",
     "ExpectedAssociations",
+    "ImageCounts",
     "InitPlan",
+    "NotableKind",
+    "NotableSource",
     "RollbackPlan",
     "Unchecked",
     "Verification",

@@ -1,4 +1,4 @@
-"""Counts of an APDB's rows by pixel of the sky and by visit, and its most often detected DiaObjects."""
+"""Explorer of an APDB: counts of its rows by place, image and value, and its most often detected DiaObjects."""
 
 __all__ = ["ApdbExplorer"]
 
@@ -11,6 +11,14 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.sql.expression import TableClause
 
 from .locate import Reference, find_apdb
+from .source_queries import (
+    ImageCounts,
+    NotableKind,
+    NotableSource,
+    count_by_image,
+    count_by_value,
+    find_notable,
+)
 from .tables import ApdbSqlTables, Column, open_tables, snapshot
 
 #: With fewer rows a pixel shows noise rather than the sky.
@@ -109,12 +117,20 @@ class ApdbExplorer:
             for number in sorted(sources.keys() | objects.keys())
         }
 
-    def count_by_visit(self) -> dict[int, int]:
-        """Count the DiaSources of each visit."""
-        visit = self._tables.dia_source.c.visit
-        query = sqlalchemy.select(visit, sqlalchemy.func.count()).where(_kept(self._tables)).group_by(visit)
+    def count_by_image(self) -> dict[tuple[int, int], ImageCounts]:
+        """Count the DiaSources of each (visit, detector), and those for which a DiaObject was made."""
         with snapshot(self._place) as connection:
-            return {int(number): int(count) for number, count in connection.execute(query)}
+            return count_by_image(connection, self._tables)
+
+    def count_by_value(self) -> tuple[Mapping[int | None, int], Mapping[int | None, int]]:
+        """Count the DiaSources by signal-to-noise ratio and by reliability, as `source_queries.count_by_value`."""
+        with snapshot(self._place) as connection:
+            return count_by_value(connection, self._tables)
+
+    def find_notable(self, *, count: int = 3) -> dict[NotableKind, tuple[NotableSource, ...]]:
+        """Find the DiaSources that are worth a look, ``count`` of each kind and of different DiaObjects."""
+        with snapshot(self._place) as connection:
+            return find_notable(connection, self._tables, count)
 
     def read_most_detected(self, *, count: int = 9) -> dict[int, list[Measurement]]:
         """Read the measurements of the DiaObjects with the most DiaSources.

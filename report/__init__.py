@@ -2,15 +2,16 @@
 
 The flow: `ReportReader` reads the ledger, the runs' files, the repository and the APDB into a `ReportData`,
 with notes of what could not be read; `render_report` draws that, which needs none of them: figures and tables
-(`draw_figures`), and the numbers that come first (`headline`). `write_report` does both, and `watch_report`
-repeatedly until the campaign has ended.
+(`draw_figures`), and the numbers that come first (`headline`). `write_report` does both, and keeps an earlier
+report that shows more (`supersede`); `watch_report` does so repeatedly until the campaign has ended.
 """
 
 from .figure import Column, Figure, Panel, Table
 from .headline import campaign_state, headline
 from .model import ReportData
-from .reader import Appendix, ReportReader
+from .reader import Appendix, ReportReader, Truth
 from .render import render_report
+from .sky_model import TruePoint
 from .write import watch_report, write_report
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
     "ReportData",
     "ReportReader",
     "Table",
+    "TruePoint",
+    "Truth",
     "campaign_state",
     "headline",
     "render_report",

@@ -2,18 +2,19 @@
 
 __all__ = ["read_catalog"]
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..apdb import ApdbExplorer, count_rows
+from ..apdb import ApdbExplorer, ImageCounts, count_dia_objects, count_rows
 from .sky_model import Corner, DiaCatalog, LightCurve, LightCurvePoint, SkyCell
 
 _SQUARE_DEGREES = (180 / np.pi) ** 2
 
 
-def read_catalog(config: str, explorer: ApdbExplorer) -> tuple[DiaCatalog, Mapping[int, int]]:
+def read_catalog(config: str, explorer: ApdbExplorer) -> DiaCatalog:
     """Read an APDB.
 
     Parameters
@@ -22,11 +23,6 @@ def read_catalog(config: str, explorer: ApdbExplorer) -> tuple[DiaCatalog, Mappi
         Its configuration.
     explorer
         Of it.
-
-    Returns
-    -------
-    catalog, by_visit
-        What it holds, and the number of DiaSources of each visit.
 
     Raises
     ------
@@ -45,10 +41,25 @@ def read_catalog(config: str, explorer: ApdbExplorer) -> tuple[DiaCatalog, Mappi
             for each in measurements
         )
         light_curves.append(LightCurve(number, detected[-1].ra, detected[-1].dec, points))
-    catalog = DiaCatalog(
-        config=config, rows=count_rows(config), level=level, cells=cells, light_curves=tuple(light_curves)
+    by_visit: dict[int, ImageCounts] = defaultdict(ImageCounts)
+    by_detector: dict[int, ImageCounts] = defaultdict(ImageCounts)
+    for (visit, detector), counted in explorer.count_by_image().items():
+        by_visit[visit] += counted
+        by_detector[detector] += counted
+    by_snr, by_reliability = explorer.count_by_value()
+    return DiaCatalog(
+        config=config,
+        rows=count_rows(config),
+        objects=count_dia_objects(config),
+        by_visit=dict(by_visit),
+        by_detector=dict(by_detector),
+        by_snr=by_snr,
+        by_reliability=by_reliability,
+        notable=explorer.find_notable(),
+        level=level,
+        cells=cells,
+        light_curves=tuple(light_curves),
     )
-    return catalog, explorer.count_by_visit()
 
 
 def _triangle(level: int, pixel: int) -> tuple[tuple[Corner, ...], float]:

@@ -23,20 +23,21 @@ class Column:
     title
         With the unit, if it has one.
     kind
-        How it is aligned and sorted.
+        How it is aligned, written and sorted. An ``id`` is a whole number that nothing is computed with: all its
+        digits are written, without spaces between them, and JavaScript never takes it for a number.
     digits
         Of numbers, after the point.
     """
 
     title: str
-    kind: Literal["text", "number"] = "text"
+    kind: Literal["text", "number", "id"] = "text"
     digits: int = 0
 
     def show(self, value: Value) -> str:
         """Write a value in human-readable form."""
         if value is None:
             return "–"
-        return value if isinstance(value, str) else number(value, self.digits)
+        return str(value) if self.kind == "id" or isinstance(value, str) else number(value, self.digits)
 
 
 @dataclass(frozen=True)

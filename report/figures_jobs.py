@@ -88,6 +88,9 @@ def _category_layout(names: Sequence[str], title: str) -> dict[str, Any]:
         "xaxis": {"title": {"text": title}, "rangemode": "tozero"},
         "yaxis": {
             "type": "category",
+            # Every label is written, however many there are.
+            "tickmode": "linear",
+            "dtick": 1,
             **(
                 {"categoryorder": "array", "categoryarray": list(reversed(names))}
                 if names

@@ -9,46 +9,19 @@ from typing import Any
 from ..common.text import count
 from .figure import Column, Figure, Panel, Table, band_order
 from .model import ReportData
+from .polygons import SHADES, area, middle, near, shade
 from .sky_model import Corner, DiaCatalog, Patch, SkyCell, Template, TemplateState
 
-#: How many shades the page's scale of colours has.
-_SHADES = 8
 #: With more patches than this their numbers would be written over each other.
 _MOST_NUMBERS = 150
-
-
-def _near(ra: float, origin: float) -> float:
-    """Give a right ascension without a jump at 360 degrees."""
-    return origin + (ra - origin + 180) % 360 - 180
-
-
-def _outline(polygons: Iterable[Sequence[Corner]], origin: float) -> dict[str, list[float | None]]:
-    """Put closed polygons one after another, with gaps between them."""
-    x: list[float | None] = []
-    y: list[float | None] = []
-    for corners in polygons:
-        for ra, dec in (*corners, corners[0]):
-            x.append(round(_near(ra, origin), 5))
-            y.append(round(dec, 5))
-        x.append(None)
-        y.append(None)
-    return {"x": x, "y": y}
-
-
-def _middle(corners: Sequence[Corner], origin: float) -> Corner:
-    count = len(corners)
-    return (
-        sum(_near(ra, origin) for ra, _ in corners) / count,
-        sum(dec for _, dec in corners) / count,
-    )
 
 
 def _sky_layout(polygons: Iterable[Sequence[Corner]], origin: float) -> dict[str, Any]:
     """Lay the sky out as it is seen: east to the left, no direction stretched."""
     corners = [corner for polygon in polygons for corner in polygon]
     decs = [dec for _, dec in corners]
-    ras = [_near(ra, origin) for ra, _ in corners]
-    middle = (min(decs) + max(decs)) / 2
+    ras = [near(ra, origin) for ra, _ in corners]
+    centre = (min(decs) + max(decs)) / 2
     ticks = {}
     if min(ras) < 0 or max(ras) > 360:
         step = 10.0 ** math.floor(math.log10(max(ras) - min(ras)))
@@ -66,22 +39,9 @@ def _sky_layout(polygons: Iterable[Sequence[Corner]], origin: float) -> dict[str
         "yaxis": {
             "title": {"text": "declination (°)"},
             "scaleanchor": "x",
-            "scaleratio": round(1 / math.cos(math.radians(middle)), 4),
+            "scaleratio": round(1 / math.cos(math.radians(centre)), 4),
             "zeroline": False,
         },
-    }
-
-
-def _area(polygons: Sequence[Sequence[Corner]], origin: float, name: str, fill: str) -> dict[str, Any]:
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "name": name,
-        **_outline(polygons, origin),
-        "fill": "toself",
-        "fillcolor": fill,
-        "line": {"color": "$panel", "width": 0.6},
-        "hoverinfo": "skip",
     }
 
 
@@ -89,7 +49,7 @@ def _shade_names(values: Iterable[int]) -> list[tuple[int, int, str]]:
     """Divide whole numbers into shades from the smallest to the largest: least, most, name."""
     values = set(values) or {1}
     least, largest = min(values), max(values)
-    count = min(_SHADES, largest - least + 1)
+    count = min(SHADES, largest - least + 1)
     edges = sorted(
         {least - 1 + math.ceil((largest - least + 1) * place / count) for place in range(1, count + 1)}
     )
@@ -100,15 +60,11 @@ def _shade_names(values: Iterable[int]) -> list[tuple[int, int, str]]:
     return shades
 
 
-def _shade(place: int, count: int) -> str:
-    return f"$s{round(place * (_SHADES - 1) / max(1, count - 1)) if count > 1 else _SHADES - 3}"
-
-
 def draw_sky(data: ReportData) -> Figure:
     """Draw tracts and patches, coloured by the state and the depth of their templates."""
     columns = (
-        Column("tract", "number"),
-        Column("patch", "number"),
+        Column("tract", "id"),
+        Column("patch", "id"),
         Column("band"),
         Column("template"),
         Column("visits", "number"),
@@ -154,12 +110,14 @@ def _template_traces(
         chosen = [each for each in made if least <= each.visits <= most]
         if chosen:
             polygons = [corners[each.tract, each.patch] for each in chosen]
-            traces.append(_area(polygons, origin, f"{name} visits", _shade(place, len(shades))))
+            traces.append(
+                area(polygons, origin, f"{name} visit{'' if name == '1' else 's'}", shade(place, len(shades)))
+            )
     for state, fill in ((TemplateState.WAITING, "$muted"), (TemplateState.MISSING, "$bad")):
         polygons = [corners[each.tract, each.patch] for each in templates if each.state is state]
         if polygons:
-            traces.append(_area(polygons, origin, str(state), fill))
-    middles = [_middle(corners[each.tract, each.patch], origin) for each in templates]
+            traces.append(area(polygons, origin, str(state), fill))
+    middles = [middle(corners[each.tract, each.patch], origin) for each in templates]
     traces.append(
         {
             "type": "scatter",
@@ -185,7 +143,7 @@ def _ink(template: Template, shades: Sequence[tuple[int, int, str]]) -> str:
     if template.state is not TemplateState.MADE:
         return "$onhigh" if template.state is TemplateState.MISSING else "$onlow"
     place = next(place for place, (_, most, _) in enumerate(shades) if template.visits <= most)
-    return "$onhigh" if int(_shade(place, len(shades))[2:]) >= _SHADES // 2 else "$onlow"
+    return "$onhigh" if int(shade(place, len(shades))[2:]) >= SHADES // 2 else "$onlow"
 
 
 def draw_density(catalog: DiaCatalog | None) -> Figure:
@@ -205,7 +163,7 @@ def draw_density(catalog: DiaCatalog | None) -> Figure:
         for cell in cells
     ]
     columns = (
-        Column("HTM pixel", "number"),
+        Column("HTM pixel", "id"),
         Column("right ascension (°)", "number", 4),
         Column("declination (°)", "number", 4),
         Column("area (deg²)", "number", 6),
@@ -230,12 +188,12 @@ def _density_traces(cells: Sequence[SkyCell], view: str) -> list[dict[str, Any]]
     }
     largest = max(values.values())
     traces: list[dict[str, Any]] = []
-    for place in range(_SHADES):
-        low, high = largest * place / _SHADES, largest * (place + 1) / _SHADES
+    for place in range(SHADES):
+        low, high = largest * place / SHADES, largest * (place + 1) / SHADES
         chosen = [cell.corners for cell, value in values.items() if low < value <= high]
         if chosen:
-            traces.append(_area(chosen, origin, f"{low:,.0f}–{high:,.0f} / deg²", f"$s{place}"))
-    middles = [_middle(cell.corners, origin) for cell in cells]
+            traces.append(area(chosen, origin, f"{low:,.0f}–{high:,.0f} / deg²", f"$s{place}"))
+    middles = [middle(cell.corners, origin) for cell in cells]
     traces.append(
         {
             "type": "scatter",

@@ -58,8 +58,11 @@ class StepRow:
 
 
 def campaign_state(data: ReportData) -> tuple[str, Tone]:
-    """Give the state of a campaign in a word or two."""
+    """Give the state of a campaign in a few words."""
     if data.good:
+        # What could not be read this time was not checked this time.
+        if data.unread:
+            return "complete, but not all of it could be read", "busy"
         return "complete", "good"
     if data.final:
         return ("ended", "busy") if data.good is None else ("not complete", "bad")
@@ -173,6 +176,6 @@ def _products(data: ReportData) -> Sequence[Tile]:
         tiles.append(
             Tile("DiaSources", number(catalog.rows.get("DiaSource", 0)), f"of {count(visits, 'visit')}")
         )
-        versions = f"{number(catalog.rows.get('DiaObject', 0))} with their versions"
-        tiles.append(Tile("DiaObjects", number(sum(cell.dia_objects for cell in catalog.cells)), versions))
+        versions = f"in {count(catalog.rows.get('DiaObject', 0), 'version')}"
+        tiles.append(Tile("DiaObjects", number(catalog.objects), versions))
     return tiles

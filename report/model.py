@@ -9,7 +9,9 @@ from ..apdb import Verification
 from ..bps import Step
 from ..monitor import Job
 from ..monitor.outcomes import QuantaCount, Spread, TaskUsage
+from .cutouts import Cutout
 from .figure import Figure
+from .quality import SurveyQuality
 from .sky_model import DiaCatalog, Patch, Template, VisitRow
 
 
@@ -132,8 +134,14 @@ class ReportData:
         The sky that is processed.
     visits
         The science visits.
+    exposed
+        In how many science visits each detector has a raw image.
+    quality
+        Seeing, zero point and sky noise of the visits.
     catalog
         What the APDB holds.
+    cutouts
+        Pictures of notable DiaSources.
     failures
         Why jobs failed.
     verification
@@ -146,6 +154,8 @@ class ReportData:
         Figures of what else is known of the campaign.
     notes
         What could not be read, and why.
+    unread
+        The names of its parts that could not be read.
     """
 
     campaign: str
@@ -157,10 +167,35 @@ class ReportData:
     patches: tuple[Patch, ...] = ()
     templates: tuple[Template, ...] = ()
     visits: tuple[VisitRow, ...] = ()
+    exposed: Mapping[int, int] = field(default_factory=dict)
+    quality: SurveyQuality | None = None
     catalog: DiaCatalog | None = None
+    cutouts: tuple[Cutout, ...] = ()
     failures: tuple[FailureRow, ...] = ()
     verification: Verification | None = None
     provenance: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     appendix: tuple[Figure, ...] = ()
     notes: tuple[str, ...] = ()
+    unread: frozenset[str] = frozenset()
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """The RUN collections that it is about."""
+        return tuple(run.output_run for step in self.steps for run in step.runs)
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """The names of the parts that it holds, as `unread` names them."""
+        held = {
+            "the jobs": self.jobs,
+            "the sky": self.patches or self.visits,
+            "the quality of the visits": self.quality and self.quality.images,
+            "the APDB": self.catalog,
+            "the cutouts": self.cutouts,
+            "the verification": self.verification,
+            **{f"the quanta of {step.step}": step.outcomes for step in self.steps},
+            **{f"the tasks of {step.step}": step.tasks for step in self.steps},
+            **{figure.title: figure.panels for figure in self.appendix},
+        }
+        return frozenset(name for name, value in held.items() if value)

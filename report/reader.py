@@ -1,10 +1,11 @@
 """Reader of a report's content: from the ledger, the runs' files, the repository and the APDB."""
 
-__all__ = ["Appendix", "ReportReader"]
+__all__ = ["Appendix", "ReportReader", "Truth"]
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from ..apdb import ApdbExplorer, Verification
@@ -26,14 +27,20 @@ from ..monitor.status import RunState, StepStatus
 from ..monitor.submitted import find_filled_apdb, read_submitted_campaign
 from ..monitor.summary import CampaignSummary, StepSummary, summarise, verify_runs
 from .apdb_content import read_catalog
+from .cutouts import Cutout, CutoutReader
 from .figure import Figure
 from .model import FailureRow, ReportData, RunReport, StepReport
 from .provenance import list_files, list_provenance
+from .quality import QualityReader
 from .sky import Sky, read_sky
-from .sky_model import DiaCatalog
+from .sky_model import DiaCatalog, TruePoint
 
 #: Draws figures of what else the caller knows of a campaign, from its settings and its APDB's configuration.
 Appendix = Callable[[CampaignConfig, str | None], tuple[Figure, ...]]
+
+#: Finds the true light curves of DiaObjects on a simulated sky, from the campaign's settings and its APDB's
+#: configuration; of those that are known.
+Truth = Callable[[CampaignConfig, str, Collection[int]], Mapping[int, Sequence[TruePoint]]]
 
 _ENDED = (RunState.DONE, RunState.FAILED, RunState.UNSUBMITTED)
 
@@ -47,15 +54,21 @@ class ReportReader:
         The campaign.
     appendix
         Draws more figures.
+    truth
+        Finds true light curves.
     """
 
-    def __init__(self, workspace: Workspace, appendix: Appendix | None = None):
+    def __init__(self, workspace: Workspace, appendix: Appendix | None = None, truth: Truth | None = None):
         self._workspace = workspace
+        self._truth = truth
         self._appendix: Appendix = appendix or (lambda *_: ())
         self._jobs = CampaignReader(workspace.paths)
         self._ended: dict[tuple[str, ...], StepReport] = {}
         self._explorers: dict[str, ApdbExplorer] = {}
+        self._quality = QualityReader()
+        self._cutouts = CutoutReader()
         self._notes: list[str] = []
+        self._unread: set[str] = set()
 
     def read(self, *, summary: CampaignSummary | None = None) -> ReportData:
         """Read all of it. What cannot be read is noted, and the rest is read all the same.
@@ -74,7 +87,7 @@ class ReportReader:
         workspace = self._workspace
         ledger = workspace.read_ledger()
         records = ledger.require_current()
-        self._notes = []
+        self._notes, self._unread = [], set()
         now = time.time()
         status = self._attempt("the jobs", self._jobs.read, None)
         self._notes += [redact(line) for line in status.unknown] if status else []
@@ -90,24 +103,36 @@ class ReportReader:
         finished = {step for step in Step if over or (step in states and states[step].state in _ENDED)}
         sky = self._attempt("the sky", lambda: read_sky(workspace, records, ended=finished), Sky())
         apdb_config = find_filled_apdb(records)
-        catalog, by_visit = self._catalog(apdb_config)
+        catalog = self._catalog(campaign, apdb_config)
+        visits = sky.visits_with(catalog.by_visit if catalog else {})
+        quality = self._attempt(
+            "the quality of the visits",
+            lambda: self._quality.read(records, campaign.instrument, visits) if visits else None,
+            None,
+        )
+        cutouts = self._read_cutouts(records, campaign, catalog) if Step.DIFFIM in finished else ()
+        steps = self._steps(records, states, summary, finished)
         return ReportData(
             campaign=workspace.campaign.name,
             made=now,
             final=over,
             good=summary.good if summary else None,
-            steps=self._steps(records, states, summary, finished),
+            steps=steps,
             jobs=status.jobs if status else (),
             patches=sky.patches,
             templates=sky.templates,
-            visits=sky.visits_with(by_visit),
+            visits=visits,
+            exposed=sky.exposed,
+            quality=quality,
             catalog=catalog,
+            cutouts=cutouts,
             failures=self._attempt("the failures", lambda: _find_failures(status), ()),
             verification=self._verify(ledger, summary) if over else None,
             provenance=list_provenance(campaign, ledger, records),
             files=list_files(campaign, workspace.paths, records),
             appendix=self._attempt("the appendix", lambda: self._appendix(campaign, apdb_config), ()),
             notes=tuple(self._notes),
+            unread=frozenset(self._unread),
         )
 
     def _attempt[Result, Other](
@@ -117,11 +142,13 @@ class ReportReader:
         try:
             return read()
         except ApcampaignError as error:
-            self._notes.append(redact(f"{what}: {error}"))
+            reason = str(error)
         except Exception as error:
             # Foreign code under it may raise anything.
             first = str(error).splitlines()[0] if str(error) else ""
-            self._notes.append(redact(f"{what}: {type(error).__name__}: {first}"))
+            reason = f"{type(error).__name__}: {first}"
+        self._notes.append(redact(f"{what}: {reason}"))
+        self._unread.add(what)
         return otherwise
 
     def _steps(
@@ -185,17 +212,38 @@ class ReportReader:
             tasks=tasks,
         )
 
-    def _catalog(self, config: str | None) -> tuple[DiaCatalog | None, Mapping[int, int]]:
-        nothing: tuple[DiaCatalog | None, Mapping[int, int]] = (None, {})
+    def _catalog(self, campaign: CampaignConfig, config: str | None) -> DiaCatalog | None:
         if config is None:
-            return nothing
+            return None
 
-        def read() -> tuple[DiaCatalog | None, Mapping[int, int]]:
+        def read() -> DiaCatalog:
             if config not in self._explorers:
                 self._explorers[config] = ApdbExplorer(config)
             return read_catalog(config, self._explorers[config])
 
-        return self._attempt("the APDB", read, nothing)
+        catalog = self._attempt("the APDB", read, None)
+        if catalog is None or self._truth is None or not catalog.light_curves:
+            return catalog
+        find, ids = self._truth, [curve.dia_object for curve in catalog.light_curves]
+        true = self._attempt("the true light curves", lambda: find(campaign, config, ids), {})
+        curves = (
+            replace(curve, truth=tuple(true.get(curve.dia_object, ()))) for curve in catalog.light_curves
+        )
+        return replace(catalog, light_curves=tuple(curves))
+
+    def _read_cutouts(
+        self, records: Sequence[RunRecord], campaign: CampaignConfig, catalog: DiaCatalog | None
+    ) -> tuple[Cutout, ...]:
+        """Read the cutouts of difference imaging that has ended: before, the repository lacks its images."""
+        if catalog is None or not any(catalog.notable.values()):
+            return ()
+        runs = [record for record in records if record.step is Step.DIFFIM]
+        cutouts, skipped = self._attempt(
+            "the cutouts", lambda: self._cutouts.read(runs, campaign.instrument, catalog.notable), ((), "")
+        )
+        if skipped:
+            self._notes.append(skipped)
+        return cutouts
 
     def _verify(self, ledger: Ledger, summary: CampaignSummary | None) -> Verification | None:
         if summary is not None:

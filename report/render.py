@@ -19,13 +19,16 @@ from ..bps import Step
 from ..common.text import printable
 from ..monitor.outcomes import Spread
 from .figure import Figure, Panel, moment, number
+from .figure_cutouts import list_cutouts
 from .figures_jobs import draw_core_hours, draw_memory, draw_run_times
+from .figures_quality import draw_focal_plane, draw_quality, draw_significance
 from .figures_sky import draw_density, draw_sky
 from .figures_timeline import draw_timeline
 from .figures_visits import draw_light_curves, draw_visits
 from .headline import campaign_state, headline, step_rows
 from .job_usage import LabelUsage, measure_usage, suggest_settings
 from .model import ReportData
+from .supersede import describe_report
 
 _LIBRARY = "plotly-basic.min.js"
 
@@ -39,8 +42,12 @@ def draw_figures(data: ReportData) -> dict[str, Figure]:
         draw_run_times(usage, data.steps),
         draw_memory(usage),
         draw_sky(data),
-        draw_visits(data.visits),
         draw_density(data.catalog),
+        draw_visits(data.visits),
+        draw_quality(data),
+        draw_focal_plane(data),
+        draw_significance(data.catalog),
+        list_cutouts(data),
         draw_light_curves(data.catalog),
         *data.appendix,
     )
@@ -79,6 +86,7 @@ def render_report(data: ReportData, *, refresh: int | None = None) -> str:
         "plain": _plain,
         "breakable": _breakable,
         "code": _code,
+        "picture": _picture,
     }
     state, tone = campaign_state(data)
     return environment.get_template("page.html.j2").render(
@@ -93,6 +101,7 @@ def render_report(data: ReportData, *, refresh: int | None = None) -> str:
             {panel.id: _drawing(figure, panel) for figure in figures.values() for panel in figure.panels}
         ),
         suggestion=_suggestion(data),
+        description=describe_report(data),
         refresh=None if data.final else refresh,
         style=_read("page.css"),
         script=_read("page.js"),
@@ -134,6 +143,11 @@ def _plain(value: Any, shown: str) -> str | None:
         return ""
     plain = f"{value:.10g}" if isinstance(value, float) else str(value)
     return None if plain == shown else plain
+
+
+def _picture(png: bytes) -> str:
+    """Write a picture as an address that holds it."""
+    return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
 
 
 def _breakable(name: str) -> Any:

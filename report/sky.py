@@ -4,9 +4,10 @@ __all__ = ["Sky", "read_sky"]
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..apdb import ImageCounts
 from ..bps import CampaignConfig, PlannedRun, Step
 from ..common.butler import open_butler
 from ..ledger import RunRecord, Workspace
@@ -27,17 +28,21 @@ class Sky:
     ----------
     patches, templates, visits
         As a report has them.
+    exposed
+        In how many of the visits each detector has a raw image that is selected.
     """
 
     patches: tuple[Patch, ...] = ()
     templates: tuple[Template, ...] = ()
     visits: tuple[VisitRow, ...] = ()
+    exposed: Mapping[int, int] = field(default_factory=dict)
 
-    def visits_with(self, dia_sources: Mapping[int, int] | None) -> tuple[VisitRow, ...]:
+    def visits_with(self, counts: Mapping[int, ImageCounts]) -> tuple[VisitRow, ...]:
         """Give the visits with their numbers of DiaSources."""
-        if not dia_sources:
+        if not counts:
             return self.visits
-        return tuple(replace(visit, dia_sources=dia_sources.get(visit.visit, 0)) for visit in self.visits)
+        found = [(visit, counts.get(visit.visit, ImageCounts())) for visit in self.visits]
+        return tuple(replace(visit, dia_sources=each.sources, new_sources=each.new) for visit, each in found)
 
 
 def read_sky(workspace: Workspace, records: Sequence[RunRecord], *, ended: Collection[Step]) -> Sky:
@@ -75,8 +80,8 @@ def read_sky(workspace: Workspace, records: Sequence[RunRecord], *, ended: Colle
         if making:
             templates = _find_templates(butler, making, ended=Step.TEMPLATES in ended)
             patches = _find_patches(butler, campaign.skymap, templates)
-        visits = _find_visits(butler, campaign, subtracting or making)
-    return Sky(patches, templates, visits)
+        visits, exposed = _find_visits(butler, campaign, subtracting or making)
+    return Sky(patches, templates, visits, exposed)
 
 
 def _find_raws(butler: Any, runs: Iterable[PlannedRun], more: Sequence[str]) -> Iterator[Any]:
@@ -134,7 +139,9 @@ def _corners(region: Any) -> tuple[Corner, ...]:
     return tuple((point.getLon().asDegrees(), point.getLat().asDegrees()) for point in points)
 
 
-def _find_visits(butler: Any, campaign: CampaignConfig, runs: Sequence[PlannedRun]) -> tuple[VisitRow, ...]:
+def _find_visits(
+    butler: Any, campaign: CampaignConfig, runs: Sequence[PlannedRun]
+) -> tuple[tuple[VisitRow, ...], Mapping[int, int]]:
     detectors: dict[tuple[int, str], set[int]] = defaultdict(set)
     # A data query that the user has written may not speak of the sky at all.
     written = any(getattr(campaign, run.step).data_query for run in runs)
@@ -159,4 +166,5 @@ def _find_visits(butler: Any, campaign: CampaignConfig, runs: Sequence[PlannedRu
         )
         for (visit, band), there in detectors.items()
     ]
-    return tuple(sorted(rows, key=lambda row: (row.mjd or 0, row.visit)))
+    exposed = Counter(detector for there in detectors.values() for detector in there)
+    return tuple(sorted(rows, key=lambda row: (row.mjd or 0, row.visit))), exposed

@@ -9,12 +9,15 @@ __all__ = [
     "SkyCell",
     "Template",
     "TemplateState",
+    "TruePoint",
     "VisitRow",
 ]
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from ..apdb import ImageCounts, NotableKind, NotableSource
 
 #: Right ascension and declination, degrees.
 Corner = tuple[float, float]
@@ -80,8 +83,8 @@ class VisitRow:
         How many have a raw image that is selected.
     differences
         How many difference images the repository knows.
-    dia_sources
-        In the APDB; `None` if that was not read.
+    dia_sources, new_sources
+        In the APDB, and those of them for which a DiaObject was made; `None` if that was not read.
     """
 
     visit: int
@@ -90,6 +93,14 @@ class VisitRow:
     detectors: int
     differences: int
     dia_sources: int | None = None
+    new_sources: int | None = None
+
+    @property
+    def matched_share(self) -> float | None:
+        """The share of its DiaSources that were matched with a DiaObject."""
+        if not self.dia_sources or self.new_sources is None:
+            return None
+        return 1 - self.new_sources / self.dia_sources
 
 
 @dataclass(frozen=True)
@@ -140,6 +151,23 @@ class LightCurvePoint:
 
 
 @dataclass(frozen=True)
+class TruePoint:
+    """What a perfect measurement of a DiaObject on a simulated sky would have given.
+
+    Parameters
+    ----------
+    mjd, band
+        Of the exposure.
+    flux
+        On an ideal difference image, nJy.
+    """
+
+    mjd: float
+    band: str
+    flux: float
+
+
+@dataclass(frozen=True)
 class LightCurve:
     """A DiaObject's measurements.
 
@@ -151,12 +179,15 @@ class LightCurve:
         Where it is, degrees.
     points
         The oldest first.
+    truth
+        On a simulated sky, the oldest first.
     """
 
     dia_object: int
     ra: float
     dec: float
     points: tuple[LightCurvePoint, ...]
+    truth: tuple[TruePoint, ...] = ()
 
     @property
     def detections(self) -> int:
@@ -174,6 +205,14 @@ class DiaCatalog:
         The APDB's configuration.
     rows
         Rows by table.
+    objects
+        DiaObjects, of which their table has a row for each version; `None` if it does not tell.
+    by_visit, by_detector
+        Numbers of DiaSources.
+    by_snr, by_reliability
+        Numbers of DiaSources, as `apcampaign.apdb.ApdbExplorer.count_by_value` gives them.
+    notable
+        DiaSources that are worth a look.
     level
         HTM level of the cells.
     cells
@@ -184,6 +223,12 @@ class DiaCatalog:
 
     config: str
     rows: Mapping[str, int]
+    objects: int | None = None
+    by_visit: Mapping[int, ImageCounts] = field(default_factory=dict)
+    by_detector: Mapping[int, ImageCounts] = field(default_factory=dict)
+    by_snr: Mapping[int | None, int] = field(default_factory=dict)
+    by_reliability: Mapping[int | None, int] = field(default_factory=dict)
+    notable: Mapping[NotableKind, tuple[NotableSource, ...]] = field(default_factory=dict)
     level: int = 0
     cells: tuple[SkyCell, ...] = ()
     light_curves: tuple[LightCurve, ...] = ()

@@ -2,8 +2,10 @@
 
 __all__ = ["watch_report", "write_report"]
 
+import logging
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from ..common.files import write_atomically
@@ -13,7 +15,9 @@ from ..monitor.summary import CampaignSummary
 from .model import ReportData
 from .reader import ReportReader
 from .render import render_report
+from .supersede import fuller_file, read_earlier, what_is_lost
 
+_log = logging.getLogger(__name__)
 _REST = 3  # the pause after a report is at least this many times as long as the report took
 
 
@@ -25,7 +29,7 @@ def write_report(
     reader: ReportReader | None = None,
     summary: CampaignSummary | None = None,
 ) -> tuple[Path, ReportData]:
-    """Write the report of a campaign.
+    """Write the report of a campaign. An earlier one that shows more is kept beside it, and this is noted on it.
 
     Parameters
     ----------
@@ -54,8 +58,28 @@ def write_report(
     """
     file = file or workspace.paths.report
     data = (reader or ReportReader(workspace)).read(summary=summary)
+    data = _keep_fuller(file, data)
     write_atomically(file, render_report(data, refresh=refresh))
     return file, data
+
+
+def _keep_fuller(file: Path, data: ReportData) -> ReportData:
+    """Keep an earlier report that shows more than this one beside it, and note that on this one."""
+    kept = fuller_file(file)
+    earlier, fuller = read_earlier(file), read_earlier(kept)
+    lost = what_is_lost(earlier, data) if earlier else ()
+    if lost and not (fuller and set(what_is_lost(fuller, data)) >= set(lost)):
+        write_atomically(kept, file.read_text(encoding="utf-8"))
+        _log.warning("the report lacks %s: the earlier one is kept as %s", ", ".join(lost), kept)
+        fuller = earlier
+    if fuller is None:
+        return data
+    lost = what_is_lost(fuller, data)
+    if not lost:
+        kept.unlink(missing_ok=True)
+        return data
+    note = f"the report of {fuller.when} has {', '.join(lost)}, and is kept as `{kept.name}`"
+    return replace(data, notes=(*data.notes, note))
 
 
 def watch_report(

@@ -76,8 +76,8 @@
     if (narrow) own.yaxis = shortened(own.yaxis ?? {}, traces);
     drawn.add(element);
     return Plotly.react(element, withColours(traces, styles), withColours(join(common, own), styles), {
-      responsive: true, displaylogo: false, displayModeBar: touch ? false : "hover",
-      modeBarButtons: [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
+      // Plotly's toolbar lies over what is drawn: a button below the figure does what it is needed for.
+      responsive: true, displaylogo: false, displayModeBar: false,
     });
   };
   const redraw = () => drawn.forEach((element) => draw(element).catch(complain));
@@ -113,6 +113,8 @@
     $$("thead th[aria-sort]", table).forEach((each) => each.setAttribute("aria-sort", "none"));
     header.setAttribute("aria-sort", down ? "descending" : "ascending");
     const numeric = header.classList.contains("number");
+    // Identifiers have more digits than a number holds here: as texts whose digits count they keep all of them.
+    const order = new Intl.Collator("en", { numeric: header.classList.contains("id") });
     const body = table.tBodies[0];
     const rows = [...body.rows].map((row) => {
       const text = valueOf(row.cells[place]);
@@ -121,7 +123,7 @@
     rows.sort(([a], [b]) => {
       // What is not there comes last, whichever way.
       if (numeric) return Number.isNaN(a) || Number.isNaN(b) ? Number.isNaN(a) - Number.isNaN(b) : down ? b - a : a - b;
-      return down ? b.localeCompare(a) : a.localeCompare(b);
+      return down ? order.compare(b, a) : order.compare(a, b);
     });
     body.append(...rows.map(([, row]) => row));
   };
@@ -139,7 +141,11 @@
   };
 
   // ---- doing -------------------------------------------------------------------------------------------
+  const openMenu = (open) => $("#menu").setAttribute("aria-expanded", String(open));
+  root.dataset.menu = "yes"; // without this script the sections are a row that scrolls
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape") openMenu(false); });
   document.addEventListener("click", async (event) => {
+    if (!event.target.closest("nav button")) openMenu(false);
     const button = event.target.closest("button");
     if (!button) return;
     if (button.matches("table.sortable thead button")) sort(button.closest("th"));
@@ -149,6 +155,8 @@
       if (!drawn.has(element)) await draw(element);
       Plotly.downloadImage(element, { format: "png", scale: 2, filename: element.id.replace("plot-", `${$("h1").textContent}-`) });
     }
+    if (button.matches(".reset")) $$(".plot", button.closest("figure")).filter((each) => drawn.has(each)).forEach((each) => draw(each).catch(complain));
+    if (button.id === "menu") openMenu(button.getAttribute("aria-expanded") !== "true");
     if (button.matches(".copy")) {
       const text = document.getElementById(button.dataset.source).textContent;
       const done = await navigator.clipboard?.writeText(text).then(() => true, () => false);
@@ -166,7 +174,10 @@
   // ---- where one is ------------------------------------------------------------------------------------
   const links = new Map($$("nav a").map((link) => [link.hash.slice(1), link]));
   const here = new IntersectionObserver((entries) => {
-    for (const { target, isIntersecting } of entries) links.get(target.id).classList.toggle("here", isIntersecting);
+    for (const { target, isIntersecting } of entries) {
+      links.get(target.id).classList.toggle("here", isIntersecting);
+      if (isIntersecting) $("#menu").textContent = `☰ ${links.get(target.id).textContent}`;
+    }
   }, { rootMargin: "-15% 0px -75% 0px" });
   links.forEach((_, id) => here.observe(document.getElementById(id)));
 

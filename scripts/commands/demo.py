@@ -139,14 +139,14 @@ def _show_results(campaign: "Campaign", folder: Path) -> bool:
     """Show what there is in the repository and the APDB, and how well that is what the sky is like."""
     from ...report import ReportReader, write_report
     from ..display.score import show_score
-    from ..display.score_figure import score_figures
+    from ..display.score_figure import score_figures, true_light_curves
     from ..display.summary import show_summary
     from .sandbox_score import score_apdb
 
     summary = campaign.summary()
     show_summary(summary)
     show_score(score_apdb(folder, campaign.apdb.config))
-    reader = ReportReader(campaign.workspace, score_figures)
+    reader = ReportReader(campaign.workspace, score_figures, true_light_curves)
     report, _ = write_report(campaign.workspace, reader=reader, summary=summary)
     say(f"report: {report}")
     return summary.good

@@ -36,18 +36,19 @@ def command(campaign: "Campaign", file: Path | None, watch: bool, interval: int,
 
     The page needs no network to be opened and no server. Sources that could not be read are listed on the page.
     """
-    from ..display.score_figure import score_figures
+    from ..display.score_figure import score_figures, true_light_curves
 
     target = file or campaign.workspace.paths.report
     if watch:
-        for data in campaign.watch_report(target, interval=interval, appendix=score_figures):
+        for data in campaign.watch_report(
+            target, interval=interval, appendix=score_figures, truth=true_light_curves
+        ):
             _show(target, data, as_json)
     else:
         from ...report import ReportReader, write_report
 
-        _, data = write_report(
-            campaign.workspace, target, reader=ReportReader(campaign.workspace, score_figures)
-        )
+        reader = ReportReader(campaign.workspace, score_figures, true_light_curves)
+        _, data = write_report(campaign.workspace, target, reader=reader)
         _show(target, data, as_json)
 
 

@@ -1,7 +1,8 @@
-"""Figure for the report of a simulated campaign: its score against the truth."""
+"""What the report of a simulated campaign shows besides: its score against the truth, and true light curves."""
 
-__all__ = ["score_figures"]
+__all__ = ["score_figures", "true_light_curves"]
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ...bps import CampaignConfig
-    from ...report import Figure, Panel
+    from ...report import Figure, Panel, TruePoint
     from ...sandbox.score import Score
 
 _MARKS = {
@@ -41,20 +42,70 @@ def score_figures(campaign: "CampaignConfig", apdb_config: str | None) -> tuple[
     ApdbError
         If the APDB cannot be read.
     """
-    place = urlparse(campaign.butler)
-    truth_folder = Path(place.path).parent
-    if apdb_config is None or place.scheme not in ("", "file"):
-        return ()
-    if not (truth_folder / "truth.parquet").is_file():
-        return ()
-    from ...apdb import read_dia_sources
     from ...sandbox.score import match_truth, score
+
+    known = _read(campaign, apdb_config)
+    if known is None:
+        return ()
+    truth, sources = known
+    return (draw_score(truth, match_truth(truth, sources), score(truth, sources)),)
+
+
+def true_light_curves(
+    campaign: "CampaignConfig", apdb_config: str, dia_objects: Collection[int]
+) -> dict[int, tuple["TruePoint", ...]]:
+    """Find the true light curves of DiaObjects of a campaign whose repository is a sandbox's.
+
+    Parameters
+    ----------
+    campaign, apdb_config
+        As for `score_figures`.
+    dia_objects
+        The DiaObjects.
+
+    Returns
+    -------
+    curves
+        Of each the fluxes of the source on the sky that most of its DiaSources are; none if the sky is a real one.
+
+    Raises
+    ------
+    ApdbError
+        If the APDB cannot be read.
+    """
+    from ...report import TruePoint
+    from ...sandbox.score import match_truth
+
+    known = _read(campaign, apdb_config)
+    if known is None:
+        return {}
+    truth, sources = known
+    matched = match_truth(truth, sources)
+    found = matched[(matched["row"] >= 0) & matched["diaObjectId"].isin(list(dia_objects))]
+    owners = truth["id"].reindex(found["row"]).to_numpy()
+    curves = {}
+    for dia_object, group in found.assign(owner=owners).groupby("diaObjectId"):
+        rows = truth[truth["id"] == group["owner"].mode().iloc[0]].sort_values("mjd")
+        curves[int(str(dia_object))] = tuple(
+            TruePoint(float(mjd), str(band), float(flux))
+            for mjd, band, flux in zip(rows["mjd"], rows["band"], rows["difference"], strict=True)
+        )
+    return curves
+
+
+def _read(campaign: "CampaignConfig", apdb_config: str | None) -> "tuple[pd.DataFrame, pd.DataFrame] | None":
+    """Read the truth of a sandbox and the DiaSources; nothing if the sky is a real one, or none are there yet."""
+    place = urlparse(campaign.butler)
+    folder = Path(place.path).parent
+    if apdb_config is None or place.scheme not in ("", "file"):
+        return None
+    if not (folder / "truth.parquet").is_file():
+        return None
+    from ...apdb import read_dia_sources
     from ...sandbox.truth import read_truth
 
-    truth, sources = read_truth(truth_folder), read_dia_sources(apdb_config)
-    if sources.empty:
-        return ()
-    return (draw_score(truth, match_truth(truth, sources), score(truth, sources)),)
+    truth, sources = read_truth(folder), read_dia_sources(apdb_config)
+    return None if sources.empty else (truth, sources)
 
 
 def draw_score(truth: "pd.DataFrame", matched: "pd.DataFrame", result: "Score") -> "Figure":

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .ledger import Ledger, RunRecord, Workspace
     from .monitor import CampaignStatus, Failures
     from .monitor.summary import CampaignSummary
-    from .report import Appendix, ReportData
+    from .report import Appendix, ReportData, Truth
     from .submit.cancel import CancelPlan
     from .submit.executors import Submission
     from .submit.forecast import Forecast
@@ -398,7 +398,13 @@ class Campaign:
 
         return summarise(self._workspace)
 
-    def write_report(self, file: str | Path | None = None, *, appendix: "Appendix | None" = None) -> Path:
+    def write_report(
+        self,
+        file: str | Path | None = None,
+        *,
+        appendix: "Appendix | None" = None,
+        truth: "Truth | None" = None,
+    ) -> Path:
         """Write one HTML page of what the campaign did and of its results.
 
         Parameters
@@ -407,6 +413,8 @@ class Campaign:
             Where it goes; ``report.html`` in the campaign's folder by default.
         appendix
             Draws more figures, from the campaign's settings and the configuration of its APDB.
+        truth
+            Finds the true light curves of DiaObjects, where the sky is a simulated one.
 
         Returns
         -------
@@ -420,25 +428,30 @@ class Campaign:
         """
         from .report import ReportReader, write_report
 
-        target = Path(file) if file else None
-        path, _ = write_report(self._workspace, target, reader=ReportReader(self._workspace, appendix))
+        reader = ReportReader(self._workspace, appendix, truth)
+        path, _ = write_report(self._workspace, Path(file) if file else None, reader=reader)
         return path
 
     def watch_report(
-        self, file: str | Path | None = None, *, interval: int = 30, appendix: "Appendix | None" = None
+        self,
+        file: str | Path | None = None,
+        *,
+        interval: int = 30,
+        appendix: "Appendix | None" = None,
+        truth: "Truth | None" = None,
     ) -> "Iterator[ReportData]":
         """Write the report repeatedly until the campaign has ended, and notify of trouble.
 
         Parameters
         ----------
-        file, appendix
+        file, appendix, truth
             As for `write_report`.
         interval
             Seconds between two.
         """
         from .report import ReportReader, watch_report
 
-        target, reader = Path(file) if file else None, ReportReader(self._workspace, appendix)
+        target, reader = Path(file) if file else None, ReportReader(self._workspace, appendix, truth)
         return watch_report(self._workspace, target, reader=reader, interval=interval)
 
     # ---- the database --------------------------------------------------------------------------------------

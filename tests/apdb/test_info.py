@@ -5,11 +5,15 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 from apcampaign.apdb import (
+    RELIABILITY_EDGES,
+    SNR_EDGES,
     ApdbExplorer,
     ApdbTarget,
+    NotableKind,
     count_dia_objects,
     describe_apdb,
     describe_rows,
@@ -17,6 +21,7 @@ from apcampaign.apdb import (
     open_apdb,
     plan_init,
     read_dia_objects,
+    read_dia_sources,
 )
 from apcampaign.common.errors import ApdbError
 from apcampaign.scripts.commands.apdb import command
@@ -89,7 +94,11 @@ def test_where_and_how_often_something_was_detected(target):
     counts = run(open_apdb(target), survey, [1, 2, 3, 4])
     sources = pd.concat([survey.sources(visit, detector) for visit, detector in counts])
     explorer = ApdbExplorer(target)
-    assert explorer.count_by_visit() == sources.groupby("visit").size().to_dict()
+    by_image = explorer.count_by_image()
+    assert {key: each.sources for key, each in by_image.items()} == counts
+    # Every DiaObject was made for one DiaSource.
+    assert sum(each.new for each in by_image.values()) == count_dia_objects(target)
+    assert all(each.new == each.sources for (visit, _), each in by_image.items() if visit == 1)
 
     level, cells = explorer.count_by_pixel()
     assert sum(cell.sources for cell in cells.values()) == len(sources)
@@ -118,7 +127,8 @@ def test_where_and_how_often_something_was_detected(target):
     withdraw = f"""UPDATE $DiaSource SET "timeWithdrawnMjdTai" = 61001 WHERE "diaObjectId" = {first}"""  # noqa: S608
     run_sql(target, withdraw)
     assert first not in explorer.read_most_detected(count=1)
-    assert sum(explorer.count_by_visit().values()) == len(sources) - detections[0]
+    left = sum(each.sources for each in explorer.count_by_image().values())
+    assert left == len(sources) - detections[0]
 
 
 def test_an_object_counts_once_however_many_versions_it_has(target, tmp_path):
@@ -133,6 +143,41 @@ def test_an_object_counts_once_however_many_versions_it_has(target, tmp_path):
     # The name of the column is that of the schema's version.
     run_sql(target, 'ALTER TABLE $DiaObject RENAME COLUMN "validityEndMjdTai" TO "validityEnd"')
     assert describe_apdb(target).dia_objects == info.dia_objects
+
+
+def test_sources_are_counted_by_value_and_the_notable_ones_found(target):
+    run(open_apdb(target), Survey(), [1, 2, 3])
+    rest = '("diaSourceId" - {0} * ("diaSourceId" / {0}))'.format
+    run_sql(
+        target,
+        f"UPDATE $DiaSource SET snr = 3.5 + {rest(89)}, reliability = 0.02 + 0.05 * {rest(20)}",  # noqa: S608
+        f"UPDATE $DiaSource SET snr = NULL, reliability = NULL WHERE {rest(11)} = 0",  # noqa: S608
+    )
+    sources = read_dia_sources(target)
+    explorer = ApdbExplorer(target)
+    by_snr, by_reliability = explorer.count_by_value()
+    known = sources.dropna(subset="snr")
+    assert by_snr.pop(None) == by_reliability.pop(None) == len(sources) - len(known) > 0
+    for counts, name, edges in (
+        (by_snr, "snr", (*SNR_EDGES, np.inf)),
+        (by_reliability, "reliability", (*RELIABILITY_EDGES[:-1], np.inf)),
+    ):
+        expected, _ = np.histogram(known[name], edges)
+        assert [counts.get(place, 0) for place in range(len(expected))] == expected.tolist()
+        assert sum(counts.values()) == len(known)
+
+    notable = explorer.find_notable(count=4)
+    assert [len(each) for each in notable.values()] == [4, 4, 4]
+    best = known.sort_values(["snr", "diaSourceId"], ascending=[False, True]).drop_duplicates("diaObjectId")
+    assert [each.dia_source for each in notable[NotableKind.SIGNIFICANT]] == best["diaSourceId"].head(
+        4
+    ).tolist()
+    worst = [each.reliability for each in notable[NotableKind.UNRELIABLE]]
+    assert worst == sorted(worst)
+    assert worst[0] == known["reliability"].min()
+    for each in notable[NotableKind.NEW]:
+        assert each.dia_source == each.dia_object
+        assert each.visit == 3
 
 
 def test_an_apdb_of_another_schema_version_is_described_but_not_opened(target):

@@ -3,6 +3,7 @@
 import base64
 import gzip
 import hashlib
+import io
 import json
 import re
 from dataclasses import replace
@@ -14,12 +15,15 @@ import yaml
 from apcampaign.bps import Step
 from apcampaign.bps.campaign import CampaignConfig
 from apcampaign.monitor import Attempt, AttemptOutcome, Job, JobState
-from apcampaign.report import ReportData, campaign_state, headline, render_report
+from apcampaign.report import ReportData, campaign_state, headline, render_report, write_report
+from apcampaign.report.cutouts import cut, draw_pictures
 from apcampaign.report.figures_timeline import MOST_BARS, draw_timeline
 from apcampaign.report.job_usage import measure_usage, suggest_settings
+from apcampaign.report.quality import spread_out
 from apcampaign.report.render import draw_figures
 from apcampaign.report.timeline import Span, pack, running_counts
-from report_data import HOSTILE, START, make_data, make_jobs
+from PIL import Image
+from report_data import DIA_SOURCE, HOSTILE, START, make_data, make_jobs
 
 _VOID = {"meta", "link", "input", "br", "hr", "img", "wbr"}
 
@@ -87,7 +91,7 @@ def test_the_page_asks_for_nothing_from_anywhere(page):
     for tag, attributes in page.elements:
         for name in ("src", "href", "action", "data", "poster", "srcset"):
             value = attributes.get(name)
-            assert value is None or value.startswith(("#", "data:,")), (tag, name, value)
+            assert value is None or value.startswith(("#", "data:,", "data:image/png;base64,")), (tag, name)
     assert not re.search(r"url\(|@import", page.texts["style"])
     library = gzip.decompress(base64.b64decode(page.texts["library"])).decode()
     assert "Licensed under the MIT license" in library[:300]
@@ -126,13 +130,14 @@ def test_every_figure_has_a_caption_and_a_table_to_sort_and_to_download(page, da
     figures = draw_figures(data)
     drawings = json.loads(page.texts["drawings"])
     ids = set(page.ids())
-    assert len(page.all("figcaption")) == len(figures) == 8
+    assert len(page.all("figcaption")) == len(figures) == 12
     for figure in figures.values():
-        assert figure.panels
+        assert figure.panels or figure.id == "cutouts"
         assert f"table-{figure.id}" in ids
         assert all(len(row) == len(figure.table.columns) for row in figure.table.rows)
         assert {panel.id for panel in figure.panels} <= set(drawings)
         assert {panel.id for panel in figure.panels} <= {each.get("data-plot") for each in page.all("button")}
+        assert all(panel.traces for panel in figure.panels)
         assert f"table-{figure.id}" in {each.get("data-table") for each in page.all("button")}
     labels = [each["aria-label"] for each in page.all("div") if each.get("role") == "img"]
     assert len(labels) == len(drawings)
@@ -154,7 +159,8 @@ def test_the_tables_hold_what_is_drawn(data):
     assert len(figures["timeline"].table.rows) == jobs
     assert sum(len(trace["y"]) for trace in figures["timeline"].panels[0].traces) == jobs
     curves = figures["light-curves"]
-    assert len(curves.table.rows) == sum(len(panel_y) for panel in curves.panels for panel_y in _ys(panel))
+    drawn = sum(len(panel_y) for panel in curves.panels for panel_y in _ys(panel))
+    assert len(curves.table.rows) == drawn - len(data.catalog.light_curves[0].truth)
     shown = {trace["view"] for trace in figures["sky"].panels[0].traces}
     assert shown == set(figures["sky"].views) == {"g", "r", "i"}
 
@@ -289,10 +295,112 @@ def test_what_tasks_note_of_their_memory_counts_more_than_what_htcondor_saw(data
 
 
 def test_cells_hold_their_unrounded_values_for_sorting_and_for_csv(page):
-    visits = page.texts["table-visits"]
-    assert "731\u202f000" in visits
     values = {attributes.get("data-v") for tag, attributes in page.elements if tag == "td"}
-    assert {"731000", "60960.2", "0.045"} <= values
+    assert {"60960.2", "0.045"} <= values
+    assert "1\u202f000" in page.texts["table-significance"]
+
+
+def test_identifiers_are_written_as_they_are_and_are_no_numbers_to_the_page(page, data):
+    assert str(DIA_SOURCE) in page.texts["table-light-curves"]
+    assert str(DIA_SOURCE + 1) in page.texts["cutouts"]
+    assert "731000" in page.texts["table-visits"]
+    assert not re.search(r"\de\+1[0-9]|7\u202f?31\u202f000", page.texts["html"])
+
+    def numbers(value):
+        if isinstance(value, dict):
+            value = list(value.values())
+        if isinstance(value, list):
+            return [each for item in value for each in numbers(item)]
+        return [value] if isinstance(value, int | float) else []
+
+    # JavaScript's numbers are exact up to 2⁵³; dates are milliseconds.
+    assert max(map(abs, numbers(json.loads(page.texts["drawings"])))) < 1e13
+    kinds = {attributes.get("class") for tag, attributes in page.elements if tag in ("td", "th")}
+    assert "id" in kinds
+
+
+def test_pictures_of_a_source_have_one_scale_and_the_source_in_their_middle():
+    image = np.zeros((100, 60), np.float32)
+    image[::2] = 10  # some noise
+    image[70:73, 11:14], image[75:78, 11:14] = 500, -40
+    image[71, 12] += 1
+    stamp = cut(image, 12 - 20, 71 - 20)
+    assert np.isnan(stamp[:, :8]).all()
+    assert not np.isnan(stamp[:, 8:]).any()
+    assert cut(image, 60, 0) is None
+    pictures = draw_pictures({"science": stamp, "difference": stamp / 4})
+    science, difference = (np.asarray(Image.open(io.BytesIO(png))).astype(int) for png in pictures.values())
+    assert science.shape == (41, 41)
+    # The first row of a picture is the highest of the image.
+    assert science[20, 20] == science.max()
+    assert science[15, 20] == science[:, 8:].min() < difference[15, 20]
+    assert science.max() == 255 > difference.max()
+    assert set(science[:, :8].ravel()) == {127}
+    assert draw_pictures({}) == {}
+
+
+def test_any_beginning_of_a_sample_is_spread_over_all_of_it():
+    for count in (0, 1, 2, 7, 100):
+        assert sorted(spread_out(range(count))) == list(range(count))
+    assert spread_out(range(8)) == [0, 4, 2, 6, 1, 5, 3, 7]
+
+
+def test_the_quality_of_visits_is_the_median_of_their_detectors(data):
+    figure = draw_figures(data)["quality"]
+    assert "a sample of 12 of 24" in figure.caption
+    zero_points = [image.zero_point for image in data.quality.images if image.visit == 731_005]
+    row = next(row for row in figure.table.rows if row[0] == 731_005)
+    assert row[4] == pytest.approx(np.median([each for each in zero_points if each is not None]))
+    plane = draw_figures(data)["focal-plane"]
+    by_detector = {row[0]: row for row in plane.table.rows}
+    assert by_detector[4][2] == data.catalog.by_detector[4].sources / 12
+    assert by_detector[4][4] is None  # it has no zero point
+
+
+class Given:
+    """What a reader of reports returns, one after another."""
+
+    def __init__(self, *contents: ReportData) -> None:
+        self.contents = iter(contents)
+
+    def read(self, *, summary=None) -> ReportData:
+        return next(self.contents)
+
+
+def test_a_report_that_shows_more_is_kept_and_named(data, tmp_path, caplog):
+    file, kept = tmp_path / "report.html", tmp_path / "report.fuller.html"
+    full = replace(data, good=True, notes=())
+    poor = replace(full, catalog=None, cutouts=(), unread=frozenset({"the APDB"}), made=data.made + 60)
+    reader = Given(full, poor, poor, full)
+    write_report(None, file, reader=reader)
+    whole = file.read_text()
+    assert not kept.exists()
+    for _ in range(2):
+        write_report(None, file, reader=reader)
+        page = Page(file.read_text())
+        assert kept.read_text() == whole
+        assert "has the APDB, the cutouts, and is kept as report.fuller.html" in page.texts["main"]
+        assert page.texts["state"] == "complete, but not all of it could be read"
+    (said,) = caplog.messages
+    assert "the report lacks the APDB, the cutouts" in said
+    write_report(None, file, reader=reader)
+    assert file.read_text() == whole
+    assert not kept.exists()
+
+
+def test_what_an_active_campaign_does_not_show_yet_replaces_an_earlier_report(data, tmp_path):
+    file = tmp_path / "report.html"
+    again = replace(data, final=False, good=None, verification=None, catalog=None)
+    reader = Given(data, again, replace(again, unread=frozenset({"the APDB"})), data)
+    for _ in range(2):
+        write_report(None, file, reader=reader)
+    assert [each.name for each in tmp_path.iterdir()] == ["report.html"]
+    # What could not be read is another matter; here the report before had none of it either.
+    write_report(None, file, reader=reader)
+    assert [each.name for each in tmp_path.iterdir()] == ["report.html"]
+    file.write_text("<html>a page of an earlier version</html>")
+    write_report(None, file, reader=reader)
+    assert [each.name for each in tmp_path.iterdir()] == ["report.html"]
 
 
 def test_a_step_names_all_its_runs(page):
@@ -312,8 +420,13 @@ def test_a_campaign_dag_leaves_a_report_of_itself(undisturbed):
     assert page.texts["state"] == "complete"
     assert page.unclosed == []
     drawings = json.loads(page.texts["drawings"])
-    for name in ("timeline", "runtime", "memory", "hours", "sky", "density", "visits", "light-curve-0"):
+    names = ["timeline", "runtime", "memory", "hours", "sky", "density", "visits", "light-curve-0"]
+    for name in [*names, "quality-seeing", "quality-zero-point", "focal-plane", "snr", "reliability"]:
         assert drawings[f"plot-{name}"]["data"], name
+    pictures = [each["src"] for each in page.all("img")]
+    assert len(pictures) >= 3 * 3
+    assert all(each.startswith("data:image/png;base64,") for each in pictures)
+    assert page.texts["cutouts"].count("difference") > page.texts["cutouts"].count("none")
     assert "Missing from this report" not in page.texts["main"]
     assert "hunter2" not in file.read_text()
     # The same from a shell, where it goes wherever one likes; for machines in JSON.
@@ -321,4 +434,10 @@ def test_a_campaign_dag_leaves_a_report_of_itself(undisturbed):
     assert content["state"] == "complete"
     assert content["notes"] == []
     assert content["headline"]["Verification"]["value"] == "good"
+    # DiaObjects are counted alike wherever they are counted.
+    summary, info = (
+        json.loads(operator.apcampaign(*words, "--json")) for words in (["summary"], ["apdb", "info"])
+    )
+    assert summary["dia_objects"] == info["dia_objects"] < info["tables"]["DiaObject"]
+    assert content["headline"]["DiaObjects"]["value"] == str(info["dia_objects"])
     assert (operator.folder / "mine.html").exists()

@@ -13,7 +13,7 @@ from apcampaign.sandbox.sky import Sky
 from apcampaign.sandbox.survey import SandboxSize, Survey
 from apcampaign.sandbox.truth import TRUTH_FILE, make_truth
 from apcampaign.scripts.commands.sandbox import command
-from apcampaign.scripts.display.score_figure import score_figures
+from apcampaign.scripts.display.score_figure import score_figures, true_light_curves
 from click.testing import CliRunner
 from rehearsal import Rehearsal, rehearse
 
@@ -110,8 +110,21 @@ def test_report_of_a_campaign_on_a_simulated_sky_draws_the_score(
     real_sky = SimpleNamespace(butler=str(tmp_path / "repo"))
     apdb_config = str(campaign.folder / "apdb.yaml")
     assert score_figures(real_sky, apdb_config) == ()
+    assert true_light_curves(real_sky, apdb_config, [1]) == {}
     truth.to_parquet(tmp_path / TRUTH_FILE)
     assert score_figures(real_sky, None) == ()
+    sources = campaign.rows("DiaSource")
+    most_detected = int(sources["diaObjectId"].value_counts().idxmax())
+    curve = true_light_curves(real_sky, apdb_config, [most_detected])[most_detected]
+    measured = sources[sources["diaObjectId"] == most_detected]
+    true_flux = {point.mjd: point.flux for point in curve}
+    errors = [
+        (flux - true_flux[mjd]) / error
+        for mjd, flux, error in zip(
+            measured["midpointMjdTai"], measured["psfFlux"], measured["psfFluxErr"], strict=True
+        )
+    ]
+    assert np.median(np.abs(errors)) < 3
     (figure,) = score_figures(real_sky, apdb_config)
     expected = score(truth, campaign.rows("DiaSource"))
     assert f"completeness {expected.completeness:.3f}" in figure.caption

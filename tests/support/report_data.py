@@ -2,13 +2,17 @@
 
 import math
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
-from apcampaign.apdb import ApdbTarget, Verification
+import numpy as np
+from apcampaign.apdb import ApdbTarget, ImageCounts, NotableKind, NotableSource, Verification
 from apcampaign.bps import Step
 from apcampaign.monitor import Attempt, AttemptOutcome, Job, JobState
 from apcampaign.monitor.outcomes import PRODUCTS, QuantaCount, Spread, TaskUsage
+from apcampaign.report.cutouts import Cutout, draw_pictures
 from apcampaign.report.model import FailureRow, ReportData, RunReport, StepReport
+from apcampaign.report.quality import DetectorOutline, ImageQuality, SurveyQuality
 from apcampaign.report.sky_model import (
     DiaCatalog,
     LightCurve,
@@ -17,10 +21,13 @@ from apcampaign.report.sky_model import (
     SkyCell,
     Template,
     TemplateState,
+    TruePoint,
     VisitRow,
 )
 
 START = 1_800_000_000.0
+#: As long as Rubin's identifiers are: JavaScript's numbers cannot hold it.
+DIA_SOURCE = 1_217_000_123_456_789_011
 HOSTILE = "</script><script>alert('x')</script> & \"quoted\" <b>"
 
 #: Label, step, share of the jobs, seconds, MiB, request.
@@ -116,12 +123,21 @@ def make_data(
                 detectors=100 + number,
                 differences=90,
                 dia_sources=rng.randint(100, 900),
+                new_sources=rng.randint(0, 100),
             )
             for number in range(visits)
         ),
+        exposed=dict.fromkeys(range(9), visits),
+        quality=_quality(min(visits, 100), rng),
+        cutouts=tuple(_cutouts()),
         catalog=DiaCatalog(
             config="/runs/apdb_config.yaml",
             rows={"DiaObject": 300, "DiaSource": 1234},
+            objects=123,
+            by_visit={731_000 + number: ImageCounts(200, 20) for number in range(visits)},
+            by_detector={number: ImageCounts(100 + number, 10) for number in range(9)},
+            by_snr={3: 700, 8: 500, None: 34},
+            by_reliability={12: 1000, 19: 234},
             level=9,
             cells=tuple(_cell(number, rng) for number in range(cells)),
             light_curves=tuple(_light_curve(number, rng) for number in range(4)),
@@ -211,4 +227,51 @@ def _light_curve(number: int, rng: random.Random) -> LightCurve:
         )
         for day in range(20)
     )
-    return LightCurve(7_310_000_900_000 + number, 56.1, -36.2, points)
+    truth = tuple(TruePoint(point.mjd, point.band, point.flux) for point in points) if number == 0 else ()
+    return LightCurve(DIA_SOURCE + number, 56.1, -36.2, points, truth)
+
+
+def _quality(visits: int, rng: random.Random) -> SurveyQuality:
+    images = tuple(
+        ImageQuality(
+            visit=731_000 + visit,
+            detector=detector,
+            seeing=rng.gauss(0.8, 0.1),
+            zero_point=None if detector == 4 else rng.gauss(31.4, 0.02),
+            sky_noise=rng.gauss(40, 2),
+        )
+        for visit in range(visits)
+        for detector in range(9)
+    )
+    outlines = tuple(
+        DetectorOutline(number, ((x, y), (x + 0.2, y), (x + 0.2, y + 0.2), (x, y + 0.2)))
+        for number in range(9)
+        for x, y in ((0.22 * (number % 3), 0.22 * (number // 3)),)
+    )
+    return SurveyQuality(images=images, summaries=2 * visits, focal_plane=outlines, visit=731_000)
+
+
+def _cutouts() -> Iterator[Cutout]:
+    random_pixels = np.random.default_rng(1)
+    for place, kind in enumerate(NotableKind):
+        stamps = {
+            name: random_pixels.normal(0, 10, (41, 41)).astype(np.float32)
+            for name in ("science", "template", "difference")
+        }
+        stamps["difference"][20, 20] = 300.0
+        source = NotableSource(
+            dia_source=DIA_SOURCE + place,
+            dia_object=DIA_SOURCE,
+            visit=731_000,
+            detector=3,
+            band="r",
+            mjd=60_960.2,
+            x=100.2,
+            y=200.1,
+            ra=56.1,
+            dec=-36.2,
+            snr=30.0 if place else None,
+            reliability=0.9,
+            flux=1234.5,
+        )
+        yield Cutout(kind=kind, source=source, pictures=draw_pictures(stamps))
