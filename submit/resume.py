@@ -7,17 +7,14 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..bps import Plan, Step, Wms, change_campaign, compare_campaigns, make_timestamp, plan_campaign
+from ..bps import Step, compare_campaigns
 from ..common.errors import ApcampaignError, PreconditionError
 from ..common.html import html_lines, html_table
-from ..ledger import DagPaths, DagRecord, Ledger, RunRecord, Workspace
-from ..monitor.outcomes import count_quanta, read_unregistered
-from ..ordering import find_deferred
-from .bps_process import has_passed
-from .completed import find_completed
-from .executors import HTCondorExecutor, Submission, choose_executor
+from ..ledger import DagPaths, DagRecord, Ledger, Workspace
+from .executors import HTCondorExecutor, Submission
 from .executors.campaign_dag import read_work
-from .preconditions import check_idle, look_at_reuse, look_at_templates
+from .preconditions import check_idle
+from .rebuild import plan_rebuild
 from .repair import Repair, execute_repair
 from .state import CampaignState, Remaining, SubmittedUnit, read_state
 from .submission import SubmissionPlan, execute_submission, hold_ledger
@@ -161,7 +158,13 @@ def plan_resume(workspace: Workspace, request: ResumeRequest) -> ResumePlan:
     unit = state.unfinished
     if unit is None or not plan.reason:
         return plan
-    rebuild = _plan_rebuild(plan, unit, request)
+    rebuild = plan_rebuild(
+        plan.ledger,
+        unit,
+        changes=request.changes,
+        new_graph=request.new_graph,
+        skip_failed=request.skip_failed,
+    )
     return replace(plan, rebuild=rebuild, obstacles=rebuild.obstacles)
 
 
@@ -279,91 +282,6 @@ def _why_no_restart(unit: SubmittedUnit) -> str:
     if set(record.steps) != {each.step for each in unit.remaining}:
         return "not all steps of the campaign DAG go on"
     return ""
-
-
-def _plan_rebuild(plan: ResumePlan, unit: SubmittedUnit, request: ResumeRequest) -> SubmissionPlan:
-    """Plan the submission of what is not done, with new graphs that leave out what is."""
-    workspace = Workspace(change_campaign(plan.workspace.campaign, request.changes), plan.workspace.runs)
-    new = _plan_remaining(workspace, plan, unit)
-    draft = SubmissionPlan(
-        workspace=workspace,
-        ledger=plan.ledger,
-        plan=new,
-        executor=choose_executor(workspace, new, foreground=workspace.site.wms is not Wms.HTCONDOR),
-        repair=plan.repair,
-    )
-    if any(run.fills_apdb for run in new):
-        before = plan.ledger.current(Step.DIFFIM)
-        apdb_config = next((run.apdb_config for run in before if run.apdb_config), None)
-        passed = unit.has_passed or any(
-            has_passed(plan.ledger.paths.run(run)) for run in plan.ledger.runs_of(Step.DIFFIM)
-        )
-        deferred = {}
-        if passed or request.skip_failed:
-            instrument = workspace.campaign.instrument
-            deferred = find_deferred(before, instrument, failed_last=request.skip_failed)
-        draft = replace(
-            draft,
-            apdb_config=apdb_config or workspace.find_apdb_config(),
-            deferred=deferred,
-        )
-    seen = [each for run in new.ready if run.needs_templates for each in look_at_templates(workspace, run)]
-    # Whoever asks for new graphs has changed a pipeline, and wants the rest made with it.
-    seen += look_at_reuse(workspace, new, plan.repair, own=not request.new_graph)
-    return replace(
-        draft,
-        obstacles=tuple(each for each in seen if isinstance(each, ApcampaignError)),
-        notes=tuple(each for each in seen if isinstance(each, str)),
-    )
-
-
-def _plan_remaining(workspace: Workspace, plan: ResumePlan, unit: SubmittedUnit) -> Plan:
-    """Name the runs of what is not done; difference imaging is looked at again when templates are made."""
-    if unit.plan is not None:
-        return _plan_remaining_parts(plan, unit, unit.plan)
-    steps = [
-        each.step
-        for each in plan.remaining
-        if each.any or (each.step is Step.DIFFIM and len(plan.remaining) > 1)
-    ]
-    templates = None
-    if Step.TEMPLATES not in steps:
-        before = [run for run in unit.runs if run.step is Step.DIFFIM]
-        templates = next((run.inputs[0] for run in before), None)
-    skip = find_completed(plan.ledger, plan.repair, steps)
-    return plan_campaign(workspace.campaign, steps=steps, templates=templates, skip_done=skip)
-
-
-def _plan_remaining_parts(plan: ResumePlan, unit: SubmittedUnit, submitted: Plan) -> Plan:
-    """Name the runs of the parts that are not done, and of those that read what they make."""
-    steps = {each.step for each in plan.remaining}
-    chosen = {name for each in plan.remaining for name in each.absent}
-    chosen |= {run.name for each in plan.remaining if not each.begun for run in submitted.runs_of(each.step)}
-    chosen |= {run.name for run in unit.runs if run.step in steps and _is_undone(plan, run)}
-    for run in submitted:  # each after those before it
-        if run.step in steps and not chosen.isdisjoint(submitted.parents(run)):
-            chosen.add(run.name)
-    done = find_completed(plan.ledger, plan.repair, submitted.steps)
-    timestamp = make_timestamp()
-    return Plan(
-        timestamp=timestamp,
-        runs=tuple(
-            replace(
-                run,
-                timestamp=timestamp,
-                skip_existing=tuple(dict.fromkeys((*done.get(run.step, ()), *run.skip_existing))),
-            )
-            for run in submitted
-            if run.name in chosen
-        ),
-        edges=frozenset(edge for edge in submitted.edges if chosen.issuperset(edge)),
-    )
-
-
-def _is_undone(plan: ResumePlan, run: RunRecord) -> bool:
-    """Tell whether a run has quanta that are not done, whether or not the repository knows of it yet."""
-    counts = read_unregistered(run).counts if run in plan.repair.unregistered else count_quanta([run])
-    return any(not count.good for count in counts.values())
 
 
 def _refuse(plan: ResumePlan, what: str, remedy: str = "") -> ResumePlan:

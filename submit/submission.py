@@ -1,21 +1,17 @@
 """Submission of a campaign or one of its steps: a plan that can be shown, and its execution."""
 
 __all__ = [
-    "Preview",
     "SubmissionPlan",
     "decide_submission",
     "execute_submission",
     "hold_ledger",
     "plan_submission",
-    "preview_submission",
 ]
 
 import logging
-import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..bps import Plan, PlannedRun, Step, build_config, dump_config
@@ -28,10 +24,8 @@ from ..common.text import count
 from ..ledger import Ledger, RunPaths, Workspace, submission_lock
 from ..monitor.notify import unreachable_secrets
 from ..ordering import VisitDetector, describe_deferred
-from .bps_process import prepare_run
 from .executors import Executor, Submission, Work, choose_executor
 from .finish import finish_campaign, notify_failure
-from .output_collections import choose_inputs
 from .repair import Repair, execute_repair
 from .submission_state import SubmissionRequest, SubmissionState, read_submission_state
 
@@ -153,40 +147,6 @@ class SubmissionPlan:
         return dump_config(config)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Preview:
-    """What a run would be.
-
-    Parameters
-    ----------
-    run
-        The run.
-    folder
-        Where its files would go.
-    config
-        The YAML that BPS would get.
-    jobs, quanta
-        Their number by label; empty where the graph cannot be built yet.
-    """
-
-    run: PlannedRun
-    folder: Path
-    config: str
-    jobs: Mapping[str, int]
-    quanta: Mapping[str, int]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Give it as plain values, for JSON."""
-        return {
-            "name": self.run.name,
-            "output_run": self.run.output_run,
-            "folder": str(self.folder),
-            "config": self.config,
-            "jobs": dict(self.jobs),
-            "quanta": dict(self.quanta),
-        }
-
-
 def plan_submission(
     workspace: Workspace,
     *,
@@ -300,31 +260,6 @@ def execute_submission(plan: SubmissionPlan) -> Submission:
             raise
     finish_campaign(plan.workspace, plan.plan.steps)
     return submission
-
-
-def preview_submission(plan: SubmissionPlan) -> Iterator[Preview]:
-    """Find out what the runs of a submission would be; everything that is made for that is thrown away.
-
-    Raises
-    ------
-    BpsError
-        If BPS cannot prepare a run.
-    """
-    for run in plan.plan:
-        jobs: Mapping[str, int] = {}
-        quanta: Mapping[str, int] = {}
-        if not plan.obstacles and run in plan.plan.ready:
-            # An output that is not there yet: the inputs are read as they are given, and nothing is changed.
-            there = choose_inputs(plan.workspace.campaign.butler, run)
-            unseen = replace(there, output=f"{run.output}/preview")
-            apdb_config = plan.apdb_config if run.fills_apdb else None
-            with tempfile.TemporaryDirectory(prefix="apcampaign-") as folder:
-                record = prepare_run(
-                    plan.workspace, unseen, files=RunPaths(Path(folder) / "run"), apdb_config=apdb_config
-                )
-                jobs, quanta = record.jobs, record.quanta
-        config = plan.build_config(run)
-        yield Preview(run=run, folder=plan.files(run).folder, config=config, jobs=jobs, quanta=quanta)
 
 
 def hold_ledger(workspace: Workspace, ledger: Ledger, steps: Collection[Step]) -> ExitStack:

@@ -1,0 +1,126 @@
+"""New graphs of what is not done: which runs get one, and what they leave out since it is done."""
+
+__all__ = ["plan_rebuild"]
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from ..bps import Plan, Step, Wms, change_campaign, make_timestamp, plan_campaign
+from ..common.errors import ApcampaignError
+from ..ledger import Ledger, RunRecord, Workspace
+from ..monitor.outcomes import count_quanta, read_unregistered
+from ..ordering import find_deferred
+from .bps_process import has_passed
+from .completed import find_completed
+from .executors import choose_executor
+from .preconditions import look_at_reuse, look_at_templates
+from .state import SubmittedUnit
+from .submission import SubmissionPlan
+
+
+def plan_rebuild(
+    ledger: Ledger, unit: SubmittedUnit, *, changes: Collection[str], new_graph: bool, skip_failed: bool
+) -> SubmissionPlan:
+    """Plan the submission of what is not done, with new graphs that leave out what is. Changes nothing.
+
+    Parameters
+    ----------
+    ledger
+        What the campaign has submitted.
+    unit
+        What of it goes on.
+    changes, new_graph, skip_failed
+        As for `apcampaign.submit.resume.ResumeRequest`.
+
+    Returns
+    -------
+    plan
+        Why it cannot be done is in its `obstacles`.
+
+    Raises
+    ------
+    SettingsError
+        If a change cannot be read.
+    ApcampaignError
+        If repository or APDB cannot be asked.
+    """
+    workspace = Workspace(change_campaign(unit.workspace.campaign, changes), unit.workspace.runs)
+    new = _plan_remaining(workspace, ledger, unit)
+    draft = SubmissionPlan(
+        workspace=workspace,
+        ledger=ledger,
+        plan=new,
+        executor=choose_executor(workspace, new, foreground=workspace.site.wms is not Wms.HTCONDOR),
+        repair=unit.repair,
+    )
+    if any(run.fills_apdb for run in new):
+        before = ledger.current(Step.DIFFIM)
+        apdb_config = next((run.apdb_config for run in before if run.apdb_config), None)
+        passed = unit.has_passed or any(
+            has_passed(ledger.paths.run(run)) for run in ledger.runs_of(Step.DIFFIM)
+        )
+        deferred = {}
+        if passed or skip_failed:
+            deferred = find_deferred(before, workspace.campaign.instrument, failed_last=skip_failed)
+        draft = replace(
+            draft,
+            apdb_config=apdb_config or workspace.find_apdb_config(),
+            deferred=deferred,
+        )
+    seen = [each for run in new.ready if run.needs_templates for each in look_at_templates(workspace, run)]
+    # Whoever asks for new graphs has changed a pipeline, and wants the rest made with it.
+    seen += look_at_reuse(workspace, new, unit.repair, own=not new_graph)
+    return replace(
+        draft,
+        obstacles=tuple(each for each in seen if isinstance(each, ApcampaignError)),
+        notes=tuple(each for each in seen if isinstance(each, str)),
+    )
+
+
+def _plan_remaining(workspace: Workspace, ledger: Ledger, unit: SubmittedUnit) -> Plan:
+    """Name the runs of what is not done; difference imaging is looked at again when templates are made."""
+    if unit.plan is not None:
+        return _plan_remaining_parts(ledger, unit, unit.plan)
+    steps = [
+        each.step
+        for each in unit.remaining
+        if each.any or (each.step is Step.DIFFIM and len(unit.remaining) > 1)
+    ]
+    templates = None
+    if Step.TEMPLATES not in steps:
+        before = [run for run in unit.runs if run.step is Step.DIFFIM]
+        templates = next((run.inputs[0] for run in before), None)
+    skip = find_completed(ledger, unit.repair, steps)
+    return plan_campaign(workspace.campaign, steps=steps, templates=templates, skip_done=skip)
+
+
+def _plan_remaining_parts(ledger: Ledger, unit: SubmittedUnit, submitted: Plan) -> Plan:
+    """Name the runs of the parts that are not done, and of those that read what they make."""
+    steps = {each.step for each in unit.remaining}
+    chosen = {name for each in unit.remaining for name in each.absent}
+    chosen |= {run.name for each in unit.remaining if not each.begun for run in submitted.runs_of(each.step)}
+    chosen |= {run.name for run in unit.runs if run.step in steps and _is_undone(unit, run)}
+    for run in submitted:  # each after those before it
+        if run.step in steps and not chosen.isdisjoint(submitted.parents(run)):
+            chosen.add(run.name)
+    done = find_completed(ledger, unit.repair, submitted.steps)
+    timestamp = make_timestamp()
+    return Plan(
+        timestamp=timestamp,
+        runs=tuple(
+            replace(
+                run,
+                timestamp=timestamp,
+                skip_existing=tuple(dict.fromkeys((*done.get(run.step, ()), *run.skip_existing))),
+            )
+            for run in submitted
+            if run.name in chosen
+        ),
+        edges=frozenset(edge for edge in submitted.edges if chosen.issuperset(edge)),
+    )
+
+
+def _is_undone(unit: SubmittedUnit, run: RunRecord) -> bool:
+    """Tell whether a run has quanta that are not done, whether or not the repository knows of it yet."""
+    counts = read_unregistered(run).counts if run in unit.repair.unregistered else count_quanta([run])
+    return any(not count.good for count in counts.values())
