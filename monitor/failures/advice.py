@@ -26,6 +26,11 @@ _EXCLUDABLE = {FailureKind.EXCEPTION, FailureKind.MISSING_INPUT, FailureKind.SIG
 def advise(group: Group) -> tuple[str, ...]:
     """Find what to do next about a group of failures, one sentence for each way."""
     if group.step is None:
+        if group.cause.kind is FailureKind.SIGNAL:
+            return (
+                "go on with `apcampaign resume`; where the memory of the submit host runs out, let batch jobs "
+                "build the graphs (`prepareMemory` of the campaign file)",
+            )
         return ("fix the error above, then run `apcampaign resume`",)
     remedies = [_advise_on_cause(group)]
     if group.cause.kind in _EXCLUDABLE and (terms := _exclude(group.data_ids)):

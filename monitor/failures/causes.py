@@ -161,6 +161,10 @@ def _classify_signal(job: Job, attempt: Attempt, text: str, signal: int) -> _Fou
     lines = (crash[0].strip(),) if crash else ((attempt.reason,) if attempt.reason else ())
     requested, used = attempt.memory_request or job.request_memory, attempt.memory
     memory = _describe_memory(job, attempt)
+    if job.step is None and not _NO_MEMORY.search(text):
+        # A node of the campaign DAG on the submit host: for HTCondor it requests just what it has used.
+        outside = ", from outside: by its host, HTCondor or a person" * (signal == signals.SIGKILL)
+        return FailureKind.SIGNAL, crash[0].strip() if crash else f"{name}{outside}", lines
     if _NO_MEMORY.search(text) or (used and requested and used >= _NEARLY * requested):
         return FailureKind.OUT_OF_MEMORY, f"{memory} ({name})", lines
     if signal == signals.SIGKILL:

@@ -320,3 +320,15 @@ def test_troubles_of_quanta_become_json():
     content = json.loads(json.dumps(failures.as_dict()))["quanta"]["templates"]["isr"]
     assert content["failed"] == [{"visit": 1}]
     assert content["exceptions"] == {"ValueError: no": 1}
+
+
+def test_a_node_of_the_campaign_dag_that_was_killed_was_not_out_of_memory():
+    attempt = outcome(AttemptOutcome.FAILED, signal=9, memory=180.0, memory_request=180.0)
+    node = job(attempt, name="prepare-diffim", label="prepare-diffim", step=None, request_memory=None)
+    cause = find_cause(node, attempt, "INFO preparing u/me/diffim\n")
+    assert (cause.kind, cause.signal) == (FailureKind.SIGNAL, 9)
+    assert "signal 9 (SIGKILL), from outside" in cause.message
+    (group,) = find_failures([], nodes=[node]).groups
+    assert "go on with `apcampaign resume`" in group.remedies[0]
+    # Unless it says so itself.
+    assert find_cause(node, attempt, "Cannot allocate memory\n").kind is FailureKind.OUT_OF_MEMORY
