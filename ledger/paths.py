@@ -62,6 +62,11 @@ class RunPaths:
         return self.folder / "prepare.log"
 
     @property
+    def prepare_lock(self) -> Path:
+        """What whoever prepares the run in a campaign DAG holds a lock of."""
+        return self.folder / "prepare.lock"
+
+    @property
     def jobs(self) -> Path:
         """The jobs that the run consists of."""
         return self.folder / "jobs.json"

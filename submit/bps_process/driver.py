@@ -15,14 +15,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from ...bps import PlannedRun, dump_campaign
 from ...common import errors
 from ...common.environment import environment_for_batch
 from ...common.errors import BpsError, PreconditionError
-from ...common.files import open_own, write_atomically
+from ...common.files import make_folder, open_own, try_lock, write_atomically
 from ...common.processes import end_session
 from ...common.progress import Tell, show_progress
 from ...ledger import RunPaths, RunRecord, Workspace, read_run
@@ -31,6 +32,7 @@ from .worker import Request
 
 _POLL = 0.1  # seconds
 _GRACE = 10.0  # seconds that graph building gets to end before it is killed
+_WAIT = 1.0  # seconds; what is waited for takes minutes
 
 _log = logging.getLogger(__name__)
 
@@ -45,6 +47,7 @@ def prepare_run(
     refuse_associated: bool = False,
     submit: bool = False,
     watch: Callable[[Tell], None] | None = None,
+    keep_open: tuple[int, ...] = (),
 ) -> RunRecord:
     """Let BPS build a run's graph and workflow with the order of visits, in a process of its own.
 
@@ -61,6 +64,8 @@ def prepare_run(
         queue of its own, such as Parsl, has ended when this returns.
     watch
         Called again and again until that, with what tells how far it is.
+    keep_open
+        File descriptors that the process inherits.
 
     Returns
     -------
@@ -95,7 +100,8 @@ def prepare_run(
         )
         try:
             with show_progress(f"preparing {run.output_run}") as tell:
-                _call_worker(request, files.prepare_log, lambda: watch(tell) if watch else None)
+                report = None if watch is None else partial(watch, tell)
+                _call_worker(request, files.prepare_log, keep_open, report)
         except PreconditionError:
             shutil.rmtree(files.folder)  # it is no run
             raise
@@ -118,17 +124,58 @@ def prepare_or_reuse(
 ) -> RunRecord:
     """Prepare a run, unless it is prepared, and whatever is left of an attempt that was cut off.
 
-    HTCondor starts a job again that was running when its host went down. Parameters and errors as `prepare_run`.
+    HTCondor starts a job again that was running when its host or its daemons went down, and the process of before
+    may go on meanwhile: then this waits until that has prepared the run, or has ended without. Parameters and
+    errors as `prepare_run`.
     """
     files = workspace.paths.run(run)
-    if files.record.exists():
-        return read_run(files)
-    if files.submit.exists():
-        shutil.rmtree(files.submit)
-    return prepare_run(workspace, run, apdb_config=apdb_config, deferred=deferred)
+    with _hold_preparation(files) as lock:
+        if files.record.exists():
+            return read_run(files)
+        for leftover in (files.submit, *files.folder.glob(".graph-*")):
+            shutil.rmtree(leftover, ignore_errors=True)
+        return prepare_run(workspace, run, apdb_config=apdb_config, deferred=deferred, keep_open=(lock,))
 
 
-def _call_worker(request: Request, log: Path, watch: Callable[[], None]) -> None:
+@contextlib.contextmanager
+def _hold_preparation(files: RunPaths) -> Iterator[int]:
+    """Hold the right to prepare a run, once nobody else does; gives the descriptor that it is held with.
+
+    BPS's process inherits it, so that it is held as long as one of the processes that prepare the run is there,
+    also if this one was killed.
+    """
+    waits = False
+    while True:
+        make_folder(files.folder)
+        try:
+            handle = open_own(files.prepare_lock)
+        except FileNotFoundError:  # whoever prepared it has just thrown it away
+            continue
+        try:
+            if try_lock(handle, files.prepare_lock):
+                if not _is_still(files.prepare_lock, handle):
+                    continue
+                yield handle
+                return
+        finally:
+            os.close(handle)
+        if not waits:
+            _log.info("waiting for another process, which prepares %s", files.folder)
+            waits = True
+        time.sleep(_WAIT)
+
+
+def _is_still(path: Path, handle: int) -> bool:
+    """Tell whether a file that was opened has not been replaced or thrown away since."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _call_worker(
+    request: Request, log: Path, keep_open: tuple[int, ...], report: Callable[[], None] | None
+) -> None:
     """Do a request in a new process, and raise what it raised; end it if this process is interrupted."""
     command = [sys.executable, "-m", "apcampaign.submit.bps_process.worker"]
     with os.fdopen(open_own(log), "ab") as stream:
@@ -139,12 +186,14 @@ def _call_worker(request: Request, log: Path, watch: Callable[[], None]) -> None
             stdout=stream,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # so that what BPS starts can be ended with it
+            pass_fds=keep_open,
         )
         try:
             _send(process, request)
             # Not one long wait: a signal that comes just before it would be looked at when it is over.
             while process.poll() is None:
-                watch()
+                if report:
+                    report()
                 time.sleep(_POLL)
         except BaseException:
             end_session(process, _GRACE)
