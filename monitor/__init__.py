@@ -17,6 +17,7 @@ since they change nothing of a campaign; what must be done at its end, and in wh
 """
 
 from .campaign_reader import CampaignJobs, CampaignReader
+from .dagman import find_damaged_rescue, is_dag_alive, read_exit, read_rescue
 from .failures import Failures, find_failures
 from .jobs import Attempt, AttemptOutcome, Job, JobState
 from .run_reader import JobReader, open_run, read_jobs
@@ -34,9 +35,13 @@ __all__ = [
     "Job",
     "JobReader",
     "JobState",
+    "find_damaged_rescue",
     "find_failures",
     "is_active",
+    "is_dag_alive",
     "open_run",
+    "read_exit",
     "read_jobs",
+    "read_rescue",
     "run_state",
 ]

@@ -5,7 +5,7 @@ __all__ = ["CampaignJobs", "CampaignReader"]
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..bps import Step, Wms
@@ -51,16 +51,19 @@ class _Run:
     reader: JobReader
     jobs: tuple[Job, ...]
     submitted: bool
+    interrupted: bool = False
 
     @property
     def active(self) -> bool:
-        return self.submitted and not self.reader.ended
+        return self.submitted and not self.reader.ended and not self.interrupted
 
     @property
     def state(self) -> RunState:
         states = {job.state for job in self.jobs}
         if not self.submitted:
             return RunState.UNSUBMITTED
+        if self.interrupted:
+            return RunState.INTERRUPTED
         if self.reader.ended:
             return RunState.DONE if states <= {JobState.DONE} else RunState.FAILED
         order = (JobState.RUNNING, JobState.IDLE, JobState.HELD)
@@ -168,6 +171,7 @@ class CampaignReader:
             self._readers[dag[0].dag] = dag_reader
             nodes = dag_reader.read()
         runs = []
+        submitting = frozenset(step for step in Step if is_submitting(self._paths.step(step)))
         for record in ledger.current():
             node = next((node for node in nodes if node.name == record.name), None)
             to_be_made = (dag[1].timestamp, record.name) not in ledger.empty if node and dag else False
@@ -180,8 +184,13 @@ class CampaignReader:
                 or record.wms_id is not None
                 or (node is not None and dag_reader is not None and not dag_reader.ended)
             )
-            runs.append(_Run(record, self._paths.run(record).folder, reader, tuple(jobs), submitted))
-        submitting = frozenset(step for step in Step if is_submitting(self._paths.step(step)))
+            # Parsl's jobs run in the process that submits.
+            gone = record.wms is Wms.PARSL and not reader.ended and record.step not in submitting
+            if interrupted := submitted and gone:
+                jobs = [_stop(job) for job in jobs]
+            runs.append(
+                _Run(record, self._paths.run(record).folder, reader, tuple(jobs), submitted, interrupted)
+            )
         return _View(ledger, dag, dag_reader, nodes, tuple(runs), submitting)
 
     def _open(self, record: RunRecord) -> JobReader:
@@ -189,6 +198,11 @@ class CampaignReader:
         if paths.folder not in self._readers:
             self._readers[paths.folder] = open_run(paths, record)
         return self._readers[paths.folder]
+
+
+def _stop(job: Job) -> Job:
+    """Give a job as it stands when what has run it is gone."""
+    return replace(job, state=JobState.UNREADY) if job.state in _QUEUED else job
 
 
 def _dag_node(node: Job) -> DagNode:

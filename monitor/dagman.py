@@ -1,12 +1,34 @@
 """DAGMan's own files: whether a DAG began, how it ended, which nodes failed, what a rescue DAG lists."""
 
-__all__ = ["has_begun", "read_errors", "read_exit", "read_rescue"]
+__all__ = [
+    "find_damaged_rescue",
+    "has_begun",
+    "is_dag_alive",
+    "read_errors",
+    "read_exit",
+    "read_rescue",
+]
 
 import os
 import re
+import time
 from pathlib import Path
 
+from ..ledger import DagPaths
+
 _ERROR = re.compile(rb'Node = "([^"]+)";\s+NodeStatus = 6;[^\n]*\s+StatusDetails = "([^"]*)"')
+
+
+_SILENT = 1800.0  # seconds; while it waits for jobs, DAGMan says every ten minutes which
+_PREMARKED = re.compile(r"# Nodes premarked DONE: (\d+)")
+
+
+def is_dag_alive(files: DagPaths) -> bool:
+    """Tell from its files whether the DAGMan of a campaign DAG goes on, on whatever host."""
+    if read_exit(files.dag) is not None:
+        return False
+    said = _output(files.dag) if has_begun(files.dag) else files.record
+    return said.exists() and time.time() - said.stat().st_mtime < _SILENT
 
 
 def has_begun(dag: Path) -> bool:
@@ -42,6 +64,21 @@ def read_rescue(dag: Path) -> frozenset[str] | None:
         return None
     with rescues[-1].open(encoding="utf-8", errors="replace") as stream:
         return frozenset(line.split()[1] for line in stream if re.match(r"DONE +\S", line))
+
+
+def find_damaged_rescue(dag: Path) -> Path | None:
+    """Find the rescue DAG from which a DAG would go on, if it is cut off: it lists fewer nodes than it says.
+
+    DAGMan would run again what is done, or refuse it.
+    """
+    rescues = sorted(dag.parent.glob(f"{dag.name}.rescue[0-9][0-9][0-9]"))
+    if not rescues:
+        return None
+    text = rescues[-1].read_text(encoding="utf-8", errors="replace")
+    said = _PREMARKED.search(text)
+    listed = sum(1 for line in text.splitlines() if re.match(r"DONE +\S", line))
+    whole = said and int(said[1]) == listed and text.endswith("\n")
+    return None if whole else rescues[-1]
 
 
 def _output(dag: Path) -> Path:

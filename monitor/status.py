@@ -25,6 +25,7 @@ class RunState(StrEnum):
     HELD = "held"  #: what is left waits for a job that is held
     UNREADY = "unready"  #: none of its jobs is in the queue yet
     FAILED = "failed"
+    INTERRUPTED = "interrupted"  #: the process that ran it has gone before it had ended
     UNSUBMITTED = "never submitted"  #: it was prepared, and nothing ever ran it
     DONE = "done"
 

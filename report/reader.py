@@ -42,7 +42,7 @@ Appendix = Callable[[CampaignConfig, str | None], tuple[Figure, ...]]
 #: configuration; of those that are known.
 Truth = Callable[[CampaignConfig, str, Collection[int]], Mapping[int, Sequence[TruePoint]]]
 
-_ENDED = (RunState.DONE, RunState.FAILED, RunState.UNSUBMITTED)
+_ENDED = (RunState.DONE, RunState.FAILED, RunState.INTERRUPTED, RunState.UNSUBMITTED)
 
 
 class ReportReader:

@@ -28,7 +28,7 @@ _STYLES = {
     "pruned": "red",
     "unready": "dim",
 }
-_NEVER = "never submitted"
+_NEVER, _INTERRUPTED = "never submitted", "interrupted"
 _MARKS = {"done": "✓", "running": "▶", "idle": "…", "held": "‖", "failed": "✗", "pruned": "✂", "unready": "·"}
 _BAR = 24  # columns
 _AROUND = 6  # lines around a table
@@ -110,6 +110,8 @@ def _draw_head(step: "StepStatus", now: float, *, active: bool, parts: bool) -> 
         text.append(
             "\n  prepared, but nothing has run it: submit again, or continue with `apcampaign resume`"
         )
+    if any(run.state == _INTERRUPTED for run in step.runs):
+        text.append("\n  the process that ran it has gone: continue with `apcampaign resume`")
     if step.estimate is not None:
         text.append(f"\n  {step.estimate.describe()}")
     return text

@@ -13,7 +13,15 @@ import pytest
 from apcampaign.bps import Stage, Step
 from apcampaign.common.condor import JobStatus, Slot
 from apcampaign.common.errors import LedgerError
-from apcampaign.ledger import CampaignPaths, DagRecord, RunPaths, read_run, write_dag_record, write_run
+from apcampaign.ledger import (
+    CampaignPaths,
+    DagRecord,
+    RunPaths,
+    read_run,
+    submission_lock,
+    write_dag_record,
+    write_run,
+)
 from apcampaign.monitor import (
     Attempt,
     AttemptOutcome,
@@ -21,6 +29,7 @@ from apcampaign.monitor import (
     CampaignStatus,
     Job,
     JobState,
+    find_damaged_rescue,
     find_failures,
     open_run,
     read_jobs,
@@ -177,6 +186,28 @@ def test_a_run_of_parsl_is_read_from_its_log(tmp_path):
     assert reader.read()[1].state is JobState.FAILED
 
 
+def test_a_run_of_parsl_whose_process_is_gone_was_interrupted(tmp_path):
+    paths = CampaignPaths(tmp_path, "recorded")
+    run = paths.step(Step.DIFFIM) / recorded("parsl").folder.name
+    shutil.copytree(recorded("parsl").folder, run)
+    page = [
+        {"name": "singleFrame_731001_94", "label": "singleFrame", "tags": {}, "quanta": {}, "memory": 4096}
+    ]
+    (run / "jobs.json").write_text(json.dumps([{**page[0], "cpus": 1, "parents": [], "folder": "."}]))
+    log = run / "runinfo" / "000" / "parsl.log"
+    lines = log.read_text().splitlines(keepends=True)
+    log.write_text("".join(line for line in lines if "exec_done" not in line and "Unreg" not in line))
+    with submission_lock(paths.step(Step.DIFFIM)):
+        status = CampaignReader(paths).read()
+        assert (status.active, status.steps[0].state) == (True, RunState.IDLE)
+    status = CampaignReader(paths).read()
+    assert (status.active, status.steps[0].state) == (False, RunState.INTERRUPTED)
+    assert status.steps[0].count(JobState.IDLE) == 0
+    console = Console(file=StringIO(), width=120)
+    console.print(draw_status(status))
+    assert "continue with `apcampaign resume`" in console.file.getvalue()
+
+
 def test_what_htcondor_did_not_take_has_failed(tmp_path):
     shutil.copytree(recorded("troubled").folder, tmp_path / "run")
     paths = RunPaths(tmp_path / "run")
@@ -190,6 +221,19 @@ def test_what_htcondor_did_not_take_has_failed(tmp_path):
     (final,) = [job for job in read_jobs(paths) if job.name == "finalJob"]
     assert final.state is JobState.FAILED
     assert final.last.reason == "Job submit failed"
+
+
+@pytest.mark.parametrize("kept", [0, 300, 460, 700, -2])
+def test_a_rescue_dag_that_is_cut_off_is_told_from_a_whole_one(tmp_path, kept):
+    shutil.copytree(recorded("resumed").submit, tmp_path / "submit")
+    (dag,) = (tmp_path / "submit").glob("*.dag")
+    assert find_damaged_rescue(dag) is None
+    (rescue,) = (tmp_path / "submit").glob("*.rescue001")
+    rescue.write_text(rescue.read_text()[:kept])
+    assert find_damaged_rescue(dag) == rescue
+    # DAGMan would take the newest one.
+    shutil.copy(next(recorded("resumed").submit.glob("*.rescue001")), rescue.with_suffix(".rescue002"))
+    assert find_damaged_rescue(dag) is None
 
 
 def test_the_end_is_expected_from_work_and_slots():
