@@ -19,9 +19,24 @@ def name_association(key: VisitDetector) -> str:
 
 
 def refuse_changed(
-    connection: Connection, tables: ApdbSqlTables, key: VisitDetector, time: float | None
+    connection: Connection,
+    tables: ApdbSqlTables,
+    key: VisitDetector,
+    time: float | None,
+    *,
+    beside_lost: bool = False,
 ) -> None:
     """Refuse to roll back what has been changed since: the changes would be lost, or contradict what is left.
+
+    Parameters
+    ----------
+    connection, tables
+        The APDB.
+    key, time
+        The association, and when it was written.
+    beside_lost
+        Whether others were lost, of which versions of its DiaObjects are left: that these have more versions than
+        images is then no sign that it was written twice.
 
     Raises
     ------
@@ -48,12 +63,13 @@ def refuse_changed(
         .subquery()
     )
     number = select(func.count()).where(images.c.diaObjectId == objects.c.diaObjectId).correlate(objects)
-    changed["it was written more than once"] = exists(
-        select(objects.c.diaObjectId)
-        .where(objects.c.diaObjectId.in_(objects_of_it))
-        .group_by(objects.c.diaObjectId)
-        .having(func.count() > number.scalar_subquery())
-    )
+    if not beside_lost:
+        changed["it was written more than once"] = exists(
+            select(objects.c.diaObjectId)
+            .where(objects.c.diaObjectId.in_(objects_of_it))
+            .group_by(objects.c.diaObjectId)
+            .having(func.count() > number.scalar_subquery())
+        )
     if time is not None:
         after = objects.alias()
         changed["its DiaObjects have been closed by deduplication"] = exists().where(

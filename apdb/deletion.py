@@ -1,9 +1,9 @@
 """SQL statements that delete one association from an APDB."""
 
-__all__ = ["count_association", "delete_association", "refresh_chunks"]
+__all__ = ["count_association", "delete_association", "refresh_chunks", "restore_last"]
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -68,7 +68,7 @@ def delete_association(
         reopen = objects.c.diaObjectId.in_(mine) & (tables.end == time)
         connection.execute(update(objects).where(reopen).values({tables.end.name: None}))
         if tables.dia_object_last is not None:
-            _restore_last(connection, tables, tables.dia_object_last, key)
+            restore_last(connection, tables, tables.dia_object_last, mine)
     connection.execute(delete(written[-1][0]).where(written[-1][1]))
     return chunks
 
@@ -145,11 +145,13 @@ def _objects_of(tables: ApdbSqlTables, key: VisitDetector) -> "sqlalchemy.Select
     )
 
 
-def _restore_last(
-    connection: Connection, tables: ApdbSqlTables, last: TableClause, key: VisitDetector
+def restore_last(
+    connection: Connection,
+    tables: ApdbSqlTables,
+    last: TableClause,
+    mine: "sqlalchemy.Select[Any] | Collection[int]",
 ) -> None:
-    """Insert the versions that are now the latest into DiaObjectLast."""
-    mine = _objects_of(tables, key)
+    """Insert the versions of some DiaObjects that are now the latest into DiaObjectLast."""
     connection.execute(delete(last).where(last.c.diaObjectId.in_(mine)))
     columns = sqlalchemy.inspect(connection).get_columns(last.name, tables.namespace)
     names = [str(column["name"]) for column in columns]

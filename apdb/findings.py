@@ -38,6 +38,8 @@ class ApdbFinding:
         The association it concerns; `None` if it concerns no single one.
     rows
         The number of rows it concerns.
+    lost
+        Whether they were recorded, and are not there.
     """
 
     kind: ApdbFindingKind
@@ -45,6 +47,7 @@ class ApdbFinding:
     visit: int | None = None
     detector: int | None = None
     rows: int = 1
+    lost: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
@@ -149,6 +152,7 @@ def _absent(key: VisitDetector, count: int | None, source: str) -> Iterator[Apdb
             f"recorded in {source} with {many} DiaSources, but not there",
             *key,
             rows=count or 1,
+            lost=True,
         )
 
 
@@ -167,4 +171,5 @@ def _present(count: int | None, have: StoredAssociation, source: str) -> Iterato
         f"{what}: {have.sources} DiaSources, and {count} in {source}",
         *have.key,
         rows=abs(extra),
+        lost=extra < 0,
     )

@@ -23,6 +23,7 @@ from .changes import name_association, refuse_changed, refuse_deduplicated
 from .connection import reporting_errors
 from .deletion import count_association, delete_association, refresh_chunks
 from .findings import VisitDetector
+from .leftovers import count_leftovers, delete_leftovers, find_leftovers
 from .locate import ApdbPlace, Reference, find_apdb
 from .namespace import read_metadata
 from .tables import ApdbSqlTables, open_tables, snapshot
@@ -50,6 +51,8 @@ class RollbackPlan:
         How many versions of DiaObjects become the latest again.
     tables
         The tables of the APDB.
+    leftovers
+        The times of lost associations of which versions of DiaObjects are left, which are deleted too.
     """
 
     place: ApdbPlace
@@ -59,6 +62,7 @@ class RollbackPlan:
     rows: Mapping[str, int]
     reopened: int
     tables: ApdbSqlTables = field(repr=False, compare=False)
+    leftovers: tuple[float, ...] = ()
 
     def describe(self) -> list[str]:
         """Say in sentences what will be done."""
@@ -69,6 +73,10 @@ class RollbackPlan:
         lines += [
             f"roll back the later association of visit {v}, detector {d}, built on it" for v, d in self.later
         ]
+        if self.leftovers:
+            lines.append(
+                f"delete the versions of DiaObjects that {len(self.leftovers)} lost associations have left"
+            )
         lines += [f"delete {count} rows of {name}" for name, count in self.rows.items() if count]
         lines.append(f"reopen {self.reopened} versions of DiaObjects")
         return lines
@@ -90,6 +98,7 @@ def plan_rollback(
     visit_detectors: Iterable[VisitDetector],
     *,
     with_later: bool = False,
+    with_leftovers: bool = False,
     namespace: str | None = None,
 ) -> RollbackPlan:
     """Find out what rolling back associations does. Changes nothing.
@@ -102,6 +111,8 @@ def plan_rollback(
         Which associations.
     with_later
         Also roll back the later associations that built on these.
+    with_leftovers
+        Also delete the versions of DiaObjects that are left of associations whose other rows are gone.
 
     Raises
     ------
@@ -112,7 +123,9 @@ def plan_rollback(
     place = find_apdb(reference, namespace)
     _, tables = open_tables(place)
     with snapshot(place) as connection:
-        return _plan(connection, place, tables, visit_detectors, with_later=with_later)
+        return _plan(
+            connection, place, tables, visit_detectors, with_later=with_later, with_leftovers=with_leftovers
+        )
 
 
 def roll_back(plan: RollbackPlan) -> RollbackPlan:
@@ -135,7 +148,14 @@ def roll_back(plan: RollbackPlan) -> RollbackPlan:
     """
     place, tables = plan.place, plan.tables
     with _writing(place, tables) as connection:
-        now = _plan(connection, place, tables, plan.requested, with_later=bool(plan.later))
+        now = _plan(
+            connection,
+            place,
+            tables,
+            plan.requested,
+            with_later=bool(plan.later),
+            with_leftovers=bool(plan.leftovers),
+        )
         if now != plan:
             raise ApdbError(
                 f"the APDB in {place.target.place} has changed since the rollback was planned",
@@ -144,6 +164,7 @@ def roll_back(plan: RollbackPlan) -> RollbackPlan:
         chunks: set[int] = set()
         for key, time in now.times.items():
             chunks |= delete_association(connection, tables, key, time)
+        chunks |= delete_leftovers(connection, tables, now.leftovers)
         refresh_chunks(connection, tables, chunks)
     return now
 
@@ -172,6 +193,7 @@ def _plan(
     visit_detectors: Iterable[VisitDetector],
     *,
     with_later: bool,
+    with_leftovers: bool,
 ) -> RollbackPlan:
     requested = tuple(dict.fromkeys(visit_detectors))
     for key in requested:
@@ -189,13 +211,16 @@ def _plan(
             remedy="roll them back too with --with-later, and associate all of them again in time order",
         )
     for key, time in times.items():
-        refuse_changed(connection, tables, key, time)
+        refuse_changed(connection, tables, key, time, beside_lost=with_leftovers)
     refuse_deduplicated(read_metadata(connection, tables.namespace, tables.prefix), times)
     rows: Counter[str] = Counter()
     for key, time in times.items():
         rows.update(count_association(connection, tables, key, time)[0])
-    reopened = _count_reopened(connection, tables, times)
-    return RollbackPlan(place, requested, later, times, dict(rows), reopened, tables)
+    leftovers = find_leftovers(connection, tables, clock, times) if with_leftovers else ()
+    if leftovers:
+        rows["DiaObject"] += count_leftovers(connection, tables, leftovers)
+    reopened = _count_reopened(connection, tables, {*times.values(), *leftovers} - {None})
+    return RollbackPlan(place, requested, later, times, dict(rows), reopened, tables, leftovers)
 
 
 def _with_later(
@@ -251,11 +276,9 @@ def _built_on(
     return (later | found) - {key}
 
 
-def _count_reopened(
-    connection: Connection, tables: ApdbSqlTables, times: Mapping[VisitDetector, float | None]
-) -> int:
+def _count_reopened(connection: Connection, tables: ApdbSqlTables, times: Collection[float | None]) -> int:
     """Count the versions that end when a deleted one starts, and are not deleted themselves."""
-    removed = [time for time in times.values() if time is not None]
+    removed = [time for time in times if time is not None]
     query = (
         select(func.count())
         .select_from(tables.dia_object)

@@ -57,6 +57,8 @@ class Verification:
         The number of findings of each kind, including those not listed.
     seconds
         How long the verification took.
+    lost
+        All (visit, detector)s that were recorded, and of which rows are not there.
     """
 
     target: ApdbTarget
@@ -69,6 +71,7 @@ class Verification:
     unrecorded: tuple[VisitDetector, ...]
     counts: Mapping[ApdbFindingKind, int]
     seconds: float
+    lost: tuple[VisitDetector, ...] = ()
 
     @property
     def good(self) -> bool:
@@ -88,6 +91,7 @@ class Verification:
             "counts": dict(self.counts),
             "findings": [finding.as_dict() for finding in self.findings],
             "unrecorded": [list(key) for key in self.unrecorded],
+            "lost": [list(key) for key in self.lost],
             "seconds": round(self.seconds, 3),
         }
 
@@ -144,6 +148,7 @@ def verify_apdb(
         tuple(tally.unrecorded),
         dict(tally.counts),
         time.monotonic() - begin,
+        tuple(tally.lost),
     )
 
 
@@ -155,6 +160,7 @@ class _Tally:
         self.counts: Counter[ApdbFindingKind] = Counter()
         self.findings: list[ApdbFinding] = []
         self.unrecorded: list[VisitDetector] = []
+        self.lost: list[VisitDetector] = []
         self.midpoints: dict[VisitDetector, float | None] = {}
         self.sources = 0
         self.forced = 0
@@ -165,12 +171,11 @@ class _Tally:
             self.counts[finding.kind] += 1
             if self.counts[finding.kind] <= self.limit:
                 self.findings.append(finding)
-            if (
-                finding.kind is ApdbFindingKind.UNRECORDED
-                and finding.visit is not None
-                and finding.detector is not None
-            ):
-                self.unrecorded.append((finding.visit, finding.detector))
+            if finding.visit is not None and finding.detector is not None:
+                if finding.kind is ApdbFindingKind.UNRECORDED:
+                    self.unrecorded.append((finding.visit, finding.detector))
+                elif finding.lost:
+                    self.lost.append((finding.visit, finding.detector))
 
     def watch(self, stored: Iterable[StoredAssociation]) -> Iterator[StoredAssociation]:
         """Count associations while they are passed on."""

@@ -93,6 +93,33 @@ def test_after_rollback_and_rerun_the_database_equals_one_that_never_failed(copi
     assert dump(target) == before
 
 
+def test_what_is_left_of_a_lost_association_goes_with_those_that_were_built_on_it(copies):
+    target = copies.copy()
+    before = dump(target)
+    run_sql(
+        target,
+        'DELETE FROM $DiaSourceChunks WHERE "diaSourceId" IN '
+        '(SELECT "diaSourceId" FROM $DiaSource WHERE visit = 2 AND detector = 1)',
+        "DELETE FROM $DiaForcedSourceChunks WHERE visit = 2 AND detector = 1",
+        "DELETE FROM $DiaForcedSource WHERE visit = 2 AND detector = 1",
+        "DELETE FROM $DiaSource WHERE visit = 2 AND detector = 1",
+    )
+    counts = ExpectedAssociations(copies.counts, "the record")
+    assert verify_apdb(target, counts).lost == ((2, 1),)
+    later = [(3, 1), (4, 1)]
+    with pytest.raises(ApdbError, match="it was written more than once"):
+        plan_rollback(target, later, with_later=True)
+    plan = plan_rollback(target, later, with_later=True, with_leftovers=True)
+    assert len(plan.leftovers) == 1
+    assert "delete the versions of DiaObjects that 1 lost associations have left" in plan.describe()
+    roll_back(plan)
+    again = sorted([(2, 1), *plan.times])
+    left = {key: count for key, count in copies.counts.items() if key not in again}
+    assert verify_apdb(target, ExpectedAssociations(left, "the record")).good
+    associate_again(target, copies.survey, again)
+    assert dump(target) == before
+
+
 @pytest.mark.parametrize("kind", ["plain", "pixels"])
 def test_every_kind_of_apdb_can_be_rolled_back(request, tmp_path_factory, backend, kind):
     copies = make_copies(request, tmp_path_factory, kind, backend)
