@@ -82,7 +82,7 @@ def write_campaign(folder: Path, sandbox: Sandbox, way: str) -> Path:
     """Write the campaign of a way, with a copy of the repository."""
     folder.mkdir(parents=True)
     content: dict[str, Any] = {**sandbox.campaign(), "name": folder.name, "site": "local", "prepareSlots": 2}
-    content["allowMissingTemplates"] = 20  # visits are dithered: some see patches that no template visit does
+    content["allowMissingTemplates"] = 50  # visits are dithered: some see patches that no template visit does
     content["butler"] = str(shutil.copytree(content["butler"], folder / "repo"))
     for step in ("templates", "diffim"):
         content[step]["parts"] = way if way == "auto" else int(way)
