@@ -36,6 +36,8 @@ def read_catalog(config: str, explorer: ApdbExplorer) -> DiaCatalog:
     light_curves = []
     for number, measurements in explorer.read_most_detected().items():
         detected = [each for each in measurements if not each.forced]
+        if not detected:
+            continue  # none of its detections has a flux
         points = tuple(
             LightCurvePoint(each.mjd, each.band, each.visit, each.flux, each.error, each.forced)
             for each in measurements

@@ -31,7 +31,6 @@ def _date(mjd: float) -> int:
 def draw_visits(visits: Sequence[VisitRow]) -> Figure:
     """Draw the science visits over time: what was found in each, and how much of that was known before."""
     found = any(visit.dia_sources for visit in visits)
-    timed = [visit for visit in visits if visit.mjd is not None]
     quantities: dict[str, Callable[[VisitRow], float | None]] = {"detectors": lambda visit: visit.detectors}
     if found:
         quantities = {
@@ -79,8 +78,8 @@ def draw_visits(visits: Sequence[VisitRow]) -> Figure:
         if found
         else "The science visits: how many detectors of each are selected."
     )
-    timed = any(visit.mjd is not None for visit in visits)
-    return Figure("visits", "Visits over time", caption, panels if timed else (), Table(columns, rows))
+    dated = any(visit.mjd is not None for visit in visits)
+    return Figure("visits", "Visits over time", caption, panels if dated else (), Table(columns, rows))
 
 
 def draw_over_time(
