@@ -110,8 +110,10 @@ def _show(place: "SandboxFolder", *, as_json: bool) -> "tuple[ServerStatus, ...]
         say(_describe(server))
     if not servers:
         say("servers: none yet")
-    if place.environment_file.exists() and os.environ.get("APCAMPAIGN_SANDBOX") != str(place.folder):
-        say(f"to use it in a shell: . {shlex.quote(str(place.environment_file))}")
+    # Also where the shell has read it before there was a pool.
+    knows = all(os.environ.get(name) == value for name, value in place.environment().items())
+    if place.environment_file.exists() and not knows:
+        say(f"to use it in this shell: . {shlex.quote(str(place.environment_file))}")
     command = "start" if any(server.pid is None for server in servers) or not servers else "stop"
     say(f"to {command} its servers: apcampaign sandbox {command} {shlex.quote(str(place.folder))}")
     return servers

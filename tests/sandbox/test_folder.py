@@ -102,13 +102,17 @@ def test_a_database_is_there_again_in_a_new_shell_after_a_restart_of_the_machine
         cursor.execute("CREATE TABLE kept AS SELECT 42 AS answer")
     session.close()
     assert in_a_new_shell(f"{shell} && apcampaign sandbox stop") == "stopped PostgreSQL\n"
-    assert "PostgreSQL: not running" in in_a_new_shell(f"{shell} && apcampaign sandbox status", good=False)
+    status = in_a_new_shell(f"{shell} && apcampaign sandbox status", good=False)
+    assert "PostgreSQL: not running" in status
+    assert "env.sh" not in status  # this shell has read it
+    older = f"{shell} && unset DRP_PIPE_DIR && apcampaign sandbox status"
+    assert f"to use it in this shell: {shell}" in in_a_new_shell(older, good=False)
     # What a machine that went down leaves.
     ProcessRecord(os.getpid(), "another boot:1").save(folder / "postgres" / "server.json")
     (folder / "postgres" / "cluster" / "postmaster.pid").write_text(f"{os.getpid()}\n")
-    status = json.loads(in_a_new_shell(f"{shell} && apcampaign sandbox start --json"))
+    started = json.loads(in_a_new_shell(f"{shell} && apcampaign sandbox start --json"))
     try:
-        assert [(each["name"], each["running"], each["ends"]) for each in status["servers"]] == [
+        assert [(each["name"], each["running"], each["ends"]) for each in started["servers"]] == [
             ("PostgreSQL", True, None)
         ]
         with psycopg2.connect(url) as session, session.cursor() as cursor:
