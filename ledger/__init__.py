@@ -3,16 +3,20 @@
 The flow: a `Workspace` is a campaign with its site and its files (`CampaignPaths`, and below it the
 `RunPaths` of each run and the `DagPaths` of each campaign DAG). What is submitted leaves a record there
 (`RunRecord`, `DagRecord`, each written atomically, and `write_workflow`: the run's jobs); `read_ledger` reads
-them all at once into a `Ledger`, which tells the current runs of a step. `submission_lock` keeps two
-submissions apart.
+them all at once into a `Ledger`, which tells the current runs of a step, also after their folder was moved
+(`relocate_run`). A record that was damaged is made again by `restore_run` or `restore_dag_record`.
+`submission_lock` keeps two submissions apart.
 
 Truth lives in Butler, the APDB and HTCondor; the records only say where to look for it.
 """
 
-from .ledger import Ledger, read_ledger
+from .graphs import has_graph
+from .ledger import Ledger, read_ledger, read_sound_ledger
 from .lock import is_submitting, submission_lock
 from .paths import CampaignPaths, DagPaths, RunPaths
 from .records import DagRecord, RunRecord, hash_config, read_dag_record, read_run, write_dag_record, write_run
+from .relocation import is_moved_dag, relocate_run
+from .restoration import restore_dag_record, restore_run
 from .versions import installed_versions
 from .workflow import Node, Workflow, read_dag, read_workflow, write_workflow
 from .workspace import Workspace
@@ -27,14 +31,20 @@ __all__ = [
     "RunRecord",
     "Workflow",
     "Workspace",
+    "has_graph",
     "hash_config",
     "installed_versions",
+    "is_moved_dag",
     "is_submitting",
     "read_dag",
     "read_dag_record",
     "read_ledger",
     "read_run",
+    "read_sound_ledger",
     "read_workflow",
+    "relocate_run",
+    "restore_dag_record",
+    "restore_run",
     "submission_lock",
     "write_dag_record",
     "write_run",

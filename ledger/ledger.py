@@ -1,14 +1,15 @@
 """Ledger of a campaign: all of its run records and campaign DAG records, read once."""
 
-__all__ = ["Ledger", "read_ledger"]
+__all__ = ["Ledger", "read_ledger", "read_sound_ledger"]
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from ..bps import Stage, Step
 from ..common.errors import LedgerError
-from .paths import CampaignPaths, DagPaths
+from .paths import CampaignPaths, DagPaths, RunPaths
 from .records import DagRecord, RunRecord, read_dag_record, read_run
+from .relocation import relocate_run
 
 
 @dataclass(frozen=True)
@@ -97,20 +98,49 @@ def read_ledger(paths: CampaignPaths) -> Ledger:
     LedgerError
         If a record cannot be read.
     """
+    ledger, damaged = read_sound_ledger(paths)
+    for error in damaged.values():
+        raise LedgerError(
+            error.what, remedy="`apcampaign doctor --fix` makes it again from the files beside it"
+        )
+    return ledger
+
+
+def read_sound_ledger(paths: CampaignPaths) -> tuple[Ledger, dict[RunPaths | DagPaths, LedgerError]]:
+    """Read the records of a campaign that can be read.
+
+    Returns
+    -------
+    ledger
+        What they tell.
+    damaged
+        The files of those runs and campaign DAGs whose record cannot be read, and why.
+    """
+    damaged: dict[RunPaths | DagPaths, LedgerError] = {}
     dags, foreground = (
-        sorted(((files, read_dag_record(files)) for files in found), key=lambda each: each[1].timestamp)
+        sorted(_read_each(found, read_dag_record, damaged), key=lambda each: each[1].timestamp)
         for found in (paths.list_dags(), paths.list_foreground())
     )
-    return Ledger(
+    runs = [relocate_run(files, record) for files, record in _read_each(paths.list_runs(), read_run, damaged)]
+    ledger = Ledger(
         paths=paths,
-        runs=_oldest_first(read_run(run) for run in paths.list_runs()),
+        runs=tuple(sorted(runs, key=lambda run: run.timestamp)),
         dags=tuple(dags),
         foreground=tuple(foreground),
         empty=frozenset(
             (dag.timestamp, name) for files, dag in (*dags, *foreground) for name in files.list_empty()
         ),
     )
+    return ledger, damaged
 
 
-def _oldest_first(runs: Iterable[RunRecord]) -> tuple[RunRecord, ...]:
-    return tuple(sorted(runs, key=lambda run: run.timestamp))
+def _read_each[Files: (RunPaths, DagPaths), Record: (RunRecord, DagRecord)](
+    found: Iterable[Files],
+    read: Callable[[Files], Record],
+    damaged: dict[RunPaths | DagPaths, LedgerError],
+) -> Iterator[tuple[Files, Record]]:
+    for files in found:
+        try:
+            yield files, read(files)
+        except LedgerError as error:
+            damaged[files] = error

@@ -14,11 +14,13 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
+from typing import Any
 
 from ..apdb import ExpectedAssociations, read_stored
 from ..common.butler import butler_errors, open_butler
 from ..common.errors import UnsupportedApdbError
-from ..ledger import RunRecord
+from ..ledger import RunPaths, RunRecord, has_graph, read_workflow
 
 #: The tasks that read and write the APDB.
 READER = "loadDiaCatalogs"
@@ -135,6 +137,8 @@ def find_stored(apdb_config: str) -> frozenset[VisitDetector]:
 def _read_status(record: RunRecord) -> dict[VisitDetector, _Status]:
     purpose = f"the associations of run {record.output_run} cannot be read from {record.graph}"
     with open_butler(record.butler, purpose) as butler:
+        if not has_graph(record):
+            return _read_status_without_graph(butler, record)
         from lsst.daf.butler import MissingCollectionError
         from lsst.pipe.base.quantum_provenance_graph import QuantumInfoStatus, QuantumProvenanceGraph
 
@@ -149,3 +153,23 @@ def _read_status(record: RunRecord) -> dict[VisitDetector, _Status]:
             key = int(info["data_id"]["visit"]), int(info["data_id"]["detector"])
             status[key] = known.get(info["status"], _Status.FAILED)
         return status
+
+
+def _read_status_without_graph(butler: Any, record: RunRecord) -> dict[VisitDetector, _Status]:
+    """Read from a run's jobs and from the repository what has become of its associations."""
+    from lsst.daf.butler import MissingCollectionError, MissingDatasetTypeError
+
+    jobs = read_workflow(RunPaths(Path(record.submit_dir).parent), record.output_run).nodes.values()
+    status = {
+        (int(job.tags["visit"]), int(job.tags["detector"])): _Status.UNKNOWN
+        for job in jobs
+        if WRITER in job.quanta and {"visit", "detector"} <= job.tags.keys()
+    }
+    try:
+        done = butler.query_datasets(
+            f"{WRITER}_metadata", record.output_run, limit=None, explain=False, find_first=False
+        )
+    except (MissingCollectionError, MissingDatasetTypeError):
+        done = []
+    succeeded = ((int(ref.dataId["visit"]), int(ref.dataId["detector"])) for ref in done)
+    return status | dict.fromkeys(succeeded, _Status.SUCCEEDED)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...bps import PlannedRun
 from ...common.butler import open_butler
-from ...ledger import RunRecord
+from ...ledger import RunRecord, has_graph
 from .products import DIFFERENCE_IMAGE
 from .quanta import QuantumTrouble
 
@@ -75,7 +75,7 @@ def find_missing_images(
         if not missing:
             return ()
         # What a part of images lacks was to be made in other parts: whatever of an image was in trouble is before.
-        upstream = None if run.part else _find_upstream(record.graph)
+        upstream = None if run.part or not has_graph(record) else _find_upstream(record.graph)
         by_visit: dict[int, list[tuple[int, int]]] = defaultdict(list)
         for key in missing:
             by_visit[key[0]].append(key)

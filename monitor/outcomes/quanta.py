@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...common.butler import butler_errors, open_butler
-from ...ledger import RunRecord
+from ...ledger import RunRecord, has_graph
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +103,8 @@ def read_outcomes(record: RunRecord) -> Outcomes:
 def count_quanta(records: Iterable[RunRecord]) -> dict[str, QuantaCount]:
     """Count the outcomes of the quanta of some runs, from their graphs and from what the repository knows of them.
 
+    Of a run whose graph is gone or cut off, those are successful whose metadata the repository has.
+
     Parameters
     ----------
     records
@@ -137,7 +139,29 @@ def add_counts(counts: Iterable[Mapping[str, QuantaCount]]) -> dict[str, QuantaC
     return total
 
 
+def _count_without_graph(butler: Any, record: RunRecord) -> dict[str, QuantaCount]:
+    """Count the quanta of a run by what its record and the repository know."""
+    from lsst.daf.butler import MissingCollectionError, MissingDatasetTypeError
+
+    counts = {}
+    for label, expected in record.quanta.items():
+        try:
+            name = f"{label}_metadata"
+            found = butler.query_datasets(
+                name, record.output_run, limit=None, explain=False, find_first=False
+            )
+        except (MissingCollectionError, MissingDatasetTypeError):
+            found = []
+        made = min(len(found), expected)
+        counts[label] = QuantaCount(
+            expected=expected, successful=made, failed=0, blocked=0, unknown=expected - made
+        )
+    return counts
+
+
 def _read(butler: Any, record: RunRecord, *, caveats: bool) -> Outcomes:
+    if not has_graph(record):
+        return Outcomes(counts=_count_without_graph(butler, record))
     with butler_errors(f"the outcomes of run {record.output_run} cannot be read from {record.graph}"):
         from lsst.daf.butler import MissingCollectionError
         from lsst.pipe.base.quantum_provenance_graph import QuantumProvenanceGraph
