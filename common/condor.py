@@ -1,26 +1,27 @@
-"""HTCondor access: the only module that imports its Python bindings; translates their errors."""
+"""HTCondor access: its queue and its pool, asked through its Python bindings, whose errors are translated here.
+
+`condor_submission` is the only other module that imports them.
+"""
 
 __all__ = [
+    "REMEDY",
     "HoldReason",
     "JobMark",
     "JobStatus",
+    "PlacedJob",
     "Slot",
     "dag_descendants",
+    "find_below",
     "find_holds",
     "find_marked",
+    "name_schedd",
     "open_schedd",
     "query_slots",
+    "quote",
+    "remove_below",
     "remove_marked",
-    "submit_file",
-    "write_dag_path",
-    "write_dag_submission",
 ]
 
-import json
-import os
-import shlex
-import subprocess
-import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,12 +29,11 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
-from .environment import environment_for_batch
-from .errors import PreconditionError, SchedulerError
-from .files import write_atomically
+from .errors import SchedulerError
 
-_SUBMIT_SECONDS = 120  # a busy scheduler of a large cluster may take its time
-_REMEDY = "see whether `condor_q` works here"
+_SCHEDULER = 7  # the universe of jobs that run on the submit host as part of the scheduler
+#: What to do if HTCondor does not answer.
+REMEDY = "see whether `condor_q` works here"
 
 
 class JobStatus(IntEnum):
@@ -84,7 +84,29 @@ class JobMark:
 
     def __str__(self) -> str:
         """Write it as an expression of ClassAds."""
-        return " || ".join(f"{name} =?= {_quote(self.value)}" for name in self.attributes)
+        return " || ".join(f"{name} =?= {quote(self.value)}" for name in self.attributes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlacedJob:
+    """A job in the queue, known by the folder that it was submitted in.
+
+    Parameters
+    ----------
+    id
+        Its id.
+    folder
+        Its working directory.
+    parent
+        The id of the DAGMan job that has submitted it; empty if none has.
+    is_dagman
+        Whether it is a DAGMan job itself.
+    """
+
+    id: str
+    folder: Path
+    parent: str = ""
+    is_dagman: bool = False
 
 
 @contextmanager
@@ -107,7 +129,15 @@ def open_schedd() -> Iterator[Any]:
     except SchedulerError:
         raise
     except (htcondor2.HTCondorException, RuntimeError, OSError) as error:
-        raise SchedulerError(f"HTCondor does not answer: {error}", remedy=_REMEDY) from error
+        raise SchedulerError(f"HTCondor does not answer: {error}", remedy=REMEDY) from error
+
+
+def name_schedd() -> str:
+    """Name the scheduler of this host, as its jobs' ``GlobalJobId`` does; raises as `open_schedd`."""
+    with open_schedd():  # for its errors
+        import htcondor2
+
+        return str(htcondor2.Collector().locate(htcondor2.DaemonType.Schedd)["Name"])
 
 
 def query_slots() -> tuple[Slot, ...]:
@@ -192,7 +222,7 @@ def _query(marks: Collection[JobMark], constraint: str, *attributes: str) -> lis
         )
 
 
-def _quote(text: str) -> str:
+def quote(text: str) -> str:
     """Write a text as ClassAds do."""
     import classad2
 
@@ -204,93 +234,41 @@ def _any_of(marks: Collection[JobMark]) -> str:
     return " || ".join(map(str, marks)) or "False"
 
 
-def write_dag_submission(dag: Path, path: Path, *, batch_name: str, attributes: Mapping[str, str]) -> None:
-    """Write the submit description of the DAGMan job of a DAG.
-
-    Parameters
-    ----------
-    dag
-        The DAG; its folder becomes the working directory.
-    path
-        Where the submit description goes.
-    batch_name
-        Under which name ``condor_q`` shows it.
-    attributes
-        Attributes of the job's ad, which tell it from others.
-    """
-    with open_schedd():  # for its errors
-        import htcondor2
-
-        description = htcondor2.Submit.from_dag(str(dag), {})
-    # The whole environment, so that the nodes find what the process that submits finds.
-    description["getenv"] = "True"
-    description["batch_name"] = batch_name
-    description["initialdir"] = str(dag.parent)
-    for name, value in attributes.items():
-        description[f"MY.{name}"] = _quote(value)
-    write_atomically(path, str(description))
+def find_below(folder: Path) -> tuple[PlacedJob, ...]:
+    """Find the jobs in the queue whose working directory is below a folder; raises as `open_schedd`."""
+    names = ["ClusterId", "Iwd", "DAGManJobId", "JobUniverse", "Cmd"]
+    with open_schedd() as schedd:
+        ads = list(schedd.query(_is_below(folder), projection=names))
+    return tuple(
+        PlacedJob(
+            id=str(ad["ClusterId"]),
+            folder=Path(str(ad["Iwd"])),
+            parent=str(ad.get("DAGManJobId", "")),
+            is_dagman=ad.get("JobUniverse") == _SCHEDULER
+            and Path(str(ad.get("Cmd", ""))).name == "condor_dagman",
+        )
+        for ad in sorted(ads, key=lambda ad: int(ad["ClusterId"]))
+    )
 
 
-def submit_file(path: Path) -> str:
-    """Submit a job, in a process of its own whose environment holds no secrets.
-
-    With ``getenv`` the job takes the environment of the process that submits it along.
-
-    Parameters
-    ----------
-    path
-        The submit description.
-
-    Returns
-    -------
-    cluster
-        The job's id.
+def remove_below(folder: Path, ids: Collection[str], reason: str) -> None:
+    """Remove jobs with some ids from the queue, if their working directory is below a folder.
 
     Raises
     ------
     SchedulerError
-        If HTCondor does not take it.
+        As `open_schedd`.
     """
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", __name__, str(path)],
-            env=environment_for_batch(),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_SUBMIT_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise SchedulerError(
-            f"HTCondor did not answer for {_SUBMIT_SECONDS} s when it was given {path}", remedy=_REMEDY
-        ) from None
-    if done.returncode:
-        said = done.stderr.strip().rpartition("\n")[2]
-        raise SchedulerError(f"HTCondor did not take {path}: {said}", remedy=_REMEDY)
-    cluster: str = json.loads(done.stdout)
-    return cluster
+    these = " || ".join(f"ClusterId == {int(id_)}" for id_ in ids) or "False"
+    with open_schedd() as schedd:
+        import htcondor2
+
+        schedd.act(htcondor2.JobAction.Remove, f"({these}) && {_is_below(folder)}", reason=reason)
 
 
-if __name__ == "__main__":
-    import htcondor2
-
-    description = htcondor2.Submit(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    print(json.dumps(str(htcondor2.Schedd().submit(description).cluster())))  # noqa: T201
-
-
-def write_dag_path(path: Path) -> str:
-    """Write a path as a DAG has it.
-
-    Raises
-    ------
-    PreconditionError
-        If a DAG cannot carry it.
-    """
-    text = os.fspath(path)
-    if shlex.quote(text) != text:
-        raise PreconditionError(
-            f"{text!r} holds a space or a quote, which a DAG cannot carry",
-            remedy="use another folder for the runs",
-        )
-    return text
+def _is_below(folder: Path) -> str:
+    """Write an expression of ClassAds that is true for the jobs of a folder, unless they are removed already."""
+    prefix = f"{folder}/"
+    # Lengths of texts are counted in bytes.
+    here = f"substr(Iwd, 0, {len(prefix.encode())}) == {quote(prefix)}"
+    return f"({here}) && JobStatus != {JobStatus.REMOVED} && JobStatus != {JobStatus.COMPLETED}"

@@ -111,6 +111,12 @@ class DagRecord(BaseModel):
         in the foreground executes, without a DAG; and until HTCondor has taken it.
     runs
         The names of the runs that it executes; empty where an older version did not say.
+    schedd
+        The name of the scheduler that has its DAGMan job; empty until that is known.
+    resumed
+        How often it was resumed.
+    remaining
+        What was not done when it was submitted or resumed last, in sentences.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -119,6 +125,9 @@ class DagRecord(BaseModel):
     timestamp: str
     cluster: str
     runs: tuple[str, ...] = ()
+    schedd: str = ""
+    resumed: int = 0
+    remaining: tuple[str, ...] = ()
 
     @property
     def steps(self) -> tuple[Step, ...]:

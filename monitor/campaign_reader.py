@@ -256,10 +256,18 @@ def _explain_unknown(queue: Queue, view: _View, dags: Sequence[Path], now: float
             f"{queue.problem}. What is shown is from the runs' files, the newest {when}; what idle jobs wait for, "
             "and whether they are still in the queue, is unknown",
         )
+    schedd = view.dag[1].schedd if view.dag else ""
+    if not queue.managers and schedd and queue.schedd and schedd != queue.schedd:
+        return (
+            f"the campaign DAG is in the queue of {schedd}, and this host has that of {queue.schedd}: there it "
+            "can be cancelled, and is known what idle jobs wait for. What is shown is from its files, the newest "
+            f"{when}",
+        )
     if not queue.managers:
         return (
             "HTCondor's queue on this host does not know these runs: they were submitted on another host, or left "
-            f"the queue without an end. What is shown is from their files, the newest {when}",
+            "the queue without an end (`apcampaign doctor` looks for what is wrong). What is shown is from their "
+            f"files, the newest {when}",
         )
     queued = {job.cluster for job in queue.jobs}
     lost = [

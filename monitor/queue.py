@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..common.condor import JobStatus, Slot, open_schedd, query_slots
+from ..common.condor import JobStatus, Slot, name_schedd, open_schedd, query_slots
 from ..common.errors import SchedulerError
 
 _ATTRIBUTES = (
@@ -66,12 +66,15 @@ class Queue:
         The DAGMan jobs that are in the queue, by cluster, and why they are held if they are.
     slots
         Of the pool; `None` if it was not asked, since no job is idle, or did not answer.
+    schedd
+        The name of the scheduler; `None` if it was not asked, since it has the DAGMan jobs, or did not answer.
     """
 
     problem: str | None = None
     jobs: tuple[QueuedJob, ...] = ()
     managers: Mapping[int, str | None] = field(default_factory=dict)
     slots: tuple[Slot, ...] | None = None
+    schedd: str | None = None
 
 
 def ask_queue(dags: Collection[Path], managers: Collection[int]) -> Queue:
@@ -92,10 +95,11 @@ def ask_queue(dags: Collection[Path], managers: Collection[int]) -> Queue:
     try:
         with open_schedd() as schedd:
             jobs, found = _ask(schedd, {os.path.normpath(path) for path in dags}, managers)
+        name = None if found else name_schedd()
     except SchedulerError as error:
         return Queue(problem=str(error))
     idle = any(job.status is JobStatus.IDLE for job in jobs)
-    return Queue(jobs=tuple(jobs), managers=found, slots=_find_slots() if idle else None)
+    return Queue(jobs=tuple(jobs), managers=found, slots=_find_slots() if idle else None, schedd=name)
 
 
 def _ask(

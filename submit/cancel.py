@@ -67,6 +67,7 @@ def plan_cancel(workspace: Workspace) -> CancelPlan:
     name, ledger = workspace.campaign.name, workspace.read_ledger()
     executors = executors_of(ledger)
     found = [(executor, executor.find_active(ledger)) for executor in executors]
+    elsewhere = [each for _, runs in found for each in runs if each.id is None]
     active = tuple((executor, runs) for executor, runs in found if runs)
     obstacles: tuple[ApcampaignError, ...] = ()
     if executors and not any(executor.detached for executor in executors):
@@ -86,6 +87,11 @@ def plan_cancel(workspace: Workspace) -> CancelPlan:
             )
             remedy = "end that process (Ctrl-C), then go on with `apcampaign resume`"
         obstacles = (PreconditionError(what, remedy=remedy),)
+    elif elsewhere and any(executor.detached for executor, _ in active):
+        obstacles = tuple(
+            PreconditionError(f"{each.what} cannot be cancelled here: {each.state}", remedy="cancel it there")
+            for each in elsewhere
+        )
     elif not active:
         obstacles = (PreconditionError(f"nothing of campaign {name} is in the queue"),)
     return CancelPlan(campaign=name, active=active, obstacles=obstacles)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ...apdb import open_apdb, plan_rollback, roll_back
-from ...common.condor import write_dag_path
+from ...common.condor_submission import write_dag_path
 from ...common.errors import UnsupportedApdbError
 from ...common.files import make_folder, write_atomically
 from ...ledger import RunPaths

@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from ...bps import Plan, PlannedRun, dump_campaign, gate_node, prepare_node
-from ...common.condor import write_dag_path
+from ...common.condor_submission import write_dag_path
 from ...common.errors import LedgerError
 from ...common.files import write_atomically
 from ...ledger import DagPaths, RunPaths, Workspace

@@ -13,14 +13,14 @@ from ...common.condor import (
     dag_descendants,
     find_holds,
     find_marked,
+    name_schedd,
     remove_marked,
-    submit_file,
-    write_dag_submission,
 )
+from ...common.condor_submission import submit_file, write_dag_submission
 from ...common.errors import SchedulerError
 from ...common.progress import show_progress
 from ...ledger import DagPaths, DagRecord, Ledger, RunRecord, Workspace, write_dag_record
-from ...monitor import JobState, read_jobs
+from ...monitor import JobState, is_dag_alive, read_jobs
 from ..bps_process import prepare_run
 from .campaign_dag import MARK, write_campaign_dag
 from .protocol import ActiveRun, Submission, SubmittedRun, Work
@@ -63,6 +63,7 @@ class HTCondorExecutor:
             timestamp=work.plan.timestamp,
             cluster="",
             runs=tuple(run.name for run in work.plan),
+            remaining=work.remaining,
         )
         return _submit(work, files, record)
 
@@ -76,7 +77,8 @@ class HTCondorExecutor:
         """
         for leftover in (files.metrics, files.summary):
             leftover.unlink(missing_ok=True)  # they would tell of the attempt before
-        return _submit(work, files, record)
+        changes = {"resumed": record.resumed + 1, "remaining": work.remaining}
+        return _submit(work, files, record.model_copy(update=changes))
 
     def find_active(self, ledger: Ledger) -> tuple[ActiveRun, ...]:
         """Find what of a campaign is in the queue: its DAGs, and what is left of runs whose DAG is not.
@@ -86,10 +88,11 @@ class HTCondorExecutor:
         SchedulerError
             If HTCondor does not answer.
         """
+        elsewhere = _find_elsewhere(ledger)
         dags = {_mark_dag(files): (files, record) for files, record in ledger.dags}
         runs = {_mark_run(run): run for run in ledger.runs if run.wms is Wms.HTCONDOR}
         queued = find_marked(dags)
-        found = []
+        found = list(elsewhere)
         for mark, ids in queued.items():
             files, record = dags[mark]
             own = [key for key, run in runs.items() if run.timestamp == record.timestamp]
@@ -137,7 +140,9 @@ class HTCondorExecutor:
         with show_progress("jobs in the queue") as tell:
             while active := self.find_active(ledger := workspace.read_ledger()):
                 for each in active:
-                    if held := [hold for hold in find_holds(each.marks) if hold.job == each.id]:
+                    if each.marks and (
+                        held := [hold for hold in find_holds(each.marks) if hold.job == each.id]
+                    ):
                         raise SchedulerError(f"{each.what} is held: {held[0].reason}")
                 runs = _count_states(ledger)
                 if (now := _describe(runs)) != before:
@@ -168,6 +173,22 @@ def _list_ids(marks: Sequence[JobMark]) -> list[str]:
     return [id_ for ids in find_marked(marks).values() for id_ in ids]
 
 
+def _find_elsewhere(ledger: Ledger) -> tuple[ActiveRun, ...]:
+    """Find the campaign DAGs that another scheduler has, which goes on with them as far as their files tell."""
+    alive = [(files, record) for files, record in ledger.dags if record.schedd and is_dag_alive(files)]
+    if not alive:
+        return ()
+    here = name_schedd()
+    return tuple(
+        ActiveRun(
+            what=f"the campaign DAG {files.folder}",
+            state=f"it is in the queue of {record.schedd}, and this host has that of {here}",
+        )
+        for files, record in alive
+        if record.schedd != here
+    )
+
+
 def _describe_active(what: str, ids: Sequence[str], marks: tuple[JobMark, ...]) -> ActiveRun:
     state = f"it is in the queue as {ids[0]}"  # DAGMan comes before its jobs
     if holds := find_holds(marks):
@@ -183,11 +204,11 @@ def _submit(work: Work, files: DagPaths, record: DagRecord) -> Submission:
     """
     write_dag_record(files, record)
     try:
-        cluster = submit_file(files.submit_file)
+        cluster, schedd = submit_file(files.submit_file)
     except SchedulerError as error:
         remedy = f"{error.remedy}; then submit what is prepared with `apcampaign resume`"
         raise SchedulerError(error.what, remedy=remedy) from error
-    write_dag_record(files, record.model_copy(update={"cluster": cluster}))
+    write_dag_record(files, record.model_copy(update={"cluster": cluster, "schedd": schedd}))
     runs = tuple(
         SubmittedRun(name=run.name, output=run.output, submit_dir=work.workspace.paths.run(run).submit)
         for run in work.plan

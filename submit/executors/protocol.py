@@ -32,6 +32,8 @@ class Work:
         The (visit, detector)s that others need not wait for (see `apcampaign.ordering.add_order`).
     refuse_associated
         Whether to refuse runs that would associate what the APDB holds already.
+    remaining
+        What of a campaign that goes on is not done, in sentences; empty for one that begins.
     """
 
     workspace: Workspace
@@ -39,6 +41,7 @@ class Work:
     apdb_config: str | None = None
     deferred: Mapping[VisitDetector, int] = field(default_factory=dict)
     refuse_associated: bool = False
+    remaining: tuple[str, ...] = ()
 
     def apdb_config_of(self, run: PlannedRun) -> str | None:
         """The APDB that one of its runs fills."""
@@ -123,7 +126,7 @@ class ActiveRun:
     state
         How it stands, in words.
     id
-        That of the WMS; `None` if it cannot be cancelled from here.
+        That of the WMS; `None` if it cannot be cancelled from here, such as on another host.
     marks
         What tells its jobs from others in HTCondor's queue.
     """
