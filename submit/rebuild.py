@@ -14,7 +14,7 @@ from .bps_process import has_passed
 from .completed import find_completed
 from .executors import choose_executor
 from .preconditions import look_at_reuse, look_at_templates
-from .state import SubmittedUnit
+from .state import SubmittedUnit, describe_remaining
 from .submission import SubmissionPlan
 
 
@@ -52,6 +52,7 @@ def plan_rebuild(
         plan=new,
         executor=choose_executor(workspace, new, foreground=workspace.site.wms is not Wms.HTCONDOR),
         repair=unit.repair,
+        remaining=describe_remaining(unit.remaining),
     )
     if any(run.fills_apdb for run in new):
         before = ledger.current(Step.DIFFIM)

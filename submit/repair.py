@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from ..apdb import find_apdb, plan_rollback, roll_back, verify_apdb
 from ..common.errors import UnsupportedApdbError
-from ..ledger import Ledger, RunRecord
+from ..ledger import Ledger, RunRecord, has_graph
 from ..monitor import JobState, read_jobs
 from ..monitor.outcomes import read_unregistered
 from ..ordering import VisitDetector, read_associations
@@ -74,7 +74,12 @@ def plan_repair(ledger: Ledger, runs: Iterable[RunRecord]) -> Repair:
     """
     runs = tuple(runs)
     unregistered = find_unregistered(ledger, runs)
-    repair = Repair(unregistered=unregistered)
+    lost = tuple(
+        f"{run.name}: {run.graph} is gone or cut off: what is not registered of {run.output_run} is made again"
+        for run in runs
+        if not has_graph(run) and _has_unregistered_outputs(ledger, run)
+    )
+    repair = Repair(unregistered=unregistered, notes=lost)
     for apdb_config in sorted({run.apdb_config for run in runs if run.apdb_config}):
         try:
             find_apdb(apdb_config)
@@ -93,12 +98,14 @@ def plan_repair(ledger: Ledger, runs: Iterable[RunRecord]) -> Repair:
 def find_unregistered(ledger: Ledger, runs: Iterable[RunRecord]) -> tuple[RunRecord, ...]:
     """Find the runs of which jobs have ended that their final job, if it ran at all, has not registered.
 
+    Without its graph nobody can register what a run has made: it is none of them.
+
     Raises
     ------
     LedgerError
         If the files of a run cannot be read.
     """
-    return tuple(run for run in runs if _has_unregistered_outputs(ledger, run))
+    return tuple(run for run in runs if has_graph(run) and _has_unregistered_outputs(ledger, run))
 
 
 def execute_repair(repair: Repair) -> None:

@@ -1,6 +1,13 @@
 """Resumption of a campaign after a failure: what is done stays done, the rest runs again."""
 
-__all__ = ["ResumePlan", "ResumeRequest", "decide_resume", "execute_resume", "plan_resume"]
+__all__ = [
+    "ResumePlan",
+    "ResumeRequest",
+    "decide_resume",
+    "describe_standstill",
+    "execute_resume",
+    "plan_resume",
+]
 
 import logging
 from collections.abc import Collection
@@ -16,7 +23,7 @@ from .executors.campaign_dag import read_work
 from .preconditions import check_idle
 from .rebuild import plan_rebuild
 from .repair import Repair, execute_repair
-from .state import CampaignState, Remaining, SubmittedUnit, read_state
+from .state import CampaignState, Remaining, SubmittedUnit, describe_remaining, read_state
 from .submission import SubmissionPlan, execute_submission, hold_ledger
 
 #: Versions in a run record that have no part in what its jobs do.
@@ -186,13 +193,17 @@ def decide_resume(state: CampaignState, request: ResumeRequest) -> ResumePlan:
         return _refuse(plan, f"campaign {name} has no {what} to resume", "submit one first")
     unit = state.unfinished
     if unit is None:
-        return _refuse(plan, f"all quanta of campaign {name} that were submitted are done; nothing to resume")
+        return _refuse(
+            plan,
+            f"all quanta of campaign {name} that were submitted are done; nothing to resume",
+            "if something is wrong all the same, `apcampaign doctor` looks for what",
+        )
     plan = replace(
         plan,
         workspace=unit.workspace,
         remaining=unit.remaining,
         repair=unit.repair,
-        notes=_describe_edits(state, unit),
+        notes=(*_describe_edits(state, unit), *describe_standstill(unit)),
     )
     if reason := _reason_for_new_graph(state, unit, request) or _why_no_restart(unit):
         return replace(plan, reason=reason)
@@ -224,7 +235,7 @@ def execute_resume(plan: ResumePlan) -> Submission:
     begins = _describe_restart(files)
     with hold_ledger(plan.workspace, plan.ledger, tuple(Step)):
         execute_repair(plan.repair)
-        work = read_work(files, plan.workspace.runs)
+        work = replace(read_work(files, plan.workspace.runs), remaining=describe_remaining(plan.remaining))
         submission = HTCondorExecutor().restart(work, files, record)
     _log.info("%s", begins)
     return submission
@@ -244,6 +255,25 @@ def _describe_edits(state: CampaignState, unit: SubmittedUnit) -> tuple[str, ...
     return (
         f"warning: the campaign file and options do not say what was submitted ({', '.join(edited)}); what was "
         "submitted goes on: change BPS settings with `--set`, anything else takes a new `apcampaign submit`",
+    )
+
+
+def describe_standstill(unit: SubmittedUnit) -> tuple[str, ...]:
+    """Say that what was resumed last has ended as it began, and which way there is next."""
+    if unit.dag is None or not unit.dag[1].remaining:
+        return ()
+    record = unit.dag[1]
+    if record.remaining != describe_remaining(unit.remaining):
+        return ()
+    said = "warning: this ended just as the resume before it: the same quanta are not done"
+    if record.resumed:
+        return (
+            f"{said}. `apcampaign failures` tells why; where jobs and graph do not fit together, `apcampaign "
+            "resume --new-graph` builds new graphs of what is not done",
+        )
+    return (
+        f"{said}, with new graphs too: what `apcampaign failures` tells must be mended first; later visits go on "
+        "without failed associations with `apcampaign resume --skip-failed`",
     )
 
 
@@ -279,6 +309,8 @@ def _why_no_restart(unit: SubmittedUnit) -> str:
         return "later visits went past failed associations, whose jobs count as done"
     if not unit.can_go_on:
         return "there is no rescue DAG"
+    if unit.broken:
+        return unit.broken
     if set(record.steps) != {each.step for each in unit.remaining}:
         return "not all steps of the campaign DAG go on"
     return ""

@@ -1,12 +1,22 @@
 """State of everything that a campaign has submitted, read at once to decide how it goes on."""
 
-__all__ = ["CampaignState", "Remaining", "SubmittedUnit", "read_state"]
+__all__ = ["CampaignState", "Remaining", "SubmittedUnit", "describe_remaining", "read_state"]
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..bps import Plan, Step, plan_campaign
-from ..ledger import DagPaths, DagRecord, Ledger, RunRecord, Workspace, installed_versions
+from ..ledger import (
+    DagPaths,
+    DagRecord,
+    Ledger,
+    RunRecord,
+    Workspace,
+    has_graph,
+    installed_versions,
+    is_moved_dag,
+)
+from ..monitor import find_damaged_rescue, read_exit, read_rescue
 from ..monitor.outcomes import (
     QuantaCount,
     add_counts,
@@ -96,6 +106,8 @@ class SubmittedUnit:
         The campaign DAG and its record; `None` for a run by itself, and for what was run in the foreground.
     can_go_on
         Whether DAGMan left where it ended, or has never begun.
+    broken
+        Why it cannot go on from there all the same; empty if it can.
     has_passed
         Whether jobs have failed that count as done in the DAG of their run.
     workspace
@@ -113,6 +125,7 @@ class SubmittedUnit:
     runs: tuple[RunRecord, ...]
     dag: tuple[DagPaths, DagRecord] | None = None
     can_go_on: bool = False
+    broken: str = ""
     has_passed: bool = False
     workspace: Workspace
     plan: Plan | None = None
@@ -151,6 +164,11 @@ class CampaignState:
     def unfinished(self) -> SubmittedUnit | None:
         """What was submitted last of what is not done."""
         return next((unit for unit in self.units if not unit.done), None)
+
+
+def describe_remaining(remaining: Iterable[Remaining]) -> tuple[str, ...]:
+    """Say in lines what of some steps is not done; the same lines mean that nothing has changed."""
+    return tuple(line for each in remaining for line in each.describe())
 
 
 def read_state(workspace: Workspace, step: Step | None = None) -> CampaignState:
@@ -204,7 +222,9 @@ def _list_units(workspace: Workspace, ledger: Ledger) -> Iterator[SubmittedUnit]
                     steps=steps,
                     runs=runs,
                     dag=(files, record) if (files, record) in ledger.dags else None,
-                    can_go_on=files.has_rescue() or not files.has_begun(),
+                    # What an earlier attempt has left is still there when a later one has succeeded.
+                    can_go_on=(files.has_rescue() and read_exit(files.dag) != 0) or not files.has_begun(),
+                    broken=_find_break(files, record, ledger, runs),
                     has_passed=files.has_passed or any(has_passed(ledger.paths.run(run)) for run in runs),
                     plan=_read_plan(files, workspace, record),
                     workspace=workspace.as_submitted(files),
@@ -222,6 +242,21 @@ def _list_units(workspace: Workspace, ledger: Ledger) -> Iterator[SubmittedUnit]
         if run.timestamp not in in_dags
     ]
     yield from sorted(units, key=lambda unit: unit.timestamp, reverse=True)
+
+
+def _find_break(files: DagPaths, record: DagRecord, ledger: Ledger, runs: Sequence[RunRecord]) -> str:
+    """Say what DAGMan needs to go on with a campaign DAG, and is damaged; empty if all is there."""
+    if is_moved_dag(files):
+        return "the folder of its files was moved"
+    for run in runs:
+        if not has_graph(run):
+            return f"the graph of {run.name} is gone or cut off"
+    for dag in (files.dag, *(ledger.paths.run(run).dag(run.output_run) for run in runs)):
+        if rescue := find_damaged_rescue(dag):
+            return f"the rescue DAG {rescue} is cut off"
+    if record.runs and set(record.runs) <= (read_rescue(files.dag) or set()):
+        return "all of its runs count as done"
+    return ""
 
 
 def _read_plan(files: DagPaths, workspace: Workspace, record: DagRecord) -> Plan | None:

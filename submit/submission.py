@@ -55,6 +55,8 @@ class SubmissionPlan:
         What must be put right before.
     fills_further
         Whether the APDB may hold rows already.
+    remaining
+        What of a campaign that goes on is not done, in sentences.
     obstacles
         Why it cannot be done.
     notes
@@ -69,6 +71,7 @@ class SubmissionPlan:
     deferred: Mapping[VisitDetector, int] = field(default_factory=dict)
     repair: Repair = field(default_factory=Repair)
     fills_further: bool = False
+    remaining: tuple[str, ...] = ()
     obstacles: tuple[ApcampaignError, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -245,6 +248,7 @@ def execute_submission(plan: SubmissionPlan) -> Submission:
         apdb_config=plan.apdb_config,
         deferred=plan.deferred,
         refuse_associated=plan.fills_further or plan.workspace.campaign.apdb.filled,
+        remaining=plan.remaining,
     )
     with hold_ledger(plan.workspace, plan.ledger, plan.plan.steps):
         execute_repair(plan.repair)
