@@ -9,7 +9,7 @@ an image twice (`refuse_already_associated`) or out of time order (`refuse_out_o
 
 After failures `read_associations` tells what a run has associated and what not. `find_skipped` finds those
 that overlapping later visits did not wait for, `find_deferred` those that a next run is to put at the end of
-the order.
+the order. Where the APDB has lost one, `find_built_on` finds those that were made on it.
 """
 
 from .associations import (
@@ -21,6 +21,7 @@ from .associations import (
     read_associations,
     read_planned,
 )
+from .built_on import find_built_on
 from .clustering import CLUSTER_BY_VISIT, find_tasks_between
 from .guards import refuse_already_associated
 from .skipped import SkippedAndWaiting, SkippedAssociation, describe_deferred, find_deferred, find_skipped
@@ -37,6 +38,7 @@ __all__ = [
     "VisitDetector",
     "add_order",
     "describe_deferred",
+    "find_built_on",
     "find_deferred",
     "find_skipped",
     "find_stored",

@@ -31,6 +31,7 @@ COMMANDS = {
     "plan": "Forecast what a campaign will run and take, before it is submitted.",
     "submit": "Submit a campaign, or one of its steps.",
     "resume": "Continue a campaign after a failure.",
+    "doctor": "Look at a campaign for what keeps it from going on, and mend it.",
     "cancel": "Cancel the running jobs of a campaign.",
     "status": "Show the progress of a campaign.",
     "failures": "Show what failed, by root cause, and what to do next.",

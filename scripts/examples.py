@@ -70,6 +70,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "apcampaign resume --set templates.pipetask.makeDirectWarp.requestMemory=8192",
         "apcampaign resume --step diffim --skip-failed",
     ),
+    "doctor": ("apcampaign doctor", "apcampaign doctor --fix --dry-run", "apcampaign doctor --fix"),
     "cancel": ("apcampaign cancel --dry-run", "apcampaign cancel"),
     "status": ("apcampaign status", "apcampaign status --watch", "apcampaign status --json"),
     "failures": ("apcampaign failures", "apcampaign failures --quanta --json"),

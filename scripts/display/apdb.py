@@ -59,4 +59,9 @@ def show_verification(result: "Verification") -> None:
     against = f"the {result.expected:,} of {result.source}" if result.source else "itself"
     total = sum(result.counts.values())
     found = "good" if result.good else f"{total:,} finding{'s' * (total > 1)}"
+    if result.lost:
+        console.print(
+            f"{len(result.lost):,} association{'s' * (len(result.lost) > 1)} lost rows: `apcampaign doctor` tells "
+            "what was built on them, and `apcampaign doctor --fix` makes all of it again"
+        )
     console.print(f"checked against {against}: {found}")

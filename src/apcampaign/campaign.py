@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .monitor.summary import CampaignSummary
     from .report import Appendix, ReportData, Truth
     from .submit.cancel import CancelPlan
+    from .submit.doctor import DoctorPlan
     from .submit.executors import Submission
     from .submit.forecast import Forecast
     from .submit.preflight import Inspection, Preflight
@@ -289,6 +290,18 @@ class Campaign:
             skip_failed=skip_failed,
         )
         return plan_resume(self._workspace, request)
+
+    def examine(self) -> "DoctorPlan":
+        """Look for the states that the campaign does not get out of by itself; ``execute()`` of it mends them.
+
+        Raises
+        ------
+        ApcampaignError
+            If the folder of its runs cannot be read.
+        """
+        from .submit.doctor import plan_doctor
+
+        return plan_doctor(self._workspace)
 
     def plan_cancel(self) -> "CancelPlan":
         """Find what is active; ``execute()`` of the returned plan cancels it."""

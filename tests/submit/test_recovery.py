@@ -1,14 +1,37 @@
 """A campaign that version 0.1 has begun, with faults planted in the middle, ends as one of today without."""
 
+import getpass
 import os
 import signal
+from pathlib import Path
 
 import pytest
+import sqlalchemy
+import yaml
 from interference import KILLED, dagmans, wait_for
+from lsst.daf.butler import Butler
 from older_runs import continue_older
 from operators import assert_complete, assert_same, plant
 
 pytestmark = [pytest.mark.slow(minutes=3), pytest.mark.htcondor, pytest.mark.postgres]
+
+
+def damage(folder: Path, url: str) -> None:
+    """Lose an association, an output collection, a graph that nobody needs any more, and parts of files."""
+    (apdb,) = folder.glob("runs/*/apdb_config.yaml")
+    schema = yaml.safe_load(apdb.read_text())["namespace"]
+    with sqlalchemy.create_engine(url.replace("postgresql:", "postgresql+psycopg2:")).begin() as connection:
+        for name in ("DiaForcedSource", "DiaSource"):
+            table = sqlalchemy.table(name, sqlalchemy.column("visit"), schema=schema)
+            connection.execute(sqlalchemy.delete(table).where(table.c.visit == 731000))
+    repository = yaml.safe_load((folder / "campaign.yaml").read_text())["butler"]
+    with Butler.from_config(repository, writeable=True) as butler:
+        butler.registry.removeCollection(f"u/{getpass.getuser()}/{folder.name}/diffim")
+    (record,) = folder.glob("runs/*/diffim/*/run.yaml")
+    (log,) = folder.glob("runs/*/diffim/*/submit/*.nodes.log")
+    for path in (record, log):
+        path.write_bytes(path.read_bytes()[:400])
+    sorted(folder.glob("runs/*/templates/*/submit/*.qg"))[-1].unlink()
 
 
 def test_a_campaign_survives_an_upgrade_failures_kills_a_restart_of_the_pool_and_a_cancellation(
@@ -55,3 +78,17 @@ def test_a_campaign_survives_an_upgrade_failures_kills_a_restart_of_the_pool_and
     assert quanta["associateApdb"] == 2
     assert_same((operator, postgres_url), reference.wait())
     assert "nothing to resume" in operator.apcampaign("resume", good=False)
+    assert "nothing is wrong" in operator.apcampaign("doctor")
+    damage(folder, postgres_url)
+    # A record that cannot be read hides all else.
+    assert "`apcampaign doctor --fix` makes it again" in operator.apcampaign("status", good=False)
+    told = operator.apcampaign("doctor", "--fix", seconds=240)
+    assert told.count("damaged record") == 1
+    assert told.count("damaged log") == 1
+    output = f"u/{getpass.getuser()}/{folder.name}/diffim"
+    assert f"output collection: {output} is gone, with {output}/" in told
+    assert "has lost rows of visit 731000 detector 94, which were recorded; visit 731100 detector 94" in told
+    assert operator.wait_for_dag() == 0
+    assert assert_complete(operator, postgres_url)["associateApdb"] == 2
+    assert_same((operator, postgres_url), reference.wait())
+    assert "nothing is wrong" in operator.apcampaign("doctor")

@@ -1,0 +1,46 @@
+"""``apcampaign doctor``: look at a campaign for what keeps it from going on, and mend it."""
+
+__all__ = ["command"]
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from ..options.campaign import campaign_options, dry_run_option, echo_json, json_option, say
+
+if TYPE_CHECKING:
+    from ...campaign import Campaign
+
+#: What is mended may let something else be seen: jobs that are gone, what they have left.
+_MOST_ROUNDS = 4
+
+
+@click.command()
+@campaign_options
+@click.option("--fix", is_flag=True, help="Do what mends it, after showing it.")
+@dry_run_option
+@json_option
+def command(campaign: "Campaign", fix: bool, dry_run: bool, as_json: bool) -> None:
+    """Look at a campaign for the states that it does not get out of by itself, and name what mends each.
+
+    Looks at its records, its files, the queue, its collections and the APDB, and changes nothing. With --fix it is
+    mended: what is damaged is made again from what is there, what is lost is rolled back and made again, and the
+    campaign goes on as by `apcampaign resume`. Exits 1 if anything is wrong that is left as it is.
+    """
+    rounds, submission = [], None
+    for _ in range(_MOST_ROUNDS):
+        plan = campaign.examine()
+        rounds.append(plan.as_dict())
+        if not as_json:
+            say("\n".join(plan.describe()))
+        if not fix or dry_run or not plan.acts:
+            break
+        submission = plan.execute()
+        if submission is not None:
+            break
+    if as_json:
+        echo_json({**rounds[-1], "mended": rounds[:-1], "submission": submission and submission.as_dict()})
+    elif submission is not None:
+        say("\n".join(submission.describe()))
+    sys.exit(1 if plan.findings and submission is None else 0)

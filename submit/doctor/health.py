@@ -1,0 +1,193 @@
+"""How a campaign stands in all that may have gone wrong with it, read at once. Changes nothing."""
+
+__all__ = ["CampaignHealth", "read_health"]
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...bps import Wms
+from ...common.condor import PlacedJob, find_below
+from ...common.errors import ApcampaignError
+from ...ledger import (
+    DagPaths,
+    Ledger,
+    RunPaths,
+    RunRecord,
+    Workspace,
+    read_run,
+    read_sound_ledger,
+    read_workflow,
+)
+from ...monitor import find_damaged_rescue, open_run
+from ..executors import ActiveRun, find_active
+from ..state import SubmittedUnit, read_state
+from .graphs import find_broken_graphs
+from .logs import is_cut
+from .losses import find_losses
+from .model import BrokenChain, BrokenGraph, CutLog, Loss
+from .outputs import find_broken_chains
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignHealth:
+    """How a campaign stands.
+
+    Parameters
+    ----------
+    workspace, ledger
+        The campaign, and those of its records that can be read.
+    damaged
+        The files of the runs and campaign DAGs whose record cannot be read, and why.
+    active
+        What has not ended. Then, and with damaged records, what comes after the queue has not been looked at.
+    strays, orphans
+        Jobs in the queue: those of no recorded run, and those of DAGMans whose campaign DAG is not in the queue.
+    moved
+        The runs whose record names another folder than the one that it is in.
+    logs, graphs, rescues, chains, losses
+        What is damaged, gone or lost.
+    unit
+        What was submitted last of what is not done.
+    unknown
+        What could not be looked at, and why.
+    begun
+        The RUN collections of the runs that something has run.
+    """
+
+    workspace: Workspace
+    ledger: Ledger
+    damaged: Mapping[RunPaths | DagPaths, ApcampaignError] = field(default_factory=dict)
+    active: tuple[ActiveRun, ...] = ()
+    strays: tuple[PlacedJob, ...] = ()
+    orphans: tuple[PlacedJob, ...] = ()
+    moved: tuple[RunRecord, ...] = ()
+    logs: tuple[CutLog, ...] = ()
+    graphs: tuple[BrokenGraph, ...] = ()
+    rescues: tuple[Path, ...] = ()
+    chains: tuple[BrokenChain, ...] = ()
+    losses: tuple[Loss, ...] = ()
+    unit: SubmittedUnit | None = None
+    unknown: tuple[ApcampaignError, ...] = ()
+    begun: frozenset[str] = frozenset()
+
+
+def read_health(workspace: Workspace) -> CampaignHealth:
+    """Look at a campaign.
+
+    Parameters
+    ----------
+    workspace
+        The campaign.
+
+    Returns
+    -------
+    health
+        What could not be found out is in its `unknown`.
+    """
+    ledger, damaged = read_sound_ledger(workspace.paths)
+    if damaged:
+        return CampaignHealth(workspace=workspace, ledger=ledger, damaged=damaged)
+    unknown: list[ApcampaignError] = []
+
+    def look[Found](find: Callable[[], Found], otherwise: Found) -> Found:
+        try:
+            return find()
+        except ApcampaignError as error:
+            unknown.append(error)
+            return otherwise
+
+    nothing: tuple[ActiveRun, ...] = ()
+    nobody: tuple[PlacedJob, ...] = ()
+    active = look(lambda: find_active(ledger), nothing)
+    queued = look(lambda: find_below(workspace.paths.folder), nobody) if _uses_htcondor(ledger) else nobody
+    strays = tuple(job for job in queued if not _is_recorded(ledger, job))
+    orphans = tuple(_find_orphans(job for job in queued if job not in strays))
+    if unknown or active or strays:
+        return CampaignHealth(
+            workspace=workspace,
+            ledger=ledger,
+            active=active,
+            strays=strays,
+            orphans=_with_descendants(orphans, queued),
+            unknown=tuple(unknown),
+        )
+    return CampaignHealth(
+        workspace=workspace,
+        ledger=ledger,
+        moved=tuple(run for run in ledger.runs if read_run(ledger.paths.run(run)) != run),
+        logs=tuple(_find_cut_logs(ledger)),
+        graphs=look(lambda: find_broken_graphs(ledger), ()),
+        rescues=tuple(_find_damaged_rescues(ledger)),
+        chains=look(lambda: find_broken_chains(ledger), ()),
+        losses=look(lambda: find_losses(workspace, ledger), ()),
+        unit=look(lambda: read_state(workspace).unfinished, None),
+        unknown=tuple(unknown),
+        begun=frozenset(run.output_run for run in ledger.current() if _has_begun(ledger, run)),
+    )
+
+
+def _has_begun(ledger: Ledger, run: RunRecord) -> bool:
+    reader = open_run(ledger.paths.run(run), run)
+    reader.read()
+    return reader.begun or run.wms_id is not None
+
+
+def _uses_htcondor(ledger: Ledger) -> bool:
+    return bool(ledger.dags) or any(run.wms is Wms.HTCONDOR for run in ledger.runs)
+
+
+def _is_recorded(ledger: Ledger, job: PlacedJob) -> bool:
+    """Tell whether a job is of a run or a campaign DAG that has a record."""
+    known = [
+        *(files.folder for files, _ in ledger.dags),
+        *(ledger.paths.run(run).folder for run in ledger.runs),
+    ]
+    return any(job.folder.is_relative_to(folder) for folder in known)
+
+
+def _find_orphans(jobs: Iterable[PlacedJob]) -> Iterator[PlacedJob]:
+    """Find the DAGMan jobs that another one has submitted which is not in the queue any more."""
+    listed = tuple(jobs)
+    ids = {job.id for job in listed}
+    return (job for job in listed if job.is_dagman and job.parent and job.parent not in ids)
+
+
+def _with_descendants(begun: Iterable[PlacedJob], queued: Iterable[PlacedJob]) -> tuple[PlacedJob, ...]:
+    """Add the jobs below some DAGMan jobs."""
+    found = {job.id: job for job in begun}
+    for job in queued:  # a job has a larger id than the one that has submitted it
+        if job.parent in found:
+            found[job.id] = job
+    return tuple(found.values())
+
+
+def _current(ledger: Ledger) -> list[RunRecord]:
+    return [run for run in ledger.current() if run.wms is Wms.HTCONDOR]
+
+
+def _current_dags(ledger: Ledger) -> list[DagPaths]:
+    """List the campaign DAGs that have a run which counts."""
+    timestamps = {run.timestamp for run in _current(ledger)}
+    return [files for files, record in ledger.dags if record.timestamp in timestamps]
+
+
+def _find_cut_logs(ledger: Ledger) -> Iterator[CutLog]:
+    for run in _current(ledger):
+        files = ledger.paths.run(run)
+        if is_cut(dag := files.dag(run.output_run)):
+            folders = {node.folder for node in read_workflow(files, run.output_run).nodes.values()}
+            yield CutLog(
+                dag, tuple(log for folder in sorted(folders) for log in sorted(folder.glob("*.log")))
+            )
+    for dag_files in _current_dags(ledger):
+        if is_cut(dag_files.dag):
+            runs = ledger.paths.folder.glob(f"*/{dag_files.folder.name}*/submit/*.dagman.log")
+            yield CutLog(dag_files.dag, (dag_files.folder / "nodes.log", *sorted(runs)))
+
+
+def _find_damaged_rescues(ledger: Ledger) -> Iterator[Path]:
+    dags = [ledger.paths.run(run).dag(run.output_run) for run in _current(ledger)]
+    for dag in (*dags, *(files.dag for files in _current_dags(ledger))):
+        if rescue := find_damaged_rescue(dag):
+            yield rescue

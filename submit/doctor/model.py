@@ -1,0 +1,162 @@
+"""States that a campaign does not get out of by itself, each with what mends it."""
+
+__all__ = ["Act", "BrokenChain", "BrokenGraph", "Condition", "CutLog", "Finding", "Loss"]
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from ...apdb import RollbackPlan
+from ...bps import Step
+from ...ledger import RunRecord
+from ...ordering import VisitDetector
+
+
+class Condition(StrEnum):
+    """A state, by kind."""
+
+    RECORD = "damaged record"
+    MOVED = "moved folder"
+    STRAY_JOBS = "jobs of no recorded run"
+    OLD_DAGMAN = "DAGMan left from before"
+    ELSEWHERE = "another host's queue"
+    ACTIVE = "active"
+    LOG = "damaged log"
+    GRAPH = "no usable graph"
+    RESCUE = "damaged rescue DAG"
+    CHAIN = "output collection"
+    LOST = "lost associations"
+    UNSUBMITTED = "never submitted"
+    UNFINISHED = "not done"
+    UNKNOWN = "not known"
+
+
+class Act(StrEnum):
+    """What mends a state, in the order in which it is done."""
+
+    RECORDS = "records"
+    JOBS = "jobs"
+    PATHS = "paths"
+    LOGS = "logs"
+    GRAPHS = "graphs"
+    CHAINS = "chains"
+    ROLLBACK = "rollback"
+    RESUME = "resume"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A state that a campaign is in.
+
+    Parameters
+    ----------
+    condition
+        Which.
+    what
+        A sentence that describes it.
+    remedy
+        What mends it, as a sentence.
+    acts
+        What is done for that; none if it is for the user to do.
+    """
+
+    condition: Condition
+    what: str
+    remedy: str = ""
+    acts: tuple[Act, ...] = ()
+
+    def describe(self) -> str:
+        """Say it in a line."""
+        return f"{self.condition}: {self.what}" + (f"; {self.remedy}" if self.remedy else "")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as plain values, for JSON."""
+        return {
+            "condition": str(self.condition),
+            "what": self.what,
+            "remedy": self.remedy,
+            "acts": [str(act) for act in self.acts],
+        }
+
+
+@dataclass(frozen=True)
+class BrokenGraph:
+    """A run whose graph is not that of its jobs.
+
+    Parameters
+    ----------
+    run
+        The run.
+    why
+        What is wrong with the graph.
+    foreign
+        Whether it is whole, but holds other quanta.
+    """
+
+    run: RunRecord
+    why: str
+    foreign: bool = False
+
+
+@dataclass(frozen=True)
+class BrokenChain:
+    """The CHAINED output collection of a step that is gone, or does not hold what its runs have made.
+
+    Parameters
+    ----------
+    step, output
+        Of which step, and its name.
+    there
+        Whether there is one.
+    lacking
+        The RUN collections that it lacks, the newest first.
+    """
+
+    step: Step
+    output: str
+    there: bool
+    lacking: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Associations that an APDB has lost.
+
+    Parameters
+    ----------
+    apdb_config
+        The APDB.
+    lost
+        The (visit, detector)s that were recorded, and of which rows are gone.
+    later
+        Later ones of the same sky, which were built on them.
+    rollback
+        How what is there of all of them is rolled back.
+    """
+
+    apdb_config: str
+    lost: tuple[VisitDetector, ...]
+    later: tuple[VisitDetector, ...]
+    rollback: RollbackPlan
+
+    @property
+    def again(self) -> frozenset[VisitDetector]:
+        """Those that are associated again."""
+        return frozenset((*self.lost, *self.later, *self.rollback.later))
+
+
+@dataclass(frozen=True)
+class CutLog:
+    """A log of a DAG that has ended in which events are missing.
+
+    Parameters
+    ----------
+    dag
+        The DAG.
+    sources
+        Where the events of its jobs are too.
+    """
+
+    dag: Path
+    sources: tuple[Path, ...]

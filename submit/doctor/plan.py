@@ -1,0 +1,167 @@
+"""Plan of what mends a campaign, and its execution."""
+
+__all__ = ["DoctorPlan", "execute_doctor", "plan_doctor"]
+
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...apdb import roll_back
+from ...bps import Step
+from ...ledger import (
+    DagPaths,
+    Workspace,
+    restore_dag_record,
+    restore_run,
+    submission_lock,
+    write_dag_record,
+    write_run,
+)
+from ..executors import Submission
+from ..resume import ResumeRequest, plan_resume
+from .diagnosis import diagnose
+from .health import CampaignHealth, read_health
+from .logs import fill_log
+from .losses import forget
+from .model import Act, Finding
+from .outputs import restore_chain
+from .removal import remove_jobs
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoctorPlan:
+    """The states that a campaign is in, and what is done about them.
+
+    Parameters
+    ----------
+    health
+        How it stands.
+    findings
+        The states.
+    """
+
+    health: CampaignHealth
+    findings: tuple[Finding, ...]
+
+    @property
+    def acts(self) -> tuple[Act, ...]:
+        """What is done, in its order."""
+        wanted = {act for finding in self.findings for act in finding.acts}
+        return tuple(act for act in Act if act in wanted)
+
+    def describe(self) -> list[str]:
+        """Say it in lines."""
+        lines = [finding.describe() for finding in self.findings]
+        for loss in self.health.losses:
+            lines += [f"  {line}" for line in loss.rollback.describe()]
+        return lines or [f"nothing is wrong with campaign {self.health.workspace.campaign.name}"]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as plain values, for JSON."""
+        return {
+            "campaign": self.health.workspace.campaign.name,
+            "findings": [finding.as_dict() for finding in self.findings],
+            "acts": [str(act) for act in self.acts],
+        }
+
+    def execute(self) -> Submission | None:
+        """Do it; raises as `execute_doctor`."""
+        return execute_doctor(self)
+
+
+def plan_doctor(workspace: Workspace) -> DoctorPlan:
+    """Look at a campaign, and decide what mends it. Changes nothing.
+
+    Raises
+    ------
+    ApcampaignError
+        If the folder of its runs cannot be read.
+    """
+    health = read_health(workspace)
+    return DoctorPlan(health=health, findings=diagnose(health))
+
+
+def execute_doctor(plan: DoctorPlan) -> Submission | None:
+    """Do what mends a campaign.
+
+    Returns
+    -------
+    submission
+        What was submitted, if the campaign goes on.
+
+    Raises
+    ------
+    PreconditionError
+        If somebody is submitting it.
+    ApcampaignError
+        If something of it cannot be done; what was done by then stays, and can be looked at again.
+    """
+    health = plan.health
+    acts: Mapping[Act, Callable[[CampaignHealth], None]] = {
+        Act.RECORDS: _restore_records,
+        Act.JOBS: _remove_jobs,
+        Act.PATHS: _write_paths,
+        Act.LOGS: _fill_logs,
+        Act.GRAPHS: _set_graphs_aside,
+        Act.CHAINS: _restore_chains,
+        Act.ROLLBACK: _roll_back,
+    }
+    with ExitStack() as stack:
+        for step in Step:
+            stack.enter_context(submission_lock(health.workspace.paths.step(step)))
+        for act in plan.acts:
+            if act in acts:
+                acts[act](health)
+    if Act.RESUME not in plan.acts:
+        return None
+    return plan_resume(health.workspace, ResumeRequest()).execute()
+
+
+def _restore_records(health: CampaignHealth) -> None:
+    for files in health.damaged:
+        _log.info("making the record in %s again", files.folder)
+        if isinstance(files, DagPaths):
+            write_dag_record(files, restore_dag_record(files))
+        else:
+            write_run(files, restore_run(health.workspace.paths, files))
+
+
+def _remove_jobs(health: CampaignHealth) -> None:
+    jobs = (*health.strays, *health.orphans)
+    _log.info("removing %s", " ".join(job.id for job in jobs))
+    remove_jobs(health.workspace.paths.folder, jobs)
+
+
+def _write_paths(health: CampaignHealth) -> None:
+    for run in health.moved:
+        write_run(health.workspace.paths.run(run), run)
+
+
+def _fill_logs(health: CampaignHealth) -> None:
+    for log in health.logs:
+        _log.info("filling in %d events of %s.nodes.log", fill_log(log.dag, log.sources), log.dag)
+
+
+def _set_graphs_aside(health: CampaignHealth) -> None:
+    for graph in health.graphs:
+        if graph.foreign:
+            path = Path(graph.run.graph)
+            path.replace(path.with_suffix(".foreign.qg"))
+
+
+def _restore_chains(health: CampaignHealth) -> None:
+    for chain in health.chains:
+        restore_chain(health.ledger, chain)
+
+
+def _roll_back(health: CampaignHealth) -> None:
+    for loss in health.losses:
+        # What fails from here on is found as lost again.
+        roll_back(loss.rollback)
+        removed = forget(health.ledger, loss.again)
+        _log.info("rolled back in %s; %d datasets of it are forgotten", loss.apdb_config, removed)

@@ -1,0 +1,269 @@
+"""States that a campaign does not get out of by itself: each is named, with what mends it."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apcampaign.bps import CampaignConfig, Step
+from apcampaign.common.condor import PlacedJob
+from apcampaign.common.errors import LedgerError, SchedulerError
+from apcampaign.ledger import (
+    CampaignPaths,
+    DagPaths,
+    DagRecord,
+    Ledger,
+    RunRecord,
+    Workspace,
+    read_ledger,
+)
+from apcampaign.monitor import read_jobs
+from apcampaign.monitor.outcomes import QuantaCount
+from apcampaign.submit.doctor import Act, CampaignHealth, Condition, DoctorPlan, diagnose
+from apcampaign.submit.doctor.graphs import find_broken_graphs
+from apcampaign.submit.doctor.logs import fill_log, is_cut
+from apcampaign.submit.doctor.model import BrokenChain, BrokenGraph, CutLog
+from apcampaign.submit.executors import ActiveRun
+from apcampaign.submit.state import Remaining, SubmittedUnit
+from older_runs import unpack_older_runs
+
+BAD = {"isr": QuantaCount(expected=4, successful=1, failed=1, blocked=1, unknown=1)}
+
+
+@pytest.fixture(scope="module")
+def complete(tmp_path_factory: pytest.TempPathFactory) -> CampaignPaths:
+    folder = unpack_older_runs(tmp_path_factory.mktemp("older"), Path("/nowhere"))
+    return CampaignPaths(folder / "complete" / "runs", "complete")
+
+
+@pytest.fixture
+def copied(tmp_path: Path, complete: CampaignPaths) -> CampaignPaths:
+    shutil.copytree(complete.runs, tmp_path / "runs")
+    return CampaignPaths(tmp_path / "runs", "complete")
+
+
+@pytest.fixture
+def run(copied: CampaignPaths) -> RunRecord:
+    return next(run for run in read_ledger(copied).runs if run.step is Step.DIFFIM)
+
+
+@pytest.fixture
+def health(copied: CampaignPaths) -> CampaignHealth:
+    content = {"name": "complete", "butler": "/repo/dc2", "tracts": [3828], "inCollection": "2.2i/defaults"}
+    workspace = Workspace(CampaignConfig.model_validate(content), copied.runs)
+    return CampaignHealth(workspace=workspace, ledger=read_ledger(copied))
+
+
+def unit_of(health: CampaignHealth, **changes: Any) -> SubmittedUnit:
+    record = DagRecord(campaign="complete", timestamp="20261125T205009Z", cluster="7", runs=("templates",))
+    values = {
+        "timestamp": record.timestamp,
+        "steps": (Step.TEMPLATES,),
+        "runs": health.ledger.current(Step.TEMPLATES),
+        "dag": (health.workspace.paths.dag(record.timestamp), record),
+        "workspace": health.workspace,
+        "remaining": (Remaining(Step.TEMPLATES, begun=True, counts=BAD),),
+    }
+    return SubmittedUnit(**{**values, **changes})
+
+
+def _with_record(unit: SubmittedUnit, **changes: object) -> SubmittedUnit:
+    assert unit.dag is not None
+    files, record = unit.dag
+    return replace(unit, dag=(files, record.model_copy(update=changes)))
+
+
+def test_nothing_is_wrong_with_a_healthy_campaign(health: CampaignHealth) -> None:
+    assert diagnose(health) == ()
+    plan = DoctorPlan(health=health, findings=())
+    assert (plan.acts, plan.describe()) == ((), ["nothing is wrong with campaign complete"])
+
+
+def _damaged(health: CampaignHealth) -> dict[str, Any]:
+    return {"damaged": {DagPaths(Path("/runs/camp/dag/t")): LedgerError("dag.yaml is no record")}}
+
+
+def _stray(health: CampaignHealth) -> dict[str, Any]:
+    return {"strays": (PlacedJob(id="17", folder=health.workspace.paths.folder / "diffim" / "gone"),)}
+
+
+def _orphan(health: CampaignHealth) -> dict[str, Any]:
+    job = PlacedJob(id="18", folder=Path("/runs/camp/diffim/t/submit"), parent="3", is_dagman=True)
+    active = ActiveRun(what="the diffim run r", state="it is in the queue as 18", id="18")
+    return {"orphans": (job,), "active": (active,)}
+
+
+def _elsewhere(health: CampaignHealth) -> dict[str, Any]:
+    return {"active": (ActiveRun(what="the campaign DAG d", state="it is in the queue of host2"),)}
+
+
+def _active(health: CampaignHealth) -> dict[str, Any]:
+    return {"active": (ActiveRun(what="the campaign DAG d", state="it is in the queue as 4", id="4"),)}
+
+
+def _foreign(health: CampaignHealth) -> dict[str, Any]:
+    return {"graphs": (BrokenGraph(health.ledger.runs[0], "its jobs name other quanta", foreign=True),)}
+
+
+def _chain(health: CampaignHealth) -> dict[str, Any]:
+    return {"chains": (BrokenChain(Step.DIFFIM, "u/me/diffim", there=False, lacking=("u/me/diffim/t",)),)}
+
+
+def _untaken(health: CampaignHealth) -> dict[str, Any]:
+    return {"unit": _with_record(unit_of(health), cluster="")}
+
+
+def _stands_still(health: CampaignHealth) -> dict[str, Any]:
+    unit = unit_of(health)
+    return {"unit": _with_record(unit, remaining=tuple(unit.remaining[0].describe()), resumed=1)}
+
+
+@pytest.mark.parametrize(
+    ("change", "condition", "acts", "said"),
+    [
+        (
+            _damaged,
+            Condition.RECORD,
+            (Act.RECORDS,),
+            "dag.yaml is no record; `apcampaign doctor --fix` makes",
+        ),
+        (_stray, Condition.STRAY_JOBS, (Act.JOBS,), "1 job in the queue of no run that is recorded"),
+        (
+            _orphan,
+            Condition.OLD_DAGMAN,
+            (Act.JOBS,),
+            "goes on though the campaign DAG that began it is not in",
+        ),
+        (_elsewhere, Condition.ELSEWHERE, (), "it is in the queue of host2; see `apcampaign status` there"),
+        (_active, Condition.ACTIVE, (), "look again when it has"),
+        (
+            lambda health: {"moved": health.ledger.runs},
+            Condition.MOVED,
+            (Act.PATHS,),
+            "the records of 2 runs name another folder",
+        ),
+        (
+            lambda _: {"logs": (CutLog(Path("/d/x.dag"), ()),)},
+            Condition.LOG,
+            (Act.LOGS,),
+            "/d/x.dag.nodes.log lacks what became of some jobs",
+        ),
+        (_foreign, Condition.GRAPH, (Act.GRAPHS,), "templates: its jobs name other quanta"),
+        (
+            lambda _: {"rescues": (Path("/d/x.dag.rescue001"),)},
+            Condition.RESCUE,
+            (),
+            "`apcampaign resume` builds new graphs",
+        ),
+        (_chain, Condition.CHAIN, (Act.CHAINS,), "u/me/diffim is gone, with u/me/diffim/t"),
+        (_untaken, Condition.UNSUBMITTED, (Act.RESUME,), "HTCondor has never taken"),
+        (
+            lambda health: {"unit": unit_of(health, dag=None)},
+            Condition.UNSUBMITTED,
+            (Act.RESUME,),
+            "was prepared, and nothing has ever run it",
+        ),
+        (
+            lambda health: {"unit": unit_of(health, broken="the rescue DAG r is cut off")},
+            Condition.UNFINISHED,
+            (Act.RESUME,),
+            "the rescue DAG r is cut off: go on with `apcampaign resume`",
+        ),
+        (
+            lambda health: {"unit": unit_of(health)},
+            Condition.UNFINISHED,
+            (),
+            "3 of 4 quanta to rerun: 1 failed, 1 blocked by them, 1 never recorded: 3 of 4 isr; see `apcampaign",
+        ),
+        (
+            _stands_still,
+            Condition.UNFINISHED,
+            (),
+            "this ended just as the resume before it: the same quanta are not done",
+        ),
+        (
+            lambda _: {"unknown": (SchedulerError("HTCondor does not answer", remedy="see condor_q"),)},
+            Condition.UNKNOWN,
+            (),
+            "HTCondor does not answer; see condor_q",
+        ),
+    ],
+)
+def test_each_state_is_named_with_what_mends_it(
+    health: CampaignHealth,
+    change: Callable[[CampaignHealth], dict[str, Any]],
+    condition: Condition,
+    acts: tuple[Act, ...],
+    said: str,
+) -> None:
+    ill = replace(health, **change(health))
+    shutil.rmtree(ill.workspace.paths.folder / "chain")
+    (finding,) = diagnose(ill)
+    assert (finding.condition, finding.acts) == (condition, acts)
+    assert said in finding.describe()
+    plan = DoctorPlan(health=ill, findings=(finding,))
+    assert json.loads(json.dumps(plan.as_dict()))["findings"][0]["condition"] == condition
+
+
+def test_acts_are_done_in_their_order(health: CampaignHealth) -> None:
+    ill = replace(health, **_chain(health), **_untaken(health), moved=health.ledger.runs)
+    assert DoctorPlan(health=ill, findings=diagnose(ill)).acts == (Act.PATHS, Act.CHAINS, Act.RESUME)
+
+
+@pytest.mark.parametrize("kept", [0, 500, 3000, -900])
+def test_a_log_that_is_cut_off_is_filled_in_from_those_of_the_jobs(
+    copied: CampaignPaths, run: RunRecord, kept: int
+) -> None:
+    files = copied.run(run)
+    dag = files.dag(run.output_run)
+    assert not is_cut(dag)
+    before = read_jobs(files)
+    log = dag.with_name(f"{dag.name}.nodes.log")
+    log.write_bytes(log.read_bytes()[:kept])
+    assert is_cut(dag)
+    assert read_jobs(files) != before
+    assert fill_log(dag, files.submit.glob("jobs/**/*.log")) > 0
+    assert not is_cut(dag)
+    after = read_jobs(files)
+    assert [(job.name, job.state, job.last and job.last.outcome) for job in after] == [
+        (job.name, job.state, job.last and job.last.outcome) for job in before
+    ]
+    assert fill_log(dag, files.submit.glob("jobs/**/*.log")) == 0
+    # Nothing but the script after the last job.
+    log.write_bytes(log.read_bytes()[:-5])
+    assert is_cut(dag)
+    fill_log(dag, files.submit.glob("jobs/**/*.log"))
+    assert not is_cut(dag)
+
+
+def test_the_log_of_a_dag_that_is_active_is_not_cut(copied: CampaignPaths, run: RunRecord) -> None:
+    dag = copied.run(run).dag(run.output_run)
+    out = dag.with_name(f"{dag.name}.dagman.out")
+    out.write_text(out.read_text().replace("EXITING WITH STATUS 0", "goes on"))
+    log = dag.with_name(f"{dag.name}.nodes.log")
+    log.write_bytes(log.read_bytes()[:500])
+    assert not is_cut(dag)
+
+
+def test_a_graph_of_other_quanta_than_the_jobs_name_is_found(copied: CampaignPaths, run: RunRecord) -> None:
+    ledger = read_ledger(copied)
+    assert find_broken_graphs(ledger) == ()
+    # What two processes that prepared one run at once have left.
+    (other,) = (each for each in ledger.runs if each.step is Step.TEMPLATES)
+    shutil.copy(other.graph, run.graph)
+    (found,) = find_broken_graphs(Ledger(paths=copied, runs=(run,)))
+    assert (found.run, found.foreign) == (run, True)
+
+
+def test_a_folder_that_was_moved_is_written_down(
+    copied: CampaignPaths, run: RunRecord, health: CampaignHealth
+) -> None:
+    ill = replace(health, moved=(run,))
+    record = copied.run(run).record
+    assert str(copied.folder) not in record.read_text()
+    DoctorPlan(health=ill, findings=diagnose(ill)).execute()
+    assert str(copied.folder) in record.read_text()
+    assert run in read_ledger(copied).runs
