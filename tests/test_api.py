@@ -59,6 +59,7 @@ from apcampaign.ledger import Ledger, RunRecord
 from apcampaign.monitor import CampaignStatus, Failures
 from apcampaign.monitor.summary import CampaignSummary
 from apcampaign.submit.cancel import CancelPlan
+from apcampaign.submit.doctor import DoctorPlan
 from apcampaign.submit.executors import Submission
 from apcampaign.submit.forecast import Forecast
 from apcampaign.submit.preflight import Inspection, Preflight
@@ -82,6 +83,7 @@ def run(file: Path) -> bool:
     for group in assert_type(campaign.failures(quanta=True), Failures).groups:
         print(group.place, group.cause.message)
     assert_type(campaign.plan_resume(set={"templates.requestMemory": 4096}), ResumePlan)
+    assert_type(campaign.examine(), DoctorPlan)
     assert_type(campaign.plan_cancel(), CancelPlan)
     assert_type(campaign.ledger(), Ledger)
     assert_type(campaign.runs(), list[tuple[RunRecord, str | None]])

@@ -19,10 +19,17 @@ from apcampaign.ledger import (
 )
 from apcampaign.monitor.outcomes import QuantaCount
 from apcampaign.submit.executors import ActiveRun, Work
-from apcampaign.submit.executors.campaign_dag import write_work
+from apcampaign.submit.executors.campaign_dag import write_campaign_dag, write_work
 from apcampaign.submit.repair import Repair
 from apcampaign.submit.resume import ResumeRequest, decide_resume
-from apcampaign.submit.state import CampaignState, Remaining, SubmittedUnit, read_state
+from apcampaign.submit.state import (
+    CampaignState,
+    Remaining,
+    SubmittedUnit,
+    _list_units,
+    describe_remaining,
+    read_state,
+)
 
 TIMESTAMP = "20251012T010203Z"
 FAILED = {"isr": QuantaCount(expected=4, successful=1, failed=1, blocked=1, unknown=1)}
@@ -138,6 +145,7 @@ def test_new_graphs_are_built_for_other_software(workspace, unit):
     ("changes", "reason"),
     [
         ({"can_go_on": False}, "there is no rescue DAG"),
+        ({"broken": "the rescue DAG r is cut off"}, "the rescue DAG r is cut off"),
         ({"has_passed": True}, "later visits went past failed associations, whose jobs count as done"),
         ({"dag": None}, "HTCondorService cannot continue a run that is in no campaign DAG"),
         ({"remaining": (Remaining(Step.DIFFIM, begun=False),)}, "not all steps of the campaign DAG go on"),
@@ -146,6 +154,56 @@ def test_new_graphs_are_built_for_other_software(workspace, unit):
 def test_new_graphs_are_built_where_dagman_cannot_go_on(workspace, unit, changes, reason):
     plan = decide_resume(state_of(workspace, replace(unit, **changes)), ResumeRequest())
     assert (plan.reason, plan.restart) == (reason, None)
+
+
+@pytest.mark.parametrize(
+    ("resumed", "said"),
+    [
+        (1, "`apcampaign resume --new-graph` builds new graphs"),
+        (0, "with new graphs too: what `apcampaign failures`"),
+    ],
+)
+def test_a_resume_that_ended_just_as_the_one_before_says_so_and_names_the_next_way(
+    workspace, unit, resumed, said
+):
+    files, record = unit.dag
+    assert decide_resume(state_of(workspace, unit), ResumeRequest()).notes == ()
+    left = describe_remaining(unit.remaining)
+    same = (files, record.model_copy(update={"remaining": left, "resumed": resumed}))
+    (note,) = decide_resume(state_of(workspace, replace(unit, dag=same)), ResumeRequest()).notes
+    assert "this ended just as the resume before it" in note
+    assert said in note
+    better = (Remaining(Step.TEMPLATES, begun=True, counts=DONE), Remaining(Step.DIFFIM, begun=False))
+    changed = replace(unit, dag=same, remaining=better)
+    assert decide_resume(state_of(workspace, changed), ResumeRequest()).notes == ()
+
+
+def test_what_dagman_needs_and_has_no_more_is_named(workspace, tmp_path):
+    plan = plan_campaign(workspace.campaign, timestamp=TIMESTAMP)
+    files = write_campaign_dag(Work(workspace=workspace, plan=plan))
+    write_dag_record(
+        files, DagRecord(campaign="camp", timestamp=TIMESTAMP, cluster="7", runs=("templates", "diffim"))
+    )
+
+    def look(runs: Path) -> tuple[bool, str]:
+        (unit,) = _list_units(moved := Workspace(workspace.campaign, runs), moved.read_ledger())
+        return unit.can_go_on, unit.broken
+
+    assert look(workspace.runs) == (True, "")
+    out, rescue = (files.dag.with_name(f"campaign.dag.{name}") for name in ("dagman.out", "rescue001"))
+    out.write_text("pid 1 EXITING WITH STATUS 1\n")
+    assert look(workspace.runs) == (False, "")
+    rescue.write_text("# Nodes premarked DONE: 1\nDONE templates\n")
+    assert look(workspace.runs) == (True, "")
+    rescue.write_text("# Nodes premarked DONE: 2\nDONE templates\n")
+    assert look(workspace.runs) == (True, f"the rescue DAG {rescue} is cut off")
+    rescue.write_text("# Nodes premarked DONE: 2\nDONE templates\nDONE diffim\n")
+    assert look(workspace.runs) == (True, "all of its runs count as done")
+    # What an earlier attempt has left is of no use when a later one has succeeded.
+    out.write_text("pid 1 EXITING WITH STATUS 0\n")
+    assert look(workspace.runs)[0] is False
+    workspace.runs.rename(tmp_path / "moved")
+    assert look(tmp_path / "moved")[1] == "the folder of its files was moved"
 
 
 def test_a_dag_of_an_older_version_gets_new_graphs(workspace, unit, tmp_path):
