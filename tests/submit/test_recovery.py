@@ -78,10 +78,7 @@ def test_a_campaign_survives_an_upgrade_failures_kills_a_restart_of_the_pool_and
     assert quanta["associateApdb"] == 2
     assert_same((operator, postgres_url), reference.wait())
     assert "nothing to resume" in operator.apcampaign("resume", good=False)
-    assert "nothing is wrong" in operator.apcampaign("doctor")
     damage(folder, postgres_url)
-    # A record that cannot be read hides all else.
-    assert "`apcampaign doctor --fix` makes it again" in operator.apcampaign("status", good=False)
     told = operator.apcampaign("doctor", "--fix", seconds=240)
     assert told.count("damaged record") == 1
     assert told.count("damaged log") == 1
@@ -89,6 +86,5 @@ def test_a_campaign_survives_an_upgrade_failures_kills_a_restart_of_the_pool_and
     assert f"output collection: {output} is gone, with {output}/" in told
     assert "has lost rows of visit 731000 detector 94, which were recorded; visit 731100 detector 94" in told
     assert operator.wait_for_dag() == 0
-    assert assert_complete(operator, postgres_url)["associateApdb"] == 2
     assert_same((operator, postgres_url), reference.wait())
     assert "nothing is wrong" in operator.apcampaign("doctor")
