@@ -16,6 +16,7 @@ from apcampaign.common.errors import LedgerError
 from apcampaign.ledger import (
     CampaignPaths,
     DagRecord,
+    Ledger,
     RunPaths,
     read_run,
     submission_lock,
@@ -34,6 +35,7 @@ from apcampaign.monitor import (
     open_run,
     read_jobs,
 )
+from apcampaign.monitor.campaign_reader import _explain_unknown, _View
 from apcampaign.monitor.event_log import EventLog
 from apcampaign.monitor.idle_reasons import explain_waiting
 from apcampaign.monitor.progress import count_labels, estimate_end
@@ -361,6 +363,17 @@ def plant_run(paths: CampaignPaths, part: str) -> RunPaths:
 def look(paths: CampaignPaths, monkeypatch: pytest.MonkeyPatch) -> CampaignStatus:
     monkeypatch.setenv("CONDOR_CONFIG", "/nowhere/condor_config")
     return CampaignReader(paths).read()
+
+
+def test_a_campaign_in_the_queue_of_another_host_is_said_to_be_there(tmp_path):
+    paths = CampaignPaths(tmp_path, "camp")
+    record = DagRecord(campaign="camp", timestamp="t", cluster="7", runs=("templates",), schedd="host1")
+    view = _View(Ledger(paths=paths, runs=()), (paths.dag("t"), record), None, (), ())
+    dags = [paths.dag("t").dag]
+    (said,) = _explain_unknown(Queue(schedd="host2"), view, dags, NOW)
+    assert "the campaign DAG is in the queue of host1, and this host has that of host2" in said
+    (said,) = _explain_unknown(Queue(schedd="host1"), view, dags, NOW)
+    assert "`apcampaign doctor` looks for what is wrong" in said
 
 
 def test_a_step_is_put_together_over_its_runs(campaign, monkeypatch):
