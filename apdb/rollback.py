@@ -18,6 +18,7 @@ from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
 from ..common.errors import ApdbError
+from ..common.text import count
 from .associations import AssociationTimes
 from .changes import name_association, refuse_changed, refuse_deduplicated
 from .connection import reporting_errors
@@ -74,10 +75,9 @@ class RollbackPlan:
             f"roll back the later association of visit {v}, detector {d}, built on it" for v, d in self.later
         ]
         if self.leftovers:
-            lines.append(
-                f"delete the versions of DiaObjects that {len(self.leftovers)} lost associations have left"
-            )
-        lines += [f"delete {count} rows of {name}" for name, count in self.rows.items() if count]
+            lost = count(len(self.leftovers), "lost association")
+            lines.append(f"delete the versions of DiaObjects that are left of {lost}")
+        lines += [f"delete {number} rows of {name}" for name, number in self.rows.items() if number]
         lines.append(f"reopen {self.reopened} versions of DiaObjects")
         return lines
 

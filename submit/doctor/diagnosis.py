@@ -118,7 +118,7 @@ def _find_collections(health: CampaignHealth) -> Iterator[Finding]:
 def _find_losses(health: CampaignHealth) -> Iterator[Finding]:
     for loss in health.losses:
         later = sorted(loss.again - set(loss.lost))
-        built = f"; {_list(later)} were built on that" if later else ""
+        built = f"; built on that: {_list(later)}" if later else ""
         yield Finding(
             condition=Condition.LOST,
             what=f"{loss.apdb_config} has lost rows of {_list(loss.lost)}, which were recorded{built}",

@@ -111,7 +111,7 @@ def test_what_is_left_of_a_lost_association_goes_with_those_that_were_built_on_i
         plan_rollback(target, later, with_later=True)
     plan = plan_rollback(target, later, with_later=True, with_leftovers=True)
     assert len(plan.leftovers) == 1
-    assert "delete the versions of DiaObjects that 1 lost associations have left" in plan.describe()
+    assert "delete the versions of DiaObjects that are left of 1 lost association" in plan.describe()
     roll_back(plan)
     again = sorted([(2, 1), *plan.times])
     left = {key: count for key, count in copies.counts.items() if key not in again}
