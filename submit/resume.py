@@ -4,7 +4,6 @@ __all__ = [
     "ResumePlan",
     "ResumeRequest",
     "decide_resume",
-    "describe_standstill",
     "execute_resume",
     "plan_resume",
 ]
@@ -14,20 +13,18 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..bps import Step, compare_campaigns
+from ..bps import Step
 from ..common.errors import ApcampaignError, PreconditionError
 from ..common.html import html_lines, html_table
 from ..ledger import DagPaths, DagRecord, Ledger, Workspace
 from .executors import HTCondorExecutor, Submission
 from .executors.campaign_dag import read_work
 from .preconditions import check_idle
+from .reasons import describe_edits, describe_standstill, why_no_restart, why_other_software
 from .rebuild import plan_rebuild
 from .repair import Repair, execute_repair
-from .state import CampaignState, Remaining, SubmittedUnit, describe_remaining, read_state
+from .state import CampaignState, Remaining, describe_remaining, read_state
 from .submission import SubmissionPlan, execute_submission, hold_ledger
-
-#: Versions in a run record that have no part in what its jobs do.
-_OURS = ("apcampaign", "git")
 
 _log = logging.getLogger(__name__)
 
@@ -203,9 +200,12 @@ def decide_resume(state: CampaignState, request: ResumeRequest) -> ResumePlan:
         workspace=unit.workspace,
         remaining=unit.remaining,
         repair=unit.repair,
-        notes=(*_describe_edits(state, unit), *describe_standstill(unit)),
+        notes=(*describe_edits(state.workspace, unit), *describe_standstill(unit)),
     )
-    if reason := _reason_for_new_graph(state, unit, request) or _why_no_restart(unit):
+    asked = "settings have changed" if request.changes else ""
+    if not asked and (request.new_graph or request.skip_failed):
+        asked = "as asked for"
+    if reason := asked or why_other_software(state.versions, unit) or why_no_restart(unit):
         return replace(plan, reason=reason)
     return replace(plan, restart=unit.dag)
 
@@ -245,75 +245,6 @@ def _describe_restart(files: DagPaths) -> str:
     if files.has_begun():
         return f"HTCondor goes on with {files.dag} where it ended"
     return f"HTCondor gets {files.dag}, which it has not taken yet"
-
-
-def _describe_edits(state: CampaignState, unit: SubmittedUnit) -> tuple[str, ...]:
-    """Say in which settings the campaign file is not what was submitted, since that is what goes on."""
-    edited = compare_campaigns(state.workspace.campaign, unit.workspace.campaign)
-    if not edited:
-        return ()
-    return (
-        f"warning: the campaign file and options do not say what was submitted ({', '.join(edited)}); what was "
-        "submitted goes on: change BPS settings with `--set`, anything else takes a new `apcampaign submit`",
-    )
-
-
-def describe_standstill(unit: SubmittedUnit) -> tuple[str, ...]:
-    """Say that what was resumed last has ended as it began, and which way there is next."""
-    if unit.dag is None or not unit.dag[1].remaining:
-        return ()
-    record = unit.dag[1]
-    if record.remaining != describe_remaining(unit.remaining):
-        return ()
-    said = "warning: this ended just as the resume before it: the same quanta are not done"
-    if record.resumed:
-        return (
-            f"{said}. `apcampaign failures` tells why; where jobs and graph do not fit together, `apcampaign "
-            "resume --new-graph` builds new graphs of what is not done",
-        )
-    return (
-        f"{said}, with new graphs too: what `apcampaign failures` tells must be mended first; later visits go on "
-        "without failed associations with `apcampaign resume --skip-failed`",
-    )
-
-
-def _reason_for_new_graph(state: CampaignState, unit: SubmittedUnit, request: ResumeRequest) -> str:
-    """Say why runs cannot go on with the graphs they have; empty if they can."""
-    if request.changes:
-        return "settings have changed"
-    if request.new_graph or request.skip_failed:
-        return "as asked for"
-    for run in unit.runs:
-        differences = [
-            f"{name} {version} → {state.versions.get(name, 'gone')}"
-            for name, version in run.versions.items()
-            if name not in _OURS and state.versions.get(name) != version
-        ]
-        if differences:
-            return f"software has changed ({', '.join(differences)})"
-    return ""
-
-
-def _why_no_restart(unit: SubmittedUnit) -> str:
-    """Say why DAGMan cannot go on with a unit where it ended; empty if it can."""
-    if unit.dag is None:
-        services = {run.wms_service for run in unit.runs} or {unit.workspace.site.wms_service}
-        names = sorted(service.rpartition(".")[2] for service in services)
-        return f"{' and '.join(names)} cannot continue a run that is in no campaign DAG"
-    _, record = unit.dag
-    if not record.runs:
-        return "an older version of apcampaign submitted the campaign DAG"
-    if unit.dag[0].has_passed:
-        return "others went on after parts that failed, which count as done"
-    if unit.has_passed:
-        return "later visits went past failed associations, whose jobs count as done"
-    if not unit.can_go_on:
-        return "there is no rescue DAG"
-    if unit.broken:
-        return unit.broken
-    if set(record.steps) != {each.step for each in unit.remaining}:
-        return "not all steps of the campaign DAG go on"
-    return ""
 
 
 def _refuse(plan: ResumePlan, what: str, remedy: str = "") -> ResumePlan:

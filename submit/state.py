@@ -252,7 +252,7 @@ def _find_break(files: DagPaths, record: DagRecord, ledger: Ledger, runs: Sequen
         if not has_graph(run):
             return f"the graph of {run.name} is gone or cut off"
     for dag in (files.dag, *(ledger.paths.run(run).dag(run.output_run) for run in runs)):
-        if rescue := find_damaged_rescue(dag):
+        if read_exit(dag) != 0 and (rescue := find_damaged_rescue(dag)):
             return f"the rescue DAG {rescue} is cut off"
     if record.runs and set(record.runs) <= (read_rescue(files.dag) or set()):
         return "all of its runs count as done"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 
 from ...common.text import count
-from ..resume import describe_standstill
+from ..reasons import describe_standstill
 from .health import CampaignHealth
 from .model import Act, Condition, Finding
 

@@ -19,7 +19,7 @@ from ...ledger import (
     read_sound_ledger,
     read_workflow,
 )
-from ...monitor import find_damaged_rescue, open_run
+from ...monitor import find_damaged_rescue, open_run, read_exit
 from ..executors import ActiveRun, find_active
 from ..state import SubmittedUnit, read_state
 from .graphs import find_broken_graphs
@@ -189,5 +189,6 @@ def _find_cut_logs(ledger: Ledger) -> Iterator[CutLog]:
 def _find_damaged_rescues(ledger: Ledger) -> Iterator[Path]:
     dags = [ledger.paths.run(run).dag(run.output_run) for run in _current(ledger)]
     for dag in (*dags, *(files.dag for files in _current_dags(ledger))):
-        if rescue := find_damaged_rescue(dag):
+        # What an earlier attempt has left of a DAG that has succeeded is of no use any more.
+        if read_exit(dag) != 0 and (rescue := find_damaged_rescue(dag)):
             yield rescue
