@@ -196,6 +196,6 @@ class ReportData:
             "the verification": self.verification,
             **{f"the quanta of {step.step}": step.outcomes for step in self.steps},
             **{f"the tasks of {step.step}": step.tasks for step in self.steps},
-            **{figure.title: figure.panels for figure in self.appendix},
+            **{f"the figure «{figure.title}»": figure.panels for figure in self.appendix},
         }
         return frozenset(name for name, value in held.items() if value)
