@@ -47,7 +47,7 @@ class ForegroundExecutor:
                     runs=names,
                 ),
             )
-        for run in work.plan:
+        for number, run in enumerate(work.plan, 1):
             if work.plan.parents(run) and run.needs_templates:
                 _log.info("%s", require_templates(work.workspace.campaign, run).describe())
             files_of_run = work.workspace.paths.run(run)
@@ -59,7 +59,7 @@ class ForegroundExecutor:
                     deferred=work.deferred,
                     refuse_associated=work.refuse_associated,
                     submit=True,
-                    watch=JobWatch(files_of_run),
+                    watch=JobWatch(files_of_run, f"{run.name} (run {number} of {len(work.plan.runs)})"),
                 )
             except EmptyGraphError:
                 if not run.may_be_empty:
@@ -111,7 +111,7 @@ class ForegroundExecutor:
 
 
 def _wait_for(record: RunRecord, files: RunPaths) -> None:
-    watch = JobWatch(files)
+    watch = JobWatch(files, record.name)
     with show_progress(record.output_run) as tell:
         _wait_until_ended(record, lambda: watch(tell))
 

@@ -22,10 +22,13 @@ class JobWatch:
     ----------
     files
         The run's files.
+    title
+        What the run is called.
     """
 
-    def __init__(self, files: RunPaths):
+    def __init__(self, files: RunPaths, title: str):
         self._files = files
+        self._title = title
         self._reader: JobReader | None = None
         self._next = 0.0
 
@@ -46,4 +49,4 @@ class JobWatch:
         if self._reader is not None:
             jobs = self._reader.read()
             states = Counter(job.state for job in jobs)
-            tell(jobs[0].run if jobs else "", states[JobState.DONE], len(jobs), states[JobState.FAILED])
+            tell(self._title, states[JobState.DONE], len(jobs), states[JobState.FAILED])

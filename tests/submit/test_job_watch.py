@@ -16,7 +16,7 @@ def test_the_jobs_of_a_run_are_counted_once_it_is_prepared(tmp_path, monkeypatch
     monkeypatch.setattr(job_watch, "_PAUSE", 0.0)
     monkeypatch.setattr(job_watch, "_REST", 0)
     paths, told = RunPaths(tmp_path / "run"), []
-    watch = JobWatch(paths)
+    watch = JobWatch(paths, "diffim (run 2 of 2)")
     watch(lambda *so_far: told.append(so_far))
     assert told == []  # there is nothing to be read yet, and that is no error
     (record,) = RECORDED.glob("*/*/run.yaml")
@@ -28,7 +28,7 @@ def test_the_jobs_of_a_run_are_counted_once_it_is_prepared(tmp_path, monkeypatch
     ]
     paths.jobs.write_text(json.dumps(jobs))
     watch(lambda *so_far: told.append(so_far))
-    assert told == [("diffim", 2, 4, 0)]
+    assert told == [("diffim (run 2 of 2)", 2, 4, 0)]
     log = paths.folder / "runinfo" / "000" / "parsl.log"
     lines = log.read_text()
     assert "changing state from launched to exec_done" in lines
@@ -40,7 +40,7 @@ def test_the_jobs_of_a_run_are_counted_once_it_is_prepared(tmp_path, monkeypatch
 def test_looking_costs_little_of_the_time(tmp_path, monkeypatch):
     monkeypatch.setattr(job_watch, "_PAUSE", 60.0)
     (record,) = RECORDED.glob("*/*/run.yaml")
-    watch, told = JobWatch(RunPaths(record.parent)), []
+    watch, told = JobWatch(RunPaths(record.parent), "diffim"), []
     for _ in range(3):
         watch(lambda *so_far: told.append(so_far))
     assert len(told) <= 1
@@ -52,5 +52,5 @@ def test_what_cannot_be_read_stops_nothing(tmp_path, content):
     shutil.copytree(record.parent, tmp_path / "run")
     paths, told = RunPaths(tmp_path / "run"), []
     paths.jobs.write_text(content)
-    JobWatch(paths)(lambda *so_far: told.append(so_far))
+    JobWatch(paths, "diffim")(lambda *so_far: told.append(so_far))
     assert told == []
