@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help dev demo configs check plan apdb-init submit submit-templates submit-diffim resume cancel status \
-	failures runs summary report lint types format test test-fast notebook slurm-test wheel-test clean
+	failures runs summary report lint types format test test-fast notebook docs docs-links slurm-test wheel-test clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -123,8 +123,19 @@ test: lint ## lint, types and all tests, on a real HTCondor pool and a real Post
 test-fast: dev ## the tests that take neither a server nor several seconds
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not slow and not htcondor and not postgres"
 
-notebook: dev ## run docs/campaign.ipynb again in /tmp/campaign (a new folder), and keep its results
-	$(BIN)/python tools/run_notebook.py docs/campaign.ipynb /tmp/campaign
+notebook: dev ## run docs/notebook.ipynb again in /tmp/campaign (a new folder), and keep its results
+	$(BIN)/python tools/run_notebook.py docs/notebook.ipynb /tmp/campaign
+
+docs: $(VENV)/.docs ## make the documents into a site, build/docs/index.html, and check the links within it
+	$(BIN)/sphinx-build -W --keep-going -q -d build/doctrees -b html docs build/docs
+	@echo "the site is in build/docs/index.html"
+
+docs-links: $(VENV)/.docs ## check the links of the documents to other sites
+	$(BIN)/sphinx-build -q -d build/doctrees -b linkcheck docs build/docs-links
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@touch $@
 
 slurm-test: dev ## run a small campaign on a real Slurm, of Debian's packages
 	$(BIN)/python tools/slurm_test.py

@@ -2,7 +2,7 @@
 
 ``python benchmarks/association_job.py DEMO`` associates the images of a finished demo (its folder) once more,
 into an APDB of its own, by the commands that jobs run: every other (visit, detector) in one job, and in two.
-Prints the mean seconds of each; docs/ordering.md has them.
+Prints the mean seconds of each; docs/benchmarks.md has them.
 """
 
 import os

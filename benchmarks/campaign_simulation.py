@@ -8,7 +8,7 @@ pipelines and of ``bps/steps``, durations those of the forecast times FACTOR), t
 the job of the highest priority that became ready first. A run begins with the job that initialises it and ends
 with the one that registers its outputs.
 
-Prints a row in Markdown; docs/performance.md has the table.
+Prints a row in Markdown; docs/benchmarks.md has the table.
 """
 
 __all__: list[str] = []

@@ -3,7 +3,7 @@
 ``python benchmarks/order_pool.py FOLDER [overlap] [total]`` starts a private HTCondor pool of 16 slots in FOLDER,
 makes a campaign of 8 visits of 8 detectors each (four visits on each of two tracts), has BPS build the graph and
 workflow of its association as `apcampaign submit diffim` does, but lets every job sleep instead. The images are
-known to the repository and not there: nothing reads them. Prints a table in Markdown; docs/ordering.md has it.
+known to the repository and not there: nothing reads them. Prints a table in Markdown; docs/benchmarks.md has it.
 """
 
 import shutil

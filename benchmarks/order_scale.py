@@ -3,7 +3,7 @@
 For a survey like DC2's, 530 visits of 189 detectors (100,170 (visit, detector)s) unless told otherwise, and some
 sizes of pixels: time, peak memory, edges, and the critical path that comes of them. Each in a process of its own.
 The last row also puts neighbouring detectors of one visit into an order, by number. Prints Markdown;
-docs/ordering.md has it.
+docs/benchmarks.md has it.
 """
 
 import json

@@ -4,7 +4,7 @@
 detectors, computes the edges as `apcampaign submit` does, and lets SLOTS slots work on it: whoever is free takes
 the job that became ready first, or the one with the longest way to the end behind it. Durations have a mean of
 one, and the makespan is in such means. Then some associations fail for good, at random, and it counts what is not
-associated. Prints tables in Markdown; docs/ordering.md has them.
+associated. Prints tables in Markdown; docs/benchmarks.md has them.
 """
 
 import heapq

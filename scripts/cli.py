@@ -78,6 +78,7 @@ class LazyGroup(click.Group):
             return None
         module = importlib.import_module(f"{__package__}.commands.{self._prefix}{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
+        command.name = cmd_name  # click has made it from that of the function
         words = f"{self._prefix.rstrip('_')} {cmd_name}".strip()
         add_examples(command, words)
         return command

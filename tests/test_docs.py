@@ -100,19 +100,17 @@ def test_links_between_files_lead_somewhere(document):
             assert not anchor or anchor in anchors_of(file), f"{target}#{anchor}"
 
 
-def test_every_document_is_linked_from_the_readme():
-    text = (ROOT / "README.md").read_text()
-    for document in DOCUMENTS:
-        if document.parent.name != "docs":
-            continue
-        assert f"(docs/{document.name})" in text, document.name
+def test_every_document_is_in_the_table_of_contents():
+    contents = (ROOT / "docs" / "index.md").read_text()
+    listed = set(re.findall(r"^[\w-]+$", contents, flags=re.MULTILINE))
+    assert listed == {path.stem for path in DOCUMENTS if path.parent.name == "docs"} - {"index"}
 
 
 def test_files_that_the_documents_name_exist():
     folders = {path.name for path in ROOT.iterdir() if path.is_dir()} - {"runs", "configs", "demo"}
     for document in DOCUMENTS:
         for name in re.findall(r"`([\w./-]+/[\w.-]*)`", text_of(document)):
-            if name.split("/")[0] in folders and document.name != "lint.md":
+            if name.split("/")[0] in folders and document.name not in ("lint.md", "raw-bps.md"):
                 assert (ROOT / name).exists(), f"{document.name}: {name}"
 
 
@@ -196,6 +194,17 @@ def test_options_of_the_commands_that_submit_and_of_apdb_init_are_documented():
             if isinstance(param, click.Option) and not param.hidden and not COMMON & set(param.opts):
                 names = {*param.opts, *param.secondary_opts}
                 assert any(name in text for name in names), f"{' '.join(words)}: {param.opts}"
+
+
+def test_messages_that_are_explained_are_said():
+    folders = [path.parent for path in ROOT.glob("*/__init__.py")]
+    code = "".join(file.read_text() for folder in folders for file in sorted(folder.rglob("*.py")))
+    code = re.sub(r'"\s*\n\s*f?"', "", code)  # literals in several lines
+    table = re.findall(r"^\| `(.+?)` \|", (ROOT / "docs" / "troubleshooting.md").read_text(), re.MULTILINE)
+    assert len(table) > 20
+    for message in table:
+        for words in message.split("…"):
+            assert words.strip() in code, message
 
 
 def calls_of_the_api(document: Path) -> Iterator[tuple[type, str, set[str]]]:

@@ -6,7 +6,7 @@ this process does what the command would, and the command that BPS gets only han
 
 The fork does without Python's garbage collector: a graph is millions of small objects that all stay to the end.
 Looking through them for circles again and again takes a quarter of the time, and finds next to nothing: the peak
-of memory is the same (`docs/performance.md`).
+of memory is the same (`docs/benchmarks.md`).
 """
 
 __all__ = ["build_graph"]
