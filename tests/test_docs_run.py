@@ -1,101 +1,79 @@
-"""The code in docs/python.md and docs/campaign.ipynb does what they say, each on a small campaign."""
+"""The code in the documents does what they say: the notebook runs a small campaign, the rest looks at it."""
 
 import json
 import sqlite3
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
+from apcampaign import Campaign
 from documents import FENCED, ROOT, text_of
 from nbclient import NotebookClient
-from operators import COARSE, COARSE_DIFFIM, Operator, write_campaign
+from operators import COARSE, COARSE_DIFFIM, Operator, shell_environment
 
 DEADLINE = 600  # seconds, on two busy cores; it takes one or two minutes
-pytestmark = pytest.mark.slow(minutes=2.5)
+pytestmark = pytest.mark.slow(minutes=1.5)
 
-#: Runs blocks of code in one process, and looks after each whether something of the process has changed.
-RUNNER = """
-import json, logging, os, sys
-from pathlib import Path
+#: What of a process a library must leave alone.
+STATE = """
+import logging, os, sys
 
 def state():
     root = logging.getLogger()
     return dict(os.environ), os.getcwd(), root.level, list(root.handlers), sys.stdout, sys.stderr
+"""
+#: Runs blocks of code in one process, and looks after each whether something of the process has changed.
+RUNNER = f"""{STATE}
+import json
+from pathlib import Path
 
-before = state()
-names = {}
-changed = []
-for number, block in enumerate(json.loads(Path("blocks.json").read_text())):
-    exec(compile(block, f"<block {number} of python.md>", "exec"), names)
-    if state() != before:
-        changed.append(block)
+results = {{}}
+for document, blocks in json.loads(Path("blocks.json").read_text()).items():
+    names, changed = {{}}, []
+    for number, block in enumerate(blocks):
         before = state()
-
-summary = names["summary"]
-results = {
-    "changed": changed,
-    "good": summary.good,
-    "rows": summary.apdb_rows,
-    "sources": len(names["sources"]),
-    "table": len(names["table"]),
-    "objects": len(names["objects"]),
-    "curve": [int(source) for source in names["curve"]["visit"]],
-    "most_detected": names["most_detected"],
-    "report": str(names["report"]),
-    "findings": len(names["preflight"].findings),
-    "runs": [run.name for run in names["submission"].runs],
-}
+        exec(compile(block, f"<block {{number}} of {{document}}>", "exec"), names)
+        if state() != before:
+            changed.append(block)
+    results[document] = {{
+        "changed": changed,
+        "sources": len(names["sources"]),
+        "objects": len(names["objects"]),
+        "curve": [int(source) for source in names["curve"]["visit"]],
+        "most_detected": names["most_detected"],
+    }}
+    if "summary" in names:
+        summary = names["summary"]
+        results[document] |= {{
+            "good": summary.good,
+            "rows": summary.apdb_rows,
+            "table": len(names["table"]),
+            "report": str(names["report"]),
+            "obstacles": len(names["plan"].obstacles),
+        }}
 Path("results.json").write_text(json.dumps(results))
 """
+#: What a campaign does once; the notebook has done it.
+ONCE = ("campaign.create_apdb()\n", "campaign.submit(foreground=True)")
 
 
-def read_apdb(file: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """Read what a campaign has left in its SQLite file, past all of our own code."""
-    queries = {
-        "visits": "SELECT DISTINCT visit FROM DiaSource ORDER BY visit",
-        "sources": "SELECT diaSourceId FROM DiaSource",
-        "objects": "SELECT DISTINCT diaObjectId FROM DiaObject",
-        "most": "SELECT diaObjectId, count(*) FROM DiaSource GROUP BY 1 ORDER BY 2 DESC",
-    }
-    with sqlite3.connect(file) as connection:
-        return {name: connection.execute(query).fetchall() for name, query in queries.items()}
+@dataclass(frozen=True)
+class Finished:
+    """The notebook after it was executed, the campaign that it has run, and its APDB past all of our own code."""
+
+    operator: Operator
+    outputs: dict[str, Any]
+    stored: dict[str, list[tuple[Any, ...]]]
 
 
-def test_the_code_of_python_md_runs_from_top_to_bottom(operator: Operator, sandbox):
-    apdb = operator.folder / "apdb.db"
-    settings: dict[str, Any] = {"tracts": [3828], "where": "detector = 94", "site": "parsl-local"}
-    settings |= {"templates": COARSE, "diffim": COARSE_DIFFIM, "apdb": {"url": f"sqlite:///{apdb}"}}
-    write_campaign(operator.folder, sandbox, **settings)
-    text = text_of(ROOT / "docs" / "python.md")
-    blocks = [code for language, code in FENCED.findall(text) if language == "python"]
-    (operator.folder / "blocks.json").write_text(json.dumps(blocks))
-    operator.run(sys.executable, "-c", RUNNER, seconds=DEADLINE)
-
-    results = json.loads((operator.folder / "results.json").read_text())
-    # Submitting, with BPS, has left the process as it was; only what configures the logging may change it.
-    assert [block for block in results["changed"] if "logging.basicConfig" not in block] == []
-    assert results["good"]
-    assert results["runs"] == ["templates", "diffim"]
-    assert results["findings"] > 0  # there was no APDB yet
-    stored = read_apdb(apdb)
-    assert len(stored["visits"]) == 2
-    assert results["sources"] == results["table"] == results["rows"]["DiaSource"] == len(stored["sources"])
-    assert results["sources"] > 0
-    assert results["objects"] == len(stored["objects"])
-    counts = dict(stored["most"])
-    assert counts[results["most_detected"]] == max(counts.values()) <= len(results["curve"])
-    assert Path(results["report"]).stat().st_size > 10_000
-    summary = operator.summary()
-    assert summary["good"]
-    assert summary["apdb_rows"] == results["rows"]
-
-
-def test_the_notebook_runs_alone_in_an_empty_folder(operator: Operator):
-    """On a smaller sky, in few large jobs; all else is as it is written."""
-    operator.folder.joinpath("campaign.yaml").unlink()
-    notebook = nbformat.read(ROOT / "docs" / "campaign.ipynb", as_version=4)
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, sandbox: Any) -> Finished:
+    """Execute the notebook in an empty folder: on a smaller sky, in few large jobs, else as it is written."""
+    operator = Operator(tmp_path_factory.mktemp("notebook"), shell_environment(sandbox))
+    notebook = nbformat.read(ROOT / "docs" / "notebook.ipynb", as_version=4)
     (parameters,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ()))
     coarse = {"templates": COARSE, "diffim": COARSE_DIFFIM}
     parameters.source += (
@@ -106,6 +84,9 @@ def test_the_notebook_runs_alone_in_an_empty_folder(operator: Operator):
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
+        if cell.get("id") == "submit":
+            # BPS changes environment, logging and working directory of its process, which must not be this one.
+            cell.source = f"{STATE}\nbefore = state()\n{cell.source}\nassert state() == before"
     client = NotebookClient(
         notebook,
         timeout=DEADLINE,
@@ -116,11 +97,42 @@ def test_the_notebook_runs_alone_in_an_empty_folder(operator: Operator):
     # What the sandbox needs, the notebook sets itself.
     mine = {"AP_PIPE_DIR", "DRP_PIPE_DIR", "DAF_BUTLER_CONFIG_PATH"}
     client.execute(env={name: value for name, value in operator.environment.items() if name not in mine})
-
     outputs = {cell.id: cell.outputs for cell in notebook.cells if cell.cell_type == "code"}
-    summary = operator.summary()
+    return Finished(operator, outputs, read_apdb(operator.folder / "apdb.db"))
+
+
+def read_apdb(file: Path) -> dict[str, list[tuple[Any, ...]]]:
+    queries = {
+        "visits": "SELECT DISTINCT visit FROM DiaSource ORDER BY visit",
+        "sources": "SELECT diaSourceId FROM DiaSource",
+        "objects": "SELECT DISTINCT diaObjectId FROM DiaObject",
+        "most": "SELECT diaObjectId, count(*) FROM DiaSource GROUP BY 1 ORDER BY 2 DESC",
+    }
+    with sqlite3.connect(file) as connection:
+        return {name: connection.execute(query).fetchall() for name, query in queries.items()}
+
+
+@pytest.fixture(scope="module")
+def results(finished: Finished) -> dict[str, Any]:
+    """Run the code of python.md and tutorial.md on that campaign."""
+    folder = finished.operator.folder
+    blocks = {
+        name: [
+            code for language, code in FENCED.findall(text_of(ROOT / "docs" / name)) if language == "python"
+        ]
+        for name in ("python.md", "tutorial.md")
+    }
+    todo = [block for block in blocks["python.md"] if not any(call in block for call in ONCE)]
+    assert len(todo) == len(blocks["python.md"]) - len(ONCE)
+    (folder / "blocks.json").write_text(json.dumps({**blocks, "python.md": todo}))
+    finished.operator.run(sys.executable, "-c", RUNNER, seconds=DEADLINE)
+    content: dict[str, Any] = json.loads((folder / "results.json").read_text())
+    return content
+
+
+def test_the_notebook_runs_alone_in_an_empty_folder(finished: Finished):
+    summary, stored, outputs = finished.operator.summary(), finished.stored, finished.outputs
     assert summary["good"]
-    stored = read_apdb(operator.folder / "apdb.db")
     assert len(stored["visits"]) == 2
     assert summary["apdb_rows"]["DiaSource"] == len(stored["sources"]) > 0
     said = f"{len(stored['sources'])} DiaSources of {len(stored['objects'])} DiaObjects\n"
@@ -130,3 +142,33 @@ def test_the_notebook_runs_alone_in_an_empty_folder(operator: Operator):
         assert "<table" in outputs[cell][-1].data["text/html"], cell
     assert not [output for found in outputs.values() for output in found if output.get("name") == "stderr"]
     assert Path(outputs["report"][0].text.strip()).is_file()
+
+
+@pytest.mark.parametrize("document", ["python.md", "tutorial.md"])
+def test_the_python_of_a_document_runs_from_top_to_bottom(document: str, finished: Finished, results):
+    found, stored = results[document], finished.stored
+    # Only what configures logging and drawing may change the process.
+    assert [block for block in found["changed"] if "logging.basicConfig" not in block] == []
+    assert found["sources"] == len(stored["sources"]) > 0
+    assert found["objects"] == len(stored["objects"])
+    counts = dict(stored["most"])
+    assert counts[found["most_detected"]] == max(counts.values()) <= len(found["curve"])
+
+
+def test_the_results_that_python_md_shows_are_those_of_the_campaign(finished: Finished, results):
+    found = results["python.md"]
+    assert found["good"]
+    assert found["obstacles"] > 0  # nothing is active that could be cancelled
+    assert found["table"] == found["rows"]["DiaSource"] == len(finished.stored["sources"])
+    assert Path(found["report"]).stat().st_size > 10_000
+
+
+def test_the_second_campaign_of_the_tutorial_takes_the_templates_of_the_first(finished: Finished, results):
+    folder = finished.operator.folder
+    assert (folder / "light-curve.png").stat().st_size > 10_000
+    first, second = (
+        Campaign.open(folder / name, environment={}).settings for name in ("campaign.yaml", "second.yaml")
+    )
+    assert second.steps == ("diffim",)
+    assert second.diffim.templates == f"{first.root_collection}/templates"
+    assert second.apdb == first.apdb
