@@ -127,7 +127,7 @@ notebook: dev ## run docs/notebook.ipynb again in /tmp/campaign (a new folder), 
 	$(BIN)/python tools/run_notebook.py docs/notebook.ipynb /tmp/campaign
 
 docs: $(VENV)/.docs ## make the documents into a site, build/docs/index.html, and check the links within it
-	$(BIN)/sphinx-build -W --keep-going -q -d build/doctrees -b html docs build/docs
+	$(BIN)/sphinx-build -E -W --keep-going -q -d build/doctrees -b html docs build/docs
 	@echo "the site is in build/docs/index.html"
 
 docs-links: $(VENV)/.docs ## check the links of the documents to other sites

@@ -29,11 +29,13 @@ copybutton_prompt_text = "$ "
 
 # Docstrings name what they refer to in single backquotes, also commands.
 default_role = "py:obj"
+smartquotes_action = "qe"  # no dash instead of --option
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 numpydoc_show_class_members = False
 
 html_theme = "furo"
+pygments_dark_style = "github-dark"
 html_title = f"apcampaign {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]

@@ -32,17 +32,28 @@ def write_keys(schema: dict[str, Any]) -> str:
     lines: list[str] = []
     for name, section in sections.items():
         lines += ["", f"## `{name}`" if name else "## The file", "", section["description"], ""]
-        lines += ["| key | value | default | |", "|---|---|---|---|"]
+        lines += ["| key | value | default | means |", "|---|---|---|---|"]
         required = section.get("required", ())
         for key, entry in section["properties"].items():
-            value = " or ".join(dict.fromkeys(_name_types(entry, definitions)))
+            value, default = _name_value(entry, definitions), _name_default(key, entry, required)
             description = entry.get("description", "").replace("|", r"\|")
-            lines.append(f"| `{key}` | {value} | {_name_default(key, entry, required)} | {description} |")
+            lines.append(f"| `{key}` | {value} | {default} | {description} |")
     return "\n".join(lines)
 
 
-def _name_types(entry: dict[str, Any], definitions: dict[str, Any]) -> Iterator[str]:
+def _name_value(entry: dict[str, Any], definitions: dict[str, Any]) -> str:
     """Name what a value may be."""
+    single, listed = dict.fromkeys(_name_types(entry, definitions)), {}
+    for option in [entry, *entry.get("anyOf", ())]:
+        if option.get("type") == "array":
+            listed |= dict.fromkeys(_name_types(option["items"], definitions))
+    if not listed:
+        return " or ".join(single)
+    return f"{' or '.join(listed)}, or a list of such" if single else f"list of {' or '.join(listed)}"
+
+
+def _name_types(entry: dict[str, Any], definitions: dict[str, Any]) -> Iterator[str]:
+    """Name the types of a value that is no list."""
     if "$ref" in entry:
         target = definitions[entry["$ref"].rpartition("/")[2]]
         yield from _name_types(target, definitions) if "enum" in target else ["section"]
@@ -53,8 +64,6 @@ def _name_types(entry: dict[str, Any], definitions: dict[str, Any]) -> Iterator[
     elif "anyOf" in entry:
         for option in entry["anyOf"]:
             yield from _name_types(option, definitions)
-    elif entry.get("type") == "array" and "items" in entry:
-        yield "list of " + " or ".join(dict.fromkeys(_name_types(entry["items"], definitions)))
     else:
         kinds = entry.get("type", ())
         for kind in [kinds] if isinstance(kinds, str) else kinds:
