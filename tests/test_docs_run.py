@@ -52,7 +52,6 @@ for document, blocks in json.loads(Path("blocks.json").read_text()).items():
             "rows": summary.apdb_rows,
             "table": len(names["table"]),
             "report": str(names["report"]),
-            "obstacles": len(names["plan"].obstacles),
         }}
 Path("results.json").write_text(json.dumps(results))
 """
@@ -158,7 +157,6 @@ def test_the_python_of_a_document_runs_from_top_to_bottom(document: str, finishe
 def test_the_results_that_python_md_shows_are_those_of_the_campaign(finished: Finished, results):
     found = results["python.md"]
     assert found["good"]
-    assert found["obstacles"] > 0  # nothing is active that could be cancelled
     assert found["table"] == found["rows"]["DiaSource"] == len(finished.stored["sources"])
     assert Path(found["report"]).stat().st_size > 10_000
 
