@@ -44,6 +44,18 @@ command()
 """
 
 
+@pytest.fixture(autouse=True)
+def nobody_asks(monkeypatch):
+    """As in Python: a command that was called in this process has asked, for all of its time."""
+    logger = logging.getLogger("apcampaign.common.progress")
+    monkeypatch.setattr(logger, "handlers", [])
+    monkeypatch.setattr(logger, "propagate", True)
+    level = logger.level
+    logger.setLevel(logging.NOTSET)
+    yield
+    logger.setLevel(level)
+
+
 def test_what_is_told_are_log_records_that_only_those_see_who_ask_for_them(caplog):
     with show_progress("counting"):
         pass
