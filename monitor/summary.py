@@ -245,6 +245,16 @@ class CampaignSummary:
             + html_lines(self._remarks())
         )
 
+    @property
+    def verdict(self) -> str:
+        """Whether the campaign is complete, and what tells why not."""
+        if self.good:
+            return f"campaign {self.campaign}: complete"
+        return (
+            f"campaign {self.campaign}: NOT complete; see `apcampaign status` and `apcampaign failures`, "
+            "then `apcampaign resume`"
+        )
+
     def _remarks(self) -> Iterator[str]:
         if self.verification and self.verification.good:
             yield "the APDB holds just what was associated"
@@ -257,7 +267,7 @@ class CampaignSummary:
             yield f"{len(self.associations.waiting)} associations wait for earlier overlapping ones that failed"
         if self.associations.skipped:
             yield f"{len(self.associations.skipped)} failed associations were skipped by overlapping later visits"
-        yield f"campaign {self.campaign}: {'complete' if self.good else 'NOT complete'}"
+        yield self.verdict
 
 
 def summarise(workspace: Workspace, ledger: Ledger | None = None) -> CampaignSummary:

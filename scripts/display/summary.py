@@ -59,7 +59,7 @@ def show_summary(summary: "CampaignSummary") -> None:
         console.print(f"{summary.templates.describe()}{allowed}")
     _show_missing(summary, console)
     _show_associations(summary, console)
-    console.print(f"campaign {summary.campaign}: " + ("complete" if summary.good else "NOT complete"))
+    console.print(summary.verdict)
 
 
 def _show_missing(summary: "CampaignSummary", console: "Console") -> None:
