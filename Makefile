@@ -1,7 +1,7 @@
 # The one entry: `make demo`, `make test`, and the words of an operator (`make help`).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help dev demo configs check plan apdb-init submit submit-templates submit-diffim resume cancel status \
+.PHONY: help dev chaos demo configs check plan apdb-init submit submit-templates submit-diffim resume cancel status \
 	failures runs summary report lint types format test test-fast notebook docs docs-links slurm-test wheel-test clean
 
 VENV ?= .venv
@@ -122,6 +122,10 @@ test: lint ## lint, types and all tests, on a real HTCondor pool and a real Post
 
 test-fast: dev ## the tests that take neither a server nor several seconds
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not slow and not htcondor and not postgres"
+
+SEEDS ?= 1..3
+chaos: dev ## kill, restart and cancel campaigns at random (SEEDS="1..40")
+	SEEDS="$(SEEDS)" $(BIN)/pytest -n $(WORKERS) tests/chaos
 
 notebook: dev ## run docs/notebook.ipynb again in /tmp/campaign (a new folder), and keep its results
 	$(BIN)/python tools/run_notebook.py docs/notebook.ipynb /tmp/campaign
