@@ -124,7 +124,9 @@ class HTCondorExecutor:
             if time.monotonic() > deadline:
                 ids = " ".join(sorted(left))
                 raise SchedulerError(
-                    f"these jobs are still in the queue: {ids}", remedy=f"see `condor_q -hold {ids}`"
+                    f"these jobs are still in the queue: {ids}",
+                    expected="their machines to confirm that they have ended",
+                    remedy=f"see `condor_q -nobatch {ids}`; if one is lost for good, `condor_rm -forcex {ids}`",
                 )
             time.sleep(_CANCEL_POLL)
 

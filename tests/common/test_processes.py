@@ -10,7 +10,7 @@ from apcampaign.common.processes import end_session
 #: A program that passes interrupts on to nobody: its child, and that one's, go on alone.
 STUBBORN = """
 sh -c 'trap "" INT; sh -c "trap \\"\\" INT TERM; touch begun; sleep 60" & wait' &
-touch begun-too; trap 'exit 3' INT; wait
+trap 'exit 3' INT; touch begun-too; wait
 """
 
 
