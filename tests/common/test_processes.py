@@ -7,10 +7,11 @@ from pathlib import Path
 
 from apcampaign.common.processes import end_session
 
-#: A program that passes interrupts on to nobody: its child, and that one's, go on alone.
+#: A program that passes interrupts on to nobody: its child, and that one's, go on alone. (A shell that is
+#: interrupted just before its own `wait` would wait all the same.)
 STUBBORN = """
 sh -c 'trap "" INT; sh -c "trap \\"\\" INT TERM; touch begun; sleep 60" & wait' &
-trap 'exit 3' INT; touch begun-too; wait
+trap 'exit 3' INT; touch begun-too; while :; do sleep 0.1; done
 """
 
 
