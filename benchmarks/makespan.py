@@ -8,7 +8,7 @@ are what jobs wait for.
 
 The lower bound is the larger of two: the seconds of all jobs on all slots, and the longest chain of jobs that
 wait for each other, of the undivided campaign, where difference imaging waits for the last template. Prints a
-table in Markdown; docs/performance.md has it.
+table in Markdown. Nothing else should use the machine meanwhile.
 """
 
 __all__: list[str] = []
