@@ -68,7 +68,7 @@ class Ground:
     def type(self, *words: str) -> str:
         """Run a command as an operator does, and give all that it says; empty if it succeeded."""
         self.outcome.commands.append(" ".join(words))
-        done = self._start(*words)
+        done = self.start(*words)
         said, _ = done.communicate(timeout=_COMMAND_SECONDS)
         text = said.decode()
         if done.returncode:
@@ -78,7 +78,7 @@ class Ground:
 
     def kill_command(self, *words: str) -> bool:
         """Kill a command some seconds after its start."""
-        begun = self._start(*words)
+        begun = self.start(*words)
         try:
             begun.wait(self.chance.uniform(0.3, 8))
         except subprocess.TimeoutExpired:
@@ -92,12 +92,11 @@ class Ground:
         return bool(found) and _kill(self.chance.choice(found))
 
     def status(self) -> dict[str, object]:
-        done = self._start("status", "--json")
-        said, _ = done.communicate(timeout=_COMMAND_SECONDS)
-        found: dict[str, object] = json.loads(said.decode().partition("\napcampaign:")[0] or "{}")
+        said = self.operator.apcampaign("status", "--json", seconds=_COMMAND_SECONDS, good=None)
+        found: dict[str, object] = json.loads(said)
         return found
 
-    def _start(self, *words: str) -> "subprocess.Popen[bytes]":
+    def start(self, *words: str) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
             [str(COMMAND), *words],
             cwd=self.folder,
@@ -143,7 +142,7 @@ def _restart_database(ground: Ground) -> bool:
 
 
 def _resume_twice(ground: Ground) -> bool:
-    both = [ground._start("resume") for _ in range(2)]
+    both = [ground.start("resume") for _ in range(2)]
     for each in both:
         said, _ = each.communicate(timeout=_COMMAND_SECONDS)
         assert b"Traceback" not in said, said.decode()
