@@ -9,7 +9,7 @@ is changed.
 """
 
 from .missing import MissingImage, find_missing_images
-from .products import DIFFERENCE_IMAGE, PRODUCTS, TEMPLATE, count_existing, count_products
+from .products import DIFFERENCE_IMAGE, PRODUCTS, TEMPLATE, count_products
 from .provenance import QuantaTrouble, Unregistered, find_troubled_quanta, read_unregistered
 from .quanta import (
     Outcomes,
@@ -37,7 +37,6 @@ __all__ = [
     "Unregistered",
     "add_counts",
     "check_templates",
-    "count_existing",
     "count_products",
     "count_quanta",
     "find_missing_images",

@@ -1,11 +1,11 @@
 """Products of each step, counted: templates and difference images."""
 
-__all__ = ["DIFFERENCE_IMAGE", "PRODUCTS", "TEMPLATE", "count_existing", "count_products"]
+__all__ = ["DIFFERENCE_IMAGE", "PRODUCTS", "TEMPLATE", "count_products"]
 
 from collections.abc import Iterable
 from typing import Any
 
-from ...bps import PlannedRun, Step
+from ...bps import Step
 from ...common.butler import open_butler
 from ...ledger import RunRecord
 
@@ -45,12 +45,6 @@ def count_products(records: Iterable[RunRecord]) -> dict[Step, int]:
             for step, names in steps.items():
                 counts[step] = counts.get(step, 0) + _count(butler, step, names)
     return counts
-
-
-def count_existing(repository: str, run: PlannedRun) -> int:
-    """Count what earlier runs have made of what a planned run is to make; raises as `count_products`."""
-    with open_butler(repository, f"the products in {repository} cannot be counted") as butler:
-        return _count(butler, run.step, {run.output})
 
 
 def _count(butler: Any, step: Step, outputs: Iterable[str]) -> int:
