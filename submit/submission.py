@@ -21,7 +21,7 @@ from ..common.environment import environment_for_batch
 from ..common.errors import ApcampaignError, PreconditionError
 from ..common.html import html_lines, html_table
 from ..common.text import count
-from ..ledger import Ledger, RunPaths, Workspace, submission_lock
+from ..ledger import Ledger, RunPaths, Workspace, read_sound_ledger, submission_lock
 from ..monitor.notify import unreachable_secrets
 from ..ordering import VisitDetector, describe_deferred
 from .executors import Executor, Submission, Work, choose_executor
@@ -277,7 +277,8 @@ def hold_ledger(workspace: Workspace, ledger: Ledger, steps: Collection[Step]) -
     with ExitStack() as stack:
         for step in steps:
             stack.enter_context(submission_lock(workspace.paths.step(step)))
-        if workspace.read_ledger() != ledger:
+        # A record that cannot be read now, and could be then, is a change too.
+        if read_sound_ledger(workspace.paths)[0] != ledger:
             raise PreconditionError(
                 f"campaign {workspace.campaign.name} has been submitted or resumed since this was planned",
                 remedy="see `apcampaign status`, then try again",

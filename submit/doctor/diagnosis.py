@@ -2,10 +2,11 @@
 
 __all__ = ["diagnose"]
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
 from ...common.text import count
+from ...ordering import VisitDetector
 from ..reasons import describe_standstill
 from .health import CampaignHealth
 from .model import Act, Condition, Finding
@@ -163,6 +164,6 @@ def _find_unknown(health: CampaignHealth) -> Iterator[Finding]:
         yield Finding(condition=Condition.UNKNOWN, what=error.what, remedy=error.remedy)
 
 
-def _list(keys: "tuple[tuple[int, int], ...] | list[tuple[int, int]]") -> str:
+def _list(keys: Sequence[VisitDetector]) -> str:
     shown = ", ".join(f"visit {visit} detector {detector}" for visit, detector in keys[:_SHOWN])
     return shown + (f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else "")

@@ -4,7 +4,6 @@ __all__ = ["DoctorPlan", "execute_doctor", "plan_doctor"]
 
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,12 @@ from ...ledger import (
     Workspace,
     restore_dag_record,
     restore_run,
-    submission_lock,
     write_dag_record,
     write_run,
 )
 from ..executors import Submission
 from ..resume import ResumeRequest, plan_resume
+from ..submission import hold_ledger
 from .diagnosis import diagnose
 from .health import CampaignHealth, read_health
 from .logs import fill_log
@@ -97,7 +96,7 @@ def execute_doctor(plan: DoctorPlan) -> Submission | None:
     Raises
     ------
     PreconditionError
-        If somebody is submitting it.
+        If somebody is submitting it, or has since it was looked at; then nothing is done.
     ApcampaignError
         If something of it cannot be done; what was done by then stays, and can be looked at again.
     """
@@ -111,9 +110,8 @@ def execute_doctor(plan: DoctorPlan) -> Submission | None:
         Act.CHAINS: _restore_chains,
         Act.ROLLBACK: _roll_back,
     }
-    with ExitStack() as stack:
-        for step in Step:
-            stack.enter_context(submission_lock(health.workspace.paths.step(step)))
+    # Else associations would be rolled back under jobs that somebody has submitted since, or these be strays.
+    with hold_ledger(health.workspace, health.ledger, tuple(Step)):
         for act in plan.acts:
             if act in acts:
                 acts[act](health)

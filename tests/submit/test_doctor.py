@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from apcampaign.bps import CampaignConfig, Step
 from apcampaign.common.condor import PlacedJob
-from apcampaign.common.errors import LedgerError, SchedulerError
+from apcampaign.common.errors import LedgerError, PreconditionError, SchedulerError
 from apcampaign.ledger import (
     CampaignPaths,
     DagPaths,
@@ -19,6 +19,7 @@ from apcampaign.ledger import (
     RunRecord,
     Workspace,
     read_ledger,
+    write_dag_record,
 )
 from apcampaign.monitor import read_jobs
 from apcampaign.monitor.outcomes import QuantaCount
@@ -256,6 +257,18 @@ def test_a_graph_of_other_quanta_than_the_jobs_name_is_found(copied: CampaignPat
     shutil.copy(other.graph, run.graph)
     (found,) = find_broken_graphs(Ledger(paths=copied, runs=(run,)))
     assert (found.run, found.foreign) == (run, True)
+
+
+def test_nothing_is_done_if_the_campaign_was_submitted_since_it_was_looked_at(
+    copied: CampaignPaths, run: RunRecord, health: CampaignHealth
+) -> None:
+    ill = replace(health, graphs=(BrokenGraph(run, "its jobs name other quanta", foreign=True),))
+    plan = DoctorPlan(health=ill, findings=diagnose(ill))
+    record = DagRecord(campaign="complete", timestamp="20261126T000000Z", cluster="8", runs=("diffim",))
+    write_dag_record(copied.dag(record.timestamp), record)
+    with pytest.raises(PreconditionError, match="has been submitted or resumed since"):
+        plan.execute()
+    assert Path(run.graph).exists()
 
 
 def test_a_folder_that_was_moved_is_written_down(
