@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from apcampaign.bps import CampaignConfig, Step, plan_campaign
 from apcampaign.common.errors import SchedulerError
-from apcampaign.ledger import RunRecord, Workspace, write_run
+from apcampaign.ledger import Workspace, write_run
 from apcampaign.submit.cancel import plan_cancel
 from apcampaign.submit.executors import ForegroundExecutor, foreground
 from elsewhere import STATES, ElsewhereService
+from run_records import record_of
 
 
 @pytest.fixture
@@ -21,24 +22,8 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 
 def submit(workspace: Workspace, wms_id: str) -> None:
     (run,) = plan_campaign(workspace.campaign, steps=[Step.TEMPLATES])
-    files = workspace.paths.run(run)
-    record = RunRecord(
-        campaign="camp",
-        step=run.step,
-        timestamp=run.timestamp,
-        butler="/repo/dc2",
-        inputs=run.inputs,
-        output=run.output,
-        output_run=run.output_run,
-        config=str(files.config),
-        submit_dir=str(files.submit),
-        graph=str(files.graph(run.output_run)),
-        wms_service="elsewhere.ElsewhereService",
-        wms_id=wms_id,
-        jobs={},
-        quanta={},
-    )
-    write_run(files, record)
+    record = record_of(workspace, run, service="elsewhere.ElsewhereService", wms_id=wms_id)
+    write_run(workspace.paths.run(run), record)
 
 
 def test_a_run_is_waited_for_by_its_id_while_its_state_is_not_known_for_a_moment(

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 from apcampaign.bps import CampaignConfig, Plan, plan_campaign
-from apcampaign.ledger import RunRecord, Workspace, write_run
+from apcampaign.ledger import Workspace, write_run
 from apcampaign.submit.bps_process import prepare_or_reuse
 from apcampaign.submit.bps_process.driver import _hold_preparation
+from run_records import record_of
 
 # A process that prepares a run: its child, as BPS's process does, inherits the lock and outlives it.
 FIRST = """
@@ -43,21 +44,7 @@ def test_the_second_waits_for_what_the_first_has_left_and_takes_its_run(
 ) -> None:
     run = plan.find("templates")
     files = workspace.paths.run(run)
-    record = RunRecord(
-        campaign="camp",
-        step=run.step,
-        timestamp=run.timestamp,
-        butler="/repo/dc2",
-        inputs=run.inputs,
-        output=run.output,
-        output_run=run.output_run,
-        config=str(files.config),
-        submit_dir=str(files.submit),
-        graph=str(files.graph(run.output_run)),
-        wms_service="lsst.ctrl.bps.htcondor.HTCondorService",
-        jobs={},
-        quanta={},
-    )
+    record = record_of(workspace, run, service="lsst.ctrl.bps.htcondor.HTCondorService")
     write_run(files, record)
     files.record.rename(files.folder / "ready")
     killed = subprocess.run([sys.executable, "-c", FIRST, str(files.folder)], timeout=60, check=False)
