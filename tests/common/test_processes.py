@@ -7,11 +7,10 @@ from pathlib import Path
 
 from apcampaign.common.processes import end_session
 
-#: A program that passes interrupts on to nobody: its child, and that one's, go on alone. (A shell that is
-#: interrupted just before its own `wait` would wait all the same.)
+#: A program that passes interrupts on to nobody: its child, and that one's, go on alone.
 STUBBORN = """
 sh -c 'trap "" INT; sh -c "trap \\"\\" INT TERM; touch begun; sleep 60" & wait' &
-trap 'exit 3' INT; touch begun-too; while :; do sleep 0.1; done
+trap 'exit 3' INT; touch begun-too; wait
 """
 
 
@@ -29,7 +28,13 @@ def alive(session: int) -> list[str]:
 
 
 def test_what_outlives_its_parent_is_ended_too(tmp_path: Path):
-    process = subprocess.Popen(["sh", "-c", STUBBORN], cwd=tmp_path, start_new_session=True)
+    process = subprocess.Popen(
+        ["sh", "-c", STUBBORN],
+        cwd=tmp_path,
+        start_new_session=True,
+        # Tests in the background of a shell have interrupts ignored, and what is ignored cannot be trapped.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 10
     while not ((tmp_path / "begun").exists() and (tmp_path / "begun-too").exists()):
         assert time.monotonic() < deadline
