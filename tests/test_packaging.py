@@ -63,6 +63,17 @@ MAY_IMPORT = {
     "monitor": {"common", "bps", "apdb", "ledger", "ordering"},
     "report": {"common", "bps", "apdb", "ledger", "ordering", "monitor"},
     "submit": {"common", "pipelines", "bps", "apdb", "ledger", "ordering", "monitor", "report"},
+    "lifecycle": {
+        "common",
+        "pipelines",
+        "bps",
+        "apdb",
+        "ledger",
+        "ordering",
+        "monitor",
+        "report",
+        "submit",
+    },
     "sandbox": {"common"},
 }
 
