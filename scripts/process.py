@@ -9,12 +9,14 @@ import sys
 from types import FrameType
 
 from ..common.files import keep_others_out
+from ..common.processes import collect_seldom
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 def prepare_process() -> None:
-    """Prepare this process: how it ends, what it prints, and whose its files are."""
+    """Prepare this process: its memory, how it ends, what it prints, and whose its files are."""
+    collect_seldom()
     # Asked to end, or left by its terminal, it still ends what it has started; unless nohup keeps it.
     for number in _ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:

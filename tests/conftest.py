@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import pytest
 import wrapt
 from apcampaign.common.errors import SandboxError
+from apcampaign.common.processes import collect_seldom
 from apcampaign.sandbox.create import STORAGE_CLASSES, Sandbox
 from apcampaign.sandbox.servers import CondorPool, PostgresServer
 from apcampaign.sandbox.survey import SandboxSize
@@ -23,6 +24,9 @@ from shared import copy_sandbox, shared_sandbox, shared_server
 # Minutes after which a server ends itself, should the tests be killed.
 _SAFETY_NET = 120
 
+# Most of the time of the tests is that of processes that import Butler, and a tenth of it was garbage collection.
+collect_seldom()
+os.environ["PYTHONPATH"] = str(Path(__file__).parent / "support" / "processes")
 # Butler reads its storage classes once a process: whichever test comes first, they are the sandbox's.
 os.environ["DAF_BUTLER_CONFIG_PATH"] = STORAGE_CLASSES
 _numbers = itertools.count(1)

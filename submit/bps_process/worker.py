@@ -25,6 +25,7 @@ from ...bps.lint.includes import INCLUDE
 from ...common.errors import ApcampaignError, BpsError, EmptyGraphError
 from ...common.explain import explain
 from ...common.files import keep_others_out, write_atomically
+from ...common.processes import collect_seldom
 from ...ledger import RunPaths, RunRecord, Workspace, hash_config, write_run, write_workflow
 from ...ordering import Order, add_order, refuse_already_associated
 from ..data_ids import write_data_ids
@@ -105,6 +106,7 @@ def _work(request: Request) -> int:
         force=True,
     )
     keep_others_out()
+    collect_seldom()
     # A command in the background of a shell ignores interrupts; but by them it ends this process.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

@@ -19,6 +19,7 @@ from typing import Any
 
 import yaml
 from apcampaign.bps import CampaignConfig, Plan, plan_campaign
+from apcampaign.common.processes import collect_seldom
 from apcampaign.ledger import Workspace
 from apcampaign.sandbox.create import Sandbox, create_sandbox
 from apcampaign.sandbox.survey import SandboxSize
@@ -188,6 +189,7 @@ def _check_parts(ground: Ground, parts: dict[str, str]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    collect_seldom()
     here = Ground(Path(sys.argv[2]), Sandbox(Path(sys.argv[2]) / "dc2", SIZE))
     if sys.argv[1] == "make":
         _make_oddities(here)

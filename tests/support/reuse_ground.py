@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from apcampaign.bps import Step, build_config, dump_config, plan_campaign
+from apcampaign.common.processes import collect_seldom
 from apcampaign.ledger import Workspace
 from apcampaign.sandbox.create import Sandbox
 from apcampaign.sandbox.survey import SandboxSize, Survey
@@ -92,6 +93,7 @@ def _ask(file: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    collect_seldom()
     if sys.argv[2] == "make":
         _make(sys.argv[1])
         sys.stdout.write("null")

@@ -16,6 +16,7 @@ Each fault is a mapping with ``kind`` and what that needs; a file beside it coun
 - ``hang``: it sleeps for five minutes.
 """
 
+import gc
 import json
 import os
 import signal
@@ -126,5 +127,6 @@ def install() -> None:
         wrapt.wrap_function_wrapper(module, "SingleQuantumExecutor._run_quantum", run_quantum)
 
 
+gc.set_threshold(1_000_000)
 if "run-qbb" in sys.orig_argv:
     install()
