@@ -1,7 +1,10 @@
 """The sites that come along: what people are told of them, and what BPS and its plugins make of them."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,3 +71,35 @@ def test_parsl_starts_with_the_settings_of_a_site_and_logs_where_its_jobs_are_re
         assert parsl.run_dir == "runinfo"  # as in `apcampaign.monitor.parsl_log`
         assert parsl.retries == 0
         assert parsl.executors
+
+
+LISTENERS = """
+import sys
+
+import parsl
+import psutil
+import yaml
+from lsst.ctrl.bps import BpsConfig
+from lsst.ctrl.bps.parsl.site import SiteConfig
+
+site = SiteConfig.from_config(BpsConfig(yaml.safe_load(sys.stdin)))
+with parsl.load(parsl.Config(executors=site.get_executors(), run_dir=sys.argv[1], initialize_logging=False)):
+    me = psutil.Process()
+    sockets = [each for one in (me, *me.children(recursive=True)) for each in one.net_connections("tcp")]
+    listening = [each.laddr.ip for each in sockets if each.status == psutil.CONN_LISTEN]
+    print(*sorted({address.removeprefix("::ffff:") for address in listening}))
+"""
+
+
+@pytest.mark.slow
+def test_parsl_on_this_machine_cannot_be_reached_from_others(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", LISTENERS, tmp_path],
+        input=yaml.safe_dump(load_site("parsl-local").settings),
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.stdout.split() == ["127.0.0.1"], done.stderr
