@@ -113,7 +113,7 @@ def _measure(runs: Path, way: str, content: dict[str, Any]) -> None:
 def _prepare(workspace: Workspace, whole: Plan) -> Spent:
     begin, spent = _cpu(), Spent()
     preflight = check_campaign(workspace, steps=[Step.TEMPLATES])
-    plan = divide_plan(whole, read_large_steps(workspace, whole, preflight), workspace.campaign)
+    plan = divide_plan(whole, read_large_steps(workspace, whole, preflight.estimates), workspace.campaign)
     work = Work(workspace=workspace, plan=plan)
     spent.planning = spent.ours = _cpu() - begin
     for place, run in enumerate(plan):
