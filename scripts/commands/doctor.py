@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..exits import ExitCode
 from ..options.campaign import campaign_options, dry_run_option, echo_json, json_option, say
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ def command(campaign: "Campaign", fix: bool, dry_run: bool, as_json: bool) -> No
 
     Looks at its records, its files, the queue, its collections and the APDB, and changes nothing. With --fix it is
     mended: what is damaged is made again from what is there, what is lost is rolled back and made again, and the
-    campaign goes on as by `apcampaign resume`. Exits 1 if anything is wrong that is left as it is.
+    campaign goes on as by `apcampaign resume`. A campaign that is active is not wrong. Exits 1 if anything is wrong
+    that is left as it is, and 3 if that cannot be known.
     """
     rounds, submission = [], None
     for _ in range(_MOST_ROUNDS):
@@ -43,4 +45,5 @@ def command(campaign: "Campaign", fix: bool, dry_run: bool, as_json: bool) -> No
         echo_json({**rounds[-1], "mended": rounds[:-1], "submission": submission and submission.as_dict()})
     elif submission is not None:
         say("\n".join(submission.describe()))
-    sys.exit(1 if plan.findings and submission is None else 0)
+    good = plan.good or submission is not None
+    sys.exit(ExitCode.YES if good else ExitCode.UNKNOWN if plan.good is None else ExitCode.NO)

@@ -25,7 +25,7 @@ from .diagnosis import diagnose
 from .health import CampaignHealth, read_health
 from .logs import fill_log
 from .losses import forget
-from .model import Act, Finding
+from .model import Act, Condition, Finding
 from .outputs import restore_chain
 from .removal import remove_jobs
 
@@ -53,17 +53,30 @@ class DoctorPlan:
         wanted = {act for finding in self.findings for act in finding.acts}
         return tuple(act for act in Act if act in wanted)
 
+    @property
+    def good(self) -> bool | None:
+        """Whether nothing is wrong, as far as it can be looked at; `None` if that cannot be known."""
+        wrong = {finding.condition for finding in self.findings} - {Condition.ACTIVE, Condition.ELSEWHERE}
+        return None if wrong == {Condition.UNKNOWN} else not wrong
+
     def describe(self) -> list[str]:
         """Say it in lines."""
         lines = [finding.describe() for finding in self.findings]
         for loss in self.health.losses:
             lines += [f"  {line}" for line in loss.rollback.describe()]
-        return lines or [f"nothing is wrong with campaign {self.health.workspace.campaign.name}"]
+        if self.good:
+            lines.append(f"nothing is wrong with campaign {self.health.workspace.campaign.name}")
+            if self.findings:
+                lines[-1] += (
+                    " so far: its files, its collections and the APDB are looked at when it has ended"
+                )
+        return lines
 
     def as_dict(self) -> dict[str, Any]:
         """Give it as plain values, for JSON."""
         return {
             "campaign": self.health.workspace.campaign.name,
+            "good": self.good,
             "findings": [finding.as_dict() for finding in self.findings],
             "acts": [str(act) for act in self.acts],
         }

@@ -81,6 +81,7 @@ def test_nothing_is_wrong_with_a_healthy_campaign(health: CampaignHealth) -> Non
     assert diagnose(health) == ()
     plan = DoctorPlan(health=health, findings=())
     assert (plan.acts, plan.describe()) == ((), ["nothing is wrong with campaign complete"])
+    assert plan.good
 
 
 def _damaged(health: CampaignHealth) -> dict[str, Any]:
@@ -206,7 +207,18 @@ def test_each_state_is_named_with_what_mends_it(
     assert (finding.condition, finding.acts) == (condition, acts)
     assert said in finding.describe()
     plan = DoctorPlan(health=ill, findings=(finding,))
+    # What runs is not ill, and what cannot be looked at may be.
+    answers = {Condition.ACTIVE: True, Condition.ELSEWHERE: True, Condition.UNKNOWN: None}
+    assert plan.good is answers.get(condition, False)
+    assert bool(plan.good) == ("nothing is wrong with campaign complete so far" in plan.describe()[-1])
     assert json.loads(json.dumps(plan.as_dict()))["findings"][0]["condition"] == condition
+
+
+def test_an_active_campaign_with_something_wrong_is_not_good(health: CampaignHealth) -> None:
+    unreachable = {"unknown": (SchedulerError("HTCondor does not answer"),)}
+    for change, good in ((_stray(health), False), (_orphan(health), False), (unreachable, None)):
+        ill = replace(health, **{**_active(health), **change})
+        assert DoctorPlan(health=ill, findings=diagnose(ill)).good is good
 
 
 def test_acts_are_done_in_their_order(health: CampaignHealth) -> None:

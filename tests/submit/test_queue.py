@@ -1,5 +1,6 @@
 """Jobs in the queue are known by what tells them from others, not by a number."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ pytestmark = pytest.mark.htcondor
 
 # HTCondor's bindings read their configuration once for each process.
 CODE = """
+import json
 import os
 import sys
 import time
@@ -19,6 +21,7 @@ from apcampaign.common.condor import JobMark, find_below, find_holds, find_marke
 from apcampaign.common.condor_submission import submit_file
 from apcampaign.common.errors import SchedulerError
 from apcampaign.ledger import DagRecord, RunRecord, Workspace, write_dag_record, write_run
+from apcampaign.scripts.commands.doctor import command as doctor
 from apcampaign.submit.cancel import plan_cancel
 from apcampaign.submit.doctor import Act, DoctorPlan, diagnose, read_health
 from apcampaign.submit.executors import find_active
@@ -82,6 +85,13 @@ write_dag_record(dag, record.model_copy(update={"schedd": "elsewhere.example.org
 assert active.state == f"it is in the queue of elsewhere.example.org, and this host has that of {here}"
 (obstacle,) = plan_cancel(workspace).obstacles
 assert "cannot be cancelled here: it is in the queue of elsewhere.example.org" in str(obstacle)
+(folder / "campaign.yaml").write_text(json.dumps(content))
+try:
+    doctor.main(["--campaign", str(folder / "campaign.yaml"), "--runs", str(folder / "runs"), "--json"])
+except SystemExit as ended:
+    assert ended.code == 0, ended.code
+else:
+    raise AssertionError("doctor did not end")
 log = dag.dag.with_name("campaign.dag.dagman.out")
 log.touch()
 assert find_active(workspace.read_ledger())
@@ -114,5 +124,8 @@ def test_jobs_are_known_by_their_marks_and_a_refusal_is_a_sentence(
         (tmp_path / f"{name}.sub").write_text("\n".join(lines))
     (tmp_path / "empty.sub").write_text("")
     said = condor_pool.run([sys.executable, "-c", CODE, str(tmp_path)], seconds=60)
-    assert said.startswith(f"HTCondor did not take {tmp_path}/empty.sub")
+    health, refusal = json.loads(said[: said.index("HTCondor did")]), said[said.index("HTCondor did") :]
+    assert health["good"]
+    assert [finding["condition"] for finding in health["findings"]] == ["another host's queue"]
+    assert refusal.startswith(f"HTCondor did not take {tmp_path}/empty.sub")
     assert "condor_q" in said
