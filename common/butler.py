@@ -3,6 +3,7 @@
 __all__ = ["butler_errors", "open_butler"]
 
 import contextlib
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,12 +31,33 @@ def butler_errors(purpose: str, *, remedy: str = "") -> Iterator[None]:
         For any error that is not ours already: what foreign code below Butler may raise is not known.
     """
     try:
-        yield
+        with _without_eups():
+            yield
     except ApcampaignError:
         raise
     except Exception as error:
         first = str(error).strip().partition("\n")[0]
         raise RepositoryError(f"{purpose}: {type(error).__name__}: {first}", remedy=remedy) from error
+
+
+@contextmanager
+def _without_eups() -> Iterator[None]:
+    """Leave out that there is no EUPS.
+
+    Whatever makes a quantum graph object writes the versions of all packages into it, also where it only reads one
+    (`lsst.utils.packages`), and warns where they cannot be had from EUPS: on every machine without `lsst_distrib`.
+    Nobody can do anything about it, and no version that we record comes from there.
+    """
+    logger = logging.getLogger("lsst.utils.packages")
+
+    def is_wanted(record: logging.LogRecord) -> bool:
+        return "eups" not in record.getMessage()
+
+    logger.addFilter(is_wanted)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_wanted)
 
 
 @contextmanager

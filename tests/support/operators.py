@@ -91,6 +91,7 @@ class Operator:
         assert good is None or (done.returncode == 0) == good, (
             f"{' '.join(words)} ended with {done.returncode}:\n{said}"
         )
+        assert words[0] != str(COMMAND) or "import eups" not in said, words  # nobody can do anything about it
         return said if good is False else done.stdout
 
     def apcampaign(self, *words: str, **arguments: Any) -> str:
