@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help dev chaos demo configs check plan apdb-init submit submit-templates submit-diffim resume cancel status \
-	failures runs summary report lint types format test test-fast notebook docs docs-links slurm-test wheel-test clean
+	failures runs summary report lint types format test test-fast notebook reference docs docs-links slurm-test wheel-test clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -129,6 +129,9 @@ chaos: dev ## kill, restart and cancel campaigns at random (SEEDS="1..40")
 
 notebook: dev ## run docs/notebook.ipynb again in /tmp/campaign (a new folder), and keep its results
 	$(BIN)/python tools/run_notebook.py docs/notebook.ipynb /tmp/campaign
+
+reference: dev ## write what the documents have from the code anew, and the schema of campaign files
+	$(BIN)/python tools/renew_reference.py
 
 docs: $(VENV)/.docs ## make the documents into a site, build/docs/index.html, and check the links within it
 	$(BIN)/sphinx-build -E -W --keep-going -q -d build/doctrees -b html docs build/docs

@@ -56,26 +56,26 @@ class StepSettings(Model):
     Parameters
     ----------
     pipeline
-        A pipeline file of `apcampaign.pipelines`, or a path, with ``#subset`` to run only a part.
+        A pipeline that comes with apcampaign, or a path; with ``#subset`` to run only a part of it.
         ``pipelineYaml`` is accepted as another name of this key.
     input_collections
-        Collections with this step's raw images, if other than the campaign's (``inCollection``).
+        Collections with this step's raw images, if other than the campaign's.
     where
         More conditions for this step's data query, joined by AND to those of the campaign.
     data_query
-        The complete data query (``dataQuery``), instead of the one made from instrument, skymap, tracts,
-        bands and ``where``.
+        The whole data query of this step, instead of the one made from ``instrument``, ``skymap``,
+        ``tracts``, ``bands``, ``dayObs`` and ``where``.
     parameters
-        Values for parameters of the pipeline, by name.
+        Values for parameters of the pipeline, such as ``{release_id: 3}``.
     config
-        Values for fields of its tasks, by ``label:field``.
+        Values for fields of its tasks, such as ``{"calibrateImage:id_generator.release_id": 3}``.
     graph_options
-        More options for ``pipetask qgraph`` (``qgraphOptions``), after ours.
+        More options for ``pipetask qgraph``, such as ``--dataset-query-constraint off``.
     run_options
-        More options for ``pipetask run-qbb`` (``runOptions``), after ours.
+        More options for ``pipetask run-qbb``, which runs the quanta of all jobs.
     parts
-        Into how many parts its tasks are divided, each with a graph of its own; ``auto`` lets its size decide, 1
-        leaves it whole.
+        Into how many parts each stage of the step is divided, each part with a graph of its own. ``auto``:
+        parts of about 8,000 quanta from 16,000 on; ``1``: the step stays whole.
     bps
         BPS settings for this step only, merged last.
     """
@@ -132,8 +132,8 @@ class DiffimSettings(StepSettings):
     templates
         The collection with the templates, of a campaign that does not make its own.
     skip_existing
-        Collections whose quanta are not run again (``skipExistingIn``); by default the output of the campaign's
-        own templates step, with what that has calibrated.
+        Collections whose quanta are not run again; by default the output of the campaign's own templates
+        step, with what that has calibrated.
     """
 
     pipeline: str = _pipeline("ApPipe-DC2.yaml")
@@ -148,13 +148,14 @@ class ApdbSettings(Model):
     Parameters
     ----------
     url
-        ``postgresql://user@host/database`` or ``sqlite:///file``, without a password.
+        ``postgresql://user@host/database`` or ``sqlite:////absolute/path``, without a password.
     namespace
         The PostgreSQL schema; by default derived from the campaign's name.
     config
-        The configuration of an existing APDB: the URI of its file, or ``label:NAME``; then ``url`` is not given.
+        Instead of both: the configuration of an existing APDB, the URI of its file or ``label:NAME``.
     filled
-        Whether it may hold rows of other campaigns already.
+        Whether it may hold rows of other campaigns already. A run that would associate an image again is
+        refused all the same.
     """
 
     url: ApdbUrl | None = None
@@ -177,43 +178,52 @@ class CampaignConfig(Model):
     Parameters
     ----------
     name
-        The campaign's name, a part of file names, collections and the APDB's namespace.
+        The campaign's name: part of folders, collections and the APDB's namespace.
     butler
-        URI or path of the Butler repository.
-    instrument, skymap
-        Names as registered in the repository.
+        Path, URI or alias of the Butler repository.
+    instrument
+        As registered in the repository; with another one than DC2's, ``skymap`` and the steps' ``pipeline``
+        have no default.
+    skymap
+        As registered in the repository.
     steps
-        The steps that the campaign has; both by default.
+        The steps that the campaign has; both by default. ``[diffim]``: it makes no templates, and takes those
+        of ``diffim: {templates: …}``.
     tracts
-        Tracts of the skymap, or ranges such as ``3828..3830``, for which templates are built and whose visits are
-        differenced; all if not given.
+        Tracts to build templates of, and whose visits to difference, such as ``[3828, 3829]`` or
+        ``3828..3830``; all if not given.
     bands
-        Bands to process; all if not given.
+        Names of bands, such as ``[g, r, VR]`` or ``g r VR``; ``gri`` is ``[g, r, i]``; all if not given. The
+        APDB has columns for u, g, r, i, z and y only: visits in others are for templates.
     input_collections
-        Collections with raw images, calibrations, reference catalogues and skymap (``inCollection``).
+        Collections with raw images, calibrations, reference catalogues and skymap.
     output_collection
-        The prefix of the campaign's collections (``outCollection``); each step appends its name.
+        The prefix of the campaign's collections; each step appends ``/templates`` or ``/diffim``.
     day_obs
-        The observing nights to process (``dayObs``), ``YYYYMMDD``, or ranges of them; all if not given.
+        The observing night to process, ``YYYYMMDD``, or several, such as ``20260905..20260907``; all if not
+        given. The file may name a single one elsewhere: ``{day_obs}`` in any value but those of ``bps``.
     where
-        More conditions for the data queries of both steps.
+        More conditions for the data queries of both steps, joined by AND. The query of a step can have
+        131,071 bytes, except for difference imaging, which gets a table of its raw images.
     operator
-        The name of whoever runs the campaign; the login name by default.
-    templates, diffim
-        The two steps.
+        Whose campaign it is, by default the login name: letters, digits, ``.``, ``_`` and ``-``.
+    templates
+        The step that builds the templates.
+    diffim
+        The step that subtracts them from the science images, and fills the APDB.
     apdb
         The database that the second step fills.
     allow_missing_templates
-        The percentage of the (patch, band)s needed by the science visits that may lack a template.
+        How many percent of the (patch, band) that the science visits need may lack a template.
     prepare_slots
-        How many graphs are built at a time on the submit host (``prepareSlots``), of a campaign that is divided
-        into parts.
+        How many graphs the campaign DAG builds at a time on the submit host, if steps are divided into parts.
     prepare_memory
-        The memory, in MiB, of the batch jobs that build them (``prepareMemory``); on the submit host if not given.
+        MiB: batch jobs with so much memory build these graphs, where there is a file system that they share
+        with the submit host, and not the submit host itself. A part of 8,000 quanta takes 450 MiB.
     site
-        The name of a file in ``bps/sites`` without its suffix, or a path.
+        Where jobs run: a site that comes along, such as ``s3df``, or the path of a site file.
     notify
-        Who is notified when it has ended or has failures.
+        Who is notified when it has ended or is in trouble.
     bps
         Any other BPS settings, for both steps, merged last.
     """

@@ -49,15 +49,17 @@ class EmailSettings(Model):
     Parameters
     ----------
     to
-        The recipients.
+        One address or several.
     sender
-        The sender (``from``); by default the first recipient.
+        The sender; by default the first recipient.
     server
         Host and port of the mail server.
     tls
         How the connection is protected.
-    user, password
-        For servers that require them. The password is ``file:PATH`` or ``env:NAME``, never the password itself.
+    user
+        For servers that require a login.
+    password
+        Where to find the password of that user: ``file:PATH`` or ``env:NAME``.
     """
 
     to: Annotated[tuple[Address, ...], BeforeValidator(split_list), Field(min_length=1)]
@@ -82,13 +84,13 @@ class NotifySettings(Model):
     Parameters
     ----------
     when
-        The events to notify of.
+        About which events.
     command
         A command that gets the notification as JSON on its standard input.
     email
-        An address, or the settings of e-mail.
+        An address, several, or a mapping.
     webhook
-        Where JSON in Slack's form is posted. The URL is a secret: ``file:PATH`` or ``env:NAME``.
+        Where to find the URL that JSON in Slack's format is posted to: ``file:PATH`` or ``env:NAME``.
     """
 
     when: Annotated[tuple[NotifyEvent, ...], BeforeValidator(split_list)] = tuple(NotifyEvent)

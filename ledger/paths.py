@@ -38,17 +38,17 @@ class RunPaths:
 
     @property
     def record(self) -> Path:
-        """The run's record."""
+        """The run record: ids, collections, numbers of jobs and quanta, versions, hash of the configuration."""
         return self.folder / "run.yaml"
 
     @property
     def config(self) -> Path:
-        """The BPS submit config."""
+        """The submit file for BPS."""
         return self.folder / "bps.yaml"
 
     @property
     def data_ids(self) -> Path:
-        """The data IDs of its raw images, if its graph gets them in a table."""
+        """The data IDs of its raw images, if the graph is built from a table of them."""
         return self.folder / "raws.ecsv"
 
     @property
@@ -63,31 +63,31 @@ class RunPaths:
 
     @property
     def prepare_lock(self) -> Path:
-        """What whoever prepares the run in a campaign DAG holds a lock of."""
+        """Locked by the node of a campaign DAG that prepares the run."""
         return self.folder / "prepare.lock"
 
     @property
     def jobs(self) -> Path:
-        """The jobs that the run consists of."""
+        """The jobs that the run consists of, for `status` and `failures`."""
         return self.folder / "jobs.json"
 
     @property
     def submit(self) -> Path:
-        """BPS's submit directory."""
+        """BPS's submit directory: graph, DAG, descriptions and logs of the jobs."""
         return self.folder / "submit"
 
     @property
     def order(self) -> Path:
-        """What lets later visits go past failed associations (`apcampaign.submit.bps_process.passing`)."""
+        """What lets later visits go past failed associations, and which have failed."""
         return self.folder / "order"
 
     @property
     def costs(self) -> Path:
-        """What its quanta and jobs took, for the forecasts of later runs."""
+        """What its quanta and jobs took, for the forecasts of later runs (`apcampaign plan`)."""
         return self.folder / "costs.json"
 
     def dag(self, output_run: str) -> Path:
-        """HTCondor's DAG, which BPS names after the RUN collection."""
+        """The run's DAG, which BPS names after the RUN collection."""
         return self.submit / f"{name_bps_run(output_run)}.dag"
 
     def graph(self, output_run: str) -> Path:
@@ -114,7 +114,7 @@ class DagPaths:
 
     @property
     def record(self) -> Path:
-        """The campaign DAG's record."""
+        """The record of the campaign DAG: the id of its DAGMan job, and its runs."""
         return self.folder / ("chain.yaml" if self._is_old else "dag.yaml")
 
     @property
@@ -124,22 +124,22 @@ class DagPaths:
 
     @property
     def dag(self) -> Path:
-        """The DAG that runs the runs."""
+        """The campaign DAG: the runs, and what comes before, between and after them."""
         return self.folder / ("chain.dag" if self._is_old else "campaign.dag")
 
     @property
     def plan(self) -> Path:
-        """The plan that the DAG executes."""
+        """The plan that is executed: runs, what they wait for, the APDB, deferred associations."""
         return self.folder / "plan.yaml"
 
     @property
     def dagman_config(self) -> Path:
-        """HTCondor's settings for its DAGMan."""
+        """HTCondor's settings for the DAGMan of the campaign DAG."""
         return self.folder / "dagman.conf"
 
     @property
     def submit_file(self) -> Path:
-        """The submit description of its DAGMan job."""
+        """The submit description of the DAGMan job."""
         return self.dag.with_suffix(".sub")
 
     @property
@@ -157,7 +157,7 @@ class DagPaths:
 
     @property
     def summary(self) -> Path:
-        """The summary that its last node wrote."""
+        """The summary that the last node wrote."""
         return self.folder / "summary.json"
 
     def passed(self, run: str) -> Path:
@@ -178,7 +178,7 @@ class DagPaths:
         return any(self.folder.glob("passed/*"))
 
     def node(self, name: str, suffix: str) -> Path:
-        """A file of one node: its submit description or what it printed."""
+        """A node between runs: its submit description (`sub`), and what it said (`out`, `err`)."""
         return self.folder / f"{name}.{suffix}"
 
 
@@ -204,12 +204,12 @@ class CampaignPaths:
 
     @property
     def apdb_config(self) -> Path:
-        """The configuration of the APDB that was made for the campaign."""
+        """The configuration of the APDB, written by `apcampaign apdb init`."""
         return self.folder / "apdb_config.yaml"
 
     @property
     def report(self) -> Path:
-        """The campaign's report."""
+        """The report, written at the end of each submission and by `apcampaign report`."""
         return self.folder / "report.html"
 
     def step(self, step: Step) -> Path:

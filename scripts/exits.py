@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import click
 
@@ -20,14 +20,40 @@ from ..common.text import printable
 
 
 class ExitCode(IntEnum):
-    """What the exit code of every command says; documented in ``docs/commands.md``."""
+    """What the exit code of every command says; ``docs/commands.md`` shows them.
 
-    YES = 0
-    NO = 1
-    USAGE = 2
-    UNKNOWN = 3
-    INTERRUPTED = 130
-    NOBODY_READS = 141
+    Attributes
+    ----------
+    meaning
+        What it says, in Markdown.
+    """
+
+    meaning: str
+
+    YES = 0, "yes: done, nothing found, complete"
+    NO = (
+        1,
+        "no: the answer to the question is no (findings of `check` and `lint`, failures, a summary that is not "
+        "complete), or something that must hold does not, and nothing was done",
+    )
+    USAGE = (
+        2,
+        "the command line is wrong: an unknown command or option, a value that an option does not take",
+    )
+    UNKNOWN = (
+        3,
+        "it is not known, or was not done: no such campaign file, a mistake in it, no runs, a repository, "
+        "database or HTCondor that does not answer, a file that cannot be read or written, a bug",
+    )
+    INTERRUPTED = 130, "interrupted by Ctrl-C"
+    NOBODY_READS = 141, "whoever reads the output, such as `head`, has had enough of it"
+
+    def __new__(cls, code: int, meaning: str) -> Self:
+        """Make one that is its number."""
+        made = int.__new__(cls, code)
+        made._value_ = code
+        made.meaning = meaning
+        return made
 
 
 class _Command(Protocol):

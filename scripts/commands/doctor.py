@@ -27,8 +27,8 @@ def command(campaign: "Campaign", fix: bool, dry_run: bool, as_json: bool) -> No
 
     Looks at its records, its files, the queue, its collections and the APDB, and changes nothing. With --fix it is
     mended: what is damaged is made again from what is there, what is lost is rolled back and made again, and the
-    campaign goes on as by `apcampaign resume`. A campaign that is active is not wrong. Exits 1 if anything is wrong
-    that is left as it is, and 3 if that cannot be known.
+    campaign goes on as by `apcampaign resume`. A campaign that is active is not wrong. Exits 1 if anything is
+    wrong that is left as it is, and 3 if that cannot be known.
     """
     rounds, submission = [], None
     for _ in range(_MOST_ROUNDS):

@@ -19,7 +19,7 @@ def takes(text: str) -> bool:
 
 
 def test_the_schema_that_comes_along_is_that_of_the_model():
-    assert SCHEMA_FILE.read_text() == schema_text(), "renew it: apcampaign schema > bps/campaign.schema.json"
+    assert SCHEMA_FILE.read_text() == schema_text(), "run `make reference`"
     jsonschema.Draft7Validator.check_schema(json.loads(schema_text()))
 
 
