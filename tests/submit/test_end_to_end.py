@@ -1,9 +1,11 @@
 """Both steps of a small campaign, by the commands that a user has, on real servers."""
 
 import json
+import re
+from fnmatch import fnmatch
 
 import pytest
-from operators import COMMAND, assert_complete
+from operators import COMMAND, ROOT, assert_complete
 
 pytestmark = pytest.mark.slow
 
@@ -43,3 +45,16 @@ def test_both_steps_in_one_campaign_dag(undisturbed, reference):
     assert f" association_{second}_94" in run_dag.read_text()
     # Nothing is left in the queue.
     assert reference.pool.run(["condor_q", "-allusers", "-af", "ClusterId"], seconds=30).strip() == ""
+
+
+@pytest.mark.htcondor
+@pytest.mark.postgres
+def test_the_files_of_a_campaign_are_documented(undisturbed):
+    (folder,) = undisturbed[0].folder.glob("runs/*")
+    text = (ROOT / "docs" / "files.md").read_text()
+    known = {re.sub(r"<\w+>", "*", name.rstrip("/")) for name in re.findall(r"`([^`\s]+)`", text)}
+    # Of a node the kind is known, and not the name; DAGMan names its files after the DAG.
+    known = known - {"*.*"} | {"*.sub", "*.out", "*.err", "campaign.dag.*", "templates", "diffim", "dag"}
+    for each in (folder, *folder.glob("dag/*"), *folder.glob("templates/*"), *folder.glob("diffim/*")):
+        for file in each.iterdir() if each.is_dir() else [each]:
+            assert any(fnmatch(file.name, name) for name in known), file
