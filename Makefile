@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help dev chaos demo configs check plan apdb-init submit submit-templates submit-diffim resume cancel status \
-	failures runs summary report lint types format test test-fast notebook reference docs docs-links slurm-test wheel-test clean
+	failures runs summary report lint types format test test-fast notebook reference docs docs-links slurm-test wheel-test version release clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -150,6 +150,16 @@ slurm-test: dev ## run a small campaign on a real Slurm, of Debian's packages
 wheel-test: dev ## build the wheel, install it alone, and use it far from the clone
 	rm -rf build dist/wheel-test && $(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
 	tools/wheel-test "$(PYTHON)" dist/apcampaign-*.whl
+
+version: dev ## write the version where it stands, and date the changelog: make version VERSION=0.2.0
+	$(BIN)/python tools/release.py --set "$(VERSION)"
+
+release: $(VENV)/.release ## build, check and install what would be released; uploads nothing
+	$(BIN)/python tools/release.py
+
+$(VENV)/.release: $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[release]'
+	@touch $@
 
 clean: ## remove what make made, except runs/ and demo/
 	rm -rf $(VENV) .ns build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
