@@ -78,8 +78,8 @@ submit: $(READY) ## submit both steps as one HTCondor DAG
 submit-templates: $(READY) ## submit the first step: make submit-templates TRACTS="3828 3829"
 	$(APCAMPAIGN) submit templates
 
-submit-diffim: $(READY) ## submit the second step on the first one's templates
-	$(APCAMPAIGN) submit diffim
+submit-diffim: $(READY) ## submit the second step when the first one's templates are there: waits for them
+	$(APCAMPAIGN) submit diffim --wait
 
 resume: $(READY) ## continue after a failure
 	$(APCAMPAIGN) resume

@@ -65,6 +65,7 @@ _MAKE_TARGETS = {
     "apcampaign apdb init": "make apdb-init",
     "apcampaign submit templates": "make submit-templates",
     "apcampaign submit diffim": "make submit-diffim",
+    "apcampaign submit diffim --wait": "make submit-diffim",
     "apcampaign generate": "make configs",
     **{
         f"apcampaign {name}": f"make {name}"

@@ -75,7 +75,7 @@ def templates(campaign: "Campaign", **options: Any) -> None:
     """Submit the templates step."""
     _submit(campaign, "templates", **options)
     if not (options["dry_run"] or options["as_json"]):
-        say("next, when it has ended: `apcampaign submit diffim` (--wait waits for it)")
+        say("next: `apcampaign submit diffim --wait`, which waits until it has ended")
 
 
 @command.command()
@@ -88,8 +88,9 @@ def templates(campaign: "Campaign", **options: Any) -> None:
 @json_option
 def diffim(campaign: "Campaign", wait: bool, **options: Any) -> None:
     """Submit the difference imaging step on the templates."""
-    if wait and not options["dry_run"]:
-        campaign.wait_until_ended()
+    newest = campaign.ledger().newest_dag
+    if wait and not options["dry_run"] and (newest is None or newest[1].steps == ("templates",)):
+        campaign.wait_until_ended()  # else it is this step that is active, and is not submitted again
     _submit(campaign, "diffim", **options)
 
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import yaml
 from interference import KILLED, ROLLED_BACK, WHERE, dagmans, wait_for
-from operators import COARSE, COARSE_DIFFIM, assert_complete, assert_same, plant, write_campaign
+from operators import COARSE, COARSE_DIFFIM, RUN_DEADLINE, assert_complete, assert_same, plant, write_campaign
 
 KILLED_AFTER_SUBMISSION = """
 import os, signal, sys
@@ -51,7 +51,7 @@ def test_steps_by_hand_are_cancelled_and_resumed_one_by_one(
     operator.run(
         sys.executable, "-c", KILLED_AFTER_SUBMISSION, "submit", "templates", "--tracts", "3828", good=False
     )
-    assert "has not ended" in operator.make("submit-diffim", good=False)
+    assert "has not ended" in operator.apcampaign("submit", "diffim", good=False)
     held = ["condor_q", "-allusers", "-constraint", "JobStatus == 5", "-af", "HoldReason"]
     wait_for(lambda: "gone over memory limit" in condor_pool.run(held, seconds=30), "the hold")
     assert "has not ended" in operator.make("resume", good=False)
@@ -68,8 +68,10 @@ def test_steps_by_hand_are_cancelled_and_resumed_one_by_one(
         "submit-diffim", "TRACTS=3828", good=False
     )
     assert "where it ended" in operator.make("resume")
+    # It waits for the templates, as `make submit-diffim` does.
+    elsewhere = ["--wait", "--templates", "2.2i/defaults"]
+    said = operator.apcampaign("submit", "diffim", *elsewhere, good=False, seconds=RUN_DEADLINE)
     assert operator.wait_for_run("templates") == 0
-    said = operator.apcampaign("submit", "diffim", "--templates", "2.2i/defaults", good=False)
     assert "that the science visits need are missing in 2.2i/defaults" in said
     operator.make("submit-diffim", "TRACTS=3828")
     assert operator.wait_for_run("diffim") != 0
