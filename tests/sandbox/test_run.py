@@ -1,5 +1,6 @@
-"""Both pipelines, from raws to rows of an APDB, as `pipetask` runs them."""
+"""Both pipelines, from raws to rows of an APDB, as `pipetask` runs them by the commands of `docs/dc2.md`."""
 
+import getpass
 import os
 import subprocess
 import sys
@@ -10,8 +11,8 @@ import pandas as pd
 import pytest
 from apcampaign.sandbox.create import Sandbox, create_sandbox
 from apcampaign.sandbox.survey import SandboxSize, Survey
+from documents import commands_of
 from lsst.daf.butler import Butler
-from lsst.dax.apdb.sql import ApdbSql
 from rehearsal import read_table
 
 pytestmark = pytest.mark.slow
@@ -21,23 +22,27 @@ SIZE = SandboxSize(visits=2, detectors=(94,))
 FIRST, SECOND = (visit.id for visit in Survey(SIZE).visits)
 
 
+MINE = f"u/{getpass.getuser()}/patch"
+BIN = Path(sys.executable).parent
+
+
 class Runner:
-    """Runs `pipetask` on a sandbox with an APDB in SQLite."""
+    """Types the commands in a sandbox."""
 
     def __init__(self, sandbox: Sandbox, folder: Path):
-        self.sandbox, self.database, self.config = sandbox, folder / "apdb.db", folder / "apdb.yaml"
-        ApdbSql.init_database(f"sqlite:///{self.database}").save(str(self.config))
+        self.sandbox, self.folder = sandbox, folder
+        self.environment = os.environ | sandbox.environment | {"PATH": f"{BIN}:{os.environ['PATH']}"}
 
-    def run(
-        self, pipeline: str, inputs: str, output: str, where: str, *more: str
-    ) -> subprocess.CompletedProcess[str]:
-        arguments = ["--register-dataset-types", "-b", str(self.sandbox.butler), "-i", inputs, "-o", output]
-        arguments += ["-p", str(PIPELINES / pipeline), "-d", f"skymap = 'DC2' AND {where}", *more]
-        if pipeline.startswith("ApPipe"):
-            arguments += ["-c", f"parameters:apdb_config={self.config}"]
+    def type(self, commands: str) -> subprocess.CompletedProcess[str]:
+        mine = f"""
+            set -euo pipefail
+            REPO='{self.sandbox.butler}' CORES=1
+            PATCH="instrument='LSSTCam-imSim' AND skymap='DC2' AND tract=3828 AND band='r'"
+            """
         return subprocess.run(
-            [str(Path(sys.executable).with_name("pipetask")), "run", *arguments],
-            env=os.environ | self.sandbox.environment,
+            ["bash", "-c", mine + commands],
+            cwd=self.folder,
+            env=self.environment,
             capture_output=True,
             text=True,
             timeout=600,
@@ -45,22 +50,16 @@ class Runner:
         )
 
     def rows(self, table: str) -> pd.DataFrame:
-        return read_table(self.database, table)
+        return read_table(self.folder / "apdb.db", table)
 
 
 @pytest.fixture(scope="module")
 def runner(tmp_path_factory: pytest.TempPathFactory) -> Runner:
-    """Both runs, done: templates of both visits, then the visits one after the other."""
+    """Templates of both visits, and the visits, one after the other."""
     folder = tmp_path_factory.mktemp("run")
     runner = Runner(create_sandbox(folder / "dc2", SIZE), folder)
-    defaults, done = "2.2i/defaults/test-med-1", []
-    done.append(runner.run("ApTemplate-DC2.yaml", defaults, "u/me/templates", "tract = 3828"))
-    for visit in (FIRST, SECOND):
-        inputs, where = f"u/me/templates,{defaults}", f"tract = 3828 AND visit = {visit}"
-        skip = "--skip-existing-in", "u/me/templates"
-        done.append(runner.run("ApPipe-DC2.yaml", inputs, f"u/me/diffim-{visit}", where, *skip))
-    for result in done:
-        assert result.returncode == 0, result.stderr[-3000:]
+    result = runner.type(commands_of("dc2.md", "What the repository holds", "One patch, by hand"))
+    assert result.returncode == 0, result.stderr[-3000:]
     return runner
 
 
@@ -70,15 +69,15 @@ def test_every_patch_under_the_detector_has_a_template(runner: Runner) -> None:
         query = query.where(instrument="LSSTCam-imSim", skymap="DC2")
         overlaps = query.join_dimensions(["visit", "detector", "tract", "patch"])
         patches = {row["patch"] for row in overlaps.data_ids(["visit", "detector", "tract", "patch"])}
-    refs = butler.query_datasets("template_coadd", collections="u/me/templates")
+    refs = butler.query_datasets("template_coadd", collections=f"{MINE}/templates")
     assert {ref.dataId["patch"] for ref in refs} == patches
 
 
 def test_second_run_reuses_what_the_first_calibrated(runner: Runner) -> None:
     butler = Butler.from_config(str(runner.sandbox.butler))
-    runs = butler.collections.query(f"u/me/diffim-{FIRST}/*")
+    runs = butler.collections.query(f"{MINE}/diffim/*")
     assert not butler.query_datasets("preliminary_visit_image", collections=runs, explain=False)
-    assert butler.query_datasets("difference_image", collections=runs)
+    assert len(butler.query_datasets("difference_image", collections=runs)) == 2
 
 
 def test_each_visit_has_plausibly_many_sources(runner: Runner) -> None:
@@ -113,22 +112,21 @@ def test_butler_and_database_hold_the_same(runner: Runner) -> None:
     for visit in (FIRST, SECOND):
         table = butler.get(
             "dia_source_apdb",
-            collections=f"u/me/diffim-{visit}",
+            collections=f"{MINE}/diffim",
             instrument="LSSTCam-imSim",
             visit=visit,
             detector=94,
         )
         assert set(table["diaSourceId"]) == set(sources.loc[sources["visit"] == visit, "diaSourceId"])
-        assert butler.query_datasets("apdb_marker", collections=f"u/me/diffim-{visit}")
+    assert len(butler.query_datasets("apdb_marker", collections=f"{MINE}/diffim")) == 2
 
 
 def test_second_association_of_a_visit_fails_and_writes_nothing(runner: Runner) -> None:
     before = {table: len(runner.rows(table)) for table in ("DiaSource", "DiaObject", "DiaForcedSource")}
-    result = runner.run(
-        "ApPipe-DC2.yaml#associateApdb",
-        f"u/me/diffim-{SECOND},u/me/templates,2.2i/defaults/test-med-1",
-        "u/me/again",
-        f"tract = 3828 AND visit = {SECOND}",
+    result = runner.type(
+        f'pipetask run -b "$REPO" -i {MINE}/diffim,{MINE}/templates,2.2i/defaults/test-med-1 -o u/me/again '
+        f'-p {PIPELINES}/ApPipe-DC2.yaml#associateApdb -d "$PATCH AND visit={SECOND}" --register-dataset-types '
+        '-c parameters:apdb_config="$PWD/apdb_config.yaml"'
     )
     assert result.returncode != 0
     assert "Duplicate DiaSources" in result.stderr

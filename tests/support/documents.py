@@ -1,6 +1,6 @@
 """The documents of the project as text, notebooks too."""
 
-__all__ = ["DOCUMENTS", "FENCED", "NOTEBOOKS", "ROOT", "text_of"]
+__all__ = ["DOCUMENTS", "FENCED", "NOTEBOOKS", "ROOT", "commands_of", "text_of"]
 
 import json
 import re
@@ -24,3 +24,11 @@ def text_of(document: Path) -> str:
         for cell in cells
         for source in ["".join(cell["source"])]
     )
+
+
+def commands_of(document: str, *headings: str) -> str:
+    """Give the shell commands of some sections of a document in `docs`, in the order in which they are typed."""
+    sections = re.split(r"^## (.*)\n", (ROOT / "docs" / document).read_text(), flags=re.MULTILINE)
+    found = dict(zip(sections[1::2], sections[2::2], strict=True))
+    blocks = [code for each in headings for language, code in FENCED.findall(found[each]) if language == "sh"]
+    return "\n".join(blocks)
