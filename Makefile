@@ -148,8 +148,8 @@ slurm-test: dev ## run a small campaign on a real Slurm, of Debian's packages
 	$(BIN)/python tools/slurm_test.py
 
 wheel-test: dev ## build the wheel, install it alone, and use it far from the clone
-	rm -rf build dist/wheel-test && $(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
-	tools/wheel-test "$(PYTHON)" dist/apcampaign-*.whl
+	rm -rf build dist/wheel-test && $(BIN)/pip wheel --quiet --no-deps --wheel-dir dist/wheel-test .
+	tools/wheel-test "$(PYTHON)" dist/wheel-test/apcampaign-*.whl
 
 version: dev ## write the version where it stands, and date the changelog: make version VERSION=0.2.0
 	$(BIN)/python tools/release.py --set "$(VERSION)"
