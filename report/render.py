@@ -1,6 +1,6 @@
 """Rendering of the page: one HTML file with its data, styles and scripts, which opens without a network."""
 
-__all__ = ["draw_figures", "render_report"]
+__all__ = ["draw_figures", "make_page", "render_report"]
 
 import base64
 import functools
@@ -31,6 +31,21 @@ from .model import ReportData
 from .supersede import describe_report
 
 _LIBRARY = "plotly-basic.min.js"
+#: Ids and titles of the report's sections, before and after those of the appendix.
+_SECTIONS = (
+    ("steps", "Steps"),
+    ("timeline", "Timeline"),
+    ("resources", "Resources"),
+    ("sky", "Sky"),
+    ("density", "Density"),
+    ("visits", "Visits"),
+    ("quality", "Quality"),
+    ("focal-plane", "Focal plane"),
+    ("significance", "S/N"),
+    ("cutouts", "Cutouts"),
+    ("light-curves", "Light curves"),
+)
+_LAST_SECTIONS = (("failures", "Failures"), ("verification", "Verification"), ("provenance", "Provenance"))
 
 
 def draw_figures(data: ReportData) -> dict[str, Figure]:
@@ -69,9 +84,48 @@ def render_report(data: ReportData, *, refresh: int | None = None) -> str:
     html
         A whole document, in UTF-8 when it is written as such.
     """
+    figures = draw_figures(data)
+    state, tone = campaign_state(data)
+    appendix = [(figure.id, figure.title) for figure in data.appendix]
+    return make_page(
+        "page.html.j2",
+        figures,
+        kind="report",
+        heading=data.campaign,
+        made=data.made,
+        final=data.final,
+        state=state,
+        tone=tone,
+        sections=[*_SECTIONS, *appendix, *_LAST_SECTIONS],
+        refresh=None if data.final else refresh,
+        data=data,
+        tiles=headline(data),
+        steps=[(step, step_rows(data, step)) for step in data.steps],
+        suggestion=_suggestion(data),
+        description=describe_report(data),
+    )
+
+
+def make_page(template: str, figures: Mapping[str, Figure], **values: Any) -> str:
+    """Write a page with figures.
+
+    Parameters
+    ----------
+    template
+        Its template, which extends ``base.html.j2``.
+    figures
+        Its figures, by their ids.
+    values
+        What its template shows, and what all pages show: ``kind`` of the page, ``heading``, ``state`` and its
+        ``tone``, ``made`` (seconds since 1970), ``final``, ``sections`` (ids and titles), ``refresh``.
+
+    Returns
+    -------
+    html
+        A whole document, in UTF-8 when it is written as such.
+    """
     import jinja2
 
-    figures = draw_figures(data)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_assets()),
         autoescape=True,
@@ -88,21 +142,12 @@ def render_report(data: ReportData, *, refresh: int | None = None) -> str:
         "code": _code,
         "picture": _picture,
     }
-    state, tone = campaign_state(data)
-    return environment.get_template("page.html.j2").render(
-        data=data,
-        state=state,
-        tone=tone,
-        tiles=headline(data),
-        steps=[(step, step_rows(data, step)) for step in data.steps],
+    return environment.get_template(template).render(
+        **values,
         figures=figures,
-        appendix=[(figure.id, figure.title) for figure in data.appendix],
         drawings=_as_script_data(
             {panel.id: _drawing(figure, panel) for figure in figures.values() for panel in figure.panels}
         ),
-        suggestion=_suggestion(data),
-        description=describe_report(data),
-        refresh=None if data.final else refresh,
         style=_read("page.css"),
         script=_read("page.js"),
         # Only these two may run, whatever else may get into the page.
