@@ -9,7 +9,7 @@ it, `count_rows` and `count_dia_objects` count, and `check_ready` refuses one th
 After a run, `read_expected_associations` asks Butler what was associated, and `verify_apdb` compares: each
 once, completely, in time order. What was written but not recorded, or is to be associated again,
 `plan_rollback` and `roll_back` remove, as if it had never been written. An `ApdbExplorer`, `read_dia_sources`
-and `read_stored` query what the APDB holds.
+and `read_stored` query what the APDB holds, `read_kept_sources` also where that are millions of rows.
 
 Modules with similar names: `preconditions` looks before a run, `verify` after it, with `checks` (internal
 consistency) and `findings` (comparison with what was expected). `tables` are SQLAlchemy tables, on which
@@ -20,7 +20,7 @@ from .associations import read_stored
 from .butler_records import read_expected_associations
 from .create import ApdbCreated, init_apdb
 from .findings import ApdbFinding, ApdbFindingKind, ExpectedAssociations
-from .frames import read_dia_objects, read_dia_sources, read_light_curve
+from .frames import compact_sources, read_dia_objects, read_dia_sources, read_kept_sources, read_light_curve
 from .info import ApdbInfo, describe_apdb
 from .locate import count_dia_objects, count_rows, find_apdb, open_apdb
 from .namespace import describe_rows
@@ -53,6 +53,7 @@ __all__ = [
     "Verification",
     "check_namespace",
     "check_ready",
+    "compact_sources",
     "count_dia_objects",
     "count_rows",
     "describe_apdb",
@@ -66,6 +67,7 @@ __all__ = [
     "read_dia_objects",
     "read_dia_sources",
     "read_expected_associations",
+    "read_kept_sources",
     "read_light_curve",
     "read_stored",
     "roll_back",

@@ -22,6 +22,7 @@ from apcampaign.apdb import (
     plan_init,
     read_dia_objects,
     read_dia_sources,
+    read_kept_sources,
 )
 from apcampaign.common.errors import ApdbError
 from apcampaign.scripts.commands.apdb import command
@@ -129,6 +130,9 @@ def test_where_and_how_often_something_was_detected(target):
     assert first not in explorer.read_most_detected(count=1)
     left = sum(each.sources for each in explorer.count_by_image().values())
     assert left == len(sources) - detections[0]
+    kept = read_kept_sources(target)
+    assert len(kept) == left
+    assert first not in set(kept["diaObjectId"])
 
 
 def test_an_object_counts_once_however_many_versions_it_has(target, tmp_path):
@@ -165,6 +169,14 @@ def test_sources_are_counted_by_value_and_the_notable_ones_found(target):
         expected, _ = np.histogram(known[name], edges)
         assert [counts.get(place, 0) for place in range(len(expected))] == expected.tolist()
         assert sum(counts.values()) == len(known)
+
+    run_sql(target, f'UPDATE $DiaSource SET "diaObjectId" = NULL WHERE {rest(7)} = 0')  # noqa: S608
+    kept = read_kept_sources(target)
+    of_none = sources["diaSourceId"] % 7 == 0
+    assert kept["diaSourceId"].tolist() == sources["diaSourceId"].tolist()
+    assert kept["diaObjectId"].tolist() == sources["diaObjectId"].where(~of_none, 0).tolist()
+    assert kept["snr"].to_numpy() == pytest.approx(sources["snr"].to_numpy(float), nan_ok=True)
+    run_sql(target, 'UPDATE $DiaSource SET "diaObjectId" = "diaSourceId" WHERE "diaObjectId" IS NULL')
 
     notable = explorer.find_notable(count=4)
     assert [len(each) for each in notable.values()] == [4, 4, 4]
