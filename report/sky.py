@@ -1,6 +1,6 @@
 """Sky of a campaign, read from its repository: patches, templates, science visits."""
 
-__all__ = ["Sky", "read_sky"]
+__all__ = ["Sky", "find_raws", "read_sky"]
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -84,7 +84,7 @@ def read_sky(workspace: Workspace, records: Sequence[RunRecord], *, ended: Colle
     return Sky(patches, templates, visits, exposed)
 
 
-def _find_raws(butler: Any, runs: Iterable[PlannedRun], more: Sequence[str]) -> Iterator[Any]:
+def find_raws(butler: Any, runs: Iterable[PlannedRun], more: Sequence[str]) -> Iterator[Any]:
     """Find the data ids of the raw images that runs select."""
     for run in runs:
         collections = run.inputs[1:] if run.needs_templates else run.inputs
@@ -106,7 +106,7 @@ def _find_outputs(butler: Any, name: str, runs: Iterable[PlannedRun]) -> Iterato
 
 def _find_templates(butler: Any, runs: Sequence[PlannedRun], *, ended: bool) -> tuple[Template, ...]:
     depth: dict[tuple[int, int, str], set[int]] = defaultdict(set)
-    for row in _find_raws(butler, runs, _PATCH):
+    for row in find_raws(butler, runs, _PATCH):
         depth[int(row["tract"]), int(row["patch"]), str(row["band"])].add(int(row["visit"]))
     made = {
         (int(ref.dataId["tract"]), int(ref.dataId["patch"]), str(ref.dataId["band"]))
@@ -145,7 +145,7 @@ def _find_visits(
     detectors: dict[tuple[int, str], set[int]] = defaultdict(set)
     # A data query that the user has written may not speak of the sky at all.
     written = any(getattr(campaign, run.step).data_query for run in runs)
-    for row in _find_raws(butler, runs, () if written else _PATCH):
+    for row in find_raws(butler, runs, () if written else _PATCH):
         detectors[int(row["visit"]), str(row["band"])].add(int(row["detector"]))
     begins: dict[int, float] = {}
     numbers = sorted({visit for visit, _ in detectors})

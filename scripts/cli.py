@@ -38,6 +38,7 @@ COMMANDS = {
     "runs": "List a campaign's runs.",
     "summary": "Summarise the results of a campaign.",
     "report": "Write one HTML page of what a campaign does and of its results.",
+    "compare": "Compare two campaigns, or two submissions of one.",
     "schema": "Print the JSON Schema of campaign files.",
     "completion": "Print the shell-completion script.",
 }

@@ -77,6 +77,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "runs": ("apcampaign runs", "apcampaign runs --json"),
     "summary": ("apcampaign summary", "apcampaign summary --json > summary.json"),
     "report": ("apcampaign report", "apcampaign report --watch --output /sdf/public/report.html"),
+    "compare": (
+        "apcampaign compare dc2-a.yaml dc2-b.yaml --output comparison.html",
+        "apcampaign compare campaign.yaml --run 20261012T010203Z --run 20261013T010203Z",
+    ),
     "init": (
         "apcampaign init",
         "apcampaign init --instrument LSSTCam --butler embargo --tracts 5063 --site s3df",

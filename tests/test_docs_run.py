@@ -1,6 +1,7 @@
 """The code in the documents does what they say: the notebook runs a small campaign, the rest looks at it."""
 
 import json
+import shutil
 import sqlite3
 import sys
 from dataclasses import dataclass
@@ -9,7 +10,12 @@ from typing import Any
 
 import nbformat
 import pytest
+import yaml
 from apcampaign import Campaign
+from apcampaign.report.comparison import Tolerances, compare_objects, compare_sources
+from apcampaign.report.comparison.catalogue_reader import CatalogueReader
+from apcampaign.scripts.commands.compare import command as compare
+from click.testing import CliRunner
 from documents import FENCED, ROOT, text_of
 from nbclient import NotebookClient
 from operators import COARSE, COARSE_DIFFIM, Operator, shell_environment
@@ -48,6 +54,7 @@ for document, blocks in json.loads(Path("blocks.json").read_text()).items():
     if "summary" in names:
         summary = names["summary"]
         results[document] |= {{
+            "same": names["comparison"].same,
             "good": summary.good,
             "rows": summary.apdb_rows,
             "table": len(names["table"]),
@@ -157,6 +164,7 @@ def test_the_python_of_a_document_runs_from_top_to_bottom(document: str, finishe
 def test_the_results_that_python_md_shows_are_those_of_the_campaign(finished: Finished, results):
     found = results["python.md"]
     assert found["good"]
+    assert found["same"]
     assert found["table"] == found["rows"]["DiaSource"] == len(finished.stored["sources"])
     assert Path(found["report"]).stat().st_size > 10_000
 
@@ -170,3 +178,67 @@ def test_the_second_campaign_of_the_tutorial_takes_the_templates_of_the_first(fi
     assert second.steps == ("diffim",)
     assert second.diffim.templates == f"{first.root_collection}/templates"
     assert second.apdb == first.apdb
+
+
+@pytest.fixture
+def copied(finished: Finished, tmp_path: Path) -> Path:
+    """A copy of the campaign's runs, with an APDB of its own that is a copy too."""
+    runs = Path(shutil.copytree(finished.operator.folder / "runs", tmp_path / "runs"))
+    shutil.copy(finished.operator.folder / "apdb.db", tmp_path)
+    (config,) = runs.glob("*/apdb_config.yaml")
+    content = yaml.safe_load(config.read_text())
+    config.write_text(yaml.safe_dump({**content, "db_url": f"sqlite:///{tmp_path}/apdb.db"}))
+    return runs
+
+
+def compare_runs(finished: Finished, other: Path, *words: str) -> tuple[int, dict[str, Any]]:
+    folder = finished.operator.folder
+    files = [str(folder / "campaign.yaml")] * 2
+    arguments = [*files, "--runs", str(folder / "runs"), "--other-runs", str(other), "--json", *words]
+    done = CliRunner().invoke(compare, arguments, catch_exceptions=False)
+    return done.exit_code, json.loads(done.stdout)
+
+
+def test_what_was_changed_in_an_apdb_is_counted_and_measured(
+    finished: Finished, copied: Path, tmp_path: Path
+):
+    lost = sorted(finished.stored["sources"])[:2]
+    with sqlite3.connect(tmp_path / "apdb.db") as connection:
+        connection.executemany("DELETE FROM DiaSource WHERE diaSourceId = ?", lost)
+        connection.execute(
+            "UPDATE DiaSource SET psfFlux = psfFlux + psfFluxErr WHERE visit = ?",
+            *finished.stored["visits"][1:],
+        )
+        shifted = connection.execute("SELECT changes()").fetchone()[0]
+    page = tmp_path / "page.html"
+    code, content = compare_runs(finished, copied, "--output", str(page))
+    assert code == 1
+    assert content["unread"] == []
+    counts = content["dia_sources"]
+    assert (counts["both"], counts["only_a"], counts["only_b"]) == (len(finished.stored["sources"]) - 2, 2, 0)
+    flux = counts["shifts"]["flux"]
+    assert (flux["changed"], flux["up"], flux["down"]) == (shifted, shifted, 0)
+    counting = [each["aspect"] for each in content["differences"] if each["counts"]]
+    assert counting == ["DiaSources", "DiaSources"] + ["score"] * (len(counting) - 2)
+    assert "plot-sky" in page.read_text()
+
+
+def test_an_apdb_that_cannot_be_read_is_not_taken_for_equal(finished: Finished, copied: Path, tmp_path: Path):
+    (tmp_path / "apdb.db").unlink()
+    code, content = compare_runs(finished, copied)
+    assert (code, content["same"]) == (3, None)
+    assert [each["aspect"] for each in content["unread"]] == ["DiaSources", "DiaObjects", "score"]
+    assert all(str(tmp_path) in each["why"] for each in content["unread"])
+
+
+def test_the_repository_holds_the_catalogues_of_the_apdb(finished: Finished):
+    folder = finished.operator.folder
+    campaign = Campaign.open(folder / "campaign.yaml", runs=folder / "runs", environment={})
+    ledger = campaign.ledger()
+    stored, made = (
+        CatalogueReader(campaign.settings, ledger, ledger.current(), whole=whole) for whole in (True, False)
+    )
+    sources = stored.read_sources()
+    assert sources["diaSourceId"].tolist() == sorted(number for (number,) in finished.stored["sources"])
+    assert compare_sources(sources, made.read_sources(), Tolerances(flux=0, position=0, reliability=0)).same
+    assert compare_objects(stored.read_objects(sources), made.read_objects(sources), Tolerances()).same

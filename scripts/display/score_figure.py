@@ -1,6 +1,6 @@
 """What the report of a simulated campaign shows besides: its score against the truth, and true light curves."""
 
-__all__ = ["score_figures", "true_light_curves"]
+__all__ = ["score_figures", "score_numbers", "true_light_curves"]
 
 from collections.abc import Collection
 from pathlib import Path
@@ -49,6 +49,23 @@ def score_figures(campaign: "CampaignConfig", apdb_config: str | None) -> tuple[
         return ()
     truth, sources = known
     return (draw_score(truth, match_truth(truth, sources), score(truth, sources)),)
+
+
+def score_numbers(campaign: "CampaignConfig", apdb_config: str) -> dict[str, float] | None:
+    """Score a campaign whose repository is a sandbox's, in numbers; parameters and errors as `score_figures`.
+
+    Returns
+    -------
+    numbers
+        By the name of their goal; `None` if the sky is a real one, or nothing has been associated yet.
+    """
+    from ...sandbox.score import GOALS, score
+
+    known = _read(campaign, apdb_config)
+    if known is None:
+        return None
+    result = score(*known)
+    return {name: float(getattr(result, name)) for name in GOALS}
 
 
 def true_light_curves(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .monitor import CampaignStatus, Failures
     from .monitor.summary import CampaignSummary
     from .report import Appendix, ReportData, Truth
+    from .report.comparison import Comparison, Scorer, Tolerances
     from .submit.cancel import CancelPlan
     from .submit.doctor import DoctorPlan
     from .submit.executors import Submission
@@ -466,6 +467,40 @@ class Campaign:
 
         target, reader = Path(file) if file else None, ReportReader(self._workspace, appendix, truth)
         return watch_report(self._workspace, target, reader=reader, interval=interval)
+
+    def compare(
+        self,
+        other: "Campaign",
+        *,
+        run: str | None = None,
+        other_run: str | None = None,
+        tolerances: "Tolerances | None" = None,
+        scorer: "Scorer | None" = None,
+    ) -> "Comparison":
+        """Compare it with another campaign, or one of its submissions with another one. Changes nothing.
+
+        Parameters
+        ----------
+        other
+            The other campaign; may be this one, with other runs.
+        run, other_run
+            When the runs of each side were prepared (as ``runs()`` gives it), or a RUN collection; by default all
+            that count.
+        tolerances
+            What counts as the same.
+        scorer
+            Scores each side, where the sky is a simulated one.
+
+        Raises
+        ------
+        LedgerError
+            If one of them has no such runs. What else cannot be read is in ``unread`` of the result.
+        """
+        from .report.comparison import ComparableReader, compare
+
+        one = ComparableReader(self._workspace, run, scorer)
+        another = ComparableReader(other.workspace, other_run, scorer)
+        return compare(one.read(), another.read(), tolerances)
 
     # ---- the database --------------------------------------------------------------------------------------
 

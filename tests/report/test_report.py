@@ -7,7 +7,6 @@ import io
 import json
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -22,45 +21,9 @@ from apcampaign.report.job_usage import measure_usage, suggest_settings
 from apcampaign.report.quality import spread_out
 from apcampaign.report.render import draw_figures
 from apcampaign.report.timeline import Span, pack, running_counts
+from html_reading import Page
 from PIL import Image
 from report_data import DIA_SOURCE, HOSTILE, START, make_data, make_jobs
-
-_VOID = {"meta", "link", "input", "br", "hr", "img", "wbr"}
-
-
-class Page(HTMLParser):
-    """A page, taken apart: what an element is, where it is, what it says."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: dict[str, str] = {}
-        self.stack: list[tuple[str, str | None]] = []
-        self.unclosed: list[str] = []
-        self.feed(text)
-        self.close()
-        self.unclosed += [tag for tag, _ in self.stack]
-
-    def handle_starttag(self, tag, attrs):
-        attributes = dict(attrs)
-        self.elements.append((tag, attributes))
-        if tag not in _VOID:
-            self.stack.append((tag, attributes.get("id")))
-
-    def handle_endtag(self, tag):
-        open_tag, _ = self.stack.pop()
-        if open_tag != tag:
-            self.unclosed.append(f"{open_tag} ended by {tag}")
-
-    def handle_data(self, data):
-        for name in {name or tag for tag, name in self.stack}:
-            self.texts[name] = self.texts.get(name, "") + data
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for each, attributes in self.elements if each == tag]
-
-    def ids(self) -> list[str]:
-        return [attributes["id"] for _, attributes in self.elements if attributes.get("id")]
 
 
 @pytest.fixture(scope="module")
