@@ -105,7 +105,7 @@ class Comparable:
     quanta
         Outcomes of the quanta.
     causes
-        How many quanta did not make all that they were to make, by label and reason.
+        How many quanta did not make all that they were to make, by step, label and reason.
     usage
         What the tasks took.
     templates
@@ -126,7 +126,7 @@ class Comparable:
     collections: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     selected: Mapping[str, frozenset[tuple[int, int]]] = field(default_factory=dict)
     quanta: Mapping[TaskKey, QuantaCount] = field(default_factory=dict)
-    causes: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    causes: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     usage: Mapping[TaskKey, TaskUsage] = field(default_factory=dict)
     templates: Mapping[tuple[int, int, str], int] | None = None
     sources: "pd.DataFrame | None" = None

@@ -211,9 +211,9 @@ class ComparableReader:
                 selected[step] = selected.get(step, frozenset()) | images
         return selected
 
-    def _read_quanta(self) -> tuple[dict[TaskKey, QuantaCount], dict[tuple[str, str], int]]:
+    def _read_quanta(self) -> tuple[dict[TaskKey, QuantaCount], dict[tuple[str, str, str], int]]:
         counts: dict[TaskKey, QuantaCount] = {}
-        causes: Counter[tuple[str, str]] = Counter()
+        causes: Counter[tuple[str, str, str]] = Counter()
         for step, records in self._by_step():
             outcomes = [read_outcomes(record) for record in records]
             found = add_counts(each.counts for each in outcomes)
@@ -222,7 +222,7 @@ class ComparableReader:
                 troubles = add_earlier_troubles(troubles, earlier)
                 found = add_earlier_counts(found, [*earlier, *records], troubles)
             counts |= {(str(step), label): count for label, count in found.items()}
-            causes.update((trouble.label, trouble.why) for trouble in troubles)
+            causes.update((str(step), trouble.label, trouble.why) for trouble in troubles)
         return counts, dict(causes)
 
     def _read_usage(self) -> dict[TaskKey, Any]:

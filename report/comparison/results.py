@@ -154,10 +154,11 @@ def _differ_in_quanta(a: Comparable, b: Comparable) -> Iterator[Difference]:
                 b=_describe_quanta(other),
                 weight=weight,
             )
-    for cause in a.causes.keys() | b.causes.keys():
+    for cause in sorted(a.causes.keys() | b.causes.keys()):
         here, there = a.causes.get(cause, 0), b.causes.get(cause, 0)
-        label, why = cause
-        if here != there and why != "failed":  # these are counted already
+        step, label, why = cause
+        # Failures are counted already, and so are steps that one side does not have.
+        if here != there and why != "failed" and step in steps[0] & steps[1]:
             yield Difference(
                 aspect=Aspect.QUANTA,
                 what=f"{label}: {why or 'outputs are missing'}",

@@ -200,7 +200,7 @@ def test_every_other_aspect_is_compared():
         collections={"diffim": ("its own templates", "2.2i/defaults/other")},
         selected={"diffim": a.selected["diffim"] - {(731_000, 1)}},
         quanta={**a.quanta, ("diffim", TASK): bad},
-        causes={(TASK, "ValueError: no stars"): 1},
+        causes={("diffim", TASK, "ValueError: no stars"): 1, ("diffim", TASK, "failed"): 1},
         usage={("diffim", TASK): TaskUsage(quanta=12, seconds=Spread.of([30.0]), memory=Spread.of([310.0]))},
         templates={**{key: 3 for key in list(a.templates)[1:]}},
         score={"purity": 0.9},
