@@ -108,7 +108,7 @@ lint: dev types ## ruff (style, docstrings, security) and mypy --strict
 	$(BIN)/ruff check .
 
 types: dev
-	$(BIN)/mypy
+	$(BIN)/mypy -p apcampaign $(patsubst %,-m %,$(basename $(notdir $(wildcard benchmarks/*.py tools/*.py))))
 
 format: dev ## let ruff fix what it can
 	$(BIN)/ruff format .

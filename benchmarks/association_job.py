@@ -73,7 +73,7 @@ def read_quanta(path):
     with PredictedQuantumGraph.open(path) as reader:
         reader.read_execution_quanta()
         graph = reader.finish()
-    found = {}
+    found: dict[tuple[str, int], list[str]] = {}
     for task in TASKS:
         for data_id, name in graph.quanta_by_task[task].items():
             visit = str(data_id["group"] if "group" in data_id.dimensions else data_id["visit"])

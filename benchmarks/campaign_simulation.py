@@ -141,7 +141,9 @@ def read_kinds(factor: float, overhead: float) -> list[Kind]:
     from lsst.pipe.base import Pipeline
 
     os.environ.update({**PACKAGES, "DAF_BUTLER_CONFIG_PATH": STORAGE_CLASSES})
-    costs, kinds, made = Costs(), [], set()
+    costs = Costs()
+    kinds: list[Kind] = []
+    made: set[str] = set()
     for step, file in ((Step.TEMPLATES, "ApTemplate-DC2.yaml"), (Step.DIFFIM, "ApPipe-DC2.yaml")):
         pipeline = Pipeline.from_uri(find_pipeline(file))
         if step is Step.DIFFIM:
@@ -281,11 +283,11 @@ def play(jobs: Jobs, owner: Any, runs: list[Run], slots: float, prepare_slots: i
     """Play it; give when all has ended, and when the first job began."""
     inside = owner[jobs.before] == owner[jobs.after]
     before, after = jobs.before[inside], jobs.after[inside]
-    waits = np.bincount(after, minlength=len(owner))
+    waits = np.bincount(after, minlength=len(owner)).tolist()
     by_parent = np.argsort(before, kind="stable")
     ends = np.cumsum(np.bincount(before, minlength=len(owner)))
     children, starts = after[by_parent].tolist(), [0, *ends.tolist()]
-    waits, durations, owners = waits.tolist(), jobs.durations.tolist(), owner.tolist()
+    durations, owners = jobs.durations.tolist(), owner.tolist()
     free_at_once: list[list[int]] = [[] for _ in runs]
     left = [0] * len(runs)
     for job, run in enumerate(owners):

@@ -7,7 +7,7 @@ import matplotlib as mpl
 import numpy as np
 from apcampaign.ordering.edges import overlap_edges
 from apcampaign.ordering.footprints import find_pixels
-from apcampaign.sandbox.focalplane import DETECTORS
+from apcampaign.sandbox.focalplane import LSST
 from dc2_survey import project, regions_of
 
 mpl.use("Agg")
@@ -16,7 +16,7 @@ from matplotlib.patches import FancyArrowPatch, Polygon
 
 # Arcminutes from the middle of the picture to where each visit points; the last sees other sky.
 POINTINGS = ((0, 0), (17, 6), (-3, 13), (15, -11), (68, -2))
-RAFT = [detector for detector in DETECTORS if detector.raft == "R22" and detector.sensor < "S20"]
+RAFT = [detector for detector in LSST if detector.raft == "R22" and detector.sensor < "S20"]
 DEC = np.radians(-36.4)
 
 
@@ -40,12 +40,19 @@ def main():
     middle = np.stack([x.mean(axis=1), y.mean(axis=1)], -1)
     for parent, child in edges:
         colour = colours[ranks[child]]
-        style = {"arrowstyle": "-|>", "mutation_scale": 9, "shrinkA": 4, "shrinkB": 4, "lw": 1}
-        axes.add_patch(FancyArrowPatch(middle[parent], middle[child], color=colour, **style))
-    for rank in range(len(POINTINGS)):
-        mine = middle[ranks == rank]
-        label = f"visit {rank + 1}"
-        axes.plot(*mine.T, "o", color=colours[rank], ms=5, label=label)
+        arrow = FancyArrowPatch(
+            middle[parent],
+            middle[child],
+            color=colour,
+            arrowstyle="-|>",
+            mutation_scale=9,
+            shrinkA=4,
+            shrinkB=4,
+            lw=1,
+        )
+        axes.add_patch(arrow)
+    for visit, colour in enumerate(colours):
+        axes.plot(*middle[ranks == visit].T, "o", color=colour, ms=5, label=f"visit {visit + 1}")
     axes.set(aspect="equal", xlabel="arcminutes", ylabel="arcminutes")
     axes.set_title(
         f"{len(ranks)} associations, {len(edges)} edges: each arrow ends at the one that waits", fontsize=10

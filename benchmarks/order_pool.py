@@ -55,9 +55,13 @@ def register_inputs(sandbox, apdb):
 def run(sandbox, folder, apdb, ordering):
     """Let the jobs of one order sleep; return the makespan, the critical path and the number of edges."""
     pipetask = {"pipetaskInit": {"runQuantumCommand": "/bin/sleep 0"}}
-    bps = {"runQuantumCommand": f"/bin/sleep {SLEEP}", "pipetask": pipetask, "finalJob": {"whenRun": "NEVER"}}
-    bps["cluster"] = {"preload": {"pipetasks": "mpSkyEphemerisQuery"}}
-    bps["pipetask"]["getRegionTimeFromVisit"] = {"runQuantumCommand": "/bin/sleep 0"}
+    pipetask["getRegionTimeFromVisit"] = {"runQuantumCommand": "/bin/sleep 0"}
+    bps = {
+        "runQuantumCommand": f"/bin/sleep {SLEEP}",
+        "pipetask": pipetask,
+        "finalJob": {"whenRun": "NEVER"},
+        "cluster": {"preload": {"pipetasks": "mpSkyEphemerisQuery"}},
+    }
     campaign = CampaignConfig.model_validate(
         {
             **sandbox.campaign(),

@@ -42,13 +42,16 @@ class Graph:
         """Return when the last job ends; the ready one with the lowest number in ``priority`` is first."""
         waits = self.waits.copy()
         turn = 0
-        ready = [(priority[job] if priority is not None else 0, job) for job in np.flatnonzero(waits == 0)]
+        ready = [
+            (priority[job] if priority is not None else 0, job) for job in np.flatnonzero(waits == 0).tolist()
+        ]
         heapq.heapify(ready)
-        running, now = [], 0.0
+        running: list[tuple[float, int]] = []
+        now = 0.0
         while ready or running:
             while ready and len(running) < slots:
                 _, job = heapq.heappop(ready)
-                heapq.heappush(running, (now + self.durations[job], job))
+                heapq.heappush(running, (now + float(self.durations[job]), job))
             now, job = heapq.heappop(running)
             for child in self.children[job]:
                 waits[child] -= 1

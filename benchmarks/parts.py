@@ -136,7 +136,7 @@ def _prepare(workspace: Workspace, whole: Plan) -> Spent:
                 sum(record.quanta.values()),
                 spent.planning,
                 spent.nodes[-1],
-                found[0],
+                found and found[0],
                 file=sys.stderr,
             )
         if run.stage is Stage.VISITS:

@@ -8,6 +8,8 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy
@@ -33,14 +35,14 @@ def main() -> None:
             with make_engine(target).begin() as connection:
                 connection.execute(sqlalchemy.text(f'UPDATE bench."DiaSource" SET {measured}'))  # noqa: S608
             explorer = ApdbExplorer(str(config))
-            queries = {
+            queries: dict[str, Callable[[], object]] = {
                 "pixels": explorer.count_by_pixel,
                 "light curves": explorer.read_most_detected,
                 "images": explorer.count_by_image,
                 "histograms": explorer.count_by_value,
                 "notable": explorer.find_notable,
-                "objects": lambda config=config: count_dia_objects(str(config)),
-                "all": lambda config=config, explorer=explorer: read_catalog(str(config), explorer),
+                "objects": partial(count_dia_objects, str(config)),
+                "all": partial(read_catalog, str(config), explorer),
             }
             taken = []
             for query, run in queries.items():

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import yaml
 from apcampaign.bps import Step
@@ -218,7 +219,12 @@ def make_run(folder: Path, count: int = 100_000, share: float = 0.7) -> Campaign
         How many of them are done.
     """
     dice = random.Random(1)  # noqa: S311 (nothing is secret here)
-    content = {"name": NAME, "butler": "/repo/dc2", "instrument": "LSSTCam-imSim", "skymap": "DC2"}
+    content: dict[str, Any] = {
+        "name": NAME,
+        "butler": "/repo/dc2",
+        "instrument": "LSSTCam-imSim",
+        "skymap": "DC2",
+    }
     content |= {"tracts": [3828], "inCollection": "2.2i/defaults", "site": "local"}
     content |= {"apdb": {"url": "postgresql://rubin@dbhost/lsst-devl"}}
     folder.mkdir(parents=True, exist_ok=True)
@@ -278,9 +284,9 @@ def measure(folder: Path, count: int) -> None:
     """Time the commands that an operator waits for."""
     from apcampaign.monitor import CampaignReader, find_failures
 
-    begin = time.monotonic()
+    made = time.monotonic()
     campaign = make_run(folder, count)
-    print(f"made {count} jobs in {time.monotonic() - begin:.1f} s")
+    print(f"made {count} jobs in {time.monotonic() - made:.1f} s")
     begin = time.process_time(), time.monotonic()
     reader = CampaignReader(campaign)
     status = reader.read()

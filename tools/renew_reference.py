@@ -46,7 +46,9 @@ def list_files(owner: CampaignPaths | RunPaths | DagPaths) -> Iterator[tuple[str
         if name.startswith("_") or name == "folder":
             continue
         getter = member.fget if isinstance(member, property) else member
-        types = get_type_hints(getter) if inspect.isfunction(getter) else {}
+        if not inspect.isfunction(getter):
+            continue
+        types = get_type_hints(getter)
         if types.pop("return", None) is Path and all(each is str for each in types.values()):
             file = getter(owner, *(f"<{argument}>" for argument in types))
             yield str(file.relative_to(owner.folder)), inspect.getdoc(getter) or ""
@@ -85,7 +87,8 @@ def write_keys(*sections: str, without: str = "") -> str:
 
 def _name_value(entry: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     """Name what a value may be."""
-    single, listed = dict.fromkeys(_name_types(entry, definitions)), {}
+    single = dict.fromkeys(_name_types(entry, definitions))
+    listed: dict[str, None] = {}
     for option in [entry, *entry.get("anyOf", ())]:
         if option.get("type") == "array":
             listed |= dict.fromkeys(_name_types(option["items"], definitions))

@@ -62,8 +62,9 @@ def merge(old: PipelineFacts, new: PipelineFacts) -> PipelineFacts:
         if before is not None and before.class_name is None:
             tasks[label] = TaskFacts()
         elif task.dimensions is None and before is not None:
-            kept = {"dimensions": before.dimensions, "inputs": before.inputs, "outputs": before.outputs}
-            tasks[label] = replace(task, **kept)
+            tasks[label] = replace(
+                task, dimensions=before.dimensions, inputs=before.inputs, outputs=before.outputs
+            )
         else:
             tasks[label] = task
     optional = tuple(label for label in old.optional if label in tasks)
