@@ -55,7 +55,8 @@ def test_it_ends_as_one_that_nothing_befell(
     record_property("end", end := ["failed"])
     outcome = live_through(ground, faults=chance.randint(2, 6))
     end[0] = "stuck"
-    assert not outcome.stuck, (outcome.stuck, outcome.said)
+    if outcome.stuck:
+        pytest.fail("\n\n".join([outcome.stuck, *outcome.said]))
     end[0] = "different"
     assert_same((operator, postgres_url), reference.wait())
     end[0] = "equal"
