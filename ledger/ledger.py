@@ -3,13 +3,16 @@
 __all__ = ["Ledger", "read_ledger", "read_sound_ledger"]
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..bps import Stage, Step
 from ..common.errors import LedgerError
 from .paths import CampaignPaths, DagPaths, RunPaths
 from .records import DagRecord, RunRecord, read_dag_record, read_run
 from .relocation import relocate_run
+
+#: Of more runs the newest are named.
+_MOST_LISTED = 8
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class Ledger:
         The same of plans with parts that a process in the foreground executed, which have no DAG.
     empty
         The parts of steps that had nothing to do, as pairs of the time of their DAG and their name.
+    chosen
+        The run that somebody has asked for: it counts, and no other. `None` if nobody has.
     """
 
     paths: CampaignPaths
@@ -35,6 +40,44 @@ class Ledger:
     dags: tuple[tuple[DagPaths, DagRecord], ...] = ()
     foreground: tuple[tuple[DagPaths, DagRecord], ...] = ()
     empty: frozenset[tuple[str, str]] = frozenset()
+    chosen: RunRecord | None = None
+
+    def find(self, name: str) -> RunRecord:
+        """Find a run.
+
+        Parameters
+        ----------
+        name
+            Its RUN collection or the end of it, such as ``diffim/20260905T031200Z``; or its time, or its name in
+            the plan, if no other run has that.
+
+        Raises
+        ------
+        LedgerError
+            If there is none, or more than one.
+        """
+        found = [run for run in self.runs if name in _list_names(run)]
+        if len(found) == 1:
+            return found[0]
+        candidates = ", ".join(f"{run.step}/{run.folder}" for run in (found or self.runs)[-_MOST_LISTED:])
+        remedy = "`apcampaign runs` lists all"
+        if found:
+            raise LedgerError(
+                f"{len(found)} runs of campaign {self.paths.campaign} are called {name}",
+                expected=f"one of {candidates}",
+                remedy=remedy,
+            )
+        expected = f"one such as {candidates}" if candidates else ""
+        what = f"campaign {self.paths.campaign} has no run {name} in {self.paths.folder}"
+        raise LedgerError(what, expected=expected, remedy=remedy)
+
+    def choose(self, name: str | None) -> "Ledger":
+        """Give the ledger in which only one run counts, though newer ones have replaced it; itself for `None`.
+
+        All of its runs are still in it: the APDB that one fills holds what the others have associated too. Errors
+        as `find`.
+        """
+        return self if name is None else replace(self, chosen=self.find(name))
 
     def runs_of(self, step: Step) -> tuple[RunRecord, ...]:
         """All runs of a step, the oldest first."""
@@ -45,6 +88,8 @@ class Ledger:
 
         Of a step that was divided anew, or is no longer divided, the parts of before do not count any more.
         """
+        if self.chosen is not None:
+            return (self.chosen,) if self.chosen.step in (steps or Step) else ()
         division = {run.step: run.division for run in self.runs}  # the last one of a key wins
         newest = {(run.step, run.part): run for run in self.runs if run.division == division[run.step]}
         order = list(Step)
@@ -56,6 +101,8 @@ class Ledger:
 
     def absent_parts(self, step: Step) -> tuple[str, ...]:
         """Name the parts into which a step was divided that have no run, though there is something to do."""
+        if self.chosen is not None:
+            return ()
         current = self.current(step)
         division = next((run.division for run in current), "")
         known = {run.name for run in current}
@@ -63,6 +110,12 @@ class Ledger:
         plans = [plan for _, plan in (*self.dags, *self.foreground) if plan.timestamp == division]
         names = [name for plan in plans for name in plan.runs]
         return tuple(name for name in names if name.startswith(f"{step}-") and name not in known)
+
+    def count_earlier(self, step: Step, shown: int) -> int:
+        """Count the runs of a step but for those that are shown, or those older than the one that was chosen."""
+        if self.chosen is not None:
+            return sum(run.timestamp < self.chosen.timestamp for run in self.runs_of(step))
+        return len(self.runs_of(step)) - shown
 
     def require_current(self, *steps: Step) -> tuple[RunRecord, ...]:
         """Give the runs that count.
@@ -88,6 +141,13 @@ class Ledger:
     def same_apdb(self, apdb_config: str) -> tuple[RunRecord, ...]:
         """All runs that fill an APDB, the oldest first."""
         return tuple(run for run in self.runs if run.apdb_config == apdb_config)
+
+
+def _list_names(run: RunRecord) -> set[str]:
+    """List what a run may be called by."""
+    parts = run.output_run.split("/")
+    ends = {"/".join(parts[first:]) for first in range(len(parts))}
+    return ends | {run.name, run.timestamp, run.folder, f"{run.step}/{run.folder}"}
 
 
 def read_ledger(paths: CampaignPaths) -> Ledger:

@@ -86,6 +86,11 @@ class RunPaths:
         """What its quanta and jobs took, for the forecasts of later runs (`apcampaign plan`)."""
         return self.folder / "costs.json"
 
+    @property
+    def report(self) -> Path:
+        """The report of the run, of one that somebody has asked for by its name."""
+        return self.folder / "report.html"
+
     def dag(self, output_run: str) -> Path:
         """The run's DAG, which BPS names after the RUN collection."""
         return self.submit / f"{name_bps_run(output_run)}.dag"

@@ -112,10 +112,13 @@ class CampaignReader:
     ----------
     paths
         The campaign's files.
+    run
+        The name of the run to look at (see `Ledger.find`); by default those that count.
     """
 
-    def __init__(self, paths: CampaignPaths):
+    def __init__(self, paths: CampaignPaths, run: str | None = None):
         self._paths = paths
+        self._run = run
         self._readers: dict[Path, JobReader] = {}
 
     def read_jobs(self) -> CampaignJobs:
@@ -160,7 +163,8 @@ class CampaignReader:
 
         Runs that the campaign DAG will make again are left out.
         """
-        ledger = read_ledger(self._paths)
+        everything = read_ledger(self._paths)
+        ledger = everything.choose(self._run)
         dag = find_current_dag(ledger)
         if dag is None:
             ledger.require_current()
@@ -172,6 +176,8 @@ class CampaignReader:
             nodes = dag_reader.read()
         runs = []
         submitting = frozenset(step for step in Step if is_submitting(self._paths.step(step)))
+        if ledger.chosen is not None and ledger.chosen not in everything.current():
+            submitting = frozenset()  # newer ones have replaced the run that was asked for
         for record in ledger.current():
             node = next((node for node in nodes if node.name == record.name), None)
             to_be_made = (dag[1].timestamp, record.name) not in ledger.empty if node and dag else False
@@ -241,7 +247,7 @@ def _step_status(view: _View, step: Step, now: float) -> StepStatus:
         estimate=estimate_end(counted, now) if active else None,
         began=min(starts, default=None),
         ended=None if active else max(ends, default=None),
-        earlier_runs=len(view.ledger.runs_of(step)) - len(runs),
+        earlier_runs=view.ledger.count_earlier(step, len(runs)),
         to_come=to_come,
     )
 

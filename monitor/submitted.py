@@ -51,7 +51,16 @@ def read_submitted_campaign(workspace: Workspace, record: RunRecord) -> Campaign
 
 
 def find_current_dag(ledger: Ledger) -> tuple[DagPaths, DagRecord] | None:
-    """Find the newest campaign DAG; none if HTCondor has not taken it, or a run was submitted by itself since."""
+    """Find the newest campaign DAG; none if HTCondor has not taken it, or a run was submitted by itself since.
+
+    Of one run that was asked for, it is the DAG that it is a part of, if that is the newest.
+    """
+    if (
+        ledger.chosen is not None
+        and (dag := ledger.newest_dag)
+        and dag[1].timestamp != ledger.chosen.timestamp
+    ):
+        return None
     newest_run = max((run.timestamp for run in ledger.runs), default="")
     dag = ledger.newest_dag
     return dag if dag and (dag[1].cluster or dag[0].has_begun()) and dag[1].timestamp >= newest_run else None

@@ -319,7 +319,9 @@ def summarise(workspace: Workspace, ledger: Ledger | None = None) -> CampaignSum
         associations=find_skipped(diffim, workspace.campaign.instrument)
         if inspected and failed
         else SkippedAndWaiting(),
-        planned=read_submitted_campaign(workspace, max(records, key=_age)).steps,
+        planned=(ledger.chosen.step,)
+        if ledger.chosen
+        else read_submitted_campaign(workspace, max(records, key=_age)).steps,
         missing=_find_missing(workspace, ledger, outcomes),
         dia_objects=count_dia_objects(inspected) if inspected else None,
     )

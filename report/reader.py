@@ -56,13 +56,22 @@ class ReportReader:
         Draws more figures.
     truth
         Finds true light curves.
+    run
+        The name of the run that it is about (see `Ledger.find`); by default those that count.
     """
 
-    def __init__(self, workspace: Workspace, appendix: Appendix | None = None, truth: Truth | None = None):
+    def __init__(
+        self,
+        workspace: Workspace,
+        appendix: Appendix | None = None,
+        truth: Truth | None = None,
+        run: str | None = None,
+    ):
         self._workspace = workspace
+        self._run = run
         self._truth = truth
         self._appendix: Appendix = appendix or (lambda *_: ())
-        self._jobs = CampaignReader(workspace.paths)
+        self._jobs = CampaignReader(workspace.paths, run)
         self._ended: dict[tuple[str, ...], StepReport] = {}
         self._explorers: dict[str, ApdbExplorer] = {}
         self._quality = QualityReader()
@@ -85,7 +94,7 @@ class ReportReader:
             If the campaign has no runs.
         """
         workspace = self._workspace
-        ledger = workspace.read_ledger()
+        ledger = workspace.read_ledger().choose(self._run)
         records = ledger.require_current()
         self._notes, self._unread = [], set()
         now = time.time()

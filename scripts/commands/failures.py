@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..options.campaign import campaign_options, echo_json
+from ..options.campaign import campaign_options, echo_json, run_option
 
 if TYPE_CHECKING:
     from ...campaign import Campaign
@@ -15,19 +15,20 @@ if TYPE_CHECKING:
 
 @click.command()
 @campaign_options
+@run_option
 @click.option(
     "--quanta",
     is_flag=True,
     help="Look at the quanta too, which finds those that failed or made nothing in jobs that succeeded.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(campaign: "Campaign", quanta: bool, as_json: bool) -> None:
+def command(campaign: "Campaign", run: str | None, quanta: bool, as_json: bool) -> None:
     """Group failed and held jobs by label and root cause, and say what to do next.
 
     Works while the campaign runs and after. Exits 1 if anything failed or is held; what succeeded at a later
     attempt is counted apart.
     """
-    failures = campaign.failures(quanta=quanta)
+    failures = campaign.failures(run, quanta=quanta)
     if as_json:
         echo_json(failures.as_dict())
     else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..options.campaign import campaign_options, echo_json, say
+from ..options.campaign import campaign_options, echo_json, run_option, say
 
 if TYPE_CHECKING:
     from ...campaign import Campaign
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @campaign_options
+@run_option
 @click.option(
     "--output",
     "file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Where the page goes; report.html in the campaign's folder by default.",
+    help="Where the page goes; report.html in the campaign's folder, or that of --run, by default.",
 )
 @click.option("--watch", is_flag=True, help="Write it repeatedly until the campaign has ended.")
 @click.option(
@@ -31,23 +32,25 @@ if TYPE_CHECKING:
     help="Seconds between two, with --watch; an open page loads itself again as often.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: where it is, and what it says first.")
-def command(campaign: "Campaign", file: Path | None, watch: bool, interval: int, as_json: bool) -> None:
+def command(
+    campaign: "Campaign", run: str | None, file: Path | None, watch: bool, interval: int, as_json: bool
+) -> None:
     """Write one HTML page: the progress of a campaign, what it took, and its results.
 
     The page needs no network to be opened and no server. Sources that could not be read are listed on the page.
     """
     from ..display.score_figure import score_figures, true_light_curves
 
-    target = file or campaign.workspace.paths.report
+    target = file or campaign.report_file(run)
     if watch:
         for data in campaign.watch_report(
-            target, interval=interval, appendix=score_figures, truth=true_light_curves
+            target, run=run, interval=interval, appendix=score_figures, truth=true_light_curves
         ):
             _show(target, data, as_json)
     else:
         from ...report import ReportReader, write_report
 
-        reader = ReportReader(campaign.workspace, score_figures, true_light_curves)
+        reader = ReportReader(campaign.workspace, score_figures, true_light_curves, run)
         _, data = write_report(campaign.workspace, target, reader=reader)
         _show(target, data, as_json)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..options.campaign import campaign_options, echo_json
+from ..options.campaign import campaign_options, echo_json, run_option
 
 if TYPE_CHECKING:
     from ...campaign import Campaign
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 @click.command()
 @campaign_options
+@run_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(campaign: "Campaign", as_json: bool) -> None:
+def command(campaign: "Campaign", run: str | None, as_json: bool) -> None:
     """List a campaign's runs: which is which, where its files are, how it stands."""
-    runs = campaign.runs()
+    runs = campaign.runs(run)
     if as_json:
         echo_json([{**record.model_dump(mode="json"), "state": state} for record, state in runs])
         return

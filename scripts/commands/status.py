@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..options.campaign import campaign_options, echo_json
+from ..options.campaign import campaign_options, echo_json, run_option
 
 if TYPE_CHECKING:
     from ...campaign import Campaign
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 @click.command()
 @campaign_options
+@run_option
 @click.option("--watch", is_flag=True, help="Refresh until all has ended; Ctrl-C stops it.")
 @click.option("--parts", is_flag=True, help="Show the parts of divided steps instead of the labels of jobs.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; with --watch, a line each time.")
-def command(campaign: "Campaign", watch: bool, parts: bool, as_json: bool) -> None:
+def command(campaign: "Campaign", run: str | None, watch: bool, parts: bool, as_json: bool) -> None:
     """Show the progress of a campaign: its jobs by label, when they are expected to end, and what they wait for.
 
     Works while it runs and after, on any host that sees the folder of its runs, and without HTCondor: then it
@@ -26,11 +27,11 @@ def command(campaign: "Campaign", watch: bool, parts: bool, as_json: bool) -> No
     if watch:
         from ..display.status_watch import watch_status
 
-        watch_status(campaign, parts=parts, as_json=as_json)
+        watch_status(campaign, run=run, parts=parts, as_json=as_json)
     elif as_json:
-        echo_json(campaign.status().as_dict())
+        echo_json(campaign.status(run).as_dict())
     else:
         from ..display.console import make_console
         from ..display.status import draw_status
 
-        make_console().print(draw_status(campaign.status(), parts=parts))
+        make_console().print(draw_status(campaign.status(run), parts=parts))

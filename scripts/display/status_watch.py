@@ -16,13 +16,15 @@ _SHORTEST, _LONGEST = 2.0, 60.0  # seconds between two looks
 _REST = 10  # the pause after a look is at least this many times as long as the look took
 
 
-def watch_status(campaign: "Campaign", *, parts: bool, as_json: bool) -> None:
+def watch_status(campaign: "Campaign", *, run: str | None = None, parts: bool, as_json: bool) -> None:
     """Show a campaign until it has ended, less often the longer nothing happens.
 
     Parameters
     ----------
     campaign
         The campaign; people whom it names are notified of trouble.
+    run
+        The name of the run to look at; by default those that count.
     parts
         Whether to show the parts of divided steps.
     as_json
@@ -40,7 +42,7 @@ def watch_status(campaign: "Campaign", *, parts: bool, as_json: bool) -> None:
     with Live(console=console, auto_refresh=False, screen=False) if overdraw else nullcontext() as live:
         try:
             begun = time.monotonic()
-            for status in campaign.watch(notify=True):
+            for status in campaign.watch(run, notify=True):
                 took = time.monotonic() - begun
                 now = json.dumps([step["jobs"] for step in status.as_dict()["steps"]])
                 if isinstance(live, Live):

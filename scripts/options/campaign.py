@@ -1,6 +1,16 @@
 """Options of the commands that act on a campaign: its file, and what overrides it."""
 
-__all__ = ["RUNS_OPTION", "SiteType", "campaign_options", "dry_run_option", "echo_json", "json_option", "say"]
+__all__ = [
+    "RUNS_OPTION",
+    "RunType",
+    "SiteType",
+    "campaign_options",
+    "dry_run_option",
+    "echo_json",
+    "json_option",
+    "run_option",
+    "say",
+]
 
 import functools
 import json
@@ -41,6 +51,28 @@ class SiteType(StringParamType):
         return found or [CompletionItem(incomplete, type="file")]
 
 
+class RunType(StringParamType):
+    """A run, by its name: a shell completes it, the newest first."""
+
+    name = "text"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Name the runs of the campaign; none where it cannot be read."""
+        from ...campaign import Campaign
+        from ...common.errors import ApcampaignError
+
+        file, runs = (ctx.params.get(name) or default for name, default in _DEFAULTS.items())
+        try:
+            found = Campaign.open(file, runs=runs).ledger().runs
+        except (ApcampaignError, OSError):
+            return []
+        names = (f"{run.step}/{run.folder}" for run in reversed(found))
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+_DEFAULTS = {"campaign_file": "campaign.yaml", "runs": "runs"}
 _OPTIONS = (
     click.option(
         "--campaign",
@@ -111,6 +143,14 @@ def campaign_options(function: Callable[..., Any]) -> Callable[..., Any]:
         wrapper = option(wrapper)
     return wrapper
 
+
+#: For commands that show runs.
+run_option = click.option(
+    "--run",
+    metavar="NAME",
+    type=RunType(),
+    help="Show this run, though newer ones may have replaced it: diffim/TIME, or its output collection.",
+)
 
 #: For commands that do something: their result as JSON.
 json_option = click.option(

@@ -346,36 +346,45 @@ class Campaign:
         """Read the records of everything that has been submitted."""
         return self._workspace.read_ledger()
 
-    def runs(self) -> "list[tuple[RunRecord, str | None]]":
-        """List all runs and the state of each as its WMS names it, if that can tell."""
+    def runs(self, run: str | None = None) -> "list[tuple[RunRecord, str | None]]":
+        """List all runs, or one (as for `status`), and the state of each as its WMS names it, if that can tell."""
         from .monitor import run_state
 
-        return [(record, run_state(record)) for record in self.ledger().runs]
+        ledger = self.ledger()
+        return [(record, run_state(record)) for record in ([ledger.find(run)] if run else ledger.runs)]
 
-    def status(self) -> "CampaignStatus":
+    def status(self, run: str | None = None) -> "CampaignStatus":
         """See how far the campaign is, also while it runs.
+
+        Parameters
+        ----------
+        run
+            Look at this run, though newer ones may have replaced it: ``diffim/20260905T031200Z``, or its RUN
+            collection. By default the runs that count.
 
         Raises
         ------
         LedgerError
-            If it has no runs, or they cannot be read.
+            If it has no runs, or none of that name, or they cannot be read.
         """
         from .monitor import CampaignReader
 
-        return CampaignReader(self._workspace.paths).read()
+        return CampaignReader(self._workspace.paths, run).read()
 
-    def watch(self, *, notify: bool = False) -> "Iterator[CampaignStatus]":
+    def watch(self, run: str | None = None, *, notify: bool = False) -> "Iterator[CampaignStatus]":
         """Look at the campaign as often as the caller asks for the next status, until it has ended.
 
         Parameters
         ----------
+        run
+            As for `status`.
         notify
             Whether the people whom the campaign names are notified of trouble.
         """
         from .monitor import CampaignReader
         from .monitor.notify import TroubleNotifier
 
-        reader, trouble = CampaignReader(self._workspace.paths), TroubleNotifier(self.settings)
+        reader, trouble = CampaignReader(self._workspace.paths, run), TroubleNotifier(self.settings)
         while True:
             status = reader.read()
             if notify and status.active:
@@ -384,18 +393,20 @@ class Campaign:
             if not status.active:
                 return
 
-    def failures(self, *, quanta: bool = False) -> "Failures":
+    def failures(self, run: str | None = None, *, quanta: bool = False) -> "Failures":
         """Group what failed or is held by its root cause, with remedies.
 
         Parameters
         ----------
+        run
+            As for `status`.
         quanta
             Whether to look at the quanta too, which finds those that failed or made nothing in jobs that
             succeeded.
         """
         from .monitor import CampaignReader, find_failures
 
-        found = CampaignReader(self._workspace.paths).read_jobs()
+        found = CampaignReader(self._workspace.paths, run).read_jobs()
         return find_failures(found.jobs, nodes=found.nodes, quanta_of=found.records if quanta else ())
 
     def summary(self) -> "CampaignSummary":
@@ -416,6 +427,7 @@ class Campaign:
         self,
         file: str | Path | None = None,
         *,
+        run: str | None = None,
         appendix: "Appendix | None" = None,
         truth: "Truth | None" = None,
     ) -> Path:
@@ -424,7 +436,9 @@ class Campaign:
         Parameters
         ----------
         file
-            Where it goes; ``report.html`` in the campaign's folder by default.
+            Where it goes; that of `report_file` by default.
+        run
+            As for `status`.
         appendix
             Draws more figures, from the campaign's settings and the configuration of its APDB.
         truth
@@ -442,14 +456,21 @@ class Campaign:
         """
         from .report import ReportReader, write_report
 
-        reader = ReportReader(self._workspace, appendix, truth)
-        path, _ = write_report(self._workspace, Path(file) if file else None, reader=reader)
+        reader = ReportReader(self._workspace, appendix, truth, run)
+        target = Path(file) if file else self.report_file(run)
+        path, _ = write_report(self._workspace, target, reader=reader)
         return path
+
+    def report_file(self, run: str | None = None) -> Path:
+        """Name the file of the report: in the campaign's folder, or in that of a run."""
+        paths = self._workspace.paths
+        return paths.report if run is None else paths.run(self.ledger().find(run)).report
 
     def watch_report(
         self,
         file: str | Path | None = None,
         *,
+        run: str | None = None,
         interval: int = 30,
         appendix: "Appendix | None" = None,
         truth: "Truth | None" = None,
@@ -458,14 +479,15 @@ class Campaign:
 
         Parameters
         ----------
-        file, appendix, truth
+        file, run, appendix, truth
             As for `write_report`.
         interval
             Seconds between two.
         """
         from .report import ReportReader, watch_report
 
-        target, reader = Path(file) if file else None, ReportReader(self._workspace, appendix, truth)
+        target = Path(file) if file else self.report_file(run)
+        reader = ReportReader(self._workspace, appendix, truth, run)
         return watch_report(self._workspace, target, reader=reader, interval=interval)
 
     def compare(
