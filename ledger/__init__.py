@@ -18,7 +18,7 @@ from .records import DagRecord, RunRecord, hash_config, read_dag_record, read_ru
 from .relocation import is_moved_dag, relocate_run
 from .restoration import restore_dag_record, restore_run
 from .versions import installed_versions
-from .workflow import Node, Workflow, read_dag, read_workflow, write_workflow
+from .workflow import Node, Workflow, read_dag, read_workflow, write_nodes, write_workflow
 from .workspace import Workspace
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "restore_run",
     "submission_lock",
     "write_dag_record",
+    "write_nodes",
     "write_run",
     "write_workflow",
 ]

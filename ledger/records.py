@@ -52,6 +52,11 @@ class RunRecord(BaseModel):
         SHA-256 of the BPS config without what names the run: the same for runs with the same configuration.
     versions
         Of the software that prepared it.
+    adopted_from
+        The submit directory of a run that was adopted: ``submit_dir`` leads there. Empty if the campaign has
+        submitted it itself.
+    schedd
+        The name of the scheduler that got it, of a run that was adopted; empty where that is not known.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -77,6 +82,8 @@ class RunRecord(BaseModel):
     quanta: dict[str, int]
     config_hash: str | None = None
     versions: dict[str, str] = Field(default_factory=installed_versions)
+    adopted_from: str = ""
+    schedd: str = ""
 
     @property
     def wms(self) -> Wms:

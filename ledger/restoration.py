@@ -65,6 +65,7 @@ def restore_run(campaign: CampaignPaths, paths: RunPaths) -> RunRecord:
             jobs=jobs,
             quanta=quanta,
             versions={},
+            adopted_from=str(paths.submit.readlink()) if paths.submit.is_symlink() else "",
         )
     except _UNREADABLE as error:
         raise _lost(paths.record, error) from error
@@ -106,7 +107,8 @@ def _find_apdb(config: dict[str, Any], campaign: CampaignPaths) -> str | None:
     found = _APDB.search(" ".join(read_option(str(config.get("extraQgraphOptions") or ""), "-c")))
     if found is None:
         return None
-    return str(campaign.apdb_config) if Path(found[1]).name == campaign.apdb_config.name else found[1]
+    own = Path(found[1]).name == campaign.apdb_config.name and campaign.apdb_config.exists()
+    return str(campaign.apdb_config) if own else found[1]
 
 
 def _count_jobs(paths: RunPaths) -> tuple[dict[str, int], dict[str, int]]:

@@ -1,10 +1,11 @@
 """Jobs of a run and their order: written when the run is prepared, or read from its DAG."""
 
-__all__ = ["Node", "Workflow", "read_dag", "read_workflow", "write_workflow"]
+__all__ = ["Node", "Workflow", "read_dag", "read_workflow", "write_nodes", "write_workflow"]
 
 import json
+import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,40 @@ def write_workflow(
                 **({"final": True} if final and name == final.name else {}),
             }
         )
+    _write_jobs(paths, jobs)
+
+
+def write_nodes(paths: RunPaths, workflow: Workflow, submit: Path) -> None:
+    """Write the jobs of a run that somebody else has prepared next to its record.
+
+    Parameters
+    ----------
+    paths
+        The run's files.
+    workflow
+        Its jobs.
+    submit
+        BPS's submit directory, in which they are.
+    """
+    numbers = {name: number for number, name in enumerate(workflow.nodes)}
+    jobs = [
+        {
+            "name": node.name,
+            "label": node.label,
+            "tags": dict(node.tags),
+            "quanta": dict(node.quanta),
+            "memory": node.request_memory,
+            "cpus": node.request_cpus,
+            "parents": [numbers[parent] for parent in node.parents],
+            "folder": os.path.relpath(node.folder, submit),
+            **({"final": True} if node.final else {}),
+        }
+        for node in workflow.nodes.values()
+    ]
+    _write_jobs(paths, jobs)
+
+
+def _write_jobs(paths: RunPaths, jobs: Iterable[Mapping[str, Any]]) -> None:
     lines = ",\n".join(json.dumps(job, default=str, separators=(",", ":")) for job in jobs)
     write_atomically(paths.jobs, f"[\n{lines}\n]\n")
 

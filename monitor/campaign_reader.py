@@ -143,8 +143,10 @@ class CampaignReader:
             If the campaign has no runs, or their files cannot be read.
         """
         view = self._view()
-        dags = [reader.dag for reader in view.active if reader.dag]
-        queue = ask_queue(dags, view.managers) if dags else None
+        readers = [reader for reader in view.active if isinstance(reader, RunReader)]
+        dags = [dag for reader in readers for dag in reader.dags]
+        inner = frozenset(id_ for reader in readers for id_ in reader.inner_managers)
+        queue = ask_queue(dags, view.managers | inner) if dags else None
         now = time.time()
         return CampaignStatus(
             campaign=self._paths.campaign,
@@ -262,10 +264,12 @@ def _explain_unknown(queue: Queue, view: _View, dags: Sequence[Path], now: float
             f"{queue.problem}. What is shown is from the runs' files, the newest {when}; what idle jobs wait for, "
             "and whether they are still in the queue, is unknown",
         )
-    schedd = view.dag[1].schedd if view.dag else ""
+    what, schedd = "the campaign DAG", view.dag[1].schedd if view.dag else ""
+    if not schedd:
+        what, schedd = next((("the run", run.record.schedd) for run in view.runs if run.active), (what, ""))
     if not queue.managers and schedd and queue.schedd and schedd != queue.schedd:
         return (
-            f"the campaign DAG is in the queue of {schedd}, and this host has that of {queue.schedd}: there it "
+            f"{what} is in the queue of {schedd}, and this host has that of {queue.schedd}: there it "
             "can be cancelled, and is known what idle jobs wait for. What is shown is from its files, the newest "
             f"{when}",
         )

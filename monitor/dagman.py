@@ -14,8 +14,6 @@ import re
 import time
 from pathlib import Path
 
-from ..ledger import DagPaths
-
 _ERROR = re.compile(rb'Node = "([^"]+)";\s+NodeStatus = 6;[^\n]*\s+StatusDetails = "([^"]*)"')
 
 
@@ -23,11 +21,19 @@ _SILENT = 1800.0  # seconds; while it waits for jobs, DAGMan says every ten minu
 _PREMARKED = re.compile(r"# Nodes premarked DONE: (\d+)")
 
 
-def is_dag_alive(files: DagPaths) -> bool:
-    """Tell from its files whether the DAGMan of a campaign DAG goes on, on whatever host."""
-    if read_exit(files.dag) is not None:
+def is_dag_alive(dag: Path, record: Path) -> bool:
+    """Tell from its files whether the DAGMan of a DAG goes on, on whatever host.
+
+    Parameters
+    ----------
+    dag
+        The DAG.
+    record
+        What was written when it was submitted.
+    """
+    if read_exit(dag) is not None:
         return False
-    said = _output(files.dag) if has_begun(files.dag) else files.record
+    said = _output(dag) if has_begun(dag) else record
     return said.exists() and time.time() - said.stat().st_mtime < _SILENT
 
 

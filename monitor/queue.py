@@ -94,7 +94,9 @@ def ask_queue(dags: Collection[Path], managers: Collection[int]) -> Queue:
     """
     try:
         with open_schedd() as schedd:
-            jobs, found = _ask(schedd, {os.path.normpath(path) for path in dags}, managers)
+            # The folder of a run that was adopted leads to its submit directory by a link.
+            names = {name for path in dags for name in (os.path.normpath(path), os.path.realpath(path))}
+            jobs, found = _ask(schedd, names, managers)
         name = None if found else name_schedd()
     except SchedulerError as error:
         return Queue(problem=str(error))

@@ -12,6 +12,7 @@ from ..bps import Wms
 from ..ledger import Node, RunPaths, RunRecord, Workflow, read_dag, read_run, read_workflow
 from .dagman import has_begun, read_errors, read_exit, read_rescue
 from .event_log import EventLog, History
+from .event_logs import EventLogs
 from .jobs import Attempt, AttemptOutcome, Job, JobState
 from .parsl_log import ParslReader
 
@@ -61,7 +62,7 @@ class RunReader:
         self._order = order
         self._passed: set[str] = set()
         self._blocked: set[str] = set()
-        self._log = EventLog(dag.with_name(f"{dag.name}.nodes.log"))
+        self._log = EventLogs(dag)
         self._older: dict[str, list[History]] = {}
         self._rescued: frozenset[str] | None = None
         self._jobs: dict[str, Job] = {}
@@ -77,6 +78,18 @@ class RunReader:
     def begun(self) -> bool:
         """Whether DAGMan had begun when the jobs were last read."""
         return self._begun
+
+    @property
+    def dags(self) -> tuple[Path, ...]:
+        """Its DAG, and the DAGs inside of it that had begun when the jobs were last read."""
+        return self._log.dags or (self.dag,)
+
+    @property
+    def inner_managers(self) -> frozenset[int]:
+        """The ids of the DAGMan jobs of the DAGs inside of it."""
+        nodes, histories = self._workflow.nodes, self._log.histories
+        # Those that do nothing, with which BPS orders jobs too, all have the id 0.
+        return frozenset(id_ for id_, history in histories.items() if id_ and history.node not in nodes)
 
     @property
     def ended(self) -> bool:

@@ -51,7 +51,7 @@ def list_provenance(
             "inputs": ", ".join(record.inputs),
             "output": record.output,
             "RUN collection": record.output_run,
-            "submit directory": record.submit_dir,
+            "submit directory": record.adopted_from or record.submit_dir,
             "quantum graph": record.graph,
             "BPS plugin": record.wms_service,
             **({"id": record.wms_id} if record.wms_id else {}),

@@ -30,6 +30,7 @@ COMMANDS = {
     "check": "Check a campaign before it is submitted.",
     "plan": "Forecast what a campaign will run and take, before it is submitted.",
     "submit": "Submit a campaign, or one of its steps.",
+    "adopt": "Make runs of `bps submit` runs of a campaign.",
     "resume": "Continue a campaign after a failure.",
     "doctor": "Look at a campaign for what keeps it from going on, and mend it.",
     "cancel": "Cancel the running jobs of a campaign.",

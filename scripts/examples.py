@@ -57,6 +57,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "inspect": ("apcampaign inspect", "apcampaign inspect --tracts 3828..3830"),
     "check": ("apcampaign check", "apcampaign check --step templates --json", "apcampaign check --stack"),
     "plan": ("apcampaign plan", "apcampaign plan --slots 1000", "apcampaign plan --mermaid > plan.mmd"),
+    "adopt": (
+        "apcampaign adopt configs/submit/templates/20260905T031200Z",
+        "apcampaign adopt --dry-run configs/submit/*/*",
+    ),
     "submit": ("apcampaign submit", "apcampaign submit --dry-run", "apcampaign submit templates"),
     "submit both": ("apcampaign submit both", "apcampaign submit both --foreground"),
     "submit templates": ('apcampaign submit templates --tracts "3828 3829" --bands gri',),

@@ -31,6 +31,11 @@ def command(campaign: "Campaign", run: str | None, as_json: bool) -> None:
         where = "in a campaign DAG" if record.wms is Wms.HTCONDOR else "in the foreground"
         numbers = (record.wms_id or where, str(sum(record.jobs.values())))
         table.add_row(
-            record.name, record.timestamp, state or "?", *numbers, record.output_run, record.submit_dir
+            record.name,
+            record.timestamp,
+            state or "?",
+            *numbers,
+            record.output_run,
+            record.adopted_from or record.submit_dir,
         )
     make_console().print(table)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .bps.lint import Finding
     from .campaign_apdb import CampaignApdb
     from .ledger import Ledger, RunRecord, Workspace
+    from .lifecycle.adoption import AdoptionPlan
     from .monitor import CampaignStatus, Failures
     from .monitor.summary import CampaignSummary
     from .report import Appendix, ReportData, Truth
@@ -253,6 +254,23 @@ class Campaign:
         return self.plan_submission(
             step, templates=templates, continue_apdb=continue_apdb, foreground=foreground, check=check
         ).execute()
+
+    def plan_adoption(self, *folders: str | Path) -> "AdoptionPlan":
+        """Decide how runs of ``bps submit`` become runs of the campaign; ``execute()`` of the plan does just that.
+
+        Parameters
+        ----------
+        folders
+            Their submit directories, as ``bps submit`` has printed them.
+
+        Raises
+        ------
+        ApcampaignError
+            If it cannot be found out. Why one of them cannot be adopted is in the plan's ``obstacles``.
+        """
+        from .lifecycle.adoption import plan_adoption
+
+        return plan_adoption(self._workspace, [Path(folder) for folder in folders])
 
     def plan_resume(
         self,

@@ -176,18 +176,23 @@ def _list_ids(marks: Sequence[JobMark]) -> list[str]:
 
 
 def _find_elsewhere(ledger: Ledger) -> tuple[ActiveRun, ...]:
-    """Find the campaign DAGs that another scheduler has, which goes on with them as far as their files tell."""
-    alive = [(files, record) for files, record in ledger.dags if record.schedd and is_dag_alive(files)]
+    """Find what another scheduler has, which goes on with it as far as its files tell."""
+    alive = [
+        (f"the campaign DAG {files.folder}", record.schedd)
+        for files, record in ledger.dags
+        if record.schedd and is_dag_alive(files.dag, files.record)
+    ]
+    for run in ledger.runs:
+        files = ledger.paths.run(run)
+        if run.schedd and is_dag_alive(files.dag(run.output_run), files.record):
+            alive.append((f"the {run.name} run {run.output_run}", run.schedd))
     if not alive:
         return ()
     here = name_schedd()
     return tuple(
-        ActiveRun(
-            what=f"the campaign DAG {files.folder}",
-            state=f"it is in the queue of {record.schedd}, and this host has that of {here}",
-        )
-        for files, record in alive
-        if record.schedd != here
+        ActiveRun(what=what, state=f"it is in the queue of {schedd}, and this host has that of {here}")
+        for what, schedd in alive
+        if schedd != here
     )
 
 

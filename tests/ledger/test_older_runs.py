@@ -57,7 +57,7 @@ def test_the_state_is_what_version_0_1_said(older: Path, sandbox: Sandbox, name:
 @pytest.mark.parametrize("name", NAMES)
 def test_runs_and_failures_are_what_version_0_1_said(older: Path, sandbox: Sandbox, name: str) -> None:
     runs = ask(older / name, sandbox, "runs")
-    new = {"part": "", "stage": None, "division": "", "query": ""}
+    new = {"part": "", "stage": None, "division": "", "query": "", "adopted_from": "", "schedd": ""}
     assert [run | new for run in said(older, name, "runs")] == runs
     then, now = said(older, name, "failures"), ask(older / name, sandbox, "failures")
     for group in then["groups"]:

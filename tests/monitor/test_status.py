@@ -35,7 +35,7 @@ from apcampaign.monitor import (
     open_run,
     read_jobs,
 )
-from apcampaign.monitor.campaign_reader import _explain_unknown, _View
+from apcampaign.monitor.campaign_reader import _explain_unknown, _Run, _View
 from apcampaign.monitor.event_log import EventLog
 from apcampaign.monitor.idle_reasons import explain_waiting
 from apcampaign.monitor.progress import count_labels, estimate_end
@@ -374,6 +374,12 @@ def test_a_campaign_in_the_queue_of_another_host_is_said_to_be_there(tmp_path):
     assert "the campaign DAG is in the queue of host1, and this host has that of host2" in said
     (said,) = _explain_unknown(Queue(schedd="host1"), view, dags, NOW)
     assert "`apcampaign doctor` looks for what is wrong" in said
+    # A run that was adopted is in no campaign DAG.
+    adopted = read_run(recorded("troubled")).model_copy(update={"schedd": "host1"})
+    run = _Run(adopted, paths.run(adopted).folder, open_run(recorded("troubled")), (), submitted=True)
+    view = _View(Ledger(paths=paths, runs=()), None, None, (), (run,))
+    (said,) = _explain_unknown(Queue(schedd="host2"), view, dags, NOW)
+    assert "the run is in the queue of host1, and this host has that of host2" in said
 
 
 def test_a_step_is_put_together_over_its_runs(campaign, monkeypatch):

@@ -1,9 +1,11 @@
 """What the order of visits is for: the APDB of an ordered run is that of a serial one."""
 
 import getpass
+import json
 
 import pytest
 from apcampaign.sandbox.survey import SandboxSize, Survey
+from interference import wait_for
 from operators import COARSE_DIFFIM, Operator, make_operator, plant, read_apdb, write_campaign
 
 pytestmark = [pytest.mark.slow(minutes=1.5), pytest.mark.htcondor, pytest.mark.postgres]
@@ -37,7 +39,7 @@ def images(reference, undisturbed) -> str:
 def associating(tmp_path, reference, condor_pool, postgres_server, undisturbed, images):
     """Make operators who only associate, into their own APDB, what the undisturbed campaign has subtracted."""
 
-    def make(name: str, *faults, **diffim) -> tuple[Operator, str]:
+    def make(name: str, *faults, by_hand: bool = False, **diffim) -> tuple[Operator, str]:
         folder = tmp_path / f"{name}-{tmp_path.name}"
         folder.mkdir()
         operator = make_operator(folder, reference.sandbox, condor_pool)
@@ -46,7 +48,9 @@ def associating(tmp_path, reference, condor_pool, postgres_server, undisturbed, 
             reference.sandbox,
             tracts=[3828],
             where="detector = 94",
+            steps=["diffim"] if by_hand else None,
             diffim={
+                **({"templates": templates} if by_hand else {}),
                 **COARSE_DIFFIM,
                 # The first brings the exposure, which is what joins the group of the reader with the visit.
                 "pipeline": "ApPipe-DC2.yaml#getRegionTimeFromVisit,loadDiaCatalogs,associateApdb",
@@ -59,11 +63,14 @@ def associating(tmp_path, reference, condor_pool, postgres_server, undisturbed, 
         url = postgres_server.url(database)
         operator = plant(operator, *faults)
         operator.apcampaign("apdb", "init", "--db", url)
-        said = operator.apcampaign("submit", "diffim", "--templates", f"{root}/templates", "--no-check")
+        if by_hand:
+            operator.apcampaign("adopt", str(operator.submit_by_hand("ApPipe-DC2-bps.yaml")))
+            return operator, url
+        said = operator.apcampaign("submit", "diffim", "--templates", templates, "--no-check")
         assert ("warning" in said) == (diffim.get("ordering") == "none")
         return operator, url
 
-    root = f"u/{getpass.getuser()}/{undisturbed[0].folder.name}"
+    templates = f"u/{getpass.getuser()}/{undisturbed[0].folder.name}/templates"
     return make
 
 
@@ -75,11 +82,16 @@ def findings(operator: Operator) -> dict[str, int]:
 def test_an_ordered_run_fills_the_apdb_as_a_serial_one_and_an_unordered_run_does_not(
     associating, undisturbed
 ):
-    serial, serial_url = associating("serial", ordering="total")
+    # BPS's own order has one after the other.
+    serial, serial_url = associating("serial", by_hand=True)
     # As when the earlier visit waits longer for a slot.
     overtaken = {"kind": "overtaken", "label": "loadDiaCatalogs", "group": EARLY_GROUP, "by": f"{LATE}.94"}
     unordered, unordered_url = associating("unordered", overtaken, ordering="none")
-    assert serial.wait_for_run("diffim") == unordered.wait_for_run("diffim") == 0
+    assert unordered.wait_for_run("diffim") == 0
+    wait_for(lambda: [*serial.folder.glob("runs/*/diffim/*/submit/*.dag.metrics")], "the end of BPS's run")
+    (step,) = json.loads(serial.apcampaign("status", "--json"))["steps"]
+    assert step["state"] == "done"
+    assert "nothing to resume" in serial.apcampaign("resume", good=False)
     content = read_apdb(serial, serial_url)
     assert content == read_apdb(*undisturbed)
     other = read_apdb(unordered, unordered_url)

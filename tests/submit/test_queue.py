@@ -97,6 +97,10 @@ log.touch()
 assert find_active(workspace.read_ledger())
 os.utime(log, (0, 0))
 assert find_active(workspace.read_ledger()) == ()
+adopted = {"adopted_from": "/there", "schedd": "elsewhere.example.org"}
+write_run(files, RunRecord(**values, **adopted, wms_service="lsst.ctrl.bps.htcondor.HTCondorService"))
+(again,) = find_active(workspace.read_ledger())
+assert (again.what, again.state) == (f"the diffim run {run.output_run}", active.state)
 try:
     submit_file(folder / "empty.sub")
 except SchedulerError as error:

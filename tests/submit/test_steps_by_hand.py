@@ -1,5 +1,6 @@
 """The steps of a campaign one by one, through failures and cancellations, end as one campaign DAG without."""
 
+import json
 import os
 import signal
 import sys
@@ -47,10 +48,10 @@ def test_steps_by_hand_are_cancelled_and_resumed_one_by_one(
     assert "make apdb-init" in operator.make("submit-diffim", good=False)
     operator.make("apdb-init", f"DB={postgres_url}")
     assert "has no templates run" in operator.make("submit-diffim", good=False)
-    # Killed when HTCondor has taken its DAG, but before it has remembered that.
-    operator.run(
-        sys.executable, "-c", KILLED_AFTER_SUBMISSION, "submit", "templates", "--tracts", "3828", good=False
-    )
+    # With BPS, which leaves it to the campaign while it is in the queue.
+    submit = operator.submit_by_hand("ApTemplate-DC2-bps.yaml", "--tracts", "3828")
+    (adopted,) = json.loads(operator.apcampaign("adopt", str(submit), "--tracts", "3828", "--json"))["runs"]
+    assert (adopted["progress"], adopted["notes"]) == ("active", [])
     assert "has not ended" in operator.apcampaign("submit", "diffim", good=False)
     held = ["condor_q", "-allusers", "-constraint", "JobStatus == 5", "-af", "HoldReason"]
     wait_for(lambda: "gone over memory limit" in condor_pool.run(held, seconds=30), "the hold")
@@ -73,7 +74,11 @@ def test_steps_by_hand_are_cancelled_and_resumed_one_by_one(
     said = operator.apcampaign("submit", "diffim", *elsewhere, good=False, seconds=RUN_DEADLINE)
     assert operator.wait_for_run("templates") == 0
     assert "that the science visits need are missing in 2.2i/defaults" in said
-    operator.make("submit-diffim", "TRACTS=3828")
+    # Killed when HTCondor has taken its DAG, but before it has remembered that.
+    operator.run(
+        sys.executable, "-c", KILLED_AFTER_SUBMISSION, "submit", "diffim", "--tracts", "3828", good=False
+    )
+    assert "has not ended" in operator.apcampaign("submit", "diffim", good=False)
     assert operator.wait_for_run("diffim") != 0
     said = operator.make("resume")
     assert ROLLED_BACK in said

@@ -102,6 +102,17 @@ class Operator:
         words = ["make", "-C", str(ROOT), target, f"APCAMPAIGN={COMMAND}", *campaign, *variables]
         return self.run(*words, **arguments)
 
+    def submit_by_hand(self, config: str, *flags: str) -> Path:
+        """Submit one of the generated configs with ``bps submit``, and give its submit directory."""
+        # BPS writes down all variables, and finds its commands by them.
+        environment = {name: value for name, value in self.environment.items() if "hunter2" not in value}
+        environment["PATH"] = f"{COMMAND.parent}:{environment['PATH']}"
+        shell = Operator(self.folder, environment)
+        shell.apcampaign("generate", *flags)
+        said = shell.run(str(COMMAND.with_name("bps")), "submit", f"configs/{config}", seconds=300)
+        (submit,) = re.findall(r"^Submit dir: (.+)$", said, re.MULTILINE)
+        return Path(submit)
+
     def summary(self) -> dict[str, Any]:
         """Read what the newest campaign DAG has left, or ask for it where there is none: that takes seconds."""
         left = sorted(self.folder.glob("runs/*/dag/*/summary.json"))

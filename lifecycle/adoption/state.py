@@ -1,0 +1,86 @@
+"""State before an adoption: the submit directories, and what the campaign has and would run itself."""
+
+__all__ = ["plan_adoption", "read_adoption_state"]
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import yaml
+
+from ...bps import Plan, PlannedRun, Step, build_config, plan_campaign
+from ...common.errors import ApcampaignError, LedgerError
+from ...common.progress import show_progress
+from ...ledger import Ledger, Workspace
+from .as_run import Expected
+from .decide import AdoptionState, decide_adoption
+from .plan import AdoptionPlan
+from .submit_directory import SubmitDirectory, read_submit_directory
+
+
+def plan_adoption(workspace: Workspace, folders: Sequence[Path]) -> AdoptionPlan:
+    """Look at submit directories, and decide what they become. Changes nothing.
+
+    Parameters
+    ----------
+    workspace
+        The campaign.
+    folders
+        The submit directories.
+
+    Returns
+    -------
+    plan
+        What would be done. Why it cannot be done is in its `obstacles`.
+
+    Raises
+    ------
+    ApcampaignError
+        If the campaign's records, its site or its pipelines cannot be read.
+    """
+    return decide_adoption(read_adoption_state(workspace, folders))
+
+
+def read_adoption_state(workspace: Workspace, folders: Sequence[Path]) -> AdoptionState:
+    """Read all that is to be known; parameters and errors as `plan_adoption`."""
+    ledger = workspace.read_ledger()
+    directories: dict[Path, SubmitDirectory | ApcampaignError] = {}
+    with show_progress("reading submit directories"):
+        for folder in folders:
+            try:
+                directories[folder.resolve()] = read_submit_directory(folder)
+            except ApcampaignError as error:
+                directories[folder.resolve()] = error
+    prepared = (path for step in Step for path in workspace.paths.step(step).glob("*/submit"))
+    return AdoptionState(
+        workspace=workspace,
+        ledger=ledger,
+        directories=directories,
+        expected={step: _expect(workspace, step) for step in workspace.campaign.steps},
+        parts={run.output_run: run for run in _list_planned(ledger) if run.part},
+        occupied=frozenset(path.parent for path in prepared if not path.is_symlink()),
+    )
+
+
+def _expect(workspace: Workspace, step: Step) -> Expected:
+    """Plan a run of a step, and its BPS config as `apcampaign generate` writes it."""
+    (run,) = plan_campaign(workspace.campaign, steps=[step]).runs
+    config = build_config(
+        workspace.campaign,
+        run,
+        workspace.site,
+        submit_path=workspace.paths.run(run).submit,
+        apdb_config=workspace.planned_apdb_config,
+        environment=os.environ,
+    )
+    return Expected(run=run, config=config)
+
+
+def _list_planned(ledger: Ledger) -> Iterator[PlannedRun]:
+    """List the runs of all plans that the campaign has executed."""
+    for files, _ in (*ledger.dags, *ledger.foreground):
+        if files.plan.exists():
+            try:
+                yield from Plan.from_dict(yaml.safe_load(files.plan.read_text(encoding="utf-8")))
+            except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError) as error:
+                raise LedgerError(f"{files.plan} cannot be read: {' '.join(str(error).split())}") from error
