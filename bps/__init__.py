@@ -12,6 +12,7 @@ BPS itself is called by `apcampaign.submit.bps_process`. Nothing here imports ``
 from .campaign import ApdbSettings, CampaignConfig, Ordering, Step, StepSettings
 from .config import NARROW, UNORDERED, build_config, dump_config
 from .loading import change_campaign, compare_campaigns, dump_campaign, load_campaign
+from .nights import NightSelection
 from .notify import EmailSettings, NotifyEvent, NotifySettings
 from .options import GRAPH_OPTIONS, read_config_overrides, read_option
 from .pair import write_pair
@@ -31,6 +32,7 @@ __all__ = [
     "CampaignConfig",
     "CampaignStart",
     "EmailSettings",
+    "NightSelection",
     "NotifyEvent",
     "NotifySettings",
     "Ordering",

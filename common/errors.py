@@ -15,6 +15,7 @@ operating system and libraries raise becomes one of these there (`apcampaign.com
     ├── ApdbError (RuntimeError)          the alert production database
     │   └── UnsupportedApdbError          it is of a kind that can be filled, but not looked into
     ├── PreconditionError (RuntimeError)  what must hold before something is done does not hold
+    │   └── BusyError                     it does not hold yet: something of the campaign is active
     ├── LedgerError (RuntimeError)        the records of runs: missing or unreadable
     ├── FileError (RuntimeError)          a file or folder: missing, full, not ours, not what it should be
     ├── UnexpectedError (RuntimeError)    anything else; a bug, or something that nobody has thought of
@@ -25,6 +26,7 @@ __all__ = [
     "ApcampaignError",
     "ApdbError",
     "BpsError",
+    "BusyError",
     "EmptyGraphError",
     "FileError",
     "LedgerError",
@@ -112,6 +114,10 @@ class PreconditionError(ApcampaignError, RuntimeError):
     def __init__(self, what: str, *, expected: str = "", remedy: str = "", findings: Iterable[object] = ()):
         super().__init__(what, expected=expected, remedy=remedy)
         self.findings = tuple(findings)
+
+
+class BusyError(PreconditionError):
+    """Something of the campaign is active, or somebody is submitting it; the same can be asked for again later."""
 
 
 class LedgerError(ApcampaignError, RuntimeError):

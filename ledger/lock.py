@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ..common.errors import PreconditionError
+from ..common.errors import BusyError
 from ..common.files import make_folder, naming, open_own, try_lock
 from ..common.identity import user_name
 
@@ -32,7 +32,7 @@ def submission_lock(folder: Path) -> Iterator[None]:
 
     Raises
     ------
-    PreconditionError
+    BusyError
         If somebody else is submitting; it says who, where and since when.
     FileError
         If the lock's file is none of ours, or cannot be locked.
@@ -45,7 +45,7 @@ def submission_lock(folder: Path) -> Iterator[None]:
     try:
         if not try_lock(handle, path):
             holder = os.pread(handle, _LONGEST, 0).decode(errors="replace").strip() or "somebody"
-            raise PreconditionError(
+            raise BusyError(
                 f"the {folder.name} step of campaign {folder.parent.name} is being submitted by {holder}",
                 remedy="wait until that has ended, and see `apcampaign runs`",
             )

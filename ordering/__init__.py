@@ -8,8 +8,9 @@ workflow before it is submitted. Two guards refuse a prepared run that would ass
 an image twice (`refuse_already_associated`) or out of time order (`refuse_out_of_order`).
 
 After failures `read_associations` tells what a run has associated and what not. `find_skipped` finds those
-that overlapping later visits did not wait for, `find_deferred` those that a next run is to put at the end of
-the order. Where the APDB has lost one, `find_built_on` finds those that were made on it.
+that overlapping later visits did not wait for, `find_late` those that are earlier than what the APDB holds
+of the same sky, `find_deferred` those that a next run is to put at the end of the order.
+Where the APDB has lost one, `find_built_on` finds those that were made on it.
 """
 
 from .associations import (
@@ -23,7 +24,9 @@ from .associations import (
 )
 from .built_on import find_built_on
 from .clustering import CLUSTER_BY_VISIT, find_tasks_between
+from .footprints import read_records
 from .guards import refuse_already_associated
+from .overlaps import find_late
 from .skipped import SkippedAndWaiting, SkippedAssociation, describe_deferred, find_deferred, find_skipped
 from .workflow import Order, add_order
 
@@ -40,10 +43,12 @@ __all__ = [
     "describe_deferred",
     "find_built_on",
     "find_deferred",
+    "find_late",
     "find_skipped",
     "find_stored",
     "find_tasks_between",
     "read_associations",
     "read_planned",
+    "read_records",
     "refuse_already_associated",
 ]

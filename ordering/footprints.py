@@ -1,9 +1,9 @@
 """Footprints of associations: the pixels of sky that each reads, from Butler's regions."""
 
-__all__ = ["find_pixels", "read_footprints", "read_regions"]
+__all__ = ["find_pixels", "read_begins", "read_footprints", "read_records", "read_regions"]
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -59,19 +59,14 @@ def read_regions(
 
     Parameters and errors as `read_footprints`.
     """
-    visits = sorted({visit for visit, _ in visit_detectors})
     wanted = set(visit_detectors)
-    regions: dict[VisitDetector, Any] = {}
-    begins: dict[int, Any] = {}
-    for start in range(0, len(visits), 1000):  # an SQL statement has a longest length
-        chunk = visits[start : start + 1000]
-        where = f"instrument='{instrument}' AND visit IN ({', '.join(map(str, chunk))})"
-        for record in butler.query_dimension_records("visit_detector_region", where=where, limit=None):
-            if (record.visit, record.detector) in wanted:
-                regions[record.visit, record.detector] = record.region
-        for record in butler.query_dimension_records("visit", where=where, limit=None):
-            if record.timespan is not None and record.timespan.begin is not None:
-                begins[record.id] = record.timespan.begin.unix_tai
+    visits = {visit for visit, _ in wanted}
+    regions = {
+        (record.visit, record.detector): record.region
+        for record in read_records(butler, "visit_detector_region", instrument, visits)
+        if (record.visit, record.detector) in wanted
+    }
+    begins = read_begins(butler, instrument, visits)
     for visit, detector in visit_detectors:
         if regions.get((visit, detector)) is None:
             raise RepositoryError(
@@ -85,6 +80,24 @@ def read_regions(
                 remedy="define the visits again (`butler define-visits`)",
             )
     return regions, begins
+
+
+def read_begins(butler: Any, instrument: str, visits: Collection[int]) -> dict[int, float]:
+    """Read when visits begin, in TAI seconds; those that have no time in the repository are left out."""
+    return {
+        record.id: record.timespan.begin.unix_tai
+        for record in read_records(butler, "visit", instrument, visits)
+        if record.timespan is not None and record.timespan.begin is not None
+    }
+
+
+def read_records(butler: Any, element: str, instrument: str, visits: Collection[int]) -> Iterator[Any]:
+    """Read the records of visits, or of what belongs to them: ``visit``, ``visit_detector_region``."""
+    numbers = sorted(visits)
+    for start in range(0, len(numbers), 1000):  # an SQL statement has a longest length
+        chunk = ", ".join(map(str, numbers[start : start + 1000]))
+        where = f"instrument='{instrument}' AND visit IN ({chunk})"
+        yield from butler.query_dimension_records(element, where=where, limit=None, explain=False)
 
 
 def find_pixels(regions: Iterable[Any], level: int = LEVEL) -> list[npt.NDArray[np.int64]]:

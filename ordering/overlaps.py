@@ -1,6 +1,6 @@
 """Overlaps of footprints: which associations, to come or in the APDB, share sky, and which is earlier."""
 
-__all__ = ["Overlaps"]
+__all__ = ["Overlaps", "find_late"]
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..bps import Ordering
 from .associations import VisitDetector
 from .edges import find_overlapping_later, overlap_edges, serial_edges
-from .footprints import read_footprints
+from .footprints import read_begins, read_footprints
 
 
 @dataclass(frozen=True)
@@ -101,3 +101,23 @@ class Overlaps:
         done = [False] * len(self.pending) + [True] * len(self.stored)
         found = find_overlapping_later(self.footprints, self.ranks, done)
         return {every[early]: every[later] for early, later in found.items()}
+
+
+def find_late(
+    butler: Any, instrument: str, pending: Collection[VisitDetector], stored: Collection[VisitDetector]
+) -> dict[VisitDetector, VisitDetector]:
+    """Find what is to be associated and is earlier than a stored one of the same sky, as `Overlaps.find_late`.
+
+    Only the sky of what is stored of later visits is asked for: in most cases none.
+
+    Raises
+    ------
+    RepositoryError
+        If the repository has no region or no time for one of them.
+    """
+    if not pending or not stored:
+        return {}
+    begins = read_begins(butler, instrument, {visit for visit, _ in (*pending, *stored)})
+    first = min((begins.get(visit, float("-inf")), visit) for visit, _ in pending)
+    later = [key for key in stored if (begins.get(key[0], float("inf")), key[0]) > first]
+    return Overlaps.read(butler, instrument, pending, later).find_late() if later else {}

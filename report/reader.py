@@ -110,8 +110,11 @@ class ReportReader:
         )
         states = {step.step: step for step in status.steps} if status else {}
         finished = {step for step in Step if over or (step in states and states[step].state in _ENDED)}
-        sky = self._attempt("the sky", lambda: read_sky(workspace, records, ended=finished), Sky())
         apdb_config = find_filled_apdb(records)
+        earlier = [run for run in ledger.same_apdb(apdb_config) if run not in records] if apdb_config else []
+        sky = self._attempt(
+            "the sky", lambda: read_sky(workspace, records, ended=finished, earlier=earlier), Sky()
+        )
         catalog = self._catalog(campaign, apdb_config)
         visits = sky.visits_with(catalog.by_visit if catalog else {})
         quality = self._attempt(

@@ -21,6 +21,7 @@ from ..monitor.outcomes import Spread
 from .figure import Figure, Panel, moment, number
 from .figure_cutouts import list_cutouts
 from .figures_jobs import draw_core_hours, draw_memory, draw_run_times
+from .figures_nights import draw_nights
 from .figures_quality import draw_focal_plane, draw_quality, draw_significance
 from .figures_sky import draw_density, draw_sky
 from .figures_timeline import draw_timeline
@@ -39,6 +40,7 @@ _SECTIONS = (
     ("sky", "Sky"),
     ("density", "Density"),
     ("visits", "Visits"),
+    ("nights", "Nights"),
     ("quality", "Quality"),
     ("focal-plane", "Focal plane"),
     ("significance", "S/N"),
@@ -59,6 +61,7 @@ def draw_figures(data: ReportData) -> dict[str, Figure]:
         draw_sky(data),
         draw_density(data.catalog),
         draw_visits(data.visits),
+        draw_nights(data.visits),
         draw_quality(data),
         draw_focal_plane(data),
         draw_significance(data.catalog),
@@ -87,6 +90,8 @@ def render_report(data: ReportData, *, refresh: int | None = None) -> str:
     figures = draw_figures(data)
     state, tone = campaign_state(data)
     appendix = [(figure.id, figure.title) for figure in data.appendix]
+    several = len(figures["nights"].table.rows) > 1
+    sections = [section for section in _SECTIONS if several or section[0] != "nights"]
     return make_page(
         "page.html.j2",
         figures,
@@ -96,7 +101,7 @@ def render_report(data: ReportData, *, refresh: int | None = None) -> str:
         final=data.final,
         state=state,
         tone=tone,
-        sections=[*_SECTIONS, *appendix, *_LAST_SECTIONS],
+        sections=[*sections, *appendix, *_LAST_SECTIONS],
         refresh=None if data.final else refresh,
         data=data,
         tiles=headline(data),

@@ -2,6 +2,7 @@
 
 __all__ = ["Sky", "find_raws", "read_sky"]
 
+import contextlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,14 +11,15 @@ from typing import Any
 from ..apdb import ImageCounts
 from ..bps import CampaignConfig, PlannedRun, Step
 from ..common.butler import open_butler
+from ..common.errors import LedgerError
 from ..ledger import RunRecord, Workspace
 from ..monitor.outcomes import DIFFERENCE_IMAGE, TEMPLATE
 from ..monitor.submitted import read_planned_run, read_submitted_campaign
+from ..ordering import read_records
 from .sky_model import Corner, Patch, Template, TemplateState, VisitRow
 
 _RAW = ("instrument", "exposure", "visit", "detector")
 _PATCH = ("skymap", "tract", "patch")
-_CHUNK = 1000  # an SQL statement has a longest length
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,13 @@ class Sky:
         return tuple(replace(visit, dia_sources=each.sources, new_sources=each.new) for visit, each in found)
 
 
-def read_sky(workspace: Workspace, records: Sequence[RunRecord], *, ended: Collection[Step]) -> Sky:
+def read_sky(
+    workspace: Workspace,
+    records: Sequence[RunRecord],
+    *,
+    ended: Collection[Step],
+    earlier: Sequence[RunRecord] = (),
+) -> Sky:
     """Ask a repository for the sky of a campaign's runs.
 
     Parameters
@@ -56,6 +64,8 @@ def read_sky(workspace: Workspace, records: Sequence[RunRecord], *, ended: Colle
         Its current runs, at least one.
     ended
         The steps that have: a template that is not there is then missing.
+    earlier
+        Runs that filled the same APDB before: of other visits, where the campaign has gone on night after night.
 
     Raises
     ------
@@ -74,14 +84,26 @@ def read_sky(workspace: Workspace, records: Sequence[RunRecord], *, ended: Colle
     runs = [read_planned_run(workspace, record) for record in records]
     making = [run for run in runs if run.step is Step.TEMPLATES]
     subtracting = [run for run in runs if run.step is Step.DIFFIM]
+    queries = {run.query for run in subtracting}
     templates: tuple[Template, ...] = ()
     patches: tuple[Patch, ...] = ()
     with open_butler(newest.butler, f"the sky of campaign {campaign.name} cannot be read") as butler:
         if making:
             templates = _find_templates(butler, making, ended=Step.TEMPLATES in ended)
             patches = _find_patches(butler, campaign.skymap, templates)
+        subtracting += [run for run in _list_runs(workspace, earlier) if run.query not in queries]
         visits, exposed = _find_visits(butler, campaign, subtracting or making)
     return Sky(patches, templates, visits, exposed)
+
+
+def _list_runs(workspace: Workspace, records: Iterable[RunRecord]) -> list[PlannedRun]:
+    """Read what runs were planned as, one for each data query; those whose files are gone are left out."""
+    found = {}
+    for record in records:
+        with contextlib.suppress(LedgerError):
+            run = read_planned_run(workspace, record)
+            found[run.query] = run
+    return list(found.values())
 
 
 def find_raws(butler: Any, runs: Iterable[PlannedRun], more: Sequence[str]) -> Iterator[Any]:
@@ -148,19 +170,18 @@ def _find_visits(
     for row in find_raws(butler, runs, () if written else _PATCH):
         detectors[int(row["visit"]), str(row["band"])].add(int(row["detector"]))
     begins: dict[int, float] = {}
-    numbers = sorted({visit for visit, _ in detectors})
-    for start in range(0, len(numbers), _CHUNK):
-        chunk = ", ".join(map(str, numbers[start : start + _CHUNK]))
-        where = f"instrument='{campaign.instrument}' AND visit IN ({chunk})"
-        for visit in butler.query_dimension_records("visit", where=where, limit=None, explain=False):
-            if visit.timespan is not None and visit.timespan.begin is not None:
-                begins[int(visit.id)] = float(visit.timespan.begin.tai.mjd)
+    nights: dict[int, int] = {}
+    for visit in read_records(butler, "visit", campaign.instrument, {visit for visit, _ in detectors}):
+        nights[int(visit.id)] = int(visit.day_obs)
+        if visit.timespan is not None and visit.timespan.begin is not None:
+            begins[int(visit.id)] = float(visit.timespan.begin.tai.mjd)
     differences = Counter(int(ref.dataId["visit"]) for ref in _find_outputs(butler, DIFFERENCE_IMAGE, runs))
     rows = [
         VisitRow(
             visit=visit,
             band=band,
             mjd=begins.get(visit),
+            night=nights.get(visit),
             detectors=len(there),
             differences=differences[visit],
         )

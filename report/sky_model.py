@@ -83,6 +83,8 @@ class VisitRow:
         How many have a raw image that is selected.
     differences
         How many difference images the repository knows.
+    night
+        The observing night, YYYYMMDD; `None` if the repository does not say.
     dia_sources, new_sources
         In the APDB, and those of them for which a DiaObject was made; `None` if that was not read.
     """
@@ -92,6 +94,7 @@ class VisitRow:
     mjd: float | None
     detectors: int
     differences: int
+    night: int | None = None
     dia_sources: int | None = None
     new_sources: int | None = None
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol, Self
 
 import click
 
-from ..common.errors import PreconditionError
+from ..common.errors import ApcampaignError, BusyError, PreconditionError
 from ..common.explain import DEBUG, explain
 from ..common.secrets import redact
 from ..common.text import printable
@@ -44,6 +44,11 @@ class ExitCode(IntEnum):
         3,
         "it is not known, or was not done: no such campaign file, a mistake in it, no runs, a repository, "
         "database or HTCondor that does not answer, a file that cannot be read or written, a bug",
+    )
+    NOT_NOW = (
+        4,
+        "not now: something of the campaign is active, or somebody else is submitting it; nothing was done, and "
+        "the same command can be given again later",
     )
     INTERRUPTED = 130, "interrupted by Ctrl-C"
     NOBODY_READS = 141, "whoever reads the output, such as `head`, has had enough of it"
@@ -124,15 +129,20 @@ def _explain(raised: Exception) -> int:
     error = explain(raised)
     for line in redact(_name_make_targets(printable(str(error)))).splitlines():
         click.echo(f"apcampaign: {line}", err=True)
-    refused = isinstance(error, PreconditionError)
     return _fail(
-        ExitCode.NO if refused else ExitCode.UNKNOWN,
+        _find_code(error),
         type(error).__name__,
         error.what,
         expected=error.expected,
         remedy=error.remedy,
         findings=error.findings if isinstance(error, PreconditionError) else (),
     )
+
+
+def _find_code(error: ApcampaignError) -> ExitCode:
+    if isinstance(error, BusyError):
+        return ExitCode.NOT_NOW
+    return ExitCode.NO if isinstance(error, PreconditionError) else ExitCode.UNKNOWN
 
 
 def _drop_output() -> None:

@@ -1,6 +1,6 @@
 """Outputs of a campaign that new graphs can leave out, since they are made."""
 
-__all__ = ["find_completed"]
+__all__ = ["find_completed", "find_continued"]
 
 from collections.abc import Collection, Iterator
 
@@ -20,12 +20,12 @@ def find_completed(ledger: Ledger, repair: Repair, steps: Collection[Step]) -> d
     unregistered = {run.output_run for run in repair.unregistered}
     known = find_outputs(run for step in steps for run in ledger.runs_of(step)) | unregistered
     return {
-        step: tuple(run.output_run for run in _find_continued(ledger, step) if run.output_run in known)
+        step: tuple(run.output_run for run in find_continued(ledger, step) if run.output_run in known)
         for step in steps
     }
 
 
-def _find_continued(ledger: Ledger, step: Step) -> Iterator[RunRecord]:
+def find_continued(ledger: Ledger, step: Step) -> Iterator[RunRecord]:
     """Find the newest run of a step and those that it continues, the newest first."""
     begin = ""
     for run in reversed(ledger.runs_of(step)):

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 
 from ..bps import Plan, PlannedRun, Step
 from ..bps.lint import Severity
-from ..common.errors import ApcampaignError, PreconditionError
+from ..common.errors import ApcampaignError, BusyError, PreconditionError
 from ..ledger import Ledger, Workspace
 from ..monitor import is_active
 from ..monitor.outcomes import count_quanta, require_templates
@@ -30,10 +30,10 @@ from .repair import Repair
 _OWN_RULES = ("apdb", "apdb-unchecked", "no-templates")
 
 
-def check_idle(active: Iterable[ActiveRun]) -> PreconditionError | None:
+def check_idle(active: Iterable[ActiveRun]) -> BusyError | None:
     """Refuse to begin or to continue while something of the campaign is active."""
     for each in active:
-        return PreconditionError(
+        return BusyError(
             f"{each.what} has not ended: {each.state}", remedy="wait for it, or `apcampaign cancel` it"
         )
     return None
@@ -70,7 +70,7 @@ def check_templates_runs(workspace: Workspace, ledger: Ledger) -> PreconditionEr
         )
     for run in runs:
         if is_active(run):
-            return PreconditionError(
+            return BusyError(
                 f"the templates run {run.output_run} has not ended",
                 remedy="wait for it with --wait, or watch it with `apcampaign status --watch`",
             )

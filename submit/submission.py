@@ -14,11 +14,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..bps import Plan, PlannedRun, Step, build_config, dump_config
+from ..bps import NightSelection, Plan, PlannedRun, Step, build_config, dump_config
 from ..bps.division import describe_division
 from ..bps.parts import divide_plan
 from ..common.environment import environment_for_batch
-from ..common.errors import ApcampaignError, PreconditionError
+from ..common.errors import ApcampaignError, BusyError, PreconditionError
 from ..common.html import html_lines, html_table
 from ..common.text import count
 from ..ledger import Ledger, RunPaths, Workspace, read_sound_ledger, submission_lock
@@ -26,6 +26,7 @@ from ..monitor.notify import unreachable_secrets
 from ..ordering import VisitDetector, describe_deferred
 from .executors import Executor, Submission, Work, choose_executor
 from .finish import finish_campaign, notify_failure
+from .new_images import NewImages
 from .repair import Repair, execute_repair
 from .submission_state import SubmissionRequest, SubmissionState, read_submission_state
 
@@ -57,6 +58,8 @@ class SubmissionPlan:
         Whether the APDB may hold rows already.
     remaining
         What of a campaign that goes on is not done, in sentences.
+    new
+        What of a campaign that goes on is not associated yet.
     obstacles
         Why it cannot be done.
     notes
@@ -72,6 +75,7 @@ class SubmissionPlan:
     repair: Repair = field(default_factory=Repair)
     fills_further: bool = False
     remaining: tuple[str, ...] = ()
+    new: NewImages | None = None
     obstacles: tuple[ApcampaignError, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -119,6 +123,7 @@ class SubmissionPlan:
             **self.plan.as_dict(),
             "apdb_config": self.apdb_config,
             "deferred": sorted(map(list, self.deferred)),
+            "nights": [] if self.new is None else self.new.as_dict(),
             "registers": [run.output_run for run in self.repair.unregistered],
             "rolls_back": sorted(map(list, self.repair.rollbacks)),
             "obstacles": [str(error) for error in self.obstacles],
@@ -156,6 +161,7 @@ def plan_submission(
     steps: Collection[Step] | None = None,
     templates: str | None = None,
     fills_further: bool = False,
+    nights: NightSelection | None = None,
     foreground: bool = False,
     check: bool = True,
 ) -> SubmissionPlan:
@@ -171,7 +177,9 @@ def plan_submission(
         A collection with templates, instead of what the campaign names or its own first step makes.
     fills_further
         Whether the APDB may hold rows already: what the campaign has associated is then left out, and what it
-        has associated badly is rolled back first.
+        has associated badly is rolled back first. Where nothing is new, the plan has no runs.
+    nights
+        The nights to go on with, of a campaign whose APDB may hold rows already.
     foreground
         Whether to run one run after the other from here.
     check
@@ -191,6 +199,7 @@ def plan_submission(
         steps=tuple(workspace.campaign.steps if steps is None else steps),
         templates=templates or workspace.campaign.diffim.templates,
         fills_further=fills_further,
+        nights=nights,
         foreground=foreground,
         check=check,
     )
@@ -219,8 +228,10 @@ def decide_submission(state: SubmissionState, request: SubmissionRequest) -> Sub
         plan=plan,
         executor=executor,
         apdb_config=state.apdb_config,
+        deferred={} if state.new is None else state.new.deferred,
         repair=state.repair,
         fills_further=request.fills_further,
+        new=state.new,
         obstacles=tuple(each for each in remarks if isinstance(each, ApcampaignError)),
         notes=tuple(each for each in remarks if isinstance(each, str)),
     )
@@ -242,6 +253,10 @@ def execute_submission(plan: SubmissionPlan) -> Submission:
     assert plan.executor is not None  # noqa: S101 - its absence is an obstacle
     for line in (*plan.notes, *describe_deferred(plan.deferred)):
         _log.info("%s", line)
+    if not plan.plan.runs:
+        return Submission(
+            campaign=plan.workspace.campaign.name, timestamp=plan.plan.timestamp, runs=(), ended=True
+        )
     work = Work(
         workspace=plan.workspace,
         plan=plan.plan,
@@ -271,7 +286,7 @@ def hold_ledger(workspace: Workspace, ledger: Ledger, steps: Collection[Step]) -
 
     Raises
     ------
-    PreconditionError
+    BusyError
         If somebody else holds it, or the ledger has changed.
     """
     with ExitStack() as stack:
@@ -279,7 +294,7 @@ def hold_ledger(workspace: Workspace, ledger: Ledger, steps: Collection[Step]) -
             stack.enter_context(submission_lock(workspace.paths.step(step)))
         # A record that cannot be read now, and could be then, is a change too.
         if read_sound_ledger(workspace.paths)[0] != ledger:
-            raise PreconditionError(
+            raise BusyError(
                 f"campaign {workspace.campaign.name} has been submitted or resumed since this was planned",
                 remedy="see `apcampaign status`, then try again",
             )

@@ -3,10 +3,10 @@
 __all__ = ["SubmissionRequest", "SubmissionState", "read_submission_state"]
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..apdb import check_ready
-from ..bps import UNORDERED, Ordering, Plan, Step, plan_campaign
+from ..bps import UNORDERED, NightSelection, Ordering, Plan, Step, plan_campaign
 from ..bps.lint import Severity
 from ..bps.shape import StepShape
 from ..common.errors import ApcampaignError, PreconditionError
@@ -15,6 +15,7 @@ from ..monitor.outcomes import PRODUCTS, count_products
 from .completed import find_completed
 from .division import read_large_steps
 from .executors import choose_executor, find_active
+from .new_images import NewImages
 from .preconditions import (
     check_idle,
     check_preflight,
@@ -24,6 +25,7 @@ from .preconditions import (
 )
 from .preflight import Preflight, check_campaign
 from .repair import Repair, plan_repair
+from .submission_nights import read_new_images
 
 #: An error is why a submission cannot be done, a text is to be said about it.
 Remark = ApcampaignError | str
@@ -41,6 +43,9 @@ class SubmissionRequest:
         A collection with templates; `None` if the campaign's own first step makes them.
     fills_further
         Whether the APDB may hold rows of the campaign already.
+    nights
+        The nights to go on with, besides those that earlier runs have left something of; `None` for all that the
+        campaign selects.
     foreground
         Whether to run one run after the other from here.
     check
@@ -50,6 +55,7 @@ class SubmissionRequest:
     steps: tuple[Step, ...] = tuple(Step)
     templates: str | None = None
     fills_further: bool = False
+    nights: NightSelection | None = None
     foreground: bool = False
     check: bool = True
 
@@ -72,6 +78,8 @@ class SubmissionState:
         What was seen: obstacles, and what is to be said.
     shapes
         What is known of the steps that are to be divided.
+    new
+        What of a campaign that goes on is not associated yet.
     """
 
     workspace: Workspace
@@ -81,6 +89,7 @@ class SubmissionState:
     repair: Repair = field(default_factory=Repair)
     remarks: tuple[Remark, ...] = ()
     shapes: Mapping[Step, StepShape] = field(default_factory=dict)
+    new: NewImages | None = None
 
 
 def read_submission_state(workspace: Workspace, request: SubmissionRequest) -> SubmissionState:
@@ -100,18 +109,27 @@ def read_submission_state(workspace: Workspace, request: SubmissionRequest) -> S
     """
     ledger = workspace.read_ledger()
     further = request.fills_further
-    repair = plan_repair(ledger, ledger.current(Step.DIFFIM)) if further else Repair()
-    done = find_completed(ledger, repair, request.steps) if further else {}
-    plan = plan_campaign(workspace.campaign, steps=request.steps, templates=request.templates, skip_done=done)
-    apdb_config = workspace.planned_apdb_config if any(run.fills_apdb for run in plan) else None
+    apdb_config = workspace.planned_apdb_config if Step.DIFFIM in request.steps else None
     remarks: list[Remark] = []
     if obstacle := check_idle(find_active(ledger)):
         remarks.append(obstacle)
     if apdb_config is not None:
         remarks += _look_at_apdb(workspace, filled=further)
+    idle = further and not _is_refused(remarks)
+    repair = plan_repair(ledger, ledger.current(Step.DIFFIM)) if idle else Repair()
+    new: NewImages | None = None
+    if idle and apdb_config is not None:
+        new = read_new_images(workspace, ledger, repair, request.nights, apdb_config)
+        remarks += [*new.describe(), *new.obstacles(apdb_config)]
+        workspace = replace(workspace, campaign=new.narrow(workspace.campaign))
+    elif request.nights is not None:
+        workspace = replace(workspace, campaign=request.nights.select(workspace.campaign))
+    steps = () if new is not None and new.is_empty else request.steps
+    done = find_completed(ledger, repair, steps) if further else {}
+    plan = plan_campaign(workspace.campaign, steps=steps, templates=request.templates, skip_done=done)
     remarks += _look_at_templates(workspace, ledger, plan, given=request.templates)
     preflight: Preflight | None = None
-    if request.check and not _is_refused(remarks) and _can_run(workspace, plan, request):
+    if request.check and plan.runs and not _is_refused(remarks) and _can_run(workspace, plan, request):
         preflight = check_campaign(workspace, steps=plan.steps, templates=request.templates)
         remarks += _read_preflight(preflight)
     if not further:
@@ -126,6 +144,7 @@ def read_submission_state(workspace: Workspace, request: SubmissionRequest) -> S
         repair=repair,
         remarks=tuple(remarks),
         shapes=shapes,
+        new=new,
     )
 
 

@@ -2,7 +2,9 @@
 
 __all__ = ["command"]
 
+import functools
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -55,14 +57,48 @@ def command() -> None:
     """
 
 
+def _night_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command that opens a campaign the nights to go on with, which its name and collections may name."""
+
+    @functools.wraps(function)
+    def wrapper(night: str | None, wait: bool, day_obs: str | None, **rest: Any) -> Any:
+        if night is None:
+            if wait:
+                raise click.UsageError("--wait goes with --night")
+            return function(day_obs=day_obs, nights=None, **rest)
+        if day_obs is not None:
+            raise click.UsageError("--night and --day-obs exclude each other")
+        if wait and rest["dry_run"]:
+            wait = False
+        # Of nights without an end the campaign's name and collections cannot say which.
+        named = None if night.strip().endswith("..") else night
+        return function(day_obs=named, nights=night, wait=wait, **rest)
+
+    for option in (
+        click.option("--wait", is_flag=True, help="With --night: wait until nothing else is active."),
+        click.option(
+            "--night",
+            metavar="YYYYMMDD",
+            help="Go on with what is new of a night, of nights such as 20260905..20260907, or of all from one on "
+            "(20260905..): its difference imaging, into the same APDB.",
+        ),
+    ):
+        wrapper = option(wrapper)
+    return wrapper
+
+
 @command.command()
+@_night_options
 @campaign_options
 @_foreground
 @_check
 @dry_run_option
 @json_option
 def both(campaign: "Campaign", **options: Any) -> None:
-    """Submit both steps, difference imaging after the templates."""
+    """Submit both steps, difference imaging after the templates.
+
+    With --night: difference imaging of what is new of a night, on the templates that are there.
+    """
     _submit(campaign, None, **options)
 
 
@@ -95,15 +131,21 @@ def diffim(campaign: "Campaign", wait: bool, **options: Any) -> None:
 
 
 def _submit(
-    campaign: "Campaign", step: "StepName | None", *, dry_run: bool, as_json: bool, **options: Any
+    campaign: "Campaign",
+    step: "StepName | None",
+    *,
+    dry_run: bool,
+    as_json: bool,
+    wait: bool = False,
+    **options: Any,
 ) -> None:
-    plan = campaign.plan_submission(step, **options)
     if dry_run:
         from ..display.submission import show_plan
 
+        plan = campaign.plan_submission(step, **options)
         show_plan(plan, as_json=as_json)
         sys.exit(1 if plan.obstacles else 0)
-    submission = plan.execute()
+    submission = campaign.submit(step, wait=wait, **options)
     if as_json:
         echo_json(submission.as_dict())
         return

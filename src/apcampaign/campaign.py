@@ -199,6 +199,7 @@ class Campaign:
         *,
         templates: str | None = None,
         continue_apdb: bool = False,
+        nights: Sequence[int] | int | str | None = None,
         foreground: bool = False,
         check: bool = True,
     ) -> "SubmissionPlan":
@@ -211,7 +212,10 @@ class Campaign:
         templates
             A collection with templates, instead of what the campaign's own first step makes.
         continue_apdb
-            Whether to go on filling an APDB that holds rows.
+            Whether to go on filling an APDB that holds rows; a plan in which nothing is new has no runs.
+        nights
+            The nights to go on with, as YYYYMMDD, ranges of such, or ``20260905..`` for all from that one on:
+            their difference imaging on the templates that are there, into the same APDB.
         foreground
             Whether to run one run after the other from here, until all have ended.
         check
@@ -222,13 +226,15 @@ class Campaign:
         ApcampaignError
             If it cannot be found out. Why the submission would be refused is in the plan's ``obstacles``.
         """
+        from .bps import NightSelection
         from .submit.submission import plan_submission
 
         return plan_submission(
             self._workspace,
-            steps=_steps(step),
+            steps=_steps(step if nights is None else "diffim"),
             templates=templates,
-            fills_further=continue_apdb,
+            fills_further=continue_apdb or nights is not None,
+            nights=None if nights is None else NightSelection.read(nights),
             foreground=foreground,
             check=check,
         )
@@ -239,21 +245,42 @@ class Campaign:
         *,
         templates: str | None = None,
         continue_apdb: bool = False,
+        nights: Sequence[int] | int | str | None = None,
         foreground: bool = False,
         check: bool = True,
+        wait: bool = False,
     ) -> "Submission":
-        """Submit both steps, or one; parameters as `plan_submission`.
+        """Submit both steps, or one.
+
+        Parameters
+        ----------
+        step, templates, continue_apdb, nights, foreground, check
+            As for `plan_submission`.
+        wait
+            Whether to wait until nothing of the campaign is active any more, and nobody else submits it.
 
         Raises
         ------
+        BusyError
+            If something is active, or somebody else is submitting, and this is not to wait.
         PreconditionError
             If something that must hold does not, such as a clean preflight.
         ApcampaignError
             If a run cannot be prepared, or the WMS does not take it.
         """
-        return self.plan_submission(
-            step, templates=templates, continue_apdb=continue_apdb, foreground=foreground, check=check
-        ).execute()
+        from .submit.patience import submit_when_idle
+
+        def plan() -> "SubmissionPlan":
+            return self.plan_submission(
+                step,
+                templates=templates,
+                continue_apdb=continue_apdb,
+                nights=nights,
+                foreground=foreground,
+                check=check,
+            )
+
+        return submit_when_idle(plan, self.wait_until_ended) if wait else plan().execute()
 
     def plan_adoption(self, *folders: str | Path) -> "AdoptionPlan":
         """Decide how runs of ``bps submit`` become runs of the campaign; ``execute()`` of the plan does just that.

@@ -93,7 +93,7 @@ def test_every_figure_has_a_caption_and_a_table_to_sort_and_to_download(page, da
     figures = draw_figures(data)
     drawings = json.loads(page.texts["drawings"])
     ids = set(page.ids())
-    assert len(page.all("figcaption")) == len(figures) == 12
+    assert len(page.all("figcaption")) == len(figures) == 13
     for figure in figures.values():
         assert figure.panels or figure.id == "cutouts"
         assert f"table-{figure.id}" in ids
@@ -404,3 +404,23 @@ def test_a_campaign_dag_leaves_a_report_of_itself(undisturbed):
     assert summary["dia_objects"] == info["dia_objects"] <= info["tables"]["DiaObject"]
     assert content["headline"]["DiaObjects"]["value"] == str(info["dia_objects"])
     assert (operator.folder / "mine.html").exists()
+
+
+def test_the_nights_of_a_campaign_add_up_to_what_its_apdb_holds(data, page):
+    visits = data.visits
+    figure = draw_figures(data)["nights"]
+    rows = figure.table.rows
+    assert [row[0] for row in rows] == sorted({str(visit.night) for visit in visits})
+    assert sum(row[1] for row in rows) == len(visits)
+    assert sum(row[3] for row in rows) == sum(visit.dia_sources for visit in visits)
+    assert all(row[3] == row[4] + row[5] for row in rows)
+    assert rows[-1][-1] == sum(visit.new_sources for visit in visits)
+    assert "Night by night" in page.texts["nights"]
+
+
+def test_a_campaign_of_one_night_shows_no_nights(data):
+    one = replace(data, visits=tuple(replace(visit, night=20_251_012) for visit in data.visits))
+    page = Page(render_report(one))
+    assert "nights" not in page.ids()
+    links = {each["href"] for each in page.all("a")}
+    assert "#nights" not in links

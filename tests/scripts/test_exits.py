@@ -8,7 +8,7 @@ import sys
 import click
 import pytest
 from apcampaign.bps.lint import Finding, Severity
-from apcampaign.common.errors import LedgerError, PreconditionError
+from apcampaign.common.errors import BusyError, LedgerError, PreconditionError
 from apcampaign.scripts.cli import command
 from apcampaign.scripts.exits import run
 from operators import COMMAND
@@ -59,6 +59,7 @@ def test_the_exit_code_tells_usage_from_what_is_not_known(end, words, code, part
     ("error", "code"),
     [
         (PreconditionError("it is active"), 1),
+        (BusyError("it is active"), 4),
         (LedgerError("no runs"), 3),
         (RuntimeError("oh"), 3),
         (KeyboardInterrupt(), 130),

@@ -122,6 +122,7 @@ def make_data(
                 mjd=60_960.2 + number,
                 detectors=100 + number,
                 differences=90,
+                night=20_251_012 + number // 2,
                 dia_sources=rng.randint(100, 900),
                 new_sources=rng.randint(0, 100),
             )

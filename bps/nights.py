@@ -1,0 +1,94 @@
+"""Nights that a campaign goes on with: some that are named, or all from one on."""
+
+__all__ = ["NightSelection"]
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from pydantic import TypeAdapter, ValidationError
+
+from ..common.errors import SettingsError
+from .campaign import CampaignConfig
+from .values import Nights
+
+_OPEN = re.compile(r"\s*(\d{8})\s*\.\.\s*")
+_EXPECTED = "nights such as 20260905, 20260905..20260907, or 20260905.. for all from that one on"
+
+
+@dataclass(frozen=True)
+class NightSelection:
+    """Some observing nights.
+
+    Parameters
+    ----------
+    nights
+        Those that are named, ``YYYYMMDD``.
+    since
+        Also all from this one on; `None` if those that are named are all.
+    """
+
+    nights: tuple[int, ...] = ()
+    since: int | None = None
+
+    @classmethod
+    def read(cls, given: Sequence[int] | int | str) -> Self:
+        """Read nights as the campaign file has them, or ``20260905..`` for all from that one on.
+
+        Raises
+        ------
+        SettingsError
+            If it is neither.
+        """
+        if isinstance(given, str) and (found := _OPEN.fullmatch(given)):
+            (since,) = _read(found[1])
+            return cls(since=since)
+        return cls(_read(given))
+
+    @property
+    def condition(self) -> str:
+        """The condition of a data query."""
+        terms = [f"day_obs IN ({', '.join(map(str, self.nights))})"] if self.nights else []
+        terms += [f"day_obs >= {self.since}"] if self.since is not None else []
+        return " OR ".join(terms)
+
+    def __contains__(self, night: int) -> bool:
+        return night in self.nights or (self.since is not None and night >= self.since)
+
+    def __str__(self) -> str:
+        named = ", ".join(map(str, self.nights))
+        return named if self.since is None else f"{named}{', ' * bool(named)}{self.since} and later"
+
+    def add(self, nights: Collection[int]) -> "NightSelection":
+        """Give the selection with more nights."""
+        more = {night for night in nights if night not in self}
+        return NightSelection(tuple(sorted({*self.nights, *more})), self.since)
+
+    def select(self, campaign: CampaignConfig) -> CampaignConfig:
+        """Give a campaign of these nights only.
+
+        Raises
+        ------
+        SettingsError
+            If the data query of difference imaging is written as a whole, so that nothing can be added to it.
+        """
+        if campaign.diffim.data_query:
+            raise SettingsError(
+                "diffim.dataQuery is a whole data query, to which no nights can be added",
+                remedy="write what it says as 'where', or name the nights in it and go on with `apcampaign submit "
+                "diffim --continue`",
+            )
+        if self.since is None:
+            return campaign.model_copy(update={"day_obs": self.nights})
+        where = f"({campaign.where}) AND ({self.condition})" if campaign.where else self.condition
+        return campaign.model_copy(update={"day_obs": None, "where": where})
+
+
+def _read(given: Sequence[int] | int | str) -> tuple[int, ...]:
+    try:
+        nights: tuple[int, ...] = TypeAdapter(Nights).validate_python(given)
+    except ValidationError as error:
+        said = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"these are no nights: {said}", expected=_EXPECTED) from None
+    return tuple(sorted(nights))
