@@ -22,6 +22,7 @@ COMMANDS = {
     "demo": "Run a whole small campaign on this machine.",
     "sandbox": "Make a miniature DC2, run its servers, score what was found in it.",
     "init": "Write a campaign file, with comments.",
+    "start-over": "Write the file of the same campaign again, in an empty APDB.",
     "sites": "List and explain the sites where jobs can run.",
     "generate": "Write the pair of BPS submit configs of a campaign.",
     "lint": "Find the mistakes of BPS submit files.",

@@ -62,7 +62,12 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "apcampaign adopt --dry-run configs/submit/*/*",
     ),
     "submit": ("apcampaign submit", "apcampaign submit --dry-run", "apcampaign submit templates"),
-    "submit both": ("apcampaign submit both", "apcampaign submit both --foreground"),
+    "submit both": (
+        "apcampaign submit both",
+        "apcampaign submit both --foreground",
+        "apcampaign submit --night 20260905",
+        "apcampaign submit --night 20260905..",
+    ),
     "submit templates": ('apcampaign submit templates --tracts "3828 3829" --bands gri',),
     "submit diffim": (
         "apcampaign submit diffim --wait",
@@ -88,6 +93,11 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "init": (
         "apcampaign init",
         "apcampaign init --instrument LSSTCam --butler embargo --tracts 5063 --site s3df",
+    ),
+    "start-over": (
+        "apcampaign start-over --dry-run",
+        "apcampaign start-over --keep-templates",
+        "apcampaign start-over again.yaml --name dc2-b --campaign dc2.yaml",
     ),
     "schema": ("apcampaign schema > campaign.schema.json",),
     "completion": ('eval "$(apcampaign completion bash)"',),

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .campaign_apdb import CampaignApdb
     from .ledger import Ledger, RunRecord, Workspace
     from .lifecycle.adoption import AdoptionPlan
+    from .lifecycle.start_over import StartOverPlan
     from .monitor import CampaignStatus, Failures
     from .monitor.summary import CampaignSummary
     from .report import Appendix, ReportData, Truth
@@ -190,6 +191,59 @@ class Campaign:
 
         apdb_config = apdb_config or self._workspace.planned_apdb_config
         return write_pair(self.settings, self._workspace.site, Path(folder), apdb_config=apdb_config)
+
+    @staticmethod
+    def plan_start_over(
+        file: str | Path = "campaign.yaml",
+        to: str | Path | None = None,
+        *,
+        runs: str | Path = "runs",
+        name: str | None = None,
+        database: str | None = None,
+        keep_templates: bool = False,
+        day_obs: int | str | None = None,
+        check: bool = True,
+    ) -> "StartOverPlan":
+        """Decide how the same campaign is had again, in an empty APDB, beside the old one.
+
+        ``execute()`` of the returned plan writes a new campaign file, and gives its path.
+
+        Parameters
+        ----------
+        file
+            The campaign file.
+        to
+            The new one, in the same folder; with ``-v2`` in its name, or the next number that is free, by default.
+        runs
+            The folder of all campaigns' runs.
+        name
+            The new campaign's name; the old one with ``-v2``, or the next number that is free, by default.
+        database
+            The URL of its APDB's database; that of the old one, or a new SQLite file beside it, by default.
+        keep_templates
+            Whether it takes the templates of the old one.
+        day_obs
+            The night, where the campaign file names one.
+        check
+            Whether repository and database are asked for what is there.
+
+        Raises
+        ------
+        ApcampaignError
+            If it cannot be found out. Why it would be refused is in the plan's ``obstacles``.
+        """
+        from .lifecycle.start_over import StartOverRequest, plan_start_over
+
+        request = StartOverRequest(
+            source=Path(file),
+            file=None if to is None else Path(to),
+            name=name,
+            database=database,
+            keep_templates=keep_templates,
+            day_obs=None if day_obs is None else str(day_obs),
+            check=check,
+        )
+        return plan_start_over(request, Path(runs))
 
     # ---- submitting -------------------------------------------------------------------------------------
 
