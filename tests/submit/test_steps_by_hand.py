@@ -2,14 +2,28 @@
 
 import json
 import os
+import re
 import signal
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import yaml
+from apcampaign.sandbox.survey import SandboxSize, Survey
+from apcampaign.scripts.exits import ExitCode
 from interference import KILLED, ROLLED_BACK, WHERE, dagmans, wait_for
-from operators import COARSE, COARSE_DIFFIM, RUN_DEADLINE, assert_complete, assert_same, plant, write_campaign
+from operators import (
+    COARSE,
+    COARSE_DIFFIM,
+    COMMAND,
+    RUN_DEADLINE,
+    Operator,
+    assert_complete,
+    assert_same,
+    plant,
+    write_campaign,
+)
 
 KILLED_AFTER_SUBMISSION = """
 import os, signal, sys
@@ -25,6 +39,25 @@ htcondor.submit_file = submit_and_die
 main()
 """
 pytestmark = [pytest.mark.slow(minutes=3), pytest.mark.htcondor, pytest.mark.postgres]
+
+
+def submit_at_once(operator: Operator, *words: str) -> dict[int, str]:
+    """Submit twice at the same moment, and tell what each has said, by its exit code."""
+
+    def submit(_: int) -> tuple[int, str]:
+        done = subprocess.run(
+            [COMMAND, "submit", *words],
+            cwd=operator.folder,
+            env=operator.environment,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        return done.returncode, f"{done.stdout}\n{done.stderr}"
+
+    with ThreadPoolExecutor() as pool:
+        return dict(pool.map(submit, range(2)))
 
 
 def test_steps_by_hand_are_cancelled_and_resumed_one_by_one(
@@ -88,8 +121,14 @@ def test_steps_by_hand_are_cancelled_and_resumed_one_by_one(
     write_campaign(folder, sandbox, **campaign)
     assert "is not empty" in operator.make("submit-diffim", "TRACTS=3828", good=False)
     assert len(list(folder.glob("runs/*/diffim/*/run.yaml"))) == 1
-    said = operator.apcampaign("submit", "diffim", "--continue", "--no-check", "--tracts", "3828")
-    assert "1 association," in said  # of the other visit
+    # Two schedules at once: one goes on with the night after, the other is told that it is not its turn.
+    night = f"{Survey(SandboxSize(visits=2)).visits[1].day_obs}.."
+    told = submit_at_once(operator, "--night", night, "--no-check", "--tracts", "3828")
+    assert sorted(told) == [0, ExitCode.NOT_NOW], told
+    assert re.search("is being submitted by|has been submitted|has not ended", told[ExitCode.NOT_NOW])
+    assert f"night {night[:8]}: 1 visit, 1 image: 1 new" in told[0]
+    assert "1 association," in told[0]  # of the other visit
+    assert len(list(folder.glob("runs/*/diffim/*/run.yaml"))) == 2
     # Cancelled after its write, and DAGMan dies before it begins the final job: what is done is not rolled back.
     wait_for((folder / "faults" / "fault3.0").exists, "the second association")
     stopped = dagmans(folder)  # of the campaign and of its run
