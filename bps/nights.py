@@ -1,10 +1,10 @@
-"""Nights that a campaign goes on with: some that are named, or all from one on."""
+"""Nights that a campaign goes on with: some that are named, or all from one on; and visits of others."""
 
 __all__ = ["NightSelection"]
 
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Self
 
 from pydantic import TypeAdapter, ValidationError
@@ -27,10 +27,13 @@ class NightSelection:
         Those that are named, ``YYYYMMDD``.
     since
         Also all from this one on; `None` if those that are named are all.
+    visits
+        Also these visits, of whichever night.
     """
 
     nights: tuple[int, ...] = ()
     since: int | None = None
+    visits: tuple[int, ...] = ()
 
     @classmethod
     def read(cls, given: Sequence[int] | int | str) -> Self:
@@ -51,19 +54,16 @@ class NightSelection:
         """The condition of a data query."""
         terms = [f"day_obs IN ({', '.join(map(str, self.nights))})"] if self.nights else []
         terms += [f"day_obs >= {self.since}"] if self.since is not None else []
+        terms += [f"visit IN ({', '.join(map(str, self.visits))})"] if self.visits else []
         return " OR ".join(terms)
-
-    def __contains__(self, night: int) -> bool:
-        return night in self.nights or (self.since is not None and night >= self.since)
 
     def __str__(self) -> str:
         named = ", ".join(map(str, self.nights))
         return named if self.since is None else f"{named}{', ' * bool(named)}{self.since} and later"
 
-    def add(self, nights: Collection[int]) -> "NightSelection":
-        """Give the selection with more nights."""
-        more = {night for night in nights if night not in self}
-        return NightSelection(tuple(sorted({*self.nights, *more})), self.since)
+    def add_visits(self, visits: Iterable[int]) -> Self:
+        """Give the selection with visits of other nights."""
+        return replace(self, visits=tuple(sorted({*self.visits, *visits})))
 
     def select(self, campaign: CampaignConfig) -> CampaignConfig:
         """Give a campaign of these nights only.
@@ -79,7 +79,7 @@ class NightSelection:
                 remedy="write what it says as 'where', or name the nights in it and go on with `apcampaign submit "
                 "diffim --continue`",
             )
-        if self.since is None:
+        if self.since is None and not self.visits:
             return campaign.model_copy(update={"day_obs": self.nights})
         where = f"({campaign.where}) AND ({self.condition})" if campaign.where else self.condition
         return campaign.model_copy(update={"day_obs": None, "where": where})

@@ -135,10 +135,10 @@ def find_target(old: Workspace) -> ApdbTarget | None:
 def _keep_templates(old: CampaignConfig) -> Iterator[tuple[Key, Any]]:
     templates = f"{old.root_collection}/{Step.TEMPLATES}"
     yield ("steps",), [str(Step.DIFFIM)]
-    yield ("diffim", "templates"), templates
     if old.diffim.skip_existing is None:
         # What the step has calibrated was taken over by default, and of templates from elsewhere nothing is.
         yield ("diffim", "skipExistingIn"), templates
+    yield ("diffim", "templates"), templates
 
 
 def _change_apdb(

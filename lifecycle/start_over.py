@@ -62,7 +62,7 @@ class StartOverPlan:
         campaign = self.new.campaign
         lines = [f"campaign {self.old.name} again, as {campaign.name}; the old one stays as it is"]
         lines.append(f"{self.new.file}: as the old file, but for")
-        lines += [f"  {key}: {'–' if value is None else value}" for key, value in self.changes.items()]
+        lines += [f"  {key}: {_show(value)}" for key, value in self.changes.items()]
         lines.append(
             f"collections {campaign.root_collection}/…, files in {self.folder}, an empty APDB in {self.apdb}"
         )
@@ -179,6 +179,12 @@ def execute_start_over(plan: StartOverPlan) -> Path:
             f"{plan.new.file} is there already", remedy="name another file, or plan anew"
         ) from None
     return plan.new.file
+
+
+def _show(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"[{', '.join(value)}]" if isinstance(value, list) else str(value)
 
 
 def _list_commands(request: StartOverRequest, runs: Path, new: NewCampaign) -> Iterator[str]:

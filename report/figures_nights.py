@@ -64,6 +64,8 @@ def _add_up(visits: Sequence[VisitRow]) -> list[_Night]:
             sum(visit.new_sources or 0 for visit in found),
         )
         for night, found in sorted(by_night.items())
+        # Of later nights a data query without an end selects raw images that no run has been given.
+        if any(visit.differences or visit.dia_sources for visit in found)
     ]
 
 

@@ -1,6 +1,6 @@
 """New images of a campaign that goes on filling its APDB: of which nights they are, which come too late."""
 
-__all__ = ["ImageState", "KnownImages", "NewImages", "sort_images"]
+__all__ = ["MOST_RUNS", "ImageState", "KnownImages", "NewImages", "sort_images"]
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +12,8 @@ from ..common.errors import PreconditionError
 from ..common.text import count
 from ..ordering import VisitDetector
 
+#: What has not succeeded in so many runs is not tried again by itself.
+MOST_RUNS = 3
 _MOST_LISTED = 5
 
 
@@ -19,14 +21,10 @@ class ImageState(StrEnum):
     """How far an image that a campaign selects is."""
 
     NEW = "new"  #: no run was given it
-    UNFINISHED = "unfinished"  #: a run was to associate it, and has not
+    UNFINISHED = "unfinished"  #: a run was to do something with it, and has not
+    GIVEN_UP = "given up"  #: the same, of several runs
     WITHOUT_WORK = "without work"  #: a run was given it, and had nothing to associate: it has no template
     DONE = "done"  #: it is associated
-
-    @property
-    def is_pending(self) -> bool:
-        """Whether it may still be associated."""
-        return self is not ImageState.DONE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,24 +35,30 @@ class KnownImages:
     ----------
     nights
         The night of each that it selects.
-    given, planned
-        Those that its runs were given, and those that they were to associate.
+    runs
+        How many runs each was given to.
+    planned
+        Those that runs were to associate.
     done
         Those that are associated.
+    undone
+        Those of which the newest runs have left anything undone, whether or not they are associated.
     """
 
     nights: Mapping[VisitDetector, int]
-    given: frozenset[VisitDetector] = frozenset()
+    runs: Mapping[VisitDetector, int] = field(default_factory=dict)
     planned: frozenset[VisitDetector] = frozenset()
     done: frozenset[VisitDetector] = frozenset()
+    undone: frozenset[VisitDetector] = frozenset()
 
     def state(self, image: VisitDetector) -> ImageState:
         """Tell how far one of them is."""
+        runs = self.runs.get(image, 0)
+        if image in self.undone or (image in self.planned and image not in self.done):
+            return ImageState.UNFINISHED if runs < MOST_RUNS else ImageState.GIVEN_UP
         if image in self.done:
             return ImageState.DONE
-        if image in self.planned:
-            return ImageState.UNFINISHED
-        return ImageState.WITHOUT_WORK if image in self.given else ImageState.NEW
+        return ImageState.WITHOUT_WORK if runs else ImageState.NEW
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,17 +73,11 @@ class NewImages:
         Those that are earlier than what the APDB holds of the same sky, each with the latest of that.
     asked
         The nights that were asked for; `None` if all that the campaign selects.
-    undone
-        Whether the newest runs have left quanta undone.
-    carried
-        The nights of these.
     """
 
     images: Mapping[int, Mapping[ImageState, frozenset[VisitDetector]]]
     late: Mapping[VisitDetector, VisitDetector] = field(default_factory=dict)
     asked: NightSelection | None = None
-    undone: bool = False
-    carried: frozenset[int] = frozenset()
 
     @property
     def new(self) -> frozenset[VisitDetector]:
@@ -87,13 +85,10 @@ class NewImages:
         return self._in_state(ImageState.NEW)
 
     @property
-    def _unfinished(self) -> frozenset[VisitDetector]:
-        return self._in_state(ImageState.UNFINISHED)
-
-    @property
     def is_empty(self) -> bool:
         """Whether there is nothing to submit: where nights were asked for, what is left undone is for `resume`."""
-        return not self.new and (self.asked is not None or not (self.undone or self._unfinished))
+        left = self._in_state(ImageState.UNFINISHED) | self._in_state(ImageState.GIVEN_UP)
+        return not self.new and (self.asked is not None or not left)
 
     @property
     def too_late(self) -> dict[VisitDetector, VisitDetector]:
@@ -102,33 +97,39 @@ class NewImages:
 
     @property
     def deferred(self) -> dict[VisitDetector, int]:
-        """Those of earlier runs that later visits have gone past already, so that they come late anyway.
-
-        None where no nights were asked for: what the campaign file selects is refused then.
-        """
-        return {image: 1 for image in sorted(self.late) if image not in self.new and self.asked is not None}
+        """Those of earlier runs that later visits have gone past already, so that they come late anyway."""
+        return {image: 1 for image in sorted(self.late) if image not in self.new}
 
     @property
-    def nights(self) -> tuple[int, ...]:
-        """The nights that have something to do."""
-        states = (ImageState.NEW, ImageState.UNFINISHED)
-        found = {night for night, images in self.images.items() if any(images.get(state) for state in states)}
-        return tuple(sorted(found | self.carried))
+    def taken(self) -> NightSelection:
+        """What is taken: the nights that have anything new, and visits of others of which something is undone."""
+        nights = {night for night, images in self.images.items() if images.get(ImageState.NEW)}
+        left = {
+            visit
+            for night, images in self.images.items()
+            for visit, _ in images.get(ImageState.UNFINISHED, ())
+            if night not in nights
+        }
+        return NightSelection(tuple(sorted(nights)), visits=tuple(sorted(left)))
 
     @property
     def pending(self) -> frozenset[VisitDetector]:
-        """The images of these nights that are not associated."""
-        found = [self.images.get(night, {}).items() for night in self.nights]
-        return frozenset().union(*(each for night in found for state, each in night if state.is_pending))
+        """The images that are taken and are not done."""
+        nights, visits = self.taken.nights, self.taken.visits
+        return frozenset(
+            image
+            for night, states in self.images.items()
+            for state, images in states.items()
+            for image in images
+            if state is not ImageState.DONE and (self.asked is None or night in nights or image[0] in visits)
+        )
 
     def narrow(self, campaign: CampaignConfig) -> CampaignConfig:
-        """Give the campaign of the nights that have something to do, if nights were asked for."""
-        if self.asked is None or not self.nights:
-            return campaign
-        return NightSelection(self.nights).select(campaign)
+        """Give the campaign of what is taken, if nights were asked for and there is anything."""
+        return campaign if self.asked is None or self.is_empty else self.taken.select(campaign)
 
     def describe(self) -> Iterator[str]:
-        """Say it in lines: what is new, and what earlier nights have left."""
+        """Say it in lines: what is new, and what earlier runs have left."""
         which = "" if self.asked is None else f" of {self.asked}"
         if not self.images:
             yield f"nothing new: the campaign selects no raw image{which}"
@@ -136,14 +137,23 @@ class NewImages:
         if self.is_empty:
             total = count(sum(map(_size, self.images.values())), "image")
             yield f"nothing new: the campaign selects {total}{which}, all of which earlier runs were given"
-        for night in self.nights:
-            images = self.images.get(night, {})
-            new, left = (len(images.get(each, ())) for each in (ImageState.NEW, ImageState.UNFINISHED))
-            visits = count(len({visit for found in images.values() for visit, _ in found}), "visit")
-            made = f"{left} not associated by earlier runs" if left else ""
-            parts = [f"{new} new" if new else "", made, "unfinished quanta" if night in self.carried else ""]
-            of = f"night {night}: {visits}, {count(_size(images), 'image')}: {', '.join(filter(None, parts))}"
-            yield f"{of}; `apcampaign resume` goes on with that" if self.is_empty else of
+        for night, images in self.images.items():
+            parts = [
+                f"{len(images[state])} {said}"
+                for state, said in (
+                    (ImageState.NEW, "new"),
+                    (ImageState.UNFINISHED, "not finished by earlier runs"),
+                    (ImageState.GIVEN_UP, f"not finished by {MOST_RUNS} runs"),
+                )
+                if state in images
+            ]
+            if parts:
+                visits = count(len({visit for found in images.values() for visit, _ in found}), "visit")
+                yield f"night {night}: {visits}, {count(_size(images), 'image')}: {', '.join(parts)}"
+        if self.is_empty and self._in_state(ImageState.UNFINISHED):
+            yield "what is not finished goes on with `apcampaign resume`"
+        if self.asked is not None and self._in_state(ImageState.GIVEN_UP):
+            yield f"what {MOST_RUNS} runs have not finished goes on with `apcampaign submit diffim --continue`"
 
     def obstacles(self, apdb_config: str) -> Iterator[PreconditionError]:
         """Say which new images come too late, night by night, and what to do."""

@@ -67,7 +67,11 @@ def preview_submission(plan: SubmissionPlan) -> Iterator[Preview]:
             apdb_config = plan.apdb_config if run.fills_apdb else None
             with tempfile.TemporaryDirectory(prefix="apcampaign-") as folder:
                 record = prepare_run(
-                    plan.workspace, unseen, files=RunPaths(Path(folder) / "run"), apdb_config=apdb_config
+                    plan.workspace,
+                    unseen,
+                    files=RunPaths(Path(folder) / "run"),
+                    apdb_config=apdb_config,
+                    deferred=plan.deferred,
                 )
                 jobs, quanta = record.jobs, record.quanta
         config = plan.build_config(run)

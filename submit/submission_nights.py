@@ -2,14 +2,15 @@
 
 __all__ = ["read_new_images"]
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from ..bps import NightSelection, Ordering, Step, plan_campaign
 from ..common.butler import open_butler
 from ..ledger import Ledger, RunRecord, Workspace, has_graph
-from ..monitor.outcomes import count_quanta, read_unregistered
+from ..monitor.outcomes import FAILED, count_quanta, read_outcomes, read_unregistered
 from ..ordering import (
     WRITER,
     VisitDetector,
@@ -17,7 +18,6 @@ from ..ordering import (
     find_stored,
     read_associations,
     read_planned,
-    read_records,
 )
 from .completed import find_continued
 from .data_ids import read_data_ids, select_raws
@@ -53,60 +53,80 @@ def read_new_images(
     """
     campaign = workspace.campaign
     runs = tuple(find_continued(ledger, Step.DIFFIM))
-    planned = {run.output_run: _read_planned(run) for run in runs if run.apdb_config == apdb_config}
+    filling = [run for run in runs if run.apdb_config == apdb_config]
     given = {run.output_run: _read_given(ledger, run) for run in runs}
-    now = [run.output_run for run in ledger.current(Step.DIFFIM)]
-    undone = _has_undone(ledger, repair)
+    planned: dict[str, frozenset[VisitDetector]] = {}
     with open_butler(campaign.butler, f"what is new in {campaign.butler} cannot be found") as butler:
-        done = find_stored(apdb_config) | _read_succeeded(butler, planned)
+        done = find_stored(apdb_config) | _read_succeeded(butler, [run.output_run for run in filling])
         done |= {image for run in repair.unregistered for image in read_unregistered(run).associated}
         done -= frozenset(repair.rollbacks)
-        left = _join(planned.values()) - done
-        last = (
-            _join(each.get(name, frozenset()) for name in now for each in (planned, given))
-            if undone
-            else left
-        )
-        night_of = {
-            int(record.id): int(record.day_obs)
-            for record in read_records(
-                butler, "visit", campaign.instrument, {visit for visit, _ in left | last}
-            )
-        }
+        for run in filling:
+            # The graph of a run of which nothing is left need not be read.
+            if not given[run.output_run] or given[run.output_run] - done:
+                planned[run.output_run] = _read_planned(run)
+        known = {name: images | planned.get(name, frozenset()) for name, images in given.items()}
+        undone = _find_undone(ledger, repair, known)
+        left = (_join(planned.values()) - done) | undone
         if asked is not None:
-            campaign = asked.add(night_of.values()).select(campaign)
-        (run,) = plan_campaign(campaign, steps=[Step.DIFFIM])
-        rows = select_raws(butler, run, ("visit", "detector", "day_obs"))
-        known = KnownImages(
+            campaign = asked.add_visits(visit for visit, _ in left).select(campaign)
+        (selecting,) = plan_campaign(campaign, steps=[Step.DIFFIM])
+        rows = select_raws(butler, selecting, ("visit", "detector", "day_obs"))
+        images = KnownImages(
             nights={(int(visit), int(detector)): int(night) for visit, detector, night in rows},
-            given=_join(given.values()),
+            runs=_count_runs(runs, known),
             planned=_join(planned.values()),
             done=done,
+            undone=undone,
         )
-        carried = (
-            frozenset(night_of[visit] for visit, _ in last if visit in night_of) if undone else frozenset()
-        )
-        new = NewImages(images=sort_images(known), asked=asked, undone=undone, carried=carried)
+        new = NewImages(images=sort_images(images), asked=asked)
         if campaign.diffim.ordering is Ordering.NONE:
             return new
-        return replace(new, late=find_late(butler, campaign.instrument, new.pending, done))
+        return replace(new, late=find_late(butler, campaign.instrument, new.pending - done, done))
 
 
 def _join(images: Iterable[frozenset[VisitDetector]]) -> frozenset[VisitDetector]:
     return frozenset().union(*images)
 
 
-def _has_undone(ledger: Ledger, repair: Repair) -> bool:
-    """Tell whether the newest runs have quanta that are not done, whether or not the repository knows of it."""
+def _count_runs(
+    runs: Iterable[RunRecord], images: Mapping[str, frozenset[VisitDetector]]
+) -> Counter[VisitDetector]:
+    """Count to how many runs each image was given; the parts of a run are one."""
+    together: dict[str, frozenset[VisitDetector]] = {}
+    for run in runs:
+        together[run.timestamp] = together.get(run.timestamp, frozenset()) | images[run.output_run]
+    return Counter(image for found in together.values() for image in found)
+
+
+def _find_undone(
+    ledger: Ledger, repair: Repair, images: Mapping[str, frozenset[VisitDetector]]
+) -> frozenset[VisitDetector]:
+    """Find the images of which the newest runs have quanta that are not done.
+
+    Parameters
+    ----------
+    ledger, repair
+        As for `read_new_images`.
+    images
+        The images that each run was given.
+    """
+    runs = ledger.current(Step.DIFFIM)
     if ledger.absent_parts(Step.DIFFIM):
-        return True
-    return any(
-        not each.good
-        for run in ledger.current(Step.DIFFIM)
-        for each in (
-            read_unregistered(run).counts if run in repair.unregistered else count_quanta([run])
-        ).values()
-    )
+        return _join(images.get(run.output_run, frozenset()) for run in runs)
+    found: set[VisitDetector] = set()
+    for run in runs:
+        unregistered = run in repair.unregistered
+        counts = (read_unregistered(run).counts if unregistered else count_quanta([run])).values()
+        own = images.get(run.output_run, frozenset())
+        if all(each.good for each in counts):
+            continue
+        if unregistered or not has_graph(run) or any(each.unknown for each in counts):
+            found |= own  # nobody has noted which
+            continue
+        failed = [each.data_id for each in read_outcomes(run).troubles if each.why == FAILED]
+        visits = {int(each.get("visit", each.get("exposure", 0))) for each in failed}
+        found |= {image for image in own if image[0] in visits}
+    return frozenset(found)
 
 
 def _read_planned(run: RunRecord) -> frozenset[VisitDetector]:

@@ -12,6 +12,7 @@ from .missing import MissingImage, find_missing_images
 from .products import DIFFERENCE_IMAGE, PRODUCTS, TEMPLATE, count_products
 from .provenance import QuantaTrouble, Unregistered, find_troubled_quanta, read_unregistered
 from .quanta import (
+    FAILED,
     Outcomes,
     QuantaCount,
     QuantumTrouble,
@@ -24,6 +25,7 @@ from .templates import TemplateCoverage, check_templates, require_templates
 
 __all__ = [
     "DIFFERENCE_IMAGE",
+    "FAILED",
     "PRODUCTS",
     "TEMPLATE",
     "MissingImage",

@@ -1,6 +1,14 @@
 """Outcomes of quanta by label: a run is good when its quanta are, whatever its last job says."""
 
-__all__ = ["Outcomes", "QuantaCount", "QuantumTrouble", "add_counts", "count_quanta", "read_outcomes"]
+__all__ = [
+    "FAILED",
+    "Outcomes",
+    "QuantaCount",
+    "QuantumTrouble",
+    "add_counts",
+    "count_quanta",
+    "read_outcomes",
+]
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -8,6 +16,9 @@ from typing import Any
 
 from ...common.butler import butler_errors, open_butler
 from ...ledger import RunRecord, has_graph
+
+#: Why a quantum that failed has made nothing: its log tells more.
+FAILED = "failed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,4 +216,4 @@ def _find_troubles(record: RunRecord, label: str, task: Any) -> Iterator[Quantum
             if frozenset(data_id.items()) not in told:
                 yield QuantumTrouble(label=label, data_id=data_id, run=record.output_run)
     for each in (*task.failed_quanta, *task.wonky_quanta):
-        yield QuantumTrouble(label=label, data_id=each.data_id, why="failed")
+        yield QuantumTrouble(label=label, data_id=each.data_id, why=FAILED)

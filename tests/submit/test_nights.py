@@ -1,15 +1,27 @@
 """A campaign goes on night after night: with what is new, in time order, and with nothing twice."""
 
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import hypothesis
 import pytest
-from apcampaign.bps import NightSelection, Ordering
-from apcampaign.common.errors import SettingsError
-from apcampaign.ledger import Workspace
-from apcampaign.submit.new_images import ImageState, KnownImages, NewImages, sort_images
+from apcampaign.bps import NightSelection, Ordering, Step, dump_campaign
+from apcampaign.common.errors import BusyError, SettingsError
+from apcampaign.ledger import Ledger, Workspace
+from apcampaign.scripts.cli import command
+from apcampaign.scripts.exits import ExitCode
+from apcampaign.submit import patience
+from apcampaign.submit.executors import Submission
+from apcampaign.submit.new_images import MOST_RUNS, ImageState, KnownImages, NewImages, sort_images
 from apcampaign.submit.repair import Repair
+from apcampaign.submit.submission import hold_ledger
 from apcampaign.submit.submission_nights import read_new_images
-from hypothesis import given
+from click.testing import CliRunner
+from documents import FENCED, ROOT
 from hypothesis import strategies as st
 from nights_ground import (
     DETECTORS,
@@ -20,6 +32,7 @@ from nights_ground import (
     record_images,
     visits_of,
 )
+from operators import COMMAND
 
 FIRST, SECOND, THIRD = NIGHTS
 
@@ -99,36 +112,67 @@ def test_what_an_earlier_run_has_not_associated_goes_on_with_the_next_night(
 ) -> None:
     workspace = open_workspace(tmp_path, repository)
     make_apdb(workspace, [FIRST])
-    record_images(workspace, SECOND, without_work=[(20, 0)])
+    record_images(workspace, SECOND, without_work=[(20, 0), (20, 1)])
     again = look(workspace, f"{SECOND}")
     assert again.is_empty
     assert "resume" in list(again.describe())[-1]
     new = look(workspace, f"{THIRD}")
     assert new.new == images_of(THIRD)
-    assert new.images[SECOND] == {
-        ImageState.UNFINISHED: images_of(SECOND) - {(20, 0)},
-        ImageState.WITHOUT_WORK: {(20, 0)},
-    }
-    assert new.narrow(workspace.campaign).day_obs == (SECOND, THIRD)
+    assert new.images[SECOND] == {ImageState.UNFINISHED: {(21, 0), (21, 1)}}
+    assert list(new.describe()) == [
+        f"night {SECOND}: 1 visit, 2 images: 2 not finished by earlier runs",
+        f"night {THIRD}: 2 visits, 4 images: 4 new",
+    ]
+    where = new.narrow(workspace.campaign).where
+    assert where == f"day_obs IN ({THIRD}) OR visit IN (21)"
     assert not look(workspace, None).is_empty
+    assert look(workspace, f"{FIRST}..").images[SECOND][ImageState.WITHOUT_WORK] == {(20, 0), (20, 1)}
+
+
+def test_what_several_runs_have_not_associated_is_left_to_those_who_ask_for_it(
+    tmp_path: Path, repository: Path
+) -> None:
+    workspace = open_workspace(tmp_path, repository)
+    make_apdb(workspace, [SECOND])
+    for hour in range(MOST_RUNS):
+        record_images(workspace, FIRST, hour=hour)
+    new = look(workspace, f"{FIRST}..")
+    assert new.images[FIRST] == {ImageState.GIVEN_UP: images_of(FIRST)}
+    assert new.narrow(workspace.campaign).day_obs == (THIRD,)
+    assert "`apcampaign submit diffim --continue`" in list(new.describe())[-1]
+    # Later visits have gone past these: they come after them, and are not refused.
+    asked_for = look(workspace, None)
+    assert asked_for.deferred.keys() == images_of(FIRST)
+    assert not list(asked_for.obstacles("apdb.yaml"))
 
 
 IMAGES = st.tuples(st.integers(1, 9), st.integers(0, 3))
 
 
-@given(st.dictionaries(IMAGES, st.sampled_from(NIGHTS)), *[st.frozensets(IMAGES)] * 3)
-def test_each_image_that_is_selected_is_of_one_night_and_in_one_state(selected, given, planned, done) -> None:
-    found = sort_images(KnownImages(nights=selected, given=given, planned=planned, done=done))
+@hypothesis.given(
+    st.dictionaries(IMAGES, st.sampled_from(NIGHTS)),
+    st.dictionaries(IMAGES, st.integers(1, MOST_RUNS)),
+    *[st.frozensets(IMAGES)] * 3,
+)
+def test_each_image_that_is_selected_is_of_one_night_and_in_one_state(
+    nights, runs, planned, done, undone
+) -> None:
+    runs = {**dict.fromkeys(planned | undone, 1), **runs}
+    found = sort_images(KnownImages(nights=nights, runs=runs, planned=planned, done=done, undone=undone))
     listed = [
         (image, night) for night, states in found.items() for images in states.values() for image in images
     ]
-    assert sorted(listed) == sorted(selected.items())
+    assert sorted(listed) == sorted(nights.items())
     new = NewImages(images=found, asked=NightSelection(NIGHTS))
-    assert new.new == selected.keys() - given - planned - done
+    assert new.new == nights.keys() - runs.keys() - done
     assert new.is_empty == (not new.new)
-    assert new.pending <= selected.keys() - done
-    # What is new is in the nights that are taken.
-    assert {selected[image] for image in new.new} <= set(new.nights)
+    # All that is new is taken, and all that is left undone and was not given to too many runs.
+    taken = {
+        image for image, night in nights.items() if night in new.taken.nights or image[0] in new.taken.visits
+    }
+    left = {image for image in nights if image in undone or image in planned - done}
+    assert new.new | {image for image in left if runs[image] < MOST_RUNS} <= taken
+    assert new.pending <= taken
 
 
 @pytest.mark.parametrize(
@@ -143,8 +187,7 @@ def test_each_image_that_is_selected_is_of_one_night_and_in_one_state(selected, 
 def test_nights_are_some_or_all_from_one_on(text, selection, condition) -> None:
     assert NightSelection.read(text) == selection
     assert selection.condition == condition
-    more = selection.add([20260101, 20260911])
-    assert {20260101, 20260911} <= {night for night in (20260101, 20260911) if night in more}
+    assert selection.add_visits([7, 3]).condition == f"{condition} OR visit IN (3, 7)"
 
 
 @pytest.mark.parametrize(
@@ -160,3 +203,96 @@ def test_nights_cannot_be_added_to_a_query_that_is_written_whole(tmp_path: Path,
     workspace = open_workspace(tmp_path, repository, diffim=diffim)
     with pytest.raises(SettingsError, match=r"whole data query.*--continue"):
         NightSelection.read(FIRST).select(workspace.campaign)
+
+
+def test_a_submission_that_waits_is_planned_anew_when_the_campaign_is_free(
+    tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(patience, "_POLL", 0.05)
+    workspace = open_workspace(tmp_path, repository)
+    ledger = workspace.read_ledger()
+    planned: list[Ledger] = []
+
+    class Attempt:
+        def execute(self) -> Submission:
+            with hold_ledger(workspace, planned[-1], [Step.DIFFIM]):
+                return Submission(campaign="camp", timestamp="now", runs=())
+
+    def plan() -> Attempt:
+        # The first knows less than the ledger holds by then.
+        planned.append(workspace.read_ledger() if planned else ledger)
+        return Attempt()
+
+    record_images(workspace, FIRST)
+    program = (
+        "import sys; from pathlib import Path; from apcampaign.ledger import submission_lock\n"
+        "with submission_lock(Path(sys.argv[1])): print('mine', flush=True); sys.stdin.read()"
+    )
+    holder = [sys.executable, "-c", program, str(workspace.paths.step(Step.DIFFIM))]
+    with subprocess.Popen(holder, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"mine\n"
+        with pytest.raises(BusyError, match=rf"is being submitted by .*process {other.pid}\)"):
+            plan().execute()
+        with caplog.at_level("INFO"), ThreadPoolExecutor() as pool:
+            waiting = pool.submit(patience.submit_when_idle, plan, lambda: None)
+            while len(planned) < 4:
+                time.sleep(0.02)
+            other.communicate()
+            assert waiting.result(timeout=60).campaign == "camp"
+    assert "waiting: the diffim step of campaign camp is being submitted by" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--night", "20260910", "--day-obs", "20260911"], "exclude each other"),
+        (["--wait"], "--wait goes with --night"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(words: list[str], said: str) -> None:
+    done = CliRunner().invoke(command, ["submit", *words])
+    assert done.exit_code == ExitCode.USAGE
+    assert said in done.output
+
+
+def blocks_of(language: str) -> list[str]:
+    text = (ROOT / "docs" / "nightly.md").read_text()
+    return [block for found, block in FENCED.findall(text) if found == language]
+
+
+def test_the_schedules_of_the_documents_run_and_say_what_is_new(tmp_path: Path, workspace: Workspace) -> None:
+    """The very lines, with what they name at home: ~/campaign, and nothing of the LSST stack."""
+    (script,), (cron,), units = blocks_of("bash"), blocks_of("cron"), blocks_of("systemd")
+    folder = tmp_path / "campaign"
+    folder.mkdir()
+    night = folder / "night.sh"
+    night.write_text(script)
+    night.chmod(0o755)
+    (folder / "campaign.yaml").write_text(
+        dump_campaign(workspace.campaign.model_copy(update={"where": "visit < 30"}))
+    )
+    environment = {
+        "HOME": str(tmp_path),
+        "PATH": f"{COMMAND.parent}:/usr/bin:/bin",
+        "APCAMPAIGN_RUNS": str(workspace.runs),
+    }
+    *times, line = cron.strip().split(maxsplit=5)
+    assert len(times) == 5
+    done = subprocess.run(["/bin/sh", "-c", line], env=environment, check=False, timeout=120)
+    log = (folder / "night.log").read_text()
+    assert done.returncode == 0, log
+    assert "nothing new: the campaign selects 8 images of 20260910 and later" in log
+    service, timer = units
+    assert f"ExecStart={str(night).replace(str(tmp_path), '%h')}\n" in service
+    assert f"RestartForceExitStatus={ExitCode.NOT_NOW}\n" in service
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        pytest.skip("systemd-analyze is not there")
+    for name, unit in (("service", service), ("timer", timer)):
+        (tmp_path / f"apcampaign-night.{name}").write_text(unit.replace("%h", str(tmp_path)))
+    files = sorted(map(str, tmp_path.glob("apcampaign-night.*")))
+    checked = subprocess.run(
+        [analyze, "verify", *files], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert not [line for line in checked.stderr.splitlines() if "apcampaign-night" in line], checked.stderr

@@ -99,11 +99,11 @@ def make_apdb(workspace: Workspace, nights: Sequence[int]) -> str:
 
 
 def record_images(
-    workspace: Workspace, night: int, *, without_work: Collection[VisitDetector] = ()
+    workspace: Workspace, night: int, *, hour: int = 12, without_work: Collection[VisitDetector] = ()
 ) -> RunRecord:
     """Record a run that was to associate the images of a night, and left neither graph nor outputs."""
     campaign = workspace.campaign.model_copy(update={"day_obs": (night,)})
-    (planned,) = plan_campaign(campaign, steps=[Step.DIFFIM], timestamp=f"{night}T120000Z")
+    (planned,) = plan_campaign(campaign, steps=[Step.DIFFIM], timestamp=f"{night}T{hour:02}0000Z")
     files = workspace.paths.run(planned)
     write_data_ids(campaign.butler, planned, files.data_ids)
     jobs = [
