@@ -29,11 +29,14 @@ class NightSelection:
         Also all from this one on; `None` if those that are named are all.
     visits
         Also these visits, of whichever night.
+    without
+        But not these (visit, detector)s.
     """
 
     nights: tuple[int, ...] = ()
     since: int | None = None
     visits: tuple[int, ...] = ()
+    without: tuple[tuple[int, int], ...] = ()
 
     @classmethod
     def read(cls, given: Sequence[int] | int | str) -> Self:
@@ -55,7 +58,17 @@ class NightSelection:
         terms = [f"day_obs IN ({', '.join(map(str, self.nights))})"] if self.nights else []
         terms += [f"day_obs >= {self.since}"] if self.since is not None else []
         terms += [f"visit IN ({', '.join(map(str, self.visits))})"] if self.visits else []
-        return " OR ".join(terms)
+        some = " OR ".join(terms)
+        if not self.without:
+            return some
+        detectors: dict[int, list[int]] = {}
+        for visit, detector in self.without:
+            detectors.setdefault(visit, []).append(detector)
+        left_out = " OR ".join(
+            f"(visit = {visit} AND detector IN ({', '.join(map(str, numbers))}))"
+            for visit, numbers in detectors.items()
+        )
+        return f"({some}) AND NOT ({left_out})"
 
     def __str__(self) -> str:
         named = ", ".join(map(str, self.nights))
@@ -79,7 +92,7 @@ class NightSelection:
                 remedy="write what it says as 'where', or name the nights in it and go on with `apcampaign submit "
                 "diffim --continue`",
             )
-        if self.since is None and not self.visits:
+        if self.since is None and not self.visits and not self.without:
             return campaign.model_copy(update={"day_obs": self.nights})
         where = f"({campaign.where}) AND ({self.condition})" if campaign.where else self.condition
         return campaign.model_copy(update={"day_obs": None, "where": where})

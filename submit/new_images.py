@@ -73,11 +73,14 @@ class NewImages:
         Those that are earlier than what the APDB holds of the same sky, each with the latest of that.
     asked
         The nights that were asked for; `None` if all that the campaign selects.
+    skip_late
+        Whether new ones that come too late are left out, and do not hold the others up.
     """
 
     images: Mapping[int, Mapping[ImageState, frozenset[VisitDetector]]]
     late: Mapping[VisitDetector, VisitDetector] = field(default_factory=dict)
     asked: NightSelection | None = None
+    skip_late: bool = False
 
     @property
     def new(self) -> frozenset[VisitDetector]:
@@ -88,29 +91,40 @@ class NewImages:
     def is_empty(self) -> bool:
         """Whether there is nothing to submit: where nights were asked for, what is left undone is for `resume`."""
         left = self._in_state(ImageState.UNFINISHED) | self._in_state(ImageState.GIVEN_UP)
-        return not self.new and (self.asked is not None or not left)
+        return not self._wanted and (self.asked is not None or not left)
+
+    @property
+    def _wanted(self) -> frozenset[VisitDetector]:
+        return self.new - self.too_late.keys() if self.skip_late else self.new
 
     @property
     def too_late(self) -> dict[VisitDetector, VisitDetector]:
         """The new ones that would be out of time order."""
-        return {image: later for image, later in sorted(self.late.items()) if image in self.new}
+        new = self.new
+        return {image: later for image, later in sorted(self.late.items()) if image in new}
 
     @property
     def deferred(self) -> dict[VisitDetector, int]:
         """Those of earlier runs that later visits have gone past already, so that they come late anyway."""
-        return {image: 1 for image in sorted(self.late) if image not in self.new}
+        return dict.fromkeys(sorted(self.late.keys() - self.new), 1)
 
     @property
     def taken(self) -> NightSelection:
         """What is taken: the nights that have anything new, and visits of others of which something is undone."""
-        nights = {night for night, images in self.images.items() if images.get(ImageState.NEW)}
+        wanted = self._wanted
+        nights = {
+            night
+            for night, images in self.images.items()
+            if not wanted.isdisjoint(images.get(ImageState.NEW, ()))
+        }
         left = {
             visit
             for night, images in self.images.items()
             for visit, _ in images.get(ImageState.UNFINISHED, ())
             if night not in nights
         }
-        return NightSelection(tuple(sorted(nights)), visits=tuple(sorted(left)))
+        without = tuple(self.too_late) if self.skip_late else ()
+        return NightSelection(tuple(sorted(nights)), visits=tuple(sorted(left)), without=without)
 
     @property
     def pending(self) -> frozenset[VisitDetector]:
@@ -137,6 +151,7 @@ class NewImages:
         if self.is_empty:
             total = count(sum(map(_size, self.images.values())), "image")
             yield f"nothing new: the campaign selects {total}{which}, all of which earlier runs were given"
+        too_late = self.too_late.keys()
         for night, images in self.images.items():
             parts = [
                 f"{len(images[state])} {said}"
@@ -147,6 +162,8 @@ class NewImages:
                 )
                 if state in images
             ]
+            if late := too_late & images.get(ImageState.NEW, frozenset()):
+                parts.append(f"{len(late)} of these too late{' and left out' if self.skip_late else ''}")
             if parts:
                 visits = count(len({visit for found in images.values() for visit, _ in found}), "visit")
                 yield f"night {night}: {visits}, {count(_size(images), 'image')}: {', '.join(parts)}"
@@ -156,8 +173,8 @@ class NewImages:
             yield f"what {MOST_RUNS} runs have not finished goes on with `apcampaign submit diffim --continue`"
 
     def obstacles(self, apdb_config: str) -> Iterator[PreconditionError]:
-        """Say which new images come too late, night by night, and what to do."""
-        late = self.too_late
+        """Say which new images come too late, night by night, and what to do; nothing if they are left out."""
+        late = {} if self.skip_late else self.too_late
         for night, images in sorted(self.images.items()):
             new = images.get(ImageState.NEW, frozenset())
             if not (found := [image for image in late if image in new]):
@@ -172,18 +189,19 @@ class NewImages:
                 f"night {night} comes too late: {len(found)} of its {count(len(new), 'new image')} are earlier "
                 f"than what the APDB {apdb_config} holds of the same sky: {shown}{more}",
                 expected="associations in time order",
-                remedy=f"leave these out with `where: visit NOT IN ({visits})` in the campaign file, or have them "
-                "too in an empty APDB: `apcampaign start-over`",
+                remedy=f"leave these out with `--skip-late`, or for good with `where: visit NOT IN ({visits})` in "
+                "the campaign file, or have them too in an empty APDB: `apcampaign start-over`",
             )
 
     def as_dict(self) -> list[dict[str, Any]]:
         """Give it as plain values, for JSON."""
+        too_late = self.too_late.keys()
         return [
             {
                 "night": night,
                 "visits": len({visit for found in images.values() for visit, _ in found}),
                 **{str(state).replace(" ", "_"): len(images.get(state, ())) for state in ImageState},
-                "too_late": sorted(list(each) for each in self.too_late if each in images[ImageState.NEW]),
+                "too_late": sorted(map(list, too_late & images.get(ImageState.NEW, frozenset()))),
             }
             for night, images in sorted(self.images.items())
         ]

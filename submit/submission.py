@@ -162,6 +162,7 @@ def plan_submission(
     templates: str | None = None,
     fills_further: bool = False,
     nights: NightSelection | None = None,
+    skip_late: bool = False,
     foreground: bool = False,
     check: bool = True,
 ) -> SubmissionPlan:
@@ -180,6 +181,8 @@ def plan_submission(
         has associated badly is rolled back first. Where nothing is new, the plan has no runs.
     nights
         The nights to go on with, of a campaign whose APDB may hold rows already.
+    skip_late
+        Whether images of these that come too late for the time order are left out, instead of being refused.
     foreground
         Whether to run one run after the other from here.
     check
@@ -200,6 +203,7 @@ def plan_submission(
         templates=templates or workspace.campaign.diffim.templates,
         fills_further=fills_further,
         nights=nights,
+        skip_late=skip_late,
         foreground=foreground,
         check=check,
     )

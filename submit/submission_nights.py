@@ -26,7 +26,13 @@ from .repair import Repair
 
 
 def read_new_images(
-    workspace: Workspace, ledger: Ledger, repair: Repair, asked: NightSelection | None, apdb_config: str
+    workspace: Workspace,
+    ledger: Ledger,
+    repair: Repair,
+    asked: NightSelection | None,
+    apdb_config: str,
+    *,
+    skip_late: bool = False,
 ) -> NewImages:
     """Find out what of a campaign, none of which is active, is not associated yet. Changes nothing.
 
@@ -41,6 +47,8 @@ def read_new_images(
         campaign selects.
     apdb_config
         The APDB that it fills.
+    skip_late
+        Whether new images that come too late are left out.
 
     Raises
     ------
@@ -78,7 +86,7 @@ def read_new_images(
             done=done,
             undone=undone,
         )
-        new = NewImages(images=sort_images(images), asked=asked)
+        new = NewImages(images=sort_images(images), asked=asked, skip_late=skip_late)
         if campaign.diffim.ordering is Ordering.NONE:
             return new
         return replace(new, late=find_late(butler, campaign.instrument, new.pending - done, done))

@@ -46,6 +46,8 @@ class SubmissionRequest:
     nights
         The nights to go on with, besides those that earlier runs have left something of; `None` for all that the
         campaign selects.
+    skip_late
+        Whether new images that come too late are left out.
     foreground
         Whether to run one run after the other from here.
     check
@@ -56,6 +58,7 @@ class SubmissionRequest:
     templates: str | None = None
     fills_further: bool = False
     nights: NightSelection | None = None
+    skip_late: bool = False
     foreground: bool = False
     check: bool = True
 
@@ -119,7 +122,9 @@ def read_submission_state(workspace: Workspace, request: SubmissionRequest) -> S
     repair = plan_repair(ledger, ledger.current(Step.DIFFIM)) if idle else Repair()
     new: NewImages | None = None
     if idle and apdb_config is not None:
-        new = read_new_images(workspace, ledger, repair, request.nights, apdb_config)
+        new = read_new_images(
+            workspace, ledger, repair, request.nights, apdb_config, skip_late=request.skip_late
+        )
         remarks += [*new.describe(), *new.obstacles(apdb_config)]
         workspace = replace(workspace, campaign=new.narrow(workspace.campaign))
     elif request.nights is not None:

@@ -36,6 +36,7 @@ COMMON = {
 FOREIGN = {
     "--rebase",
     "--id",
+    "--now",
     "--skip-existing-in",
     "--user",
     "--format",

@@ -61,10 +61,11 @@ def _night_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command that opens a campaign the nights to go on with, which its name and collections may name."""
 
     @functools.wraps(function)
-    def wrapper(night: str | None, wait: bool, day_obs: str | None, **rest: Any) -> Any:
+    def wrapper(night: str | None, wait: bool, skip_late: bool, day_obs: str | None, **rest: Any) -> Any:
         if night is None:
-            if wait:
-                raise click.UsageError("--wait goes with --night")
+            for name, given in (("--wait", wait), ("--skip-late", skip_late)):
+                if given:
+                    raise click.UsageError(f"{name} goes with --night")
             return function(day_obs=day_obs, nights=None, **rest)
         if day_obs is not None:
             raise click.UsageError("--night and --day-obs exclude each other")
@@ -72,10 +73,11 @@ def _night_options(function: Callable[..., Any]) -> Callable[..., Any]:
             wait = False
         # Of nights without an end the campaign's name and collections cannot say which.
         named = None if night.strip().endswith("..") else night
-        return function(day_obs=named, nights=night, wait=wait, **rest)
+        return function(day_obs=named, nights=night, wait=wait, skip_late=skip_late, **rest)
 
     for option in (
         click.option("--wait", is_flag=True, help="With --night: wait until nothing else is active."),
+        click.option("--skip-late", is_flag=True, help="With --night: leave out what comes too late."),
         click.option(
             "--night",
             metavar="YYYYMMDD",

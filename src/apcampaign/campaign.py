@@ -254,6 +254,7 @@ class Campaign:
         templates: str | None = None,
         continue_apdb: bool = False,
         nights: Sequence[int] | int | str | None = None,
+        skip_late: bool = False,
         foreground: bool = False,
         check: bool = True,
     ) -> "SubmissionPlan":
@@ -270,6 +271,8 @@ class Campaign:
         nights
             The nights to go on with, as YYYYMMDD, ranges of such, or ``20260905..`` for all from that one on:
             their difference imaging on the templates that are there, into the same APDB.
+        skip_late
+            Whether images of these that come too late for the time order are left out, instead of being refused.
         foreground
             Whether to run one run after the other from here, until all have ended.
         check
@@ -289,6 +292,7 @@ class Campaign:
             templates=templates,
             fills_further=continue_apdb or nights is not None,
             nights=None if nights is None else NightSelection.read(nights),
+            skip_late=skip_late,
             foreground=foreground,
             check=check,
         )
@@ -300,6 +304,7 @@ class Campaign:
         templates: str | None = None,
         continue_apdb: bool = False,
         nights: Sequence[int] | int | str | None = None,
+        skip_late: bool = False,
         foreground: bool = False,
         check: bool = True,
         wait: bool = False,
@@ -308,7 +313,7 @@ class Campaign:
 
         Parameters
         ----------
-        step, templates, continue_apdb, nights, foreground, check
+        step, templates, continue_apdb, nights, skip_late, foreground, check
             As for `plan_submission`.
         wait
             Whether to wait until nothing of the campaign is active any more, and nobody else submits it.
@@ -330,6 +335,7 @@ class Campaign:
                 templates=templates,
                 continue_apdb=continue_apdb,
                 nights=nights,
+                skip_late=skip_late,
                 foreground=foreground,
                 check=check,
             )

@@ -84,7 +84,7 @@ def test_a_shell_completes_commands_and_options(tmp_path):
     script = run(tmp_path, "completion", "bash").stdout
     assert "_APCAMPAIGN_COMPLETE=bash_complete" in script
     asked = {"_APCAMPAIGN_COMPLETE": "bash_complete"}
-    words = run(tmp_path, **asked, COMP_WORDS="apcampaign sta", COMP_CWORD="1").stdout
+    words = run(tmp_path, **asked, COMP_WORDS="apcampaign stat", COMP_CWORD="1").stdout
     assert words.split() == ["plain,status"]
     words = run(tmp_path, **asked, COMP_WORDS="apcampaign status --wa", COMP_CWORD="2").stdout
     assert words.split() == ["plain,--watch"]

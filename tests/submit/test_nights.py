@@ -54,9 +54,12 @@ def workspace(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Wor
     return workspace
 
 
-def look(workspace: Workspace, nights: str | None) -> NewImages:
+def look(workspace: Workspace, nights: str | None, *, skip_late: bool = False) -> NewImages:
     asked = None if nights is None else NightSelection.read(nights)
-    return read_new_images(workspace, workspace.read_ledger(), Repair(), asked, workspace.find_apdb_config())
+    apdb_config = workspace.find_apdb_config()
+    return read_new_images(
+        workspace, workspace.read_ledger(), Repair(), asked, apdb_config, skip_late=skip_late
+    )
 
 
 def test_a_night_is_new_if_nothing_of_it_was_given_to_a_run_or_is_in_the_apdb(workspace: Workspace) -> None:
@@ -102,6 +105,24 @@ def test_a_night_that_is_earlier_than_what_the_apdb_holds_of_its_sky_is_named(
     assert f"night {FIRST} comes too late: 4 of its 4 new images" in error.what
     assert "visit 10 detector 0 (after visit 21)" in error.what
     assert "where: visit NOT IN (10, 11)" in error.remedy
+    assert [
+        (night["night"], night["new"], night["done"], len(night["too_late"])) for night in new.as_dict()
+    ] == [
+        (FIRST, 4, 0, 4),
+        (SECOND, 0, 4, 0),
+        (THIRD, 4, 0, 0),
+    ]
+    with_others = look(workspace, f"{FIRST}..", skip_late=True)
+    assert not list(with_others.obstacles(config))
+    assert (
+        f"night {FIRST}: 2 visits, 4 images: 4 new, 4 of these too late and left out"
+        in with_others.describe()
+    )
+    assert with_others.taken == NightSelection((THIRD,), without=tuple(sorted(images_of(FIRST))))
+    narrowed = with_others.narrow(workspace.campaign)
+    assert (narrowed.day_obs, narrowed.where) == (None, with_others.taken.condition)
+    # They are new the next time too, and that alone is no reason for a run.
+    assert look(workspace, f"{FIRST}", skip_late=True).is_empty
     unordered = workspace.campaign.diffim.model_copy(update={"ordering": Ordering.NONE})
     campaign = workspace.campaign.model_copy(update={"diffim": unordered})
     assert not look(Workspace(campaign, workspace.runs), f"{FIRST}..").late
@@ -248,6 +269,7 @@ def test_a_submission_that_waits_is_planned_anew_when_the_campaign_is_free(
     [
         (["--night", "20260910", "--day-obs", "20260911"], "exclude each other"),
         (["--wait"], "--wait goes with --night"),
+        (["--skip-late"], "--skip-late goes with --night"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(words: list[str], said: str) -> None:
@@ -285,7 +307,9 @@ def test_the_schedules_of_the_documents_run_and_say_what_is_new(tmp_path: Path, 
     assert "nothing new: the campaign selects 8 images of 20260910 and later" in log
     service, timer = units
     assert f"ExecStart={str(night).replace(str(tmp_path), '%h')}\n" in service
-    assert f"RestartForceExitStatus={ExitCode.NOT_NOW}\n" in service
+    # What is no failure for good is tried again.
+    assert "RestartPreventExitStatus=1 2 3\n" in service
+    assert [ExitCode.NO, ExitCode.USAGE, ExitCode.UNKNOWN] == [1, 2, 3] != ExitCode.NOT_NOW
     analyze = shutil.which("systemd-analyze")
     if analyze is None:
         pytest.skip("systemd-analyze is not there")

@@ -146,4 +146,7 @@ def test_steps_by_hand_are_cancelled_and_resumed_one_by_one(
     assert "rolling it back" not in said
     assert operator.wait_for_run("diffim") == 0
     assert_complete(operator, postgres_url)
+    (report,) = folder.glob("runs/*/report.html")
+    nights = {str(visit.day_obs) for visit in Survey(SandboxSize(visits=2)).visits}
+    assert {night for night in nights if f"<td>{night}</td>" in report.read_text()} == nights
     assert_same((operator, postgres_url), reference.wait())
