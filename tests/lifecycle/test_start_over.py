@@ -152,6 +152,18 @@ def test_where_only_apdb_init_was_told_the_database_the_new_file_names_it(
     assert "--db" not in start_over().commands[0]
 
 
+def test_a_file_for_every_night_stays_one(folder: Path, repository: Path) -> None:
+    write(folder, repository, 'outCollection: "nights/{day_obs}"\n')
+    text = (folder / "campaign.yaml").read_text().replace("name: dc2 ", 'name: "night-{day_obs}" ')
+    (folder / "campaign.yaml").write_text(text)
+    with pytest.raises(SettingsError, match="names the night"):
+        start_over()
+    plan = start_over(day_obs=20260905)
+    assert plan.changes == {"name": "night-{day_obs}-v2", "outCollection": "nights/{day_obs}-v2"}
+    assert plan.new.campaign.root_collection == "nights/20260905-v2"
+    assert plan.commands[1] == "apcampaign submit --campaign campaign-v2.yaml --day-obs 20260905"
+
+
 def test_beside_a_ready_apdb_none_is_made_unless_a_database_is_named(folder: Path, repository: Path) -> None:
     write(folder, repository, "apdb: {config: 'label:prod', filled: true}\n")
     before = content_of(folder)

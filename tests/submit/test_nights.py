@@ -54,6 +54,13 @@ def workspace(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Wor
     return workspace
 
 
+@pytest.fixture(scope="module")
+def with_second_night(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> tuple[Workspace, str]:
+    """A campaign of whose nights only the second is in its APDB, and the configuration of that."""
+    workspace = open_workspace(tmp_path_factory.mktemp("second"), repository)
+    return workspace, make_apdb(workspace, [SECOND])
+
+
 def look(workspace: Workspace, nights: str | None, *, skip_late: bool = False) -> NewImages:
     asked = None if nights is None else NightSelection.read(nights)
     apdb_config = workspace.find_apdb_config()
@@ -95,10 +102,9 @@ def test_where_nothing_is_new_that_is_said(workspace: Workspace, nights: str, sa
 
 
 def test_a_night_that_is_earlier_than_what_the_apdb_holds_of_its_sky_is_named(
-    tmp_path: Path, repository: Path
+    with_second_night: tuple[Workspace, str],
 ) -> None:
-    workspace = open_workspace(tmp_path, repository)
-    config = make_apdb(workspace, [SECOND])
+    workspace, config = with_second_night
     new = look(workspace, f"{FIRST}..")
     assert new.too_late.keys() == images_of(FIRST)
     (error,) = new.obstacles(config)
@@ -151,10 +157,11 @@ def test_what_an_earlier_run_has_not_associated_goes_on_with_the_next_night(
 
 
 def test_what_several_runs_have_not_associated_is_left_to_those_who_ask_for_it(
-    tmp_path: Path, repository: Path
+    tmp_path: Path, repository: Path, with_second_night: tuple[Workspace, str]
 ) -> None:
     workspace = open_workspace(tmp_path, repository)
-    make_apdb(workspace, [SECOND])
+    workspace.paths.apdb_config.parent.mkdir(parents=True)
+    shutil.copy(with_second_night[1], workspace.paths.apdb_config)
     for hour in range(MOST_RUNS):
         record_images(workspace, FIRST, hour=hour)
     new = look(workspace, f"{FIRST}..")
