@@ -14,6 +14,8 @@ from apcampaign.lifecycle.start_over import StartOverPlan
 from apcampaign.scripts.cli import command
 from click.testing import CliRunner
 
+pytestmark = pytest.mark.slow
+
 FILE = """\
 # yaml-language-server: $schema=campaign.schema.json
 # What we found out in June.

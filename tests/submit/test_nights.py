@@ -34,6 +34,8 @@ from nights_ground import (
 )
 from operators import COMMAND
 
+pytestmark = pytest.mark.slow
+
 FIRST, SECOND, THIRD = NIGHTS
 
 
