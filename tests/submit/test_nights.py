@@ -9,12 +9,14 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from apcampaign.bps import NightSelection, Ordering, Step, dump_campaign
+from apcampaign.bps import CampaignConfig, NightSelection, Ordering, Step, dump_campaign, plan_campaign
+from apcampaign.common.butler import open_butler
 from apcampaign.common.errors import BusyError, SettingsError
 from apcampaign.ledger import Ledger, Workspace
 from apcampaign.scripts.cli import command
 from apcampaign.scripts.exits import ExitCode
 from apcampaign.submit import patience
+from apcampaign.submit.data_ids import select_raws
 from apcampaign.submit.executors import Submission
 from apcampaign.submit.new_images import MOST_RUNS, ImageState, KnownImages, NewImages, sort_images
 from apcampaign.submit.repair import Repair
@@ -71,6 +73,13 @@ def look(workspace: Workspace, nights: str | None, *, skip_late: bool = False) -
     )
 
 
+def selected_by(campaign: CampaignConfig) -> set[tuple[int, int]]:
+    """The images that the runs of a campaign would be given."""
+    (run,) = plan_campaign(campaign, steps=[Step.DIFFIM])
+    with open_butler(campaign.butler, "the images cannot be found") as butler:
+        return set(select_raws(butler, run, ("visit", "detector")))
+
+
 def test_a_night_is_new_if_nothing_of_it_was_given_to_a_run_or_is_in_the_apdb(workspace: Workspace) -> None:
     new = look(workspace, str(THIRD))
     assert new.new == images_of(THIRD)
@@ -107,6 +116,12 @@ def test_a_night_that_is_earlier_than_what_the_apdb_holds_of_its_sky_is_named(
     with_second_night: tuple[Workspace, str],
 ) -> None:
     workspace, config = with_second_night
+    # Each condition also stands beside one of the campaign's own.
+    own = workspace.campaign.model_copy(update={"where": "detector < 9"})
+    assert selected_by(NightSelection((THIRD,), visits=(10,)).select(own)) == images_of(THIRD) | {
+        (10, 0),
+        (10, 1),
+    }
     new = look(workspace, f"{FIRST}..")
     assert new.too_late.keys() == images_of(FIRST)
     (error,) = new.obstacles(config)
@@ -129,6 +144,13 @@ def test_a_night_that_is_earlier_than_what_the_apdb_holds_of_its_sky_is_named(
     assert with_others.taken == NightSelection((THIRD,), without=tuple(sorted(images_of(FIRST))))
     narrowed = with_others.narrow(workspace.campaign)
     assert (narrowed.day_obs, narrowed.where) == (None, with_others.taken.condition)
+    assert selected_by(narrowed) == images_of(THIRD)
+    day_and_visit = NightSelection((THIRD,), visits=(10, 20), without=((20, 1), (30, 0)))
+    assert selected_by(day_and_visit.select(workspace.campaign)) == images_of(THIRD) - {(30, 0)} | {
+        (10, 0),
+        (10, 1),
+        (20, 0),
+    }
     # They are new the next time too, and that alone is no reason for a run.
     assert look(workspace, f"{FIRST}", skip_late=True).is_empty
     unordered = workspace.campaign.diffim.model_copy(update={"ordering": Ordering.NONE})
@@ -154,6 +176,7 @@ def test_what_an_earlier_run_has_not_associated_goes_on_with_the_next_night(
     ]
     where = new.narrow(workspace.campaign).where
     assert where == f"day_obs IN ({THIRD}) OR visit IN (21)"
+    assert selected_by(new.narrow(workspace.campaign)) == images_of(THIRD) | {(21, 0), (21, 1)}
     assert not look(workspace, None).is_empty
     assert look(workspace, f"{FIRST}..").images[SECOND][ImageState.WITHOUT_WORK] == {(20, 0), (20, 1)}
 
