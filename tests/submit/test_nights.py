@@ -317,7 +317,7 @@ def blocks_of(language: str) -> list[str]:
 
 def test_the_schedules_of_the_documents_run_and_say_what_is_new(tmp_path: Path, workspace: Workspace) -> None:
     """The very lines, with what they name at home: ~/campaign, and nothing of the LSST stack."""
-    (script,), (cron,), units = blocks_of("bash"), blocks_of("cron"), blocks_of("systemd")
+    (script,), (cron,), units = blocks_of("bash"), blocks_of("text"), blocks_of("systemd")
     folder = tmp_path / "campaign"
     folder.mkdir()
     night = folder / "night.sh"
