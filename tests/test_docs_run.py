@@ -12,8 +12,11 @@ import nbformat
 import pytest
 import yaml
 from apcampaign import Campaign
+from apcampaign.bps import Step
+from apcampaign.monitor.outcomes import read_outcomes
 from apcampaign.report.comparison import Tolerances, compare_objects, compare_sources
 from apcampaign.report.comparison.catalogue_reader import CatalogueReader
+from apcampaign.report.comparison.resumed import add_earlier_counts, add_earlier_troubles
 from apcampaign.scripts.commands.compare import command as compare
 from click.testing import CliRunner
 from documents import FENCED, ROOT, text_of
@@ -242,3 +245,13 @@ def test_the_repository_holds_the_catalogues_of_the_apdb(finished: Finished):
     assert sources["diaSourceId"].tolist() == sorted(number for (number,) in finished.stored["sources"])
     assert compare_sources(sources, made.read_sources(), Tolerances(flux=0, position=0, reliability=0)).same
     assert compare_objects(stored.read_objects(sources), made.read_objects(sources), Tolerances()).same
+
+
+def test_what_earlier_runs_have_done_counts_for_those_that_continue_them(finished: Finished):
+    folder = finished.operator.folder
+    campaign = Campaign.open(folder / "campaign.yaml", runs=folder / "runs", environment={})
+    (run,) = campaign.ledger().current(Step.DIFFIM)
+    done = read_outcomes(run)
+    troubles = add_earlier_troubles((), [run])
+    assert troubles == list(done.troubles)
+    assert add_earlier_counts({}, [run], troubles) == done.counts

@@ -14,6 +14,8 @@ _PLACES = re.compile(
 )
 #: Fields of configurations that change no output; the URL names the APDB, each campaign's own.
 _HARMLESS = re.compile(r"saveLogOutput|apdb_config_url")
+#: A smaller difference of time or memory says more of the machine than of the task.
+_TELLING_SECONDS, _TELLING_MIB = 1.0, 64.0
 
 
 def differ_in_origins(a: Comparable, b: Comparable, tolerances: Tolerances) -> Iterator[Difference]:
@@ -105,17 +107,18 @@ def _differ_in_software(a: Comparable, b: Comparable) -> Iterator[Difference]:
 def _differ_in_costs(a: Comparable, b: Comparable, tolerances: Tolerances) -> Iterator[Difference]:
     for key in sorted(a.usage.keys() & b.usage.keys()):
         one, other = a.usage[key], b.usage[key]
-        pairs = [("seconds", one.seconds.median, other.seconds.median)]
+        found = [("seconds", _TELLING_SECONDS, one.seconds.median, other.seconds.median)]
         if one.memory and other.memory:
-            pairs.append(("MiB at most", one.memory.most, other.memory.most))
-        for unit, here, there in pairs:
-            if min(here, there) > 0 and max(here / there, there / here) > tolerances.slower:
+            found.append(("MiB at most", _TELLING_MIB, one.memory.most, other.memory.most))
+        for unit, telling, here, there in found:
+            factor = max(here, there) / max(min(here, there), 1e-9)
+            if factor > tolerances.slower and abs(there - here) > telling:
                 yield Difference(
                     aspect=Aspect.COSTS,
                     what=f"{key[1]}, {unit}",
-                    a=f"{here:.3g}",
-                    b=f"{there:.3g}",
-                    weight=max(here / there, there / here),
+                    a=f"{here:.3g}" if here < 100 else f"{here:,.0f}",
+                    b=f"{there:.3g}" if there < 100 else f"{there:,.0f}",
+                    weight=factor,
                     counts=False,
                 )
 

@@ -145,11 +145,13 @@ def _read_tables(butler: Any, name: str, runs: Sequence[str]) -> Iterator[Any]:
             remedy="compare whole campaigns, of which the APDB is read",
         )
     with ThreadPoolExecutor(_THREADS) as pool:
-        for table in pool.map(lambda ref: butler.get(ref, storageClass="DataFrame"), refs):
-            if len(table):
+        for table in pool.map(butler.get, refs):
+            # Astropy's or Arrow's; asked for by threads, Butler's own conversion may fail while it imports pandas.
+            frame = table.to_pandas() if hasattr(table, "to_pandas") else table
+            if len(frame):
                 # Identifiers may be columns, or the index, or both.
-                names = [name for name in table.index.names if name and name not in table.columns]
-                yield table.reset_index(names) if names else table
+                names = [name for name in frame.index.names if name and name not in frame.columns]
+                yield frame.reset_index(names) if names else frame
 
 
 def _find(butler: Any, name: str, collections: Iterable[str], *, find_first: bool = False) -> Sequence[Any]:

@@ -55,9 +55,15 @@ def _tasks(found: "Comparison") -> "RenderableType":
     table = Table("step", "task", *columns, title="tasks: median seconds of a quantum, and most memory")
     for row in found.list_tasks():
         quanta = ["–" if number is None else f"{number:,}" for number in (*row.expected, *row.done)]
-        costs = ["–" if number is None else f"{number:.3g}" for number in (*row.seconds, *row.memory)]
+        costs = [_show(number) for number in (*row.seconds, *row.memory)]
         table.add_row(row.step, row.label, *quanta, *costs, style=None if row.same else "bold red")
     return table
+
+
+def _show(number: float | None) -> str:
+    if number is None:
+        return "–"
+    return f"{number:.3g}" if number < 100 else f"{number:,.0f}"
 
 
 def _sources(found: "Comparison") -> "Iterator[RenderableType]":
