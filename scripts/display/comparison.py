@@ -72,12 +72,14 @@ def _sources(found: "Comparison") -> "Iterator[RenderableType]":
     sources = found.sources
     if sources is None:
         return
+    changed = {name: shift for name, shift in sources.shifts.items() if shift.changed}
     shifts = Table("DiaSources in both", "differ", "median", "scatter", "largest", "larger", "smaller", "σ")
-    for name, shift in sources.shifts.items():
+    for name, shift in changed.items():
         values = (f"{value:+.3g} {shift.unit}" for value in (shift.median, shift.scatter, shift.largest))
         counts = (f"{shift.up:,}", f"{shift.down:,}", f"{shift.significance:+.1f}")
         shifts.add_row(name, f"{shift.changed:,}", *values, *counts)
-    yield shifts
+    if changed:
+        yield shifts
     for name, title in (("snr", "S/N from"), ("visit", "visit")):
         rows = sources.tables[name]
         rows = rows[(rows["only_a"] > 0) | (rows["only_b"] > 0)]
