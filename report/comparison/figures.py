@@ -2,6 +2,7 @@
 
 __all__ = ["draw_figures"]
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -167,7 +168,8 @@ def _rounded(values: "pd.Series[Any]", digits: int) -> list[float | None]:
 def _draw_costs(comparison: Comparison) -> Figure:
     found = list(comparison.list_tasks())
     shown = [row for row in found if row.seconds[0] and row.seconds[1]]
-    labels = [row.label for row in shown]
+    often = Counter(row.label for row in shown)
+    labels = [row.label if often[row.label] == 1 else f"{row.label} ({row.step})" for row in shown]
     traces = [
         {
             "type": "bar",

@@ -50,7 +50,7 @@ def render_comparison(comparison: Comparison) -> str:
         differences=(
             _DIFFERENCE_COLUMNS,
             [
-                (str(each.aspect), each.what, each.a, each.b, each.note, "yes" if each.counts else "no")
+                (str(each.aspect), each.what, each.note, each.a, each.b, "yes" if each.counts else "no")
                 for each in comparison.differences
             ],
         ),
@@ -62,4 +62,4 @@ _CATALOGUE_COLUMNS = (
     *(Column(title, "number") for title in ("A", "B", "in both", "only in A", "only in B")),
     Column("significance (σ)", "number", 1),
 )
-_DIFFERENCE_COLUMNS = tuple(Column(title) for title in ("aspect", "what", "A", "B", "note", "counts"))
+_DIFFERENCE_COLUMNS = tuple(Column(title) for title in ("aspect", "what", "note", "A", "B", "counts"))
