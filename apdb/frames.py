@@ -127,7 +127,8 @@ def read_dia_objects(reference: Reference, namespace: str | None = None) -> "pd.
     table = tables.table("DiaObject", *_OBJECT_COLUMNS, tables.end.name)
     latest = table.c[tables.end.name].is_(None)
     columns = [table.c[name] for name in _OBJECT_COLUMNS]
-    return _read(place, sqlalchemy.select(*columns).where(latest).order_by(table.c.diaObjectId))
+    query = sqlalchemy.select(*columns).where(latest).order_by(table.c.diaObjectId)
+    return _read(place, query, lambda objects: objects.astype({"lastDiaSourceMjdTai": "float64"}))
 
 
 def read_light_curve(
