@@ -2,11 +2,13 @@
 
 import json
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from apcampaign import Campaign
 from apcampaign.apdb import compact_sources
 from apcampaign.common.errors import LedgerError
 from apcampaign.ledger import Ledger
@@ -30,6 +32,7 @@ from click.testing import CliRunner
 from html_reading import Page, read_html
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from older_runs import unpack_older_runs
 from report_data import HOSTILE
 
 SOURCES = make_sources(1200)
@@ -318,6 +321,21 @@ def test_a_run_that_is_not_there_is_refused_with_those_that_are(tmp_path):
     ledger = Ledger(paths=CampaignPaths(tmp_path, "camp"), runs=())
     with pytest.raises(LedgerError, match="no run 2026"):
         select_runs(ledger, "2026")
+
+
+def test_what_another_release_has_written_and_cannot_be_read_is_told_with_its_version(tmp_path):
+    folder = unpack_older_runs(tmp_path, tmp_path / "sandbox")
+    (tmp_path / "sandbox" / "repo").mkdir(parents=True)  # of which nothing is left
+    for record in folder.glob("complete/runs/*/*/*/run.yaml"):
+        record.write_text(re.sub("lsst-pipe-base: .*", "lsst-pipe-base: 29.0.1", record.read_text()))
+    file, runs = folder / "complete" / "campaign.yaml", folder / "complete" / "runs"
+    campaign = Campaign.open(file, runs=runs, environment={})
+    found = campaign.compare(campaign)
+    assert found.same is None
+    assert told(found) == []
+    assert {each.aspect for each in found.unread} == set(Aspect) - {Aspect.SETTINGS, Aspect.SCORE}
+    assert all("(written by lsst-pipe-base 29.0.1, read by 30." in each.why for each in found.unread)
+    assert {each.side for each in found.unread} == {f"{campaign.name} (A)", f"{campaign.name} (B)"}
 
 
 # ---- how it is shown ---------------------------------------------------------------------------------------
