@@ -93,7 +93,7 @@ def test_the_source_distribution_takes_all_that_git_has(tracked):
 
 
 def test_what_is_packed_of_others_is_listed_with_its_licence(tracked):
-    text = (ROOT / "THIRD_PARTY.md").read_text()
+    text = (ROOT / "docs" / "licences.md").read_text()
     found = [name for name in tracked if re.search(r"\.min\.|LICEN[CS]E|COPYING", name)]
     others = [name for name in found if name != "LICENSE"]
     assert "report/assets/plotly-basic.min.js" in others
