@@ -123,8 +123,9 @@ def test_butler_and_database_hold_the_same(runner: Runner) -> None:
 
 def test_second_association_of_a_visit_fails_and_writes_nothing(runner: Runner) -> None:
     before = {table: len(runner.rows(table)) for table in ("DiaSource", "DiaObject", "DiaForcedSource")}
+    last = max(Butler.from_config(str(runner.sandbox.butler)).collections.query(f"{MINE}/diffim/*"))
     result = runner.type(
-        f'pipetask run -b "$REPO" -i {MINE}/diffim,{MINE}/templates,2.2i/defaults/test-med-1 -o u/me/again '
+        f'pipetask run -b "$REPO" -i {last},{MINE}/templates,2.2i/defaults/test-med-1 -o u/me/again '
         f'-p {PIPELINES}/ApPipe-DC2.yaml#associateApdb -d "$PATCH AND visit={SECOND}" --register-dataset-types '
         '-c parameters:apdb_config="$PWD/apdb_config.yaml"'
     )
