@@ -161,11 +161,12 @@ def main() -> int:
         set_version(given.set, given.date)
         return 0
     facts = read_facts()
+    print(f"building apcampaign {facts.version} in {ROOT / 'dist'}", flush=True)
     source, wheel = build(ROOT / "dist")
     _run(sys.executable, "-m", "twine", "check", "--strict", str(source), str(wheel))
     obstacles = [*find_obstacles(facts), *compare_with_git(source)]
     told = install(wheel)
-    print(told)
+    print(f"installed {wheel.name} alone: {told}")
     if facts.version not in told.partition("\n")[0]:
         obstacles.append(f"the wheel calls itself «{told}»")
     for obstacle in obstacles:
@@ -205,7 +206,12 @@ def _git(*arguments: str) -> str:
 
 
 def _run(*command: str, env: dict[str, str] | None = None) -> None:
-    subprocess.run(command, check=True, env=env)
+    """Run a command, and show what it says if it fails only: a build names each file several times."""
+    done = subprocess.run(
+        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    if done.returncode:
+        sys.exit(f"{done.stdout}\n{' '.join(command)} ended with {done.returncode}")
 
 
 if __name__ == "__main__":
