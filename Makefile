@@ -43,6 +43,7 @@ $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt tools/find-python
 # PYTHON    ## a Python of 3.12 or newer (dev)
 # APCAMPAIGN ## the command, with lsst_distrib: apcampaign
 # WORKERS   ## how many files of tests at a time (test)
+# VERSION   ## the version to write, such as 0.2.0 (version)
 OPERATOR := CAMPAIGN TRACTS BANDS DAY_OBS BUTLER SITE NAMESPACE RUNS
 define pass
 export APCAMPAIGN_$(1) := $$(or $$(value $(1)),$$(value APCAMPAIGN_$(1)))
