@@ -9,8 +9,7 @@ to the earliest, and nothing else.
 __all__ = ["RollbackPlan", "plan_rollback", "roll_back"]
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,13 +20,12 @@ from ..common.errors import ApdbError
 from ..common.text import count
 from .associations import AssociationTimes
 from .changes import name_association, refuse_changed, refuse_deduplicated
-from .connection import reporting_errors
 from .deletion import count_association, delete_association, refresh_chunks
 from .findings import VisitDetector
 from .leftovers import count_leftovers, delete_leftovers, find_leftovers
 from .locate import ApdbPlace, Reference, find_apdb
 from .namespace import read_metadata
-from .tables import ApdbSqlTables, open_tables, snapshot
+from .tables import ApdbSqlTables, open_tables, snapshot, writing
 
 _SHOWN = 10
 
@@ -147,7 +145,7 @@ def roll_back(plan: RollbackPlan) -> RollbackPlan:
         If the APDB has changed since the plan was made, or refuses; then nothing is changed.
     """
     place, tables = plan.place, plan.tables
-    with _writing(place, tables) as connection:
+    with writing(place, tables) as connection:
         now = _plan(
             connection,
             place,
@@ -167,23 +165,6 @@ def roll_back(plan: RollbackPlan) -> RollbackPlan:
         chunks |= delete_leftovers(connection, tables, now.leftovers)
         refresh_chunks(connection, tables, chunks)
     return now
-
-
-@contextmanager
-def _writing(place: ApdbPlace, tables: ApdbSqlTables) -> Iterator[Connection]:
-    """Connect for writing, and let nobody else write until the block ends."""
-    with reporting_errors(place.target), place.engine().connect() as connection:
-        if place.target.is_sqlite:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        else:
-            quote = connection.dialect.identifier_preparer.format_table
-            written = [tables.dia_object, tables.dia_source, tables.dia_forced_source]
-            connection.exec_driver_sql("SET LOCAL lock_timeout = '30s'")
-            connection.exec_driver_sql(
-                f"LOCK TABLE {', '.join(map(quote, written))} IN SHARE ROW EXCLUSIVE MODE"
-            )
-        yield connection
-        connection.commit()
 
 
 def _plan(

@@ -1,6 +1,6 @@
 """SQLAlchemy tables and columns of an APDB, whatever its schema version and options."""
 
-__all__ = ["ApdbSqlTables", "open_tables", "snapshot"]
+__all__ = ["ApdbSqlTables", "open_tables", "snapshot", "writing"]
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -129,3 +129,20 @@ def snapshot(place: ApdbPlace) -> Iterator[Connection]:
             connection.exec_driver_sql("SET LOCAL enable_nestloop = off")
             connection.exec_driver_sql("SET LOCAL work_mem = '64MB'")
         yield connection.execution_options(stream_results=True, max_row_buffer=10000)
+
+
+@contextmanager
+def writing(place: ApdbPlace, tables: ApdbSqlTables) -> Iterator[Connection]:
+    """Connect for writing in one transaction, and let nobody else write until the block ends."""
+    with reporting_errors(place.target), place.engine().connect() as connection:
+        if place.target.is_sqlite:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            quote = connection.dialect.identifier_preparer.format_table
+            written = [tables.dia_object, tables.dia_source, tables.dia_forced_source]
+            connection.exec_driver_sql("SET LOCAL lock_timeout = '30s'")
+            connection.exec_driver_sql(
+                f"LOCK TABLE {', '.join(map(quote, written))} IN SHARE ROW EXCLUSIVE MODE"
+            )
+        yield connection
+        connection.commit()
