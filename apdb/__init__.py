@@ -9,19 +9,21 @@ it, `count_rows` and `count_dia_objects` count, and `check_ready` refuses one th
 After a run, `read_expected_associations` asks Butler what was associated, and `verify_apdb` compares: each
 once, completely, in time order. What was written but not recorded, or is to be associated again,
 `plan_rollback` and `roll_back` remove, as if it had never been written. An `ApdbExplorer`, `read_dia_sources`
-and `read_stored` query what the APDB holds, `read_kept_sources` also where that are millions of rows.
+and `read_stored` query what the APDB holds, `read_kept_sources` also where that are millions of rows. The package
+`export` writes it to Parquet, and imports that.
 
 Modules with similar names: `preconditions` looks before a run, `verify` after it, with `checks` (internal
 consistency) and `findings` (comparison with what was expected). `tables` are SQLAlchemy tables, on which
-`queries` and `source_queries` (counts, for the report) and `frames` (whole catalogues, for notebooks) are built.
+`queries` and `source_queries` (counts, for the report), `frames` and `light_curves` (for notebooks) are built.
 """
 
 from .associations import read_stored
 from .butler_records import read_expected_associations
 from .create import ApdbCreated, init_apdb
 from .findings import ApdbFinding, ApdbFindingKind, ExpectedAssociations
-from .frames import compact_sources, read_dia_objects, read_dia_sources, read_kept_sources, read_light_curve
+from .frames import compact_sources, read_dia_objects, read_dia_sources, read_kept_sources
 from .info import ApdbInfo, describe_apdb
+from .light_curves import LightCurves, find_light_curves, read_light_curve, read_light_curves
 from .locate import count_dia_objects, count_rows, find_apdb, open_apdb
 from .namespace import describe_rows
 from .options import ApdbOptions
@@ -29,6 +31,7 @@ from .plan import InitPlan, plan_init
 from .preconditions import Unchecked, check_ready
 from .queries import ApdbExplorer
 from .rollback import RollbackPlan, plan_rollback, roll_back
+from .sky import Circle
 from .source_queries import RELIABILITY_EDGES, SNR_EDGES, ImageCounts, NotableKind, NotableSource
 from .target import ApdbTarget, check_namespace, namespace_for
 from .verify import Verification, verify_apdb
@@ -43,9 +46,11 @@ __all__ = [
     "ApdbInfo",
     "ApdbOptions",
     "ApdbTarget",
+    "Circle",
     "ExpectedAssociations",
     "ImageCounts",
     "InitPlan",
+    "LightCurves",
     "NotableKind",
     "NotableSource",
     "RollbackPlan",
@@ -59,6 +64,7 @@ __all__ = [
     "describe_apdb",
     "describe_rows",
     "find_apdb",
+    "find_light_curves",
     "init_apdb",
     "namespace_for",
     "open_apdb",
@@ -69,6 +75,7 @@ __all__ = [
     "read_expected_associations",
     "read_kept_sources",
     "read_light_curve",
+    "read_light_curves",
     "read_stored",
     "roll_back",
     "verify_apdb",

@@ -54,6 +54,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "apcampaign apdb rollback --unrecorded --dry-run",
         "apcampaign apdb rollback --visit 2026090500123 --detector 94",
     ),
+    "apdb lightcurve": (
+        "apcampaign apdb lightcurve --at 56.65021 -36.44874 --radius 2",
+        "apcampaign apdb lightcurve --object 1231231231231 --csv > curve.csv",
+    ),
     "inspect": ("apcampaign inspect", "apcampaign inspect --tracts 3828..3830"),
     "check": ("apcampaign check", "apcampaign check --step templates --json", "apcampaign check --stack"),
     "plan": ("apcampaign plan", "apcampaign plan --slots 1000", "apcampaign plan --mermaid > plan.mmd"),

@@ -92,6 +92,7 @@ def run(file: Path) -> bool:
     assert_type(campaign.apdb.verify(), Verification)
     sources = assert_type(campaign.apdb.dia_sources(), pd.DataFrame)
     assert_type(campaign.apdb.light_curve(int(sources["diaObjectId"].iloc[0])), pd.DataFrame)
+    assert_type(campaign.apdb.light_curves(at=(56.65, -36.45), radius=2), pd.DataFrame)
     return assert_type(campaign.wait(), CampaignSummary).good
 """
 MISTAKES = """

@@ -11,6 +11,7 @@ COMMANDS = {
     "info": "Describe an APDB.",
     "verify": "Verify that an APDB holds what was associated, each once.",
     "rollback": "Roll back the association of (visit, detector)s, so that it can run again.",
+    "lightcurve": "Show the light curves of DiaObjects.",
 }
 
 

@@ -95,12 +95,62 @@ class CampaignApdb:
         Returns
         -------
         table
-            Columns ``midpointMjdTai`` (d), ``band``, ``visit``, ``detector``, ``psfFlux``, ``psfFluxErr``
-            (nJy) and ``forced`` (whether it was measured at the object's position, without a detection).
+            As of `light_curves`, without ``diaObjectId``.
         """
         from .apdb import read_light_curve
 
         return _as_kind(read_light_curve(self.config, dia_object_id), kind)
+
+    @overload
+    def light_curves(
+        self,
+        dia_object_ids: Iterable[int] | None = None,
+        *,
+        at: tuple[float, float] | None = None,
+        radius: float = 1.0,
+        kind: Literal["pandas"] = "pandas",
+    ) -> "pd.DataFrame": ...
+    @overload
+    def light_curves(
+        self,
+        dia_object_ids: Iterable[int] | None = None,
+        *,
+        at: tuple[float, float] | None = None,
+        radius: float = 1.0,
+        kind: Literal["astropy"],
+    ) -> "Table": ...
+    def light_curves(
+        self,
+        dia_object_ids: Iterable[int] | None = None,
+        *,
+        at: tuple[float, float] | None = None,
+        radius: float = 1.0,
+        kind: TableKind = "pandas",
+    ) -> "pd.DataFrame | Table":
+        """Read the DiaSources and DiaForcedSources of DiaObjects, one object after the other, each in time order.
+
+        Parameters
+        ----------
+        dia_object_ids
+            Which DiaObjects; all by default.
+        at, radius
+            Only those at a place on the sky: right ascension and declination in degrees, and how many arcseconds
+            from it at most. The nearest comes first.
+        kind
+            As for `dia_sources`.
+
+        Returns
+        -------
+        table
+            Columns ``diaObjectId``, ``midpointMjdTai`` (d), ``band``, ``visit``, ``detector``, ``ra``, ``dec``
+            (deg), ``psfFlux``, ``psfFluxErr`` (nJy, on the difference image), ``scienceFlux``, ``scienceFluxErr``
+            (nJy, on the science image) and ``forced`` (whether it was measured at the object's position, without a
+            detection).
+        """
+        from .apdb import Circle, find_light_curves
+
+        circle = Circle(*at, radius / 3600) if at else None
+        return _as_kind(find_light_curves(self.config, ids=dia_object_ids, circle=circle).measurements, kind)
 
 
 def _as_kind(frame: "pd.DataFrame", kind: TableKind) -> "pd.DataFrame | Table":
@@ -108,4 +158,8 @@ def _as_kind(frame: "pd.DataFrame", kind: TableKind) -> "pd.DataFrame | Table":
         return frame
     from astropy.table import Table
 
-    return Table.from_pandas(frame)
+    table = Table.from_pandas(frame)
+    for name in table.colnames:
+        table[name].unit = frame.attrs["units"].get(name)
+        table[name].description = frame.attrs["descriptions"].get(name)
+    return table
