@@ -54,6 +54,11 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "apcampaign apdb rollback --unrecorded --dry-run",
         "apcampaign apdb rollback --visit 2026090500123 --detector 94",
     ),
+    "apdb export": (
+        "apcampaign apdb export night-1-apdb",
+        "apcampaign apdb export field --circle 56.65 -36.45 0.5 --time 61300 61330 --dry-run",
+    ),
+    "apdb import": ("apcampaign apdb import night-1-apdb postgresql://user@host/database --namespace copy",),
     "apdb lightcurve": (
         "apcampaign apdb lightcurve --at 56.65021 -36.44874 --radius 2",
         "apcampaign apdb lightcurve --object 1231231231231 --csv > curve.csv",

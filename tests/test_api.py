@@ -55,6 +55,7 @@ from typing import assert_type
 import pandas as pd
 from apcampaign import Campaign, CampaignApdb
 from apcampaign.apdb import ApdbCreated, Verification
+from apcampaign.apdb.export import ApdbExported
 from apcampaign.ledger import Ledger, RunRecord
 from apcampaign.monitor import CampaignStatus, Failures
 from apcampaign.monitor.summary import CampaignSummary
@@ -93,6 +94,7 @@ def run(file: Path) -> bool:
     sources = assert_type(campaign.apdb.dia_sources(), pd.DataFrame)
     assert_type(campaign.apdb.light_curve(int(sources["diaObjectId"].iloc[0])), pd.DataFrame)
     assert_type(campaign.apdb.light_curves(at=(56.65, -36.45), radius=2), pd.DataFrame)
+    assert_type(campaign.apdb.export("exported", visits=[731500]), ApdbExported)
     return assert_type(campaign.wait(), CampaignSummary).good
 """
 MISTAKES = """

@@ -11,6 +11,8 @@ COMMANDS = {
     "info": "Describe an APDB.",
     "verify": "Verify that an APDB holds what was associated, each once.",
     "rollback": "Roll back the association of (visit, detector)s, so that it can run again.",
+    "export": "Write an APDB to Parquet files.",
+    "import": "Make an empty APDB equal to an exported one.",
     "lightcurve": "Show the light curves of DiaObjects.",
 }
 

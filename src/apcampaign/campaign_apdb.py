@@ -3,6 +3,7 @@
 __all__ = ["CampaignApdb"]
 
 from collections.abc import Collection, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
 if TYPE_CHECKING:
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from astropy.table import Table
 
     from .apdb import ApdbInfo, RollbackPlan, Verification
+    from .apdb.export import ApdbExported, ApdbImported
 
 type TableKind = Literal["pandas", "astropy"]
 
@@ -49,6 +51,58 @@ class CampaignApdb:
         from .apdb import plan_rollback
 
         return plan_rollback(self.config, list(visit_detectors), with_later=with_later)
+
+    def export(
+        self,
+        folder: str | Path,
+        *,
+        visits: Iterable[int] = (),
+        circle: tuple[float, float, float] | None = None,
+        time: tuple[float, float] | None = None,
+    ) -> "ApdbExported":
+        """Write it to a new folder of Parquet files, one for each table, with a manifest.
+
+        Parameters
+        ----------
+        folder
+            The folder.
+        visits, circle, time
+            Only sources of these visits, in a circle on the sky (right ascension, declination, radius in degrees),
+            and of exposures of this time (MJD, TAI), with the DiaObjects that they belong to.
+
+        Raises
+        ------
+        PreconditionError
+            If there is something of that name already.
+        """
+        from .apdb import Circle
+        from .apdb.export import Selection, export_apdb, plan_export
+
+        selection = Selection(
+            visits=tuple((visit, visit) for visit in visits),
+            circle=Circle(*circle) if circle else None,
+            time=time,
+        )
+        return export_apdb(plan_export(self.config, Path(folder), selection))
+
+    def import_from(self, folder: str | Path, *, filtered: bool = False) -> "ApdbImported":
+        """Load what `export` has written, into this APDB, which must be empty, and verify it.
+
+        Parameters
+        ----------
+        folder
+            The folder.
+        filtered
+            Whether it may be the export of a part of an APDB.
+
+        Raises
+        ------
+        PreconditionError
+            If this APDB is not empty or of another kind, or the export is damaged.
+        """
+        from .apdb.export import import_apdb, plan_import
+
+        return import_apdb(plan_import(Path(folder), self.config, filtered=filtered))
 
     @overload
     def dia_sources(self, kind: Literal["pandas"] = "pandas") -> "pd.DataFrame": ...

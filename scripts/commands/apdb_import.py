@@ -1,0 +1,49 @@
+"""``apcampaign apdb import``: make an empty APDB equal to an exported one."""
+
+__all__ = ["command"]
+
+import sys
+from pathlib import Path
+
+import click
+
+from ..options.apdb import find_apdb_reference, place_options
+from ..options.campaign import dry_run_option, echo_json, json_option, say
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@place_options
+@click.option("--filtered", is_flag=True, help="Also if the folder holds a part of an APDB only.")
+@dry_run_option
+@json_option
+def command(
+    folder: Path,
+    reference: str | None,
+    campaign_file: Path | None,
+    runs: Path,
+    namespace: str | None,
+    filtered: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Load what `apcampaign apdb export` has written into an empty APDB, which is then equal to the exported one.
+
+    The APDB must have been made by `apcampaign apdb init`, with the same options and the same version of the
+    schema; it may be in another kind of database. Everything is loaded and verified in one transaction, or
+    nothing.
+    """
+    from ...apdb.export import import_apdb, plan_import
+
+    place, namespace = find_apdb_reference(reference, campaign_file, runs, namespace)
+    plan = plan_import(folder, place, filtered=filtered, namespace=namespace)
+    if dry_run:
+        echo_json(plan.as_dict()) if as_json else say("\n".join(plan.describe()))
+        sys.exit(1 if plan.obstacles else 0)
+    imported = import_apdb(plan)
+    if as_json:
+        echo_json(imported.as_dict())
+    else:
+        from ..display.apdb_export import show_import
+
+        show_import(imported)
