@@ -8,7 +8,7 @@ from typing import Any
 
 from ...bps import CampaignConfig, Step
 from ...common.butler import open_butler
-from ...common.errors import ApcampaignError, LedgerError
+from ...common.errors import ApcampaignError
 from ...common.progress import show_progress
 from ...common.secrets import redact
 from ...ledger import Ledger, RunRecord, Workspace, installed_versions
@@ -38,8 +38,8 @@ def select_runs(ledger: Ledger, run: str | None) -> tuple[RunRecord, ...]:
     ledger
         What a campaign has submitted.
     run
-        When they were prepared, as `apcampaign runs` shows it, which names all that were submitted together; or a
-        RUN collection. `None` for all that count.
+        The name of one, as for `Ledger.find`; or the time at which several were prepared, which names all of them.
+        `None` for all that count.
 
     Raises
     ------
@@ -48,15 +48,8 @@ def select_runs(ledger: Ledger, run: str | None) -> tuple[RunRecord, ...]:
     """
     if run is None:
         return ledger.require_current()
-    found = tuple(each for each in ledger.runs if run in (each.timestamp, each.folder, each.output_run))
-    if not found:
-        known = ", ".join(sorted({each.timestamp for each in ledger.runs})) or "none"
-        raise LedgerError(
-            f"campaign {ledger.paths.campaign} has no run {run}",
-            expected=f"one of {known}",
-            remedy="list them with `apcampaign runs`",
-        )
-    return found
+    together = tuple(each for each in ledger.runs if each.timestamp == run)
+    return together or (ledger.find(run),)
 
 
 class ComparableReader:

@@ -28,8 +28,8 @@ _DIFFER = {True: ExitCode.YES, False: ExitCode.NO, None: ExitCode.UNKNOWN}
     "--run",
     "chosen",
     multiple=True,
-    metavar="TIME",
-    help="Compare runs prepared at this time (see `apcampaign runs`) only; twice: for each side.",
+    metavar="NAME",
+    help="Compare one run only, such as diffim/20260905T031200Z, or all of one time; twice: for each side.",
 )
 @click.option(
     "--radius",
@@ -58,7 +58,7 @@ def command(
     they are the same, 1 if they differ, 3 if that is not known.
     """
     if not 1 <= len(files) <= 2 or len(chosen) not in (0, 2) or (len(files) == 1 and not chosen):
-        raise click.UsageError("name two campaign files, or one and two of its runs (--run TIME --run TIME)")
+        raise click.UsageError("name two campaign files, or one and two of its runs (--run NAME --run NAME)")
     from ...campaign import Campaign
     from ...report.comparison import Tolerances, write_comparison
     from ..display.comparison import show_comparison

@@ -611,8 +611,8 @@ class Campaign:
         other
             The other campaign; may be this one, with other runs.
         run, other_run
-            When the runs of each side were prepared (as ``runs()`` gives it), or a RUN collection; by default all
-            that count.
+            The name of a run of each side, as for `status`, or when several were prepared; by default all that
+            count.
         tolerances
             What counts as the same.
         scorer
