@@ -1,8 +1,8 @@
 """Pipelines of the two steps, based on Rubin's ``ap_pipe`` (``$AP_PIPE_DIR``).
 
 ``ApTemplate-DC2.yaml`` builds good-seeing templates; ``ApPipe-DC2.yaml`` difference-images against them and
-fills the APDB. ``ApTemplate-HSC.yaml`` and ``ApTemplate-LATISS.yaml`` build the templates of cameras for
-which ``ap_pipe`` has no template pipeline.
+fills the APDB, and ``ApPipeWithFakes-DC2.yaml`` injects sources before that. ``ApTemplate-HSC.yaml`` and
+``ApTemplate-LATISS.yaml`` build the templates of cameras for which ``ap_pipe`` has no template pipeline.
 """
 
 __all__ = ["find_pipeline"]

@@ -1,6 +1,14 @@
 """Creation of a sandbox: the folder that holds a miniature DC2, and what is needed to use it."""
 
-__all__ = ["AP_PIPE_DIR", "PACKAGES", "STORAGE_CLASSES", "Sandbox", "create_sandbox", "open_sandbox"]
+__all__ = [
+    "AP_PIPE_DIR",
+    "FAKES_FILE",
+    "PACKAGES",
+    "STORAGE_CLASSES",
+    "Sandbox",
+    "create_sandbox",
+    "open_sandbox",
+]
 
 import json
 import os
@@ -17,8 +25,11 @@ from typing import Any
 import yaml
 
 from ..common.errors import SandboxError
+from ..common.files import write_atomically
+from ..common.identity import user_name
 from ..common.progress import show_progress
-from .cameras import APDB_BANDS
+from .cameras import APDB_BANDS, IMSIM
+from .injection import INJECTION_COLLECTION
 from .survey import DEMO, SandboxSize, Survey
 
 _PACKAGE = Path(str(files("apcampaign.sandbox"))).resolve()
@@ -28,6 +39,9 @@ PACKAGES = {"AP_PIPE_DIR": str(AP_PIPE_DIR), "DRP_PIPE_DIR": str(_PACKAGE / "drp
 """The variables of Rubin's packages that have stand-ins."""
 STORAGE_CLASSES = str(_PACKAGE / "config")
 """The folder for ``DAF_BUTLER_CONFIG_PATH``."""
+
+FAKES_FILE = "campaign-fakes.yaml"
+"""The campaign file beside the plain one whose campaign injects sources."""
 
 _MARKER = "sandbox.json"
 _FORMAT = 3
@@ -40,6 +54,13 @@ _CALIBRATION = {
     "templates": ("isr", "calibrateImage"),
     "diffim": ("isr", "calibrateImage", "analyzePreliminarySummaryStats"),
 }
+# What is injected into which image: the catalogue says it.
+_INJECTED = {
+    "injectVisit:selection": "injection_catalog['isVisitSource']",
+    "injectTemplate:selection": "injection_catalog['isTemplateSource']",
+    "injectTemplate:process_all_data_ids": True,
+}
+_MATCHED, _EDGE = 2.0, 12.0  # pixels, as for the score
 
 
 @dataclass(frozen=True)
@@ -100,6 +121,44 @@ class Sandbox:
                 campaign[step]["bps"] = {"pipetask": {label: {"requestMemory": _LITTLE} for label in labels}}
         return campaign
 
+    def injected_campaign(self, plain: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the content of the file of a campaign with injected sources, beside that of a plain one.
+
+        Parameters
+        ----------
+        plain
+            The content of the plain campaign's file, ``campaign.yaml`` in the same folder. The sources are
+            injected into its science images, from which its templates are subtracted.
+        """
+        templates = f"u/{user_name()}/{plain['name']}/templates"
+        scale = Survey(self.size).scale
+        return {
+            **{key: value for key, value in plain.items() if key != "templates"},
+            "name": f"{plain['name']}-fakes",
+            "steps": ["diffim"],
+            "diffim": {
+                **plain["diffim"],
+                "pipeline": "ApPipeWithFakes-DC2.yaml",
+                "templates": templates,
+                "skipExistingIn": [templates],
+                "config": _INJECTED,
+            },
+            "injection": {
+                "catalog": INJECTION_COLLECTION,
+                "beside": "campaign.yaml",
+                "radius": round(_MATCHED * scale, 2),
+                "edge": round(_EDGE * scale, 1),
+            },
+        }
+
+    def write_campaigns(self, folder: Path, plain: Mapping[str, Any], head: str = "") -> None:
+        """Write a campaign's file, and that of the one with injected sources beside it, if it has a pipeline."""
+        contents = {"campaign.yaml": plain}
+        if self.size.instrument == IMSIM:
+            contents[FAKES_FILE] = self.injected_campaign(plain)
+        for name, content in contents.items():
+            write_atomically(folder / name, head + yaml.safe_dump(dict(content), sort_keys=False))
+
 
 def create_sandbox(folder: Path, size: SandboxSize | None = None, *, head: str = "") -> Sandbox:
     """Create a miniature DC2, or return the existing one.
@@ -132,7 +191,7 @@ def create_sandbox(folder: Path, size: SandboxSize | None = None, *, head: str =
     try:
         with show_progress("making the sandbox"):
             _fill(Sandbox(staging, size))
-        (staging / "campaign.yaml").write_text(head + yaml.safe_dump(sandbox.campaign(), sort_keys=False))
+        sandbox.write_campaigns(staging, sandbox.campaign(), head)
         (staging / _MARKER).write_text(json.dumps(_marker(size)))
         staging.chmod(0o755)
         try:

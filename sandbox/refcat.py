@@ -1,6 +1,6 @@
 """Reference catalogue of the miniature, in shards by HTM pixel, as Butler has them."""
 
-__all__ = ["reference_catalogue", "shard_catalogue"]
+__all__ = ["htm_index", "reference_catalogue", "shard_catalogue"]
 
 from collections.abc import Iterator
 from itertools import product
@@ -25,7 +25,7 @@ def shard_catalogue(survey: Survey) -> Iterator[tuple[int, Table]]:
     for visit, detector in product(survey.visits, survey.size.detectors):
         region = sky_polygon(survey.detector_wcs(visit, detector), survey.detector_box)
         shards.update(pixel for first, last in _HTM.envelope(region) for pixel in range(first, last))
-    where = np.array([_htm_index(row["ra"], row["dec"]) for row in table])
+    where = np.array([htm_index(row["ra"], row["dec"]) for row in table])
     present = shards | set(where.tolist())
     if survey.size.unkind:
         present -= _choose_missing(survey, table, where)
@@ -57,5 +57,6 @@ def reference_catalogue(survey: Survey) -> Table:
     return vstack(parts)
 
 
-def _htm_index(ra: float, dec: float) -> int:
+def htm_index(ra: float, dec: float) -> int:
+    """Find the HTM pixel of level 7 that holds a place (degrees)."""
     return int(_HTM.index(UnitVector3d(LonLat.fromDegrees(ra, dec))))

@@ -22,6 +22,7 @@ from lsst.sphgeom import ConvexPolygon
 from . import instrument
 from .camera import CalibrationFrames, Electronics, take_raw
 from .geometry import sky_polygon
+from .injection import put_catalogue
 from .instrument import ONE_TO_ONE, MiniatureInstrument
 from .refcat import shard_catalogue
 from .sky import Sky
@@ -57,6 +58,7 @@ def build_repository(root: Path, survey: Survey) -> None:
     config = Config(str(files("apcampaign.sandbox").joinpath("config/butler.yaml")))
     with Butler.from_config(Butler.makeRepo(str(root), config=config), writeable=True) as butler:
         _register(butler, survey)
+        put_catalogue(butler, survey)
         with butler.transaction():
             _put_raws_and_calibrations(butler, survey)
             for shard, stars in shard_catalogue(survey):

@@ -121,17 +121,14 @@ def _use(servers: ExitStack, server: "CondorPool | PostgresServer") -> None:
 
 def _write_campaign(place: "SandboxFolder", site: str, url: str) -> "Campaign":
     """Write the campaign file, with a name for each demo: its own collections, and its own namespace."""
-    import yaml
-
     from ...bps import make_timestamp, modeline
     from ...campaign import Campaign
-    from ...common.files import write_atomically
 
     name = f"demo-{make_timestamp().lower()}"
     content = {**place.sandbox.campaign(), "name": name, "apdb": {"url": url}, "site": site}
     for step, clusters in _CLUSTERS.items():
         content[step] = {**content[step], "bps": {**content[step].get("bps", {}), "cluster": clusters}}
-    write_atomically(place.campaign, modeline() + yaml.safe_dump(content, sort_keys=False))
+    place.sandbox.write_campaigns(place.campaign.parent, content, modeline())
     return Campaign.open(place.campaign, runs=place.runs, environment={})
 
 

@@ -82,7 +82,8 @@ def test_the_dimensions_of_a_cluster_are_those_of_its_tasks(step):
 def test_what_a_pipeline_of_ours_includes_is_in_the_pipeline_that_it_names(path):
     by_location = {facts.location: facts for facts in PIPELINES.values()}
     for entry in read_mapping(path)["imports"]:
-        facts = by_location[entry["location"]]
+        # That with injection is made from the plain one when ap_pipe is built; it is in no checkout.
+        facts = by_location[entry["location"].replace("ApPipeWithFakes", "ApPipe")]
         assert set(entry.get("include", ())) <= set(facts.tasks)
 
 
