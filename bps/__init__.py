@@ -11,6 +11,7 @@ BPS itself is called by `apcampaign.submit.bps_process`. Nothing here imports ``
 
 from .campaign import ApdbSettings, CampaignConfig, Ordering, Step, StepSettings
 from .config import NARROW, UNORDERED, build_config, dump_config
+from .injection import InjectionSettings
 from .loading import change_campaign, compare_campaigns, dump_campaign, load_campaign
 from .nights import NightSelection
 from .notify import EmailSettings, NotifyEvent, NotifySettings
@@ -32,6 +33,7 @@ __all__ = [
     "CampaignConfig",
     "CampaignStart",
     "EmailSettings",
+    "InjectionSettings",
     "NightSelection",
     "NotifyEvent",
     "NotifySettings",

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, PositiveInt, model_validator
 
 from ..common.identity import user_name
+from .injection import InjectionSettings, check_apart
 from .model import Model, split_list
 from .notify import NotifySettings
 from .options import config_overrides
@@ -211,6 +212,8 @@ class CampaignConfig(Model):
         The step that builds the templates.
     diffim
         The step that subtracts them from the science images, and fills the APDB.
+    injection
+        Synthetic sources that difference imaging injects into the science images.
     apdb
         The database that the second step fills.
     allow_missing_templates
@@ -242,6 +245,7 @@ class CampaignConfig(Model):
     operator: Operator = Field(default_factory=user_name, validate_default=True)
     templates: StepSettings = StepSettings()
     diffim: DiffimSettings = DiffimSettings()
+    injection: InjectionSettings | None = None
     apdb: ApdbSettings = ApdbSettings()
     allow_missing_templates: float = Field(default=0.0, ge=0, le=100, alias="allowMissingTemplates")
     prepare_slots: PositiveInt = Field(default=1, alias="prepareSlots")
@@ -279,6 +283,12 @@ class CampaignConfig(Model):
                 f"the default of {' and '.join(missing)} is for {defaults['instrument']}, and the instrument is "
                 f"{self.instrument}; write what is for that"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _injected_apart(self) -> "CampaignConfig":
+        if self.injection is not None:
+            check_apart(subtracts=Step.DIFFIM in self.steps, shares_apdb=self.apdb.filled)
         return self
 
     @property

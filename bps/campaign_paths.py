@@ -14,6 +14,7 @@ _PATHS = (
     ("butler",),
     ("site",),
     ("apdb", "config"),
+    ("injection", "beside"),
     ("templates", "pipeline"),
     ("templates", "pipelineYaml"),
     ("diffim", "pipeline"),
@@ -24,7 +25,7 @@ _PATHS = (
 )
 #: Of these the variables are read now: whoever uses them later may have others, or reads none. BPS and `pipetask`
 #: read those of the other keys, such as ``$AP_PIPE_DIR``, which then tell which release was meant.
-_WITHOUT_VARIABLES = (("butler",), ("site",), ("apdb", "config"))
+_WITHOUT_VARIABLES = (("butler",), ("site",), ("apdb", "config"), ("injection", "beside"))
 
 #: What a name without a folder may be that of.
 _OURS = (

@@ -3,7 +3,7 @@
 __all__ = ["NARROW", "UNORDERED", "build_config", "describe_order", "dump_config"]
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from itertools import batched, chain
 from pathlib import Path
@@ -33,8 +33,9 @@ _HEADER = """\
 # Change the campaign file and make it again rather than change this.
 """
 
-#: What ApPipeWithFakes and ApPipeWithPreconvolution have between the tasks of difference imaging.
-_ADDED_TASKS = ("injectVisit", "injectTemplate", "subtractImagesScore")
+#: What ApPipeWithFakes and ApPipeWithPreconvolution have besides, by the cluster that it joins. All that follows
+#: calibration reads the image with the injected sources, also what is in the cluster of calibration.
+_ADDED_TASKS = {"singleFrame": ("injectVisit",), "diffim": ("injectTemplate", "subtractImagesScore")}
 
 #: A task that has failed for one detector and written what it could has succeeded: what needs the rest has no work
 #: for this detector, and the others of the visit go on. Without it the visit's summary, and so all coadds and
@@ -135,8 +136,8 @@ def build_config(
     )
     if run.step is Step.DIFFIM:
         step_data = merge(step_data, _cluster_diffim(campaign, site, edges_added=edges_added))
-        if not edges_added and labels is not None:
-            _join_added_tasks(step_data["cluster"]["diffim"], labels)
+        if labels is not None:
+            _join_added_tasks(step_data["cluster"], labels, (site.settings, campaign.bps, settings.bps))
     empty = [] if labels is None else _leave_out_absent_tasks(step_data, labels)
     options = {
         GRAPH_OPTIONS: _graph_options(run, settings, data_ids, apdb_config),
@@ -184,10 +185,20 @@ def _cluster_diffim(campaign: CampaignConfig, site: Site, *, edges_added: bool) 
     return settings
 
 
-def _join_added_tasks(cluster: dict[str, Any], labels: PipelineLabels) -> None:
-    """Let the tasks that a pipeline has between those of a cluster join it, where BPS clusters by itself."""
-    added = [task for task in _ADDED_TASKS if task in labels.tasks]
-    cluster["pipetasks"] = ",".join([cluster["pipetasks"], *added])
+def _join_added_tasks(
+    clusters: dict[str, Any], labels: PipelineLabels, theirs: Iterable[Mapping[str, Any]]
+) -> None:
+    """Let the tasks that a pipeline has between those of a cluster join it, if none of the user's has them."""
+    sections = [section for layer in theirs for section in (layer.get("cluster") or {}).values()]
+    placed = {
+        task.strip()
+        for section in sections
+        if isinstance(section, Mapping)
+        for task in str(section.get("pipetasks", "")).split(",")
+    }
+    for name, tasks in _ADDED_TASKS.items():
+        added = [task for task in tasks if task in labels.tasks and task not in placed]
+        clusters[name]["pipetasks"] = ",".join([clusters[name]["pipetasks"], *added])
 
 
 def _leave_out_absent_tasks(step_data: dict[str, Any], labels: PipelineLabels) -> list[str]:

@@ -38,7 +38,7 @@ _CUT = tuple(
     for key in ("where", "dataQuery", "pipeline", "pipelineYaml")
 )
 
-_SECTIONS = ("templates", "diffim", "apdb", "notify", "bps")
+_SECTIONS = ("templates", "diffim", "injection", "apdb", "notify", "bps")
 
 _NIGHT = "{day_obs}"
 _EXAMPLES = Path(str(resources.files(__package__))) / "campaigns" / "*.yaml"

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from .campaign import ApdbSettings, CampaignConfig, DiffimSettings, StepSettings
+from .injection import InjectionSettings
 from .notify import EmailSettings, NotifySettings
 from .yaml_reading import KeyPath, YamlFile
 
@@ -18,10 +19,13 @@ _SECTIONS: Mapping[tuple[str, ...], type[BaseModel]] = {
     (): CampaignConfig,
     ("templates",): StepSettings,
     ("diffim",): DiffimSettings,
+    ("injection",): InjectionSettings,
     ("apdb",): ApdbSettings,
     ("notify",): NotifySettings,
     ("notify", "email"): EmailSettings,
 }
+#: Keys whose values need not be whole numbers.
+_NUMBERS = ("allowMissingTemplates", "edge")
 _WHOLE_NUMBER = ("int_parsing", "int_type", "int_from_float", "greater_than_equal", "bool_type")
 
 
@@ -91,6 +95,10 @@ def _say(details: Any, location: KeyPath) -> str:
         return str(details["msg"])  # the value may be a secret
     if location[-1:] == ("parts",):
         return f"{value!r} is neither 'auto' nor a whole number ≥ 1"
+    if location[-1:] == ("radius",):
+        return f"{value!r} is not a number of arcseconds above 0, and 60 at most"
+    if kind == "greater_than_equal" and location[-1] in _NUMBERS:
+        return f"{value!r} is not a number ≥ 0"
     if kind in _WHOLE_NUMBER and location[:1] == ("tracts",):
         return f"{value!r} is not a whole number ≥ 0; expected such as 3828, or a range such as 3828..3830"
     if kind in _WHOLE_NUMBER:

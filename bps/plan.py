@@ -259,7 +259,8 @@ def plan_campaign(
         output = f"{root}/{step}"
         skip = list((skip_done or {}).get(step, ()))
         if step is Step.DIFFIM:
-            inputs = (templates or f"{root}/{Step.TEMPLATES}", *inputs)
+            catalog = campaign.injection.catalog if campaign.injection else ()
+            inputs = (templates or f"{root}/{Step.TEMPLATES}", *catalog, *inputs)
             if campaign.diffim.skip_existing is not None:
                 skip += campaign.diffim.skip_existing
             elif inputs[0] != campaign.diffim.templates:  # others may have calibrated differently

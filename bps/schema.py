@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .campaign import ApdbSettings, CampaignConfig, DiffimSettings, StepSettings
+from .injection import InjectionSettings
 from .model import Model
 from .notify import EmailSettings, NotifySettings
 from .site import list_sites
@@ -22,6 +23,7 @@ _MODELS: tuple[type[Model], ...] = (
     CampaignConfig,
     StepSettings,
     DiffimSettings,
+    InjectionSettings,
     ApdbSettings,
     NotifySettings,
     EmailSettings,
@@ -57,7 +59,14 @@ def campaign_schema() -> dict[str, Any]:
     for definition in definitions.values():
         definition.pop("title", None)
     properties = schema["properties"]
-    for name in ("templates", "diffim", "apdb", "notify", "bps"):  # its lines may all be comments
+    for name in (
+        "templates",
+        "diffim",
+        "injection",
+        "apdb",
+        "notify",
+        "bps",
+    ):  # its lines may all be comments
         described = properties[name].pop("description")
         properties[name] = {"anyOf": [properties[name], {"type": "null"}], "description": described}
     properties["site"] = {

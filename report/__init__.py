@@ -4,8 +4,12 @@ The flow: `ReportReader` reads the ledger, the runs' files, the repository and t
 with notes of what could not be read; `render_report` draws that, which needs none of them: figures and tables
 (`draw_figures`), and the numbers that come first (`headline`). `write_report` does both, and keeps an earlier
 report that shows more (`supersede`); `watch_report` does so repeatedly until the campaign has ended.
+
+What a campaign with injected sources has found of them, `read_completeness` reads, as a value for other uses too.
 """
 
+from .completeness import Completeness
+from .completeness_reader import read_completeness
 from .figure import Column, Figure, Panel, Table
 from .headline import campaign_state, headline
 from .model import ReportData
@@ -17,6 +21,7 @@ from .write import watch_report, write_report
 __all__ = [
     "Appendix",
     "Column",
+    "Completeness",
     "Figure",
     "Panel",
     "ReportData",
@@ -26,6 +31,7 @@ __all__ = [
     "Truth",
     "campaign_state",
     "headline",
+    "read_completeness",
     "render_report",
     "watch_report",
     "write_report",

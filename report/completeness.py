@@ -166,6 +166,17 @@ class Completeness:
             None,
         )
 
+    @property
+    def numbers(self) -> dict[str, float]:
+        """The numbers that tell most, by name, for a comparison of two campaigns; only those that are known."""
+        found = {"completeness of injected sources": self.share}
+        for each in self.bands:
+            for depth in each.depths:
+                found[f"depth in {each.band}, {depth.share:.0%} (mag)"] = depth.magnitude
+        if self.accuracy:
+            found["flux of injected sources"] = self.accuracy.flux
+        return {name: value for name, value in found.items() if value is not None}
+
     def as_dict(self) -> dict[str, Any]:
         """Convert it to plain values, for JSON."""
         return {

@@ -15,11 +15,15 @@ from ..common.butler import open_butler
 from ..ledger import RunRecord
 from ..monitor.outcomes import DIFFERENCE_IMAGE
 
-#: What is shown of each, by the name of its dataset type.
+#: What is shown of each, by the names that its dataset type may have: where sources are injected, that with them.
 _IMAGES = {
-    "science": "preliminary_visit_image",
-    "template": "template_detector",
-    "difference": DIFFERENCE_IMAGE,
+    "science": (
+        "fakes_preliminary_visit_image",
+        "injected_preliminary_visit_image",
+        "preliminary_visit_image",
+    ),
+    "template": ("injectedTemplate_template_detector", "template_detector"),
+    "difference": (DIFFERENCE_IMAGE,),
 }
 #: Pixels along each side, an odd number: the source is in the middle one.
 _SIDE = 41
@@ -121,8 +125,10 @@ def _find_images(
 ) -> Mapping[str, Any]:
     from lsst.daf.butler import MissingCollectionError, MissingDatasetTypeError
 
-    found = {}
-    for name, dataset_type in _IMAGES.items():
+    found: dict[str, Any] = {}
+    for name, dataset_type in [(name, each) for name, types in _IMAGES.items() for each in types]:
+        if name in found:
+            continue
         try:
             ref = butler.find_dataset(
                 dataset_type,

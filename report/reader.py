@@ -29,6 +29,7 @@ from ..monitor.summary import CampaignSummary, StepSummary, summarise, verify_ru
 from .apdb_content import read_catalog
 from .cutouts import Cutout, CutoutReader
 from .figure import Figure
+from .figure_completeness import draw_found
 from .model import FailureRow, ReportData, RunReport, StepReport
 from .provenance import list_files, list_provenance
 from .quality import QualityReader
@@ -142,7 +143,12 @@ class ReportReader:
             verification=self._verify(ledger, summary) if over else None,
             provenance=list_provenance(campaign, ledger, records),
             files=list_files(campaign, workspace.paths, records),
-            appendix=self._attempt("the appendix", lambda: self._appendix(campaign, apdb_config), ()),
+            appendix=(
+                *self._attempt(
+                    "the injected sources", lambda: draw_found(workspace, ledger, apdb_config), ()
+                ),
+                *self._attempt("the appendix", lambda: self._appendix(campaign, apdb_config), ()),
+            ),
             notes=tuple(self._notes),
             unread=frozenset(self._unread),
         )

@@ -39,6 +39,7 @@ COMMANDS = {
     "failures": "Show what failed, by root cause, and what to do next.",
     "runs": "List a campaign's runs.",
     "summary": "Summarise the results of a campaign.",
+    "completeness": "Tell what share of injected sources a campaign has found.",
     "report": "Write one HTML page of what a campaign does and of its results.",
     "compare": "Compare two campaigns, or two submissions of one.",
     "schema": "Print the JSON Schema of campaign files.",

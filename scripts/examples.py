@@ -94,6 +94,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "failures": ("apcampaign failures", "apcampaign failures --quanta --json"),
     "runs": ("apcampaign runs", "apcampaign runs --json"),
     "summary": ("apcampaign summary", "apcampaign summary --json > summary.json"),
+    "completeness": (
+        "apcampaign completeness --campaign campaign-fakes.yaml",
+        "apcampaign completeness --json > completeness.json",
+    ),
     "report": ("apcampaign report", "apcampaign report --watch --output /sdf/public/report.html"),
     "compare": (
         "apcampaign compare dc2-a.yaml dc2-b.yaml --output comparison.html",

@@ -7,6 +7,7 @@ them; that it found no errors is one of the preconditions. The order of associat
 
 __all__ = [
     "check_idle",
+    "check_injected_alike",
     "check_preflight",
     "check_templates_runs",
     "describe_failed_templates",
@@ -22,6 +23,7 @@ from ..common.errors import ApcampaignError, BusyError, PreconditionError
 from ..ledger import Ledger, Workspace
 from ..monitor import is_active
 from ..monitor.outcomes import count_quanta, require_templates
+from ..monitor.submitted import read_submitted_campaign
 from .executors import ActiveRun
 from .preflight import Preflight, check_plan_reuse
 from .repair import Repair
@@ -36,6 +38,25 @@ def check_idle(active: Iterable[ActiveRun]) -> BusyError | None:
         return BusyError(
             f"{each.what} has not ended: {each.state}", remedy="wait for it, or `apcampaign cancel` it"
         )
+    return None
+
+
+def check_injected_alike(workspace: Workspace, ledger: Ledger) -> PreconditionError | None:
+    """Refuse to mix injected sources with those of the sky: in the collections and the APDB of one campaign."""
+    injects = workspace.campaign.injection is not None
+    for run in ledger.runs:
+        if run.step is not Step.DIFFIM:
+            continue
+        try:
+            injected = read_submitted_campaign(workspace, run).injection is not None
+        except ApcampaignError:
+            continue  # a copy that is damaged says nothing of either
+        if injected != injects:
+            now, before = ("injects", "has not") if injects else ("does not inject", "has")
+            return PreconditionError(
+                f"campaign {workspace.campaign.name} {now} sources, and its run {run.output_run} {before}",
+                remedy="give the one with 'injection' a name of its own, and with it collections and an APDB",
+            )
     return None
 
 

@@ -18,6 +18,7 @@ from .executors import choose_executor, find_active
 from .new_images import NewImages
 from .preconditions import (
     check_idle,
+    check_injected_alike,
     check_preflight,
     check_templates_runs,
     describe_failed_templates,
@@ -116,6 +117,8 @@ def read_submission_state(workspace: Workspace, request: SubmissionRequest) -> S
     remarks: list[Remark] = []
     if obstacle := check_idle(find_active(ledger)):
         remarks.append(obstacle)
+    if Step.DIFFIM in request.steps and (mixed := check_injected_alike(workspace, ledger)):
+        remarks.append(mixed)
     if apdb_config is not None:
         remarks += _look_at_apdb(workspace, filled=further)
     idle = further and not _is_refused(remarks)

@@ -12,7 +12,15 @@ from pathlib import Path
 import click
 import pytest
 from apcampaign import Campaign, CampaignApdb
-from apcampaign.bps import ApdbSettings, CampaignConfig, EmailSettings, NotifySettings, Ordering, StepSettings
+from apcampaign.bps import (
+    ApdbSettings,
+    CampaignConfig,
+    EmailSettings,
+    InjectionSettings,
+    NotifySettings,
+    Ordering,
+    StepSettings,
+)
 from apcampaign.bps.campaign import DiffimSettings
 from apcampaign.bps.loading import ENVIRONMENT
 from apcampaign.scripts.cli import COMMANDS
@@ -72,7 +80,15 @@ def test_what_is_made_from_the_code_is_as_the_code():
 
 def test_every_key_of_the_campaign_is_documented():
     documented = keys_of_table((ROOT / "docs" / "campaign.md").read_text())
-    for model in (CampaignConfig, StepSettings, DiffimSettings, ApdbSettings, NotifySettings, EmailSettings):
+    for model in (
+        CampaignConfig,
+        StepSettings,
+        DiffimSettings,
+        InjectionSettings,
+        ApdbSettings,
+        NotifySettings,
+        EmailSettings,
+    ):
         keys = {field.alias or name for name, field in model.model_fields.items()}
         assert keys <= documented, model
 

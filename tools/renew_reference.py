@@ -130,6 +130,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "keys of the campaign": lambda: write_keys(""),
     "keys of a step": lambda: write_keys("StepSettings", "DiffimSettings"),
     "keys of difference imaging": lambda: write_keys("DiffimSettings", without="StepSettings"),
+    "keys of injection": lambda: write_keys("InjectionSettings"),
     "keys of the database": lambda: write_keys("ApdbSettings"),
     "keys of notifications": lambda: write_keys("NotifySettings"),
     "keys of mail": lambda: write_keys("EmailSettings"),

@@ -34,6 +34,8 @@ def score(
     APDB is the path or URI of its configuration, label:NAME, or a database URL (with --namespace). Exits 1 if
     a goal is not reached. The report of such a campaign draws the score (apcampaign report).
     """
+    if apdb is None:
+        _refuse_injected(campaign_file, runs)
     folder = folder or _find_sandbox(campaign_file, runs)
     result = score_apdb(folder, *find_apdb_reference(apdb, campaign_file, runs, namespace))
     if as_json:
@@ -43,6 +45,18 @@ def score(
 
         show_score(result)
     sys.exit(0 if result.good else 1)
+
+
+def _refuse_injected(campaign_file: Path | None, runs: Path) -> None:
+    """Refuse a campaign with injected sources, which the truth of the sky does not have."""
+    from ...common.errors import SettingsError
+
+    campaign = find_campaign(campaign_file, runs)
+    if campaign is not None and campaign.settings.injection is not None:
+        raise SettingsError(
+            f"campaign {campaign.name} has injected sources, which are not in the truth of the sky",
+            remedy="see how many of them it has found with `apcampaign completeness`",
+        )
 
 
 def _find_sandbox(campaign_file: Path | None, runs: Path) -> Path:

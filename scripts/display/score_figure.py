@@ -35,7 +35,7 @@ def score_figures(campaign: "CampaignConfig", apdb_config: str | None) -> tuple[
     Returns
     -------
     figures
-        One; none if the sky is a real one, or nothing has been associated yet.
+        One; none if the sky is a real one, nothing has been associated yet, or sources are injected.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def score_figures(campaign: "CampaignConfig", apdb_config: str | None) -> tuple[
     """
     from ...sandbox.score import match_truth, score
 
-    known = _read(campaign, apdb_config)
+    known = None if campaign.injection else _read(campaign, apdb_config)
     if known is None:
         return ()
     truth, sources = known
@@ -57,10 +57,17 @@ def score_numbers(campaign: "CampaignConfig", apdb_config: str) -> dict[str, flo
     Returns
     -------
     numbers
-        By the name of their goal; `None` if the sky is a real one, or nothing has been associated yet.
+        By the name of their goal; `None` if the sky is a real one, or nothing has been associated yet. Of a
+        campaign with injected sources, on any sky, what it has found of them.
     """
     from ...sandbox.score import GOALS, score
 
+    if campaign.injection:
+        from ...report.completeness_reader import read_outputs
+
+        outputs, instrument = [f"{campaign.root_collection}/diffim"], campaign.instrument
+        found = read_outputs(campaign.butler, outputs, instrument, campaign.injection, apdb_config)
+        return found.numbers or None
     known = _read(campaign, apdb_config)
     if known is None:
         return None

@@ -42,6 +42,7 @@ RULES = (
     "group-scripts",
     "include",
     "incomplete",
+    "injection",
     "large",
     "misplaced-key",
     "missing-key",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .lifecycle.start_over import StartOverPlan
     from .monitor import CampaignStatus, Failures
     from .monitor.summary import CampaignSummary
-    from .report import Appendix, ReportData, Truth
+    from .report import Appendix, Completeness, ReportData, Truth
     from .report.comparison import Comparison, Scorer, Tolerances
     from .submit.cancel import CancelPlan
     from .submit.doctor import DoctorPlan
@@ -527,6 +527,20 @@ class Campaign:
         from .monitor.summary import summarise
 
         return summarise(self._workspace)
+
+    def completeness(self) -> "Completeness":
+        """Compare the sources that were injected into the science images with the DiaSources in the APDB.
+
+        Raises
+        ------
+        SettingsError
+            If it injects none.
+        ApcampaignError
+            If the repository or the APDB cannot be read, or nothing has been submitted.
+        """
+        from .report import read_completeness
+
+        return read_completeness(self._workspace)
 
     def write_report(
         self,

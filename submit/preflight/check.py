@@ -19,6 +19,7 @@ from ...monitor.outcomes import check_templates
 from .apdb import check_apdb
 from .environment import check_disks, check_environment, check_versions
 from .file_names import check_file_names
+from .injection_apart import check_beside
 from .plugin import check_plugin, check_site
 from .repository_checks import check_repository, check_taken_over, run_check, worst_first
 from .resources import check_slots
@@ -124,6 +125,7 @@ def check_campaign(
     if any(run.fills_apdb for run in plan):
         findings += check_apdb(workspace)
         findings += _check_order(workspace.campaign)
+        findings += check_beside(workspace)
     findings += check_slots(workspace.site, specs)
     in_repository = check_repository(specs)
     findings += in_repository.findings

@@ -11,6 +11,7 @@ from ...bps.lint import Finding, Severity
 from ...common.errors import RepositoryError
 from .bands import check_bands
 from .clusters import check_clusters
+from .injection import check_injection
 from .inputs import check_inputs
 from .pipelines import check_templates_made, load_graph, read_pipeline_graph
 from .release import check_release
@@ -157,6 +158,7 @@ def _check_data(
     found.findings += findings
     made = _find_products(spec, parents, graphs)
     found.findings += run_check(check_inputs, butler, spec, graph, selection, made)
+    found.findings += run_check(check_injection, butler, spec, graph, selection)
     if selection is not None:
         found.findings += run_check(check_wanted, butler, spec, selection)
         found.findings += run_check(check_simulated_sky, spec, graph, selection)

@@ -8,8 +8,10 @@ from typing import Any
 
 from ...bps import (
     GRAPH_OPTIONS,
+    InjectionSettings,
     Plan,
     PlannedRun,
+    Step,
     StepSettings,
     Wms,
     build_config,
@@ -53,6 +55,10 @@ class RunSpec:
         The BPS settings.
     rebases
         Whether its submission makes an output that exists already read the inputs of this run.
+    campaign
+        The name of its campaign; empty for a submit file.
+    injection
+        What the campaign says about injected sources, if it does.
     """
 
     name: str
@@ -68,6 +74,8 @@ class RunSpec:
     skip_existing: tuple[str, ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
     rebases: bool = False
+    campaign: str = ""
+    injection: InjectionSettings | None = None
 
     @property
     def existing_inputs(self) -> list[str]:
@@ -142,6 +150,8 @@ def make_run_spec(
         skip_existing=run.skip_existing,
         config=config,
         rebases=True,
+        campaign=workspace.campaign.name,
+        injection=workspace.campaign.injection if run.step is Step.DIFFIM else None,
     )
 
 

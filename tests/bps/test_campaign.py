@@ -114,6 +114,17 @@ MISTAKES = [
         {"instrument": "HSC", "templates": {"pipeline": "a"}},
         "the default of skymap and diffim.pipeline is for LSSTCam-imSim, and the instrument is HSC",
     ),
+    ({"injection": {"catalog": "u/x/fakes.csv"}}, "is a file, and tasks read catalogues from the repository"),
+    ({"injection": {}}, "injection.catalog: this key is missing"),
+    (
+        {"injection": {"catalog": "u/x", "radius": 0}},
+        "injection.radius: 0 is not a number of arcseconds above 0",
+    ),
+    ({"injection": {"catalog": "u/x", "edge": -1.5}}, "injection.edge: -1.5 is not a number ≥ 0"),
+    ({"injection": {"catalog": "u/x", "edges": 1}}, "did you mean 'edge'?"),
+    ({"injection": {"catalog": "u/x"}, "apdb": {"config": "label:x", "filled": True}}, "an APDB of its own"),
+    ({"injection": {"catalog": "u/x"}, "steps": "templates"}, "add diffim to 'steps'"),
+    ({"allowMissingTemplates": -0.5}, "allowMissingTemplates: -0.5 is not a number ≥ 0"),
     ({"steps": []}, "steps: the list is empty"),
     ({"steps": ["difim"]}, "steps: Input should be 'templates' or 'diffim' (got 'difim')"),
     (

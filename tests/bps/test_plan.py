@@ -1,7 +1,7 @@
 """The plan of a campaign: a graph of runs that nothing but the plan knows the number of."""
 
 import pytest
-from apcampaign.bps import CampaignConfig, Plan, PlannedRun, Step, plan_campaign
+from apcampaign.bps import CampaignConfig, InjectionSettings, Plan, PlannedRun, Step, plan_campaign
 from apcampaign.common.errors import SettingsError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,6 +97,15 @@ def test_a_night_selects_the_raws_and_not_the_templates(campaign):
     _, run = plan_campaign(campaign.model_copy(update=changes))
     assert run.query == "instrument='LSSTCam-imSim' AND skymap='DC2' AND day_obs = 20260905"
     assert run.graph_query == "instrument='LSSTCam-imSim' AND skymap='DC2'"
+
+
+def test_the_catalogue_of_injected_sources_is_searched_after_the_templates(campaign):
+    injection = InjectionSettings(catalog=("u/me/fakes", "u/me/more"))
+    injected = campaign.model_copy(update={"injection": injection})
+    for before, after in zip(plan_campaign(campaign), plan_campaign(injected), strict=True):
+        first, *rest = before.inputs
+        more = injection.catalog if before.step is Step.DIFFIM else ()
+        assert after.inputs == (first, *more, *rest)
 
 
 def test_a_plan_survives_its_file(campaign):

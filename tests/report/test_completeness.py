@@ -216,6 +216,18 @@ def test_binomial_limits_hold_the_share_and_stay_within_zero_and_one() -> None:
     assert CompletenessBin(low=0, high=1, injected=0, found=0).share is None
 
 
+def test_the_numbers_for_a_comparison_are_those_that_are_known() -> None:
+    injected = make_injected()
+    numbers = measure_completeness(injected, detect(injected), radius=0.5).numbers
+    assert set(numbers) == {
+        "completeness of injected sources",
+        "flux of injected sources",
+        *(f"depth in {band}, {share} (mag)" for band in BANDS for share in ("50%", "90%")),
+    }
+    assert set(measure_completeness(injected[:5], detect(injected), radius=0.5).numbers) < set(numbers)
+    assert measure_completeness(injected[:0], detect(injected), radius=0.5).numbers == {}
+
+
 def test_the_result_is_json() -> None:
     injected = make_injected(400)
     result: Completeness = measure_completeness(injected, detect(injected), radius=0.5)

@@ -93,7 +93,7 @@ def test_every_figure_has_a_caption_and_a_table_to_sort_and_to_download(page, da
     figures = draw_figures(data)
     drawings = json.loads(page.texts["drawings"])
     ids = set(page.ids())
-    assert len(page.all("figcaption")) == len(figures) == 13
+    assert len(page.all("figcaption")) == len(figures) == 14
     for figure in figures.values():
         assert figure.panels or figure.id == "cutouts"
         assert f"table-{figure.id}" in ids
@@ -124,6 +124,10 @@ def test_the_tables_hold_what_is_drawn(data):
     curves = figures["light-curves"]
     drawn = sum(len(panel_y) for panel in curves.panels for panel_y in _ys(panel))
     assert len(curves.table.rows) == drawn - len(data.catalog.light_curves[0].truth)
+    completeness = figures["completeness"]
+    drawn = sum(len(panel_y) for panel in completeness.panels[:2] for panel_y in _ys(panel))
+    assert drawn == sum(bool(row[3]) for row in completeness.table.rows) < len(completeness.table.rows)
+    assert "50% at 22.40 ± 0.03, 90% unknown (only 88% of the bright ones are found)" in completeness.caption
     shown = {trace["view"] for trace in figures["sky"].panels[0].traces}
     assert shown == set(figures["sky"].views) == {"g", "r", "i"}
 

@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from apcampaign.bps import load_campaign
+from apcampaign.bps import build_config, load_campaign, plan_campaign
 from apcampaign.common.errors import SandboxError
-from apcampaign.sandbox.create import Sandbox, create_sandbox
+from apcampaign.ledger import Workspace
+from apcampaign.sandbox.create import FAKES_FILE, Sandbox, create_sandbox
+from apcampaign.sandbox.injection import INJECTION_CATALOG, INJECTION_COLLECTION
 from apcampaign.sandbox.sky import KINDS
 from apcampaign.sandbox.survey import DEMO, SandboxSize, Survey
 from apcampaign.sandbox.truth import read_truth
+from apcampaign.submit.preflight.injection_apart import check_beside, compare_with_plain
 from click.testing import CliRunner
 from lsst.daf.butler import Butler
 
@@ -114,6 +117,43 @@ def test_campaign_file_names_the_repository_where_it_is(sandbox: Sandbox) -> Non
     assert campaign == sandbox.campaign()
     assert Path(campaign["butler"]).is_dir()
     assert campaign["tracts"] == [3828, 3829]
+
+
+def test_campaign_with_injected_sources_shares_nothing_with_the_one_beside_it(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, folder in sandbox.environment.items():
+        monkeypatch.setenv(name, folder)
+    plain, injected = (
+        Workspace.open(sandbox.folder / name, tmp_path / "runs", environment={})
+        for name in ("campaign.yaml", FAKES_FILE)
+    )
+    assert list(compare_with_plain(injected, plain)) == list(check_beside(injected)) == []
+    (run,) = plan_campaign(injected.campaign)
+    assert run.inputs[0] == f"{plain.campaign.root_collection}/templates"
+    config = build_config(
+        injected.campaign.model_copy(update={"butler": "/repo"}),  # BPS takes no hostile name
+        run,
+        injected.site,
+        submit_path=tmp_path / "submit",
+        apdb_config="/apdb.yaml",
+        environment=sandbox.environment,
+    )
+    assert config["cluster"]["singleFrame"]["pipetasks"].endswith(",injectVisit")
+    assert config["payload"]["inCollection"].split(",")[1] == INJECTION_COLLECTION
+    assert "injectVisit:selection=" in config["extraQgraphOptions"]
+
+
+def test_catalogue_of_injected_sources_is_there_by_pixel_and_band(butler: Butler) -> None:
+    refs = butler.query_datasets(INJECTION_CATALOG, collections=INJECTION_COLLECTION)
+    assert {ref.dataId["band"] for ref in refs} == set(SIZE.bands)
+    assert set(refs[0].datasetType.dimensions.required) == {"htm7", "band"}
+    table = butler.get(refs[0])
+    assert {"injection_id", "ra", "dec", "source_type", "mag"} <= set(table.colnames)
+    everything = butler.collections.query_info(
+        "2.2i/defaults/test-med-1", flatten_chains=True, include_summary=True
+    )
+    assert not any(INJECTION_CATALOG in (info.dataset_types or ()) for info in everything)
 
 
 def test_environment_points_to_what_is_there(sandbox: Sandbox) -> None:

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from apcampaign.report import ReportData, render_report
+from apcampaign.report.completeness_measure import measure_completeness
+from apcampaign.report.figure_completeness import draw_completeness
 from apcampaign.sandbox.score import score
 from apcampaign.sandbox.sky import Sky
 from apcampaign.sandbox.survey import SandboxSize, Survey
@@ -94,6 +96,41 @@ def test_templates_of_another_sky_show(campaign: Rehearsal, truth: pd.DataFrame,
     assert result.completeness < 0.5 or result.purity < 0.5
 
 
+def test_injected_sources_are_found_as_far_as_the_noise_allows(campaign: Rehearsal, tmp_path: Path) -> None:
+    done, injected = campaign.inject()
+    run = rehearse(SURVEY, tmp_path / "fakes", templates=campaign.made, done=done)
+    sources = run.rows("DiaSource")
+    result = measure_completeness(injected, sources, radius=2 * SURVEY.scale)
+    assert result.images == 6
+    assert result.injected > 100
+    bright = [each for each in result.by_snr if each.low >= 10]
+    assert sum(each.found for each in bright) > 0.85 * sum(each.injected for each in bright)
+    faint = [each for each in result.by_snr if each.high <= 3]
+    assert sum(each.found for each in faint) < 0.1 * sum(each.injected for each in faint)
+    depth = result.depth("r", 0.5)
+    assert depth is not None
+    assert depth.magnitude is not None
+    assert depth.error is not None
+    assert 0 < depth.error < 0.2
+    # Detection is at five sigma.
+    snr = 10 ** ((31.4 - depth.magnitude) / 2.5) / sources["psfFluxErr"].quantile(0.25)
+    assert 4 < snr < 8
+    assert result.accuracy is not None
+    assert result.accuracy.flux is not None
+    assert abs(result.accuracy.flux) < 0.03
+    assert np.hypot(result.accuracy.east, result.accuracy.north) < 0.1 * SURVEY.scale * 1000
+    assert result.chance is not None
+    assert result.chance < 0.05
+    # What was on the sky before is found as before.
+    before = campaign.rows("DiaSource")
+    assert len(sources) > len(before) + 0.9 * result.found - 10
+    page = render_report(
+        ReportData(campaign="x", made=0.0, final=True, good=True, appendix=(draw_completeness(result),))
+    )
+    assert '<a href="#completeness">' in page
+    assert f"{depth.magnitude:.2f} ±" in page
+
+
 def test_command_reads_the_database(campaign: Rehearsal, truth: pd.DataFrame, tmp_path: Path) -> None:
     truth.to_parquet(tmp_path / TRUTH_FILE)
     arguments = ["score", str(tmp_path), str(campaign.folder / "apdb.yaml"), "--json"]
@@ -107,7 +144,7 @@ def test_command_reads_the_database(campaign: Rehearsal, truth: pd.DataFrame, tm
 def test_report_of_a_campaign_on_a_simulated_sky_draws_the_score(
     campaign: Rehearsal, truth: pd.DataFrame, tmp_path: Path
 ) -> None:
-    real_sky = SimpleNamespace(butler=str(tmp_path / "repo"))
+    real_sky = SimpleNamespace(butler=str(tmp_path / "repo"), injection=None)
     apdb_config = str(campaign.folder / "apdb.yaml")
     assert score_figures(real_sky, apdb_config) == ()
     assert true_light_curves(real_sky, apdb_config, [1]) == {}

@@ -35,6 +35,14 @@ class CampaignMistake:
 
 
 _RAW, _CALIB, _REST = "2.2i/raw/all", "2.2i/calib", ["refcats", "skymaps", "pretrained_models"]
+_FAKES: dict[str, Any] = {
+    "pipeline": "ApPipeWithFakes-DC2.yaml",
+    "config": {
+        "injectVisit:selection": "injection_catalog['isVisitSource']",
+        "injectTemplate:selection": "injection_catalog['isTemplateSource']",
+        "injectTemplate:process_all_data_ids": True,
+    },
+}
 _OPEN = "instrument='LSSTCam-imSim' AND skymap='DC2'"
 
 CAMPAIGNS = (
@@ -216,6 +224,27 @@ CAMPAIGNS = (
         "write 'release_id'",
         {"bps": {"extraQgraphOptions": "-c calibrateImage:id_generator.releaseid=3"}},
     ),
+    CampaignMistake(
+        "injection without a task that injects",
+        "injection",
+        "no task of the pipeline injects",
+        {"injection": {"catalog": "injection_catalogs"}},
+        step="diffim",
+    ),
+    CampaignMistake(
+        "a collection without injection catalogue",
+        "injection",
+        "refcats holds no 'injection_catalog'",
+        {"injection": {"catalog": "refcats"}, "diffim": _FAKES},
+        step="diffim",
+    ),
+    CampaignMistake(
+        "an injection catalogue of another sky",
+        "injection",
+        "has no source in 2 of 2",
+        {"injection": {"catalog": "mistakes/injection-elsewhere"}, "diffim": _FAKES},
+        step="diffim",
+    ),
     CampaignMistake("$AP_PIPE_DIR not set", "environment", "AP_PIPE_DIR", environment={"AP_PIPE_DIR": None}),
     CampaignMistake(
         "$AP_PIPE_DIR of yesterday",
@@ -302,6 +331,12 @@ INTENDED = (
         "pipelines-differ",
         "'isr'",
         {"diffim": {"pipeline": "@FOLDER@/other-isr.yaml", "skipExistingIn": []}},
+    ),
+    CampaignMistake(
+        "injected sources",
+        "injection",
+        "",
+        {"injection": {"catalog": "injection_catalogs"}, "diffim": _FAKES},
     ),
     CampaignMistake(
         "an APDB that other campaigns fill too",

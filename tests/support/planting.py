@@ -120,6 +120,10 @@ def _make_oddities(ground: Ground) -> None:
         collections.register("mistakes/refcat-elsewhere")
         shard = butler.query_datasets("cal_ref_cat_2_2", "refcats", limit=1)[0]
         butler.put(butler.get(shard), "cal_ref_cat_2_2", htm7=140_000, run="mistakes/refcat-elsewhere")
+        collections.register("mistakes/injection-elsewhere")
+        stars = butler.get(butler.query_datasets("injection_catalog", "injection_catalogs", limit=1)[0])
+        stars["dec"] += 5.0
+        butler.put(stars, "injection_catalog", htm7=140_000, band="r", run="mistakes/injection-elsewhere")
         skymap = butler.get("skyMap", skymap="DC2", collections="skymaps")
         shape = {"hash": b"other" * 4, "tract_max": 1, "patch_nx_max": 1, "patch_ny_max": 1}
         butler.registry.insertDimensionData("skymap", {"name": "other", **shape})

@@ -1,6 +1,6 @@
 """Quantum graphs of difference imaging, made in memory by the real graph builder."""
 
-__all__ = ["AP_TASKS", "WITH_FAKES", "cluster", "make_graph", "make_workflow"]
+__all__ = ["AP_TASKS", "WITH_FAKES", "cluster", "insert_visits", "make_graph", "make_workflow"]
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -52,21 +52,40 @@ AP_TASKS: Tasks = {
 }
 
 
-def _replace_input(label: str, old: str, new: str) -> Tasks:
-    dimensions, inputs, outputs = AP_TASKS[label]
-    return {label: (dimensions, {new if name == old else name: of for name, of in inputs.items()}, outputs)}
+def _inject(tasks: Tasks, label: str, into: str, prefix: str) -> Tasks:
+    """Add a task that injects sources into an image, and let all others read the image with them.
+
+    So does ``make_injection_pipeline`` of ``lsst.source_injection``, with which ``ap_pipe`` is built.
+    """
+    injected = f"{prefix}{into}"
+    return {
+        **{
+            name: (
+                dimensions,
+                {injected if read == into else read: of for read, of in inputs.items()},
+                outputs,
+            )
+            for name, (dimensions, inputs, outputs) in tasks.items()
+        },
+        label: (IVD, {into: IVD}, {injected: IVD, f"{injected}_catalog": IVD}),
+    }
 
 
-#: Those of ApPipeWithFakes.
-WITH_FAKES: Tasks = {
-    **AP_TASKS,
-    "injectVisit": (
-        IVD,
-        {"template_detector": IVD, "preliminary_visit_image": IVD},
-        {"injected_preliminary_visit_image": IVD},
+#: Those of ApPipeWithFakes; quality assessment of the calibrated image reads it with the sources, too.
+WITH_FAKES: Tasks = _inject(
+    _inject(
+        {
+            **AP_TASKS,
+            "analyzePreliminarySummaryStats": (IVD, {"preliminary_visit_image": IVD}, {"pvi_metrics": IVD}),
+        },
+        "injectTemplate",
+        "template_detector",
+        "injectedTemplate_",
     ),
-    **_replace_input("subtractImages", "preliminary_visit_image", "injected_preliminary_visit_image"),
-}
+    "injectVisit",
+    "preliminary_visit_image",
+    "fakes_",
+)
 
 
 def make_graph(
@@ -76,7 +95,7 @@ def make_graph(
     with InMemoryRepo() as repo:
         registry = repo.butler.registry
         LsstCamImSim().register(registry)
-        _insert_visits(registry.insertDimensionData, visits, detectors)
+        insert_visits(registry.insertDimensionData, visits, detectors)
         for label, (dimensions, inputs, outputs) in tasks.items():
             repo.add_task(
                 label,
@@ -128,7 +147,8 @@ def _connections(
     }
 
 
-def _insert_visits(insert: Any, visits: Mapping[int, str], detectors: Sequence[int]) -> None:
+def insert_visits(insert: Any, visits: Mapping[int, str], detectors: Sequence[int]) -> None:
+    """Insert visits in r, each with its group and one exposure; all of their detectors see the same sky."""
     from lsst.sphgeom import ConvexPolygon, LonLat, UnitVector3d
 
     corners = [(56.0, -36.0), (57.0, -36.0), (57.0, -37.0), (56.0, -37.0)]

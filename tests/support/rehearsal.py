@@ -19,6 +19,7 @@ from apcampaign.sandbox.camera import CalibrationFrames, take_raw
 from apcampaign.sandbox.exposure import Exposure
 from apcampaign.sandbox.formatters import component_of
 from apcampaign.sandbox.geometry import sky_polygon
+from apcampaign.sandbox.injection import injection_catalogue
 from apcampaign.sandbox.refcat import reference_catalogue
 from apcampaign.sandbox.repository import camera
 from apcampaign.sandbox.sky import Sky
@@ -36,6 +37,7 @@ from apcampaign.sandbox.tasks.differences import (
     DetectAndMeasureTask,
     GetTemplateTask,
 )
+from apcampaign.sandbox.tasks.injection import VisitInjectTask
 from apcampaign.sandbox.tasks.isr import IsrTask
 from apcampaign.sandbox.tasks.sources import (
     FilterDiaSourceReliabilityTask,
@@ -73,6 +75,7 @@ class Rehearsal:
     seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     reasons: list[str] = field(default_factory=list)
     done: dict[tuple[int, int], pipe_base.Struct] = field(default_factory=dict)
+    made: Templates = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.sky, self.catalogue = Sky(self.survey), reference_catalogue(self.survey)
@@ -87,6 +90,7 @@ class Rehearsal:
             MakeDirectWarpTask,
             MakePsfMatchedWarpTask,
             CompareWarpAssembleCoaddTask,
+            VisitInjectTask,
             GetTemplateTask,
             AlardLuptonSubtractTask,
             DetectAndMeasureTask,
@@ -188,6 +192,29 @@ class Rehearsal:
                 found.append(Handle(exposure, dataId={"detector": number}))
         return found
 
+    def inject(self) -> tuple[dict[tuple[int, int], pipe_base.Struct], pd.DataFrame]:
+        """Inject the sandbox's catalogue into the science images.
+
+        Returns
+        -------
+        done, injected
+            What is calibrated, with the sources in the images; and the sources that lie in these.
+        """
+        done, tables = dict(self.done), []
+        for visit, detector in itertools.product(self.survey.science_visits, self.survey.size.detectors):
+            calibrated = self.calibrated(visit, detector)
+            result = self.run(
+                VisitInjectTask, [injection_catalogue(self.survey, visit.band)], calibrated.exposure
+            )
+            done[visit.id, detector] = pipe_base.Struct(
+                **{**vars(calibrated), "exposure": result.output_exposure}
+            )
+            table = result.output_catalog.to_pandas()
+            box = calibrated.exposure.box
+            inside = table["x"].between(12, box.width - 13) & table["y"].between(12, box.height - 13)
+            tables.append(table[inside].assign(visit=visit.id, detector=detector, band=visit.band))
+        return done, pd.concat(tables, ignore_index=True)
+
     def search(self, visit: Visit, detector: int, templates: Templates) -> None:
         """Difference an image against templates and associate its sources, if it is good and there is work."""
         try:
@@ -263,6 +290,7 @@ def rehearse(
     campaign = Rehearsal(survey, folder, done={} if done is None else done)
     if templates is None:
         templates = campaign.templates(survey.template_visits)
+    campaign.made = templates
     for visit in survey.science_visits:
         for detector in sorted(survey.size.detectors, reverse=backwards):
             campaign.search(visit, detector, templates)

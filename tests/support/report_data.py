@@ -10,7 +10,15 @@ from apcampaign.apdb import ApdbTarget, ImageCounts, NotableKind, NotableSource,
 from apcampaign.bps import Step
 from apcampaign.monitor import Attempt, AttemptOutcome, Job, JobState
 from apcampaign.monitor.outcomes import PRODUCTS, QuantaCount, Spread, TaskUsage
+from apcampaign.report.completeness import (
+    Accuracy,
+    BandCompleteness,
+    Completeness,
+    CompletenessBin,
+    Depth,
+)
 from apcampaign.report.cutouts import Cutout, draw_pictures
+from apcampaign.report.figure_completeness import draw_completeness
 from apcampaign.report.model import FailureRow, ReportData, RunReport, StepReport
 from apcampaign.report.quality import DetectorOutline, ImageQuality, SurveyQuality
 from apcampaign.report.sky_model import (
@@ -107,6 +115,7 @@ def make_data(
         for band in "gri"
     )
     return ReportData(
+        appendix=(draw_completeness(_completeness()),),
         campaign="dc2-test",
         made=max((attempt.ended for job in jobs for attempt in job.attempts), default=START),
         final=final,
@@ -230,6 +239,36 @@ def _light_curve(number: int, rng: random.Random) -> LightCurve:
     )
     truth = tuple(TruePoint(point.mjd, point.band, point.flux) for point in points) if number == 0 else ()
     return LightCurve(DIA_SOURCE + number, 56.1, -36.2, points, truth)
+
+
+def _completeness() -> Completeness:
+    bins = tuple(
+        CompletenessBin(low=20 + place / 2, high=20.5 + place / 2, injected=40, found=max(0, 40 - place**2))
+        for place in range(8)
+    )
+    depths = (
+        Depth(share=0.5, magnitude=22.4, error=0.03),
+        Depth(share=0.9, why="only 88% of the bright ones are found"),
+    )
+    by_snr = (
+        CompletenessBin(low=0.0, high=10.0, injected=100, found=20),
+        CompletenessBin(low=10.0, high=math.inf, injected=540, found=500),
+        CompletenessBin(low=50.0, high=100.0, injected=0, found=0),
+    )
+    accuracy = Accuracy(
+        low=10.0, high=math.inf, sources=500, east=2.0, north=-3.0, scatter=20.0, flux=0.01, flux_scatter=0.03
+    )
+    return Completeness(
+        images=16,
+        injected=640,
+        found=520,
+        by_snr=by_snr,
+        bands=tuple(BandCompleteness(band=band, bins=bins, depths=depths) for band in ("r", "g", "VR")),
+        accuracy=accuracy,
+        accuracy_by_snr=(accuracy,),
+        chance=0.002,
+        radius=0.5,
+    )
 
 
 def _quality(visits: int, rng: random.Random) -> SurveyQuality:
