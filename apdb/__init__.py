@@ -8,9 +8,9 @@ it, `count_rows` and `count_dia_objects` count, and `check_ready` refuses one th
 
 After a run, `read_expected_associations` asks Butler what was associated, and `verify_apdb` compares: each
 once, completely, in time order. What was written but not recorded, or is to be associated again,
-`plan_rollback` and `roll_back` remove, as if it had never been written. An `ApdbExplorer`, `read_dia_sources`
-and `read_stored` query what the APDB holds, `read_kept_sources` also where that are millions of rows. The package
-`export` writes it to Parquet, and imports that.
+`plan_rollback` and `roll_back` remove, as if it had never been written; `remove_apdb` removes all of one. An
+`ApdbExplorer`, `read_dia_sources` and `read_stored` query what the APDB holds, `read_kept_sources` also where
+that are millions of rows. The package `export` writes it to Parquet, and imports that.
 
 Modules with similar names: `preconditions` looks before a run, `verify` after it, with `checks` (internal
 consistency) and `findings` (comparison with what was expected). `tables` are SQLAlchemy tables, on which
@@ -30,6 +30,7 @@ from .options import ApdbOptions
 from .plan import InitPlan, plan_init
 from .preconditions import Unchecked, check_ready
 from .queries import ApdbExplorer
+from .removal import ApdbContents, look_at_apdb, remove_apdb
 from .rollback import RollbackPlan, plan_rollback, roll_back
 from .sky import Circle
 from .source_queries import RELIABILITY_EDGES, SNR_EDGES, ImageCounts, NotableKind, NotableSource
@@ -39,6 +40,7 @@ from .verify import Verification, verify_apdb
 __all__ = [
     "RELIABILITY_EDGES",
     "SNR_EDGES",
+    "ApdbContents",
     "ApdbCreated",
     "ApdbExplorer",
     "ApdbFinding",
@@ -66,6 +68,7 @@ __all__ = [
     "find_apdb",
     "find_light_curves",
     "init_apdb",
+    "look_at_apdb",
     "namespace_for",
     "open_apdb",
     "plan_init",
@@ -77,6 +80,7 @@ __all__ = [
     "read_light_curve",
     "read_light_curves",
     "read_stored",
+    "remove_apdb",
     "roll_back",
     "verify_apdb",
 ]

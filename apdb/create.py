@@ -22,6 +22,7 @@ from ..common.identity import user_name
 from .grants import grant
 from .namespace import NamespaceContents, inspect_namespace
 from .plan import InitPlan, tables_to_drop
+from .removal import drop_tables
 from .target import ApdbTarget
 from .transaction import HeldTransaction, held_transaction
 
@@ -94,7 +95,7 @@ def init_apdb(plan: InitPlan) -> ApdbCreated:
                 f"holds {_rows(found)}",
                 remedy="plan it again",
             )
-        _drop(held.connection, target.namespace, drop)
+        drop_tables(held.connection, target.namespace, drop)
         if target.namespace is not None:
             _enter_namespace(held.connection, target.namespace)
         config = _create(held, plan)
@@ -117,13 +118,6 @@ def _lock(connection: Connection, target: ApdbTarget) -> None:
             f"somebody else is initialising {target.place} at this moment",
             remedy="look at the result (`apcampaign apdb info`) or choose another namespace",
         )
-
-
-def _drop(connection: Connection, namespace: str | None, tables: list[str]) -> None:
-    metadata = sqlalchemy.MetaData(schema=namespace)
-    # Only names and foreign keys are needed, for the order of dropping.
-    metadata.reflect(connection, only=tables, resolve_fks=False)
-    metadata.drop_all(connection, tables=list(metadata.tables.values()), checkfirst=False)
 
 
 def _enter_namespace(connection: Connection, namespace: str) -> None:
