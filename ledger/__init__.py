@@ -4,7 +4,8 @@ The flow: a `Workspace` is a campaign with its site and its files (`CampaignPath
 `RunPaths` of each run and the `DagPaths` of each campaign DAG). What is submitted leaves a record there
 (`RunRecord`, `DagRecord`, each written atomically, and `write_workflow`: the run's jobs); `read_ledger` reads
 them all at once into a `Ledger`, which tells the current runs of a step, also after their folder was moved
-(`relocate_run`). A record that was damaged is made again by `restore_run` or `restore_dag_record`.
+(`relocate_run`). A record that was damaged is made again by `restore_run` or `restore_dag_record`. What was
+removed of a campaign has a record too (`RetirementRecord`): the runs that are gone with it do not count any more.
 `submission_lock` keeps two submissions apart.
 
 Truth lives in Butler, the APDB and HTCondor; the records only say where to look for it.
@@ -17,6 +18,15 @@ from .paths import CampaignPaths, DagPaths, RunPaths
 from .records import DagRecord, RunRecord, hash_config, read_dag_record, read_run, write_dag_record, write_run
 from .relocation import is_moved_dag, relocate_run
 from .restoration import restore_dag_record, restore_run
+from .retirement import (
+    RetirementAct,
+    RetirementKind,
+    RetirementRecord,
+    RetirementScope,
+    read_retirements,
+    sum_acts,
+    write_retirement,
+)
 from .versions import installed_versions
 from .workflow import Node, Workflow, read_dag, read_workflow, write_nodes, write_workflow
 from .workspace import Workspace
@@ -27,6 +37,10 @@ __all__ = [
     "DagRecord",
     "Ledger",
     "Node",
+    "RetirementAct",
+    "RetirementKind",
+    "RetirementRecord",
+    "RetirementScope",
     "RunPaths",
     "RunRecord",
     "Workflow",
@@ -39,6 +53,7 @@ __all__ = [
     "read_dag",
     "read_dag_record",
     "read_ledger",
+    "read_retirements",
     "read_run",
     "read_sound_ledger",
     "read_workflow",
@@ -46,8 +61,10 @@ __all__ = [
     "restore_dag_record",
     "restore_run",
     "submission_lock",
+    "sum_acts",
     "write_dag_record",
     "write_nodes",
+    "write_retirement",
     "write_run",
     "write_workflow",
 ]

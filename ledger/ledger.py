@@ -10,6 +10,7 @@ from ..common.errors import LedgerError
 from .paths import CampaignPaths, DagPaths, RunPaths
 from .records import DagRecord, RunRecord, read_dag_record, read_run
 from .relocation import relocate_run
+from .retirement import RetirementRecord, read_retirements
 
 #: Of more runs the newest are named.
 _MOST_LISTED = 8
@@ -33,6 +34,9 @@ class Ledger:
         The parts of steps that had nothing to do, as pairs of the time of their DAG and their name.
     chosen
         The run that somebody has asked for: it counts, and no other. `None` if nobody has.
+    retirements
+        What was removed of it, the oldest first. The runs and DAGs that are gone with that are not among the
+        others.
     """
 
     paths: CampaignPaths
@@ -41,6 +45,12 @@ class Ledger:
     foreground: tuple[tuple[DagPaths, DagRecord], ...] = ()
     empty: frozenset[tuple[str, str]] = frozenset()
     chosen: RunRecord | None = None
+    retirements: tuple[RetirementRecord, ...] = ()
+
+    @property
+    def retired(self) -> tuple[RunRecord, ...]:
+        """The runs that were removed with all that they had made."""
+        return tuple(run for record in self.retirements for run in record.runs)
 
     def find(self, name: str) -> RunRecord:
         """Find a run.
@@ -107,6 +117,7 @@ class Ledger:
         division = next((run.division for run in current), "")
         known = {run.name for run in current}
         known |= {name for timestamp, name in self.empty if timestamp >= division}
+        known |= {run.name for run in self.retired if run.division == division}
         plans = [plan for _, plan in (*self.dags, *self.foreground) if plan.timestamp == division]
         names = [name for plan in plans for name in plan.runs]
         return tuple(name for name in names if name.startswith(f"{step}-") and name not in known)
@@ -128,6 +139,11 @@ class Ledger:
         if found := self.current(*steps):
             return found
         which = " or ".join(steps) + " " if steps else ""
+        if self.retirements:
+            raise LedgerError(
+                f"campaign {self.paths.campaign} has no {which}runs any more: {self.retirements[-1].describe()}",
+                remedy="submit it again under another name, if it is to be made again",
+            )
         raise LedgerError(
             f"campaign {self.paths.campaign} has no {which}runs in {self.paths.folder}",
             remedy="submit one first (`apcampaign submit`)",
@@ -182,11 +198,17 @@ def read_sound_ledger(paths: CampaignPaths) -> tuple[Ledger, dict[RunPaths | Dag
         for found in (paths.list_dags(), paths.list_foreground())
     )
     runs = [relocate_run(files, record) for files, record in _read_each(paths.list_runs(), read_run, damaged)]
+    retirements = read_retirements(paths)
+    gone = {run.output_run for record in retirements for run in record.runs}
+    gone_dags = {timestamp for record in retirements for timestamp in record.dags}
     ledger = Ledger(
         paths=paths,
-        runs=tuple(sorted(runs, key=lambda run: run.timestamp)),
-        dags=tuple(dags),
-        foreground=tuple(foreground),
+        runs=tuple(
+            sorted((run for run in runs if run.output_run not in gone), key=lambda run: run.timestamp)
+        ),
+        dags=tuple(each for each in dags if each[1].timestamp not in gone_dags),
+        foreground=tuple(each for each in foreground if each[1].timestamp not in gone_dags),
+        retirements=retirements,
         empty=frozenset(
             (dag.timestamp, name) for files, dag in (*dags, *foreground) for name in files.list_empty()
         ),

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from ..bps import Step
 
-_DAGS, _OLD_DAGS, _FOREGROUND = "dag", "chain", "foreground"
+_DAGS, _OLD_DAGS, _FOREGROUND, _RETIRED = "dag", "chain", "foreground", "retired"
 
 
 class _OneRun(Protocol):
@@ -232,6 +232,27 @@ class CampaignPaths:
     def foreground(self, timestamp: str) -> DagPaths:
         """The files of a plan with parts that is executed in the foreground: those of a DAG but for itself."""
         return DagPaths(self.folder / _FOREGROUND / timestamp)
+
+    def retirement(self, timestamp: str) -> Path:
+        """What was removed with `apcampaign retire`, when, by whom and how much."""
+        return self.folder / _RETIRED / f"{timestamp}.yaml"
+
+    def list_retirements(self) -> list[Path]:
+        """List the records of what was removed, the oldest first."""
+        return sorted(self.folder.glob(f"{_RETIRED}/*.yaml"))
+
+    @property
+    def pending(self) -> Path:
+        """The datasets that `apcampaign retire` is removing at this moment."""
+        return self.folder / _RETIRED / "pending.json"
+
+    @property
+    def removable(self) -> tuple[Path, ...]:
+        """What is removed with all of the campaign: nothing but what its runs and their reports have left."""
+        names = (*Step, _DAGS, _OLD_DAGS, _FOREGROUND)
+        found = [path for name in names for path in sorted((self.folder / name).glob("*/"))]
+        reports = sorted(self.folder.glob(f"{self.report.stem}*{self.report.suffix}"))
+        return (*found, *reports, *(path for path in (self.apdb_config,) if path.exists()))
 
     def list_runs(self) -> Iterator[RunPaths]:
         """List the runs that have a record."""

@@ -5,6 +5,7 @@ __all__ = [
     "RunRecord",
     "hash_config",
     "read_dag_record",
+    "read_record",
     "read_run",
     "write_dag_record",
     "write_run",
@@ -164,7 +165,7 @@ def read_run(paths: RunPaths) -> RunRecord:
     LedgerError
         If there is none, or it is not one.
     """
-    return _read(paths.record, RunRecord)
+    return read_record(paths.record, RunRecord)
 
 
 def write_dag_record(paths: DagPaths, record: DagRecord) -> None:
@@ -174,7 +175,7 @@ def write_dag_record(paths: DagPaths, record: DagRecord) -> None:
 
 def read_dag_record(paths: DagPaths) -> DagRecord:
     """Read the record of a campaign DAG; raises as `read_run`."""
-    return _read(paths.record, DagRecord)
+    return read_record(paths.record, DagRecord)
 
 
 def _write(path: Path, record: BaseModel) -> None:
@@ -182,7 +183,8 @@ def _write(path: Path, record: BaseModel) -> None:
     write_atomically(path, yaml.safe_dump(content, sort_keys=False))
 
 
-def _read[Record: BaseModel](path: Path, kind: type[Record]) -> Record:
+def read_record[Record: BaseModel](path: Path, kind: type[Record]) -> Record:
+    """Read a record of some kind; raises as `read_run`."""
     try:
         return kind.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except FileNotFoundError:

@@ -142,7 +142,7 @@ class CampaignReader:
         LedgerError
             If the campaign has no runs, or their files cannot be read.
         """
-        view = self._view()
+        view = self._view(retired=True)
         readers = [reader for reader in view.active if isinstance(reader, RunReader)]
         dags = [dag for reader in readers for dag in reader.dags]
         inner = frozenset(id_ for reader in readers for id_ in reader.inner_managers)
@@ -156,19 +156,20 @@ class CampaignReader:
             steps=tuple(_step_status(view, step, now) for step in Step if view.runs_of(step)),
             waiting=explain_waiting(view.jobs, queue or Queue()),
             unknown=() if queue is None else _explain_unknown(queue, view, dags, now),
+            retired=view.ledger.retirements,
             jobs=view.jobs,
             nodes=tuple(view.nodes),
         )
 
-    def _view(self) -> _View:
+    def _view(self, *, retired: bool = False) -> _View:
         """Read records and jobs.
 
-        Runs that the campaign DAG will make again are left out.
+        Runs that the campaign DAG will make again are left out. There must be any, unless they may be retired.
         """
         everything = read_ledger(self._paths)
         ledger = everything.choose(self._run)
         dag = find_current_dag(ledger)
-        if dag is None:
+        if dag is None and not (retired and ledger.retirements):
             ledger.require_current()
         nodes: list[Job] = []
         dag_reader = None

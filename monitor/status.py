@@ -11,6 +11,7 @@ from typing import Any
 from ..bps import Step
 from ..common.html import html_lines, html_table
 from ..common.text import format_duration
+from ..ledger import RetirementRecord
 from .jobs import Job, JobState
 from .progress import Estimate, LabelProgress
 
@@ -137,6 +138,8 @@ class CampaignStatus:
         What the queue waits for.
     unknown
         What could not be found out, and why.
+    retired
+        What was removed of it.
     jobs, nodes
         The jobs of its current runs, and the nodes of its DAG as jobs.
     """
@@ -148,6 +151,7 @@ class CampaignStatus:
     steps: tuple[StepStatus, ...]
     waiting: tuple[str, ...]
     unknown: tuple[str, ...]
+    retired: tuple[RetirementRecord, ...] = ()
     jobs: tuple[Job, ...] = field(default=(), repr=False)
     nodes: tuple[Job, ...] = field(default=(), repr=False)
 
@@ -166,6 +170,7 @@ class CampaignStatus:
             "steps": [_step_as_dict(step) for step in self.steps],
             "waiting": list(self.waiting),
             "unknown": list(self.unknown),
+            "retired": [record.as_dict() for record in self.retired],
         }
 
     def _repr_html_(self) -> str:
@@ -174,6 +179,7 @@ class CampaignStatus:
         if self.dag:
             head += f"; campaign DAG: {', '.join(f'{node.name} {node.state}' for node in self.dag)}"
         lines = [*(f"waits: {line}" for line in self.waiting), *(f"note: {line}" for line in self.unknown)]
+        lines += [record.describe() for record in self.retired]
         return html_lines([head]) + "".join(map(_step_as_html, self.steps)) + html_lines(lines)
 
 

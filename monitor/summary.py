@@ -26,7 +26,7 @@ from ..bps import Step
 from ..common.butler import open_butler
 from ..common.errors import RepositoryError, UnsupportedApdbError
 from ..common.html import html_lines, html_table
-from ..ledger import Ledger, RunRecord, Workspace
+from ..ledger import Ledger, RetirementRecord, RunRecord, Workspace
 from ..ordering import SkippedAndWaiting, find_skipped
 from .outcomes import (
     PRODUCTS,
@@ -146,6 +146,8 @@ class CampaignSummary:
         The steps that the campaign has.
     missing
         The science images that have no difference image.
+    retired
+        What was removed of it.
     """
 
     campaign: str
@@ -160,6 +162,7 @@ class CampaignSummary:
     planned: tuple[Step, ...] = tuple(Step)
     missing: tuple[MissingImage, ...] = ()
     dia_objects: int | None = None
+    retired: tuple[RetirementRecord, ...] = ()
 
     @property
     def apdb_described(self) -> dict[str, str]:
@@ -189,7 +192,12 @@ class CampaignSummary:
 
     @property
     def good(self) -> bool:
-        """Whether all its steps ran, all their quanta were successful, and the APDB holds just that."""
+        """Whether all its steps ran, all their quanta were successful, and the APDB holds just that.
+
+        Of a campaign that was retired, whether that was so before.
+        """
+        if not self.steps and self.retired:
+            return any(record.whole and record.complete for record in self.retired)
         return self.good_for(self.planned)
 
     def good_for(self, steps: Collection[Step]) -> bool:
@@ -229,6 +237,7 @@ class CampaignSummary:
             "needed_templates": len(self.templates.needed) if self.templates else None,
             "missing_templates": sorted(self.templates.missing) if self.templates else None,
             "missing_images": [asdict(image) for image in self.missing],
+            "retired": [record.as_dict() for record in self.retired],
         }
 
     def _repr_html_(self) -> str:
@@ -248,6 +257,9 @@ class CampaignSummary:
     @property
     def verdict(self) -> str:
         """Whether the campaign is complete, and what tells why not."""
+        if not self.steps and self.retired:
+            before = "complete" if self.good else "NOT complete, as far as is known,"
+            return f"campaign {self.campaign}: retired; it was {before} before"
         if self.good:
             return f"campaign {self.campaign}: complete"
         return (
@@ -265,6 +277,7 @@ class CampaignSummary:
             yield f"{self.templates.describe()}{allowed}"
         if self.associations.waiting:
             yield f"{len(self.associations.waiting)} associations wait for earlier overlapping ones that failed"
+        yield from (record.describe() for record in self.retired)
         if self.associations.skipped:
             yield f"{len(self.associations.skipped)} failed associations were skipped by overlapping later visits"
         yield self.verdict
@@ -292,6 +305,16 @@ def summarise(workspace: Workspace, ledger: Ledger | None = None) -> CampaignSum
         If the state of a run cannot be read.
     """
     ledger = ledger or workspace.read_ledger()
+    if ledger.retirements and not ledger.runs:
+        return CampaignSummary(
+            campaign=workspace.campaign.name,
+            steps=(),
+            apdb_config=None,
+            apdb_rows={},
+            verification=None,
+            planned=workspace.campaign.steps,
+            retired=ledger.retirements,
+        )
     records = ledger.require_current()
     diffim = ledger.current(Step.DIFFIM)
     apdb_config = find_filled_apdb(diffim)
@@ -324,6 +347,7 @@ def summarise(workspace: Workspace, ledger: Ledger | None = None) -> CampaignSum
         else read_submitted_campaign(workspace, max(records, key=_age)).steps,
         missing=_find_missing(workspace, ledger, outcomes),
         dia_objects=count_dia_objects(inspected) if inspected else None,
+        retired=ledger.retirements,
     )
 
 

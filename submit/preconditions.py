@@ -32,8 +32,11 @@ from .repair import Repair
 _OWN_RULES = ("apdb", "apdb-unchecked", "no-templates")
 
 
-def check_idle(active: Iterable[ActiveRun]) -> BusyError | None:
-    """Refuse to begin or to continue while something of the campaign is active."""
+def check_idle(active: Iterable[ActiveRun], ledger: Ledger) -> PreconditionError | None:
+    """Refuse to begin or to continue while something of the campaign is active, or is being removed."""
+    for record in ledger.retirements:
+        if not record.ended:
+            return PreconditionError(record.describe())
     for each in active:
         return BusyError(
             f"{each.what} has not ended: {each.state}", remedy="wait for it, or `apcampaign cancel` it"

@@ -182,7 +182,7 @@ def decide_resume(state: CampaignState, request: ResumeRequest) -> ResumePlan:
     """
     name = state.workspace.campaign.name
     plan = ResumePlan(workspace=state.workspace, ledger=state.ledger)
-    if obstacle := check_idle(state.active):
+    if obstacle := check_idle(state.active, state.ledger):
         return replace(plan, obstacles=(obstacle,))
     plan = replace(plan, remaining=tuple(each for unit in state.units for each in unit.remaining))
     if not state.units:

@@ -215,6 +215,9 @@ def _list_units(workspace: Workspace, ledger: Ledger) -> Iterator[SubmittedUnit]
         runs = tuple(run for run in current if run.timestamp == record.timestamp)
         # Steps whose runs were to be prepared when others had ended may have none yet.
         replaced = {run.step for run in current if run.timestamp > record.timestamp}
+        # Nor have those whose runs were removed.
+        retired = {run.step for run in ledger.retired if run.timestamp == record.timestamp}
+        replaced |= retired - {run.step for run in runs}
         if steps := tuple(step for step in record.steps if step not in replaced):
             units.append(
                 SubmittedUnit(

@@ -115,7 +115,7 @@ def read_submission_state(workspace: Workspace, request: SubmissionRequest) -> S
     further = request.fills_further
     apdb_config = workspace.planned_apdb_config if Step.DIFFIM in request.steps else None
     remarks: list[Remark] = []
-    if obstacle := check_idle(find_active(ledger)):
+    if obstacle := check_idle(find_active(ledger), ledger):
         remarks.append(obstacle)
     if Step.DIFFIM in request.steps and (mixed := check_injected_alike(workspace, ledger)):
         remarks.append(mixed)

@@ -63,6 +63,8 @@ def draw_status(status: "CampaignStatus", height: int | None = None, *, parts: b
     for step in status.steps:
         table = _draw_parts(step, status.dag) if parts else _draw_labels(step, fold=fold)
         drawn += [Text(), _draw_head(step, status.time, active=status.active, parts=parts), table]
+    if status.retired:
+        drawn += [Text(), *(Text(record.describe()) for record in status.retired)]
     if status.waiting:
         drawn += [Text(), *(Text(f"waits: {line}", style="yellow") for line in status.waiting)]
     if status.unknown:

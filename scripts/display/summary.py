@@ -59,6 +59,8 @@ def show_summary(summary: "CampaignSummary") -> None:
         console.print(f"{summary.templates.describe()}{allowed}")
     _show_missing(summary, console)
     _show_associations(summary, console)
+    for record in summary.retired:
+        console.print(record.describe())
     console.print(summary.verdict)
 
 
