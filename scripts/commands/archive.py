@@ -1,0 +1,27 @@
+"""``apcampaign archive``: pack the records of a campaign into one file."""
+
+__all__ = ["command"]
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..options.campaign import campaign_options, echo_json, json_option, say
+
+if TYPE_CHECKING:
+    from ...campaign import Campaign
+
+
+@click.command()
+@campaign_options
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@json_option
+def command(campaign: "Campaign", file: Path, as_json: bool) -> None:
+    """Pack the records of a campaign, its configurations, its report and its summary into FILE.
+
+    FILE ends in .tar.gz or .tar.zst. The data stay where they are, and no password is put into it. An older
+    archive of the same campaign is replaced.
+    """
+    archive = campaign.archive(file)
+    echo_json(archive.as_dict()) if as_json else say("\n".join(archive.describe()))
