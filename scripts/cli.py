@@ -42,6 +42,8 @@ COMMANDS = {
     "completeness": "Tell what share of injected sources a campaign has found.",
     "report": "Write one HTML page of what a campaign does and of its results.",
     "compare": "Compare two campaigns, or two submissions of one.",
+    "retire": "Show what a campaign holds, and remove what nobody needs any more.",
+    "archive": "Pack the records of a campaign into one file.",
     "schema": "Print the JSON Schema of campaign files.",
     "completion": "Print the shell-completion script.",
 }

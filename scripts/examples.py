@@ -103,6 +103,12 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "apcampaign compare dc2-a.yaml dc2-b.yaml --output comparison.html",
         "apcampaign compare campaign.yaml --run 20261012T010203Z --run 20261013T010203Z",
     ),
+    "retire": (
+        "apcampaign retire",
+        "apcampaign retire --intermediates --dry-run",
+        "apcampaign retire --everything --archive dc2.tar.zst",
+    ),
+    "archive": ("apcampaign archive dc2.tar.zst",),
     "init": (
         "apcampaign init",
         "apcampaign init --instrument LSSTCam --butler embargo --tracts 5063 --site s3df",

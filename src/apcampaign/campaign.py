@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from .campaign_apdb import CampaignApdb
     from .ledger import Ledger, RunRecord, Workspace
     from .lifecycle.adoption import AdoptionPlan
+    from .lifecycle.archive import Archive
+    from .lifecycle.retirement import RetirementPlan
     from .lifecycle.start_over import StartOverPlan
     from .monitor import CampaignStatus, Failures
     from .monitor.summary import CampaignSummary
@@ -445,6 +447,72 @@ class Campaign:
         for executor in executors_of(self.ledger()):
             executor.wait(self._workspace)
 
+    # ---- when it is over ---------------------------------------------------------------------------------
+
+    def plan_retirement(
+        self,
+        *,
+        intermediates: bool = False,
+        runs: Sequence[str] = (),
+        everything: bool = False,
+        types: Sequence[str] = (),
+        keep: Sequence[str] = (),
+        keep_apdb: bool = False,
+        archive: str | Path | None = None,
+    ) -> "RetirementPlan":
+        """See what the campaign holds, and decide what is removed; ``execute()`` of the returned plan removes it.
+
+        Parameters
+        ----------
+        intermediates, runs, everything
+            Which of these is removed: intermediate datasets, some runs by the ends of their collections' names, or
+            all; nothing if none is given.
+        types, keep
+            Dataset types that are intermediate too, and those that are not, as patterns.
+        keep_apdb
+            Whether the APDB stays where everything else is removed.
+        archive
+            The file into which the campaign's records are packed before.
+
+        Raises
+        ------
+        ApcampaignError
+            If it cannot be found out. Why it would be refused is in the plan's ``obstacles``.
+        """
+        from .ledger import RetirementScope
+        from .lifecycle.retirement import RetirementRequest, plan_retirement
+
+        chosen = {
+            RetirementScope.INTERMEDIATES: intermediates,
+            RetirementScope.RUNS: bool(runs),
+            RetirementScope.EVERYTHING: everything,
+        }
+        request = RetirementRequest(
+            scope=next((scope for scope, wanted in chosen.items() if wanted), None),
+            runs=tuple(runs),
+            dataset_types=tuple(types),
+            keep=tuple(keep),
+            keep_apdb=keep_apdb,
+        )
+        return plan_retirement(self._workspace, request, None if archive is None else Path(archive))
+
+    def archive(self, file: str | Path) -> "Archive":
+        """Pack the campaign's records, configurations, report and summary into a file.
+
+        Parameters
+        ----------
+        file
+            Where; ending in ``.tar.gz`` or ``.tar.zst``.
+
+        Raises
+        ------
+        ApcampaignError
+            If the campaign has submitted nothing, or the file cannot be written.
+        """
+        from .lifecycle.archive import write_archive
+
+        return write_archive(self._workspace, Path(file))
+
     # ---- while it runs and after -------------------------------------------------------------------------
 
     def ledger(self) -> "Ledger":
@@ -452,11 +520,17 @@ class Campaign:
         return self._workspace.read_ledger()
 
     def runs(self, run: str | None = None) -> "list[tuple[RunRecord, str | None]]":
-        """List all runs, or one (as for `status`), and the state of each as its WMS names it, if that can tell."""
+        """List all runs, or one (as for `status`), and the state of each as its WMS names it, if that can tell.
+
+        Those that were removed come first; their state is ``retired``.
+        """
         from .monitor import run_state
 
         ledger = self.ledger()
-        return [(record, run_state(record)) for record in ([ledger.find(run)] if run else ledger.runs)]
+        if run:
+            return [(found := ledger.find(run), run_state(found))]
+        states = [(record, run_state(record)) for record in ledger.runs]
+        return [*((record, "retired") for record in ledger.retired), *states]
 
     def status(self, run: str | None = None) -> "CampaignStatus":
         """See how far the campaign is, also while it runs.
