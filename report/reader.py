@@ -14,6 +14,7 @@ from ..common.errors import ApcampaignError
 from ..common.secrets import redact
 from ..ledger import Ledger, RunRecord, Workspace
 from ..monitor import CampaignReader, CampaignStatus, find_failures
+from ..monitor.campaign_summary import CampaignSummary, StepSummary
 from ..monitor.outcomes import (
     PRODUCTS,
     QuantaCount,
@@ -25,7 +26,7 @@ from ..monitor.outcomes import (
 )
 from ..monitor.status import RunState, StepStatus
 from ..monitor.submitted import find_filled_apdb, read_submitted_campaign
-from ..monitor.summary import CampaignSummary, StepSummary, summarise, verify_runs
+from ..monitor.summary import summarise, verify_runs
 from .apdb_content import read_catalog
 from .cutouts import Cutout, CutoutReader
 from .figure import Figure

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ..common.files import write_atomically
 from ..ledger import Workspace
+from ..monitor.campaign_summary import CampaignSummary
 from ..monitor.notify import TroubleNotifier
-from ..monitor.summary import CampaignSummary
 from .model import ReportData
 from .reader import ReportReader
 from .render import render_report

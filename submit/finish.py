@@ -13,8 +13,9 @@ from pathlib import Path
 from ..bps import CampaignConfig, Step
 from ..common.secrets import redact
 from ..ledger import Workspace
+from ..monitor.campaign_summary import CampaignSummary
 from ..monitor.notify import Notification, completion_message, failure_message, send_notification
-from ..monitor.summary import CampaignSummary, summarise
+from ..monitor.summary import summarise
 from .forecast import record_costs
 
 _log = logging.getLogger(__name__)

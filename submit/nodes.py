@@ -13,8 +13,8 @@ from pathlib import Path
 from ..common.errors import EmptyGraphError, PreconditionError
 from ..common.files import write_atomically
 from ..ledger import DagPaths
+from ..monitor.campaign_summary import CampaignSummary
 from ..monitor.outcomes import require_templates
-from ..monitor.summary import CampaignSummary
 from .bps_process import UNKNOWN, prepare_or_reuse, settle
 from .executors.campaign_dag import read_work, write_empty_run
 from .finish import finish_campaign

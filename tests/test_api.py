@@ -58,7 +58,7 @@ from apcampaign.apdb import ApdbCreated, Verification
 from apcampaign.apdb.export import ApdbExported
 from apcampaign.ledger import Ledger, RunRecord
 from apcampaign.monitor import CampaignStatus, Failures
-from apcampaign.monitor.summary import CampaignSummary
+from apcampaign.monitor.campaign_summary import CampaignSummary
 from apcampaign.submit.cancel import CancelPlan
 from apcampaign.submit.doctor import DoctorPlan
 from apcampaign.submit.executors import Submission

@@ -12,7 +12,7 @@ from ...common.secrets import redact
 from ...common.text import count
 
 if TYPE_CHECKING:
-    from ..summary import CampaignSummary
+    from ..campaign_summary import CampaignSummary
 
 _MOST_LABELS = 8
 

@@ -9,7 +9,7 @@ from .console import make_console
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ...monitor.summary import CampaignSummary
+    from ...monitor.campaign_summary import CampaignSummary
 
 #: Of more runs of a step only those are listed that have not succeeded.
 _MOST_RUNS, _SUCCEEDED = 4, "SUCCEEDED"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .lifecycle.retirement import RetirementPlan
     from .lifecycle.start_over import StartOverPlan
     from .monitor import CampaignStatus, Failures
-    from .monitor.summary import CampaignSummary
+    from .monitor.campaign_summary import CampaignSummary
     from .report import Appendix, Completeness, ReportData, Truth
     from .report.comparison import Comparison, Scorer, Tolerances
     from .submit.cancel import CancelPlan

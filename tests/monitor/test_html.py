@@ -8,13 +8,13 @@ from apcampaign.apdb import ApdbTarget, Verification
 from apcampaign.apdb.findings import ApdbFinding, ApdbFindingKind
 from apcampaign.bps import Step
 from apcampaign.monitor import CampaignStatus, Failures, JobState
+from apcampaign.monitor.campaign_summary import CampaignSummary, RunSummary, StepSummary
 from apcampaign.monitor.failures import Group
 from apcampaign.monitor.failures.causes import Cause, FailureKind
 from apcampaign.monitor.outcomes import QuantaCount
 from apcampaign.monitor.outcomes.provenance import QuantaTrouble
 from apcampaign.monitor.progress import Estimate, LabelProgress
 from apcampaign.monitor.status import RunState, RunStatus, StepStatus
-from apcampaign.monitor.summary import CampaignSummary, RunSummary, StepSummary
 from html_reading import read_html
 from report_data import HOSTILE
 

@@ -19,6 +19,7 @@ from apcampaign.common.environment import environment_for_batch
 from apcampaign.common.errors import SettingsError
 from apcampaign.ledger import Workspace
 from apcampaign.monitor import Attempt, Job, JobState
+from apcampaign.monitor.campaign_summary import CampaignSummary, RunSummary, StepSummary
 from apcampaign.monitor.notify import (
     Notification,
     TroubleNotifier,
@@ -29,7 +30,6 @@ from apcampaign.monitor.notify import (
     unreachable_secrets,
 )
 from apcampaign.monitor.outcomes import QuantaCount
-from apcampaign.monitor.summary import CampaignSummary, RunSummary, StepSummary
 from apcampaign.submit.executors import Work
 from apcampaign.submit.executors.campaign_dag import write_campaign_dag
 

@@ -7,8 +7,8 @@ from operator import or_
 import pytest
 from apcampaign.apdb import ApdbTarget, Verification
 from apcampaign.bps import Step
+from apcampaign.monitor.campaign_summary import CampaignSummary, RunSummary, StepSummary
 from apcampaign.monitor.outcomes import QuantaCount, Spread, TemplateCoverage, add_counts
-from apcampaign.monitor.summary import CampaignSummary, RunSummary, StepSummary
 from apcampaign.ordering import SkippedAndWaiting, SkippedAssociation
 
 GOOD = QuantaCount(expected=4, successful=4, failed=0, blocked=0, unknown=0)
