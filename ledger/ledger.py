@@ -28,8 +28,9 @@ class Ledger:
         Its prepared runs, the oldest first.
     dags
         Its campaign DAGs and their files, the oldest first.
-    foreground
-        The same of plans with parts that a process in the foreground executed, which have no DAG.
+    without_dag
+        The same of plans that have runs and no DAG: a process in the foreground executes them, or their submission
+        was killed before HTCondor had a DAG.
     empty
         The parts of steps that had nothing to do, as pairs of the time of their DAG and their name.
     chosen
@@ -42,7 +43,7 @@ class Ledger:
     paths: CampaignPaths
     runs: tuple[RunRecord, ...]
     dags: tuple[tuple[DagPaths, DagRecord], ...] = ()
-    foreground: tuple[tuple[DagPaths, DagRecord], ...] = ()
+    without_dag: tuple[tuple[DagPaths, DagRecord], ...] = ()
     empty: frozenset[tuple[str, str]] = frozenset()
     chosen: RunRecord | None = None
     retirements: tuple[RetirementRecord, ...] = ()
@@ -118,7 +119,7 @@ class Ledger:
         known = {run.name for run in current}
         known |= {name for timestamp, name in self.empty if timestamp >= division}
         known |= {run.name for run in self.retired if run.division == division}
-        plans = [plan for _, plan in (*self.dags, *self.foreground) if plan.timestamp == division]
+        plans = [plan for _, plan in (*self.dags, *self.without_dag) if plan.timestamp == division]
         names = [name for plan in plans for name in plan.runs]
         return tuple(name for name in names if name.startswith(f"{step}-") and name not in known)
 
@@ -193,27 +194,40 @@ def read_sound_ledger(paths: CampaignPaths) -> tuple[Ledger, dict[RunPaths | Dag
         The files of those runs and campaign DAGs whose record cannot be read, and why.
     """
     damaged: dict[RunPaths | DagPaths, LedgerError] = {}
-    dags, foreground = (
-        sorted(_read_each(found, read_dag_record, damaged), key=lambda each: each[1].timestamp)
-        for found in (paths.list_dags(), paths.list_foreground())
-    )
+    plans = [
+        *_read_each(paths.list_dags(), read_dag_record, damaged),
+        *_read_each(paths.list_foreground(), read_dag_record, damaged),
+    ]
     runs = [relocate_run(files, record) for files, record in _read_each(paths.list_runs(), read_run, damaged)]
     retirements = read_retirements(paths)
     gone = {run.output_run for record in retirements for run in record.runs}
     gone_dags = {timestamp for record in retirements for timestamp in record.dags}
+    plans = sorted(
+        (each for each in plans if each[1].timestamp not in gone_dags), key=lambda each: each[1].timestamp
+    )
+    dags = tuple(each for each in plans if _has_dag(*each))
+    prepared = {run.timestamp for run in runs}
     ledger = Ledger(
         paths=paths,
         runs=tuple(
             sorted((run for run in runs if run.output_run not in gone), key=lambda run: run.timestamp)
         ),
-        dags=tuple(each for each in dags if each[1].timestamp not in gone_dags),
-        foreground=tuple(each for each in foreground if each[1].timestamp not in gone_dags),
-        retirements=retirements,
-        empty=frozenset(
-            (dag.timestamp, name) for files, dag in (*dags, *foreground) for name in files.list_empty()
+        dags=dags,
+        # Of which nothing was prepared is a submission that was killed at once, and can be made anew.
+        without_dag=tuple(
+            (files, plan)
+            for files, plan in plans
+            if not _has_dag(files, plan) and (plan.timestamp in prepared or any(files.list_empty()))
         ),
+        retirements=retirements,
+        empty=frozenset((plan.timestamp, name) for files, plan in plans for name in files.list_empty()),
     )
     return ledger, damaged
+
+
+def _has_dag(files: DagPaths, record: DagRecord) -> bool:
+    """Whether there is a campaign DAG that HTCondor has, or can be given."""
+    return bool(record.cluster) or files.submit_file.exists()
 
 
 def _read_each[Files: (RunPaths, DagPaths), Record: (RunRecord, DagRecord)](

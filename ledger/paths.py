@@ -230,7 +230,7 @@ class CampaignPaths:
         return DagPaths(self.folder / _DAGS / timestamp)
 
     def foreground(self, timestamp: str) -> DagPaths:
-        """The files of a plan with parts that is executed in the foreground: those of a DAG but for itself."""
+        """The files of a plan that is executed in the foreground: those of a DAG but for itself."""
         return DagPaths(self.folder / _FOREGROUND / timestamp)
 
     def retirement(self, timestamp: str) -> Path:
@@ -267,7 +267,7 @@ class CampaignPaths:
                 yield DagPaths(record.parent)
 
     def list_foreground(self) -> Iterator[DagPaths]:
-        """List the plans with parts that were executed in the foreground."""
+        """List the plans that were executed in the foreground."""
         for record in sorted(self.folder.glob(f"{_FOREGROUND}/*/dag.yaml")):
             yield DagPaths(record.parent)
 

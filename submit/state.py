@@ -103,7 +103,8 @@ class SubmittedUnit:
     runs
         Those of its runs that count.
     dag
-        The campaign DAG and its record; `None` for a run by itself, and for what was run in the foreground.
+        The campaign DAG and its record; `None` for a run by itself, for what was run in the foreground, and for a
+        submission that was killed before there was one.
     can_go_on
         Whether DAGMan left where it ended, or has never begun.
     broken
@@ -211,7 +212,7 @@ def _list_units(workspace: Workspace, ledger: Ledger) -> Iterator[SubmittedUnit]
     """List what was submitted together, the newest first, without runs that newer ones have replaced."""
     current = ledger.current()
     units = []
-    for files, record in (*ledger.dags, *ledger.foreground):
+    for files, record in (*ledger.dags, *ledger.without_dag):
         runs = tuple(run for run in current if run.timestamp == record.timestamp)
         # Steps whose runs were to be prepared when others had ended may have none yet.
         replaced = {run.step for run in current if run.timestamp > record.timestamp}
@@ -233,7 +234,7 @@ def _list_units(workspace: Workspace, ledger: Ledger) -> Iterator[SubmittedUnit]
                     workspace=workspace.as_submitted(files),
                 )
             )
-    in_dags = {record.timestamp for _, record in (*ledger.dags, *ledger.foreground)}
+    in_dags = {record.timestamp for _, record in (*ledger.dags, *ledger.without_dag)}
     units += [
         SubmittedUnit(
             timestamp=run.timestamp,

@@ -78,7 +78,7 @@ def _expect(workspace: Workspace, step: Step) -> Expected:
 
 def _list_planned(ledger: Ledger) -> Iterator[PlannedRun]:
     """List the runs of all plans that the campaign has executed."""
-    for files, _ in (*ledger.dags, *ledger.foreground):
+    for files, _ in (*ledger.dags, *ledger.without_dag):
         if files.plan.exists():
             try:
                 yield from Plan.from_dict(yaml.safe_load(files.plan.read_text(encoding="utf-8")))

@@ -37,7 +37,7 @@ def _remove_runs(state: RetirementState) -> tuple[tuple[RetirementAct, ...], tup
     mine = {run.timestamp for run in state.runs}
     dags = {
         dag.timestamp
-        for _, dag in (*ledger.dags, *ledger.foreground)
+        for _, dag in (*ledger.dags, *ledger.without_dag)
         if dag.timestamp in mine and dag.runs and not {(dag.timestamp, name) for name in dag.runs} & left
     }
     folders = {f"{run.step}/{run.folder}" for run in state.runs}
@@ -81,7 +81,7 @@ def _remove_everything(
     kept = {f"{run.step}/{run.folder}" for run in staying}
     kept |= {state.workspace.paths.apdb_config.name} if stays else set()
     acts += [_remove_files(each.name, each.size) for each in holdings.files if each.name not in kept]
-    return tuple(acts), tuple(dag.timestamp for _, dag in (*ledger.dags, *ledger.foreground))
+    return tuple(acts), tuple(dag.timestamp for _, dag in (*ledger.dags, *ledger.without_dag))
 
 
 def _has_any(run: RunHolding, request: RetirementRequest) -> bool:

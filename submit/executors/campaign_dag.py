@@ -1,10 +1,20 @@
 """Campaign DAG: the runs of a plan and the nodes between them, written for HTCondor's DAGMan."""
 
-__all__ = ["MARK", "SUMMARY_NODE", "read_work", "write_campaign_dag", "write_empty_run", "write_work"]
+__all__ = [
+    "MARK",
+    "SUMMARY_NODE",
+    "announce",
+    "read_work",
+    "write_campaign_dag",
+    "write_empty_run",
+    "write_work",
+]
 
 import itertools
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
@@ -13,7 +23,7 @@ from ...bps import Plan, PlannedRun, dump_campaign, gate_node, prepare_node
 from ...common.condor_submission import write_dag_path
 from ...common.errors import LedgerError
 from ...common.files import write_atomically
-from ...ledger import DagPaths, RunPaths, Workspace
+from ...ledger import DagPaths, DagRecord, RunPaths, Workspace, write_dag_record
 from .protocol import Work
 
 #: Categories of nodes, of which only so many are in the queue at a time: those that build graphs, or look at the
@@ -80,6 +90,42 @@ def write_empty_run(files: DagPaths, run_files: RunPaths, run: PlannedRun) -> No
     write_atomically(nothing, "executable = /bin/true\nqueue\n")
     write_atomically(run_files.dag(run.output_run), f"JOB nothing {write_dag_path(nothing)} NOOP\n")
     write_atomically(files.empty(run.name), "")
+
+
+@contextmanager
+def announce(work: Work, files: DagPaths) -> Iterator[DagRecord]:
+    """Write what is to be executed before any of it is, so that it is known also if this process is killed.
+
+    The ledger takes no notice of it until a run of it is prepared. If the block raises an error before that, it is
+    removed.
+
+    Parameters
+    ----------
+    work
+        What is to be executed.
+    files
+        Where it is written.
+
+    Returns
+    -------
+    record
+        As a context: the record of the plan, which no scheduler has yet.
+    """
+    record = DagRecord(
+        campaign=work.workspace.campaign.name,
+        timestamp=work.plan.timestamp,
+        cluster="",
+        runs=tuple(run.name for run in work.plan),
+        remaining=work.remaining,
+    )
+    try:
+        write_work(work, files)
+        write_dag_record(files, record)
+        yield record
+    except BaseException:
+        if not any(work.workspace.paths.run(run).record.exists() for run in work.plan):
+            shutil.rmtree(files.folder, ignore_errors=True)
+        raise
 
 
 def write_work(work: Work, files: DagPaths) -> None:

@@ -6,15 +6,16 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
+from ...bps import PlannedRun
 from ...common.errors import EmptyGraphError, PreconditionError, SchedulerError
 from ...common.files import write_atomically
 from ...common.progress import show_progress
-from ...ledger import DagPaths, DagRecord, Ledger, RunPaths, RunRecord, Workspace, write_dag_record
+from ...ledger import DagPaths, DagRecord, Ledger, RunPaths, RunRecord, Workspace
 from ...monitor import ACTIVE_STATES, is_active, run_state
 from ...monitor.outcomes import require_templates
 from ..bps_process import prepare_run
 from ..output_collections import join_step_output
-from .campaign_dag import write_work
+from .campaign_dag import announce
 from .job_watch import JobWatch
 from .protocol import ActiveRun, Submission, SubmittedRun, Work
 
@@ -34,44 +35,13 @@ class ForegroundExecutor:
         """Run the plan to its end; errors as `Executor.submit`. What has not begun by then is not begun."""
         submitted = []
         files = work.workspace.paths.foreground(work.plan.timestamp)
-        if any(run.part for run in work.plan):
-            # What has not begun when this is interrupted is known by this only.
-            write_work(work, files)
-            names = tuple(run.name for run in work.plan)
-            write_dag_record(
-                files,
-                DagRecord(
-                    campaign=work.workspace.campaign.name,
-                    timestamp=work.plan.timestamp,
-                    cluster="",
-                    runs=names,
-                ),
-            )
-        for number, run in enumerate(work.plan, 1):
-            if work.plan.parents(run) and run.needs_templates:
-                _log.info("%s", require_templates(work.workspace.campaign, run).describe())
-            files_of_run = work.workspace.paths.run(run)
-            try:
-                record = prepare_run(
-                    work.workspace,
-                    run,
-                    apdb_config=work.apdb_config_of(run),
-                    deferred=work.deferred,
-                    refuse_associated=work.refuse_associated,
-                    submit=True,
-                    watch=JobWatch(files_of_run, f"{run.name} (run {number} of {len(work.plan.runs)})"),
-                )
-            except EmptyGraphError:
-                if not run.may_be_empty:
-                    raise
-                _log.info("%s: nothing is to be done", run.name)
-                write_atomically(files.empty(run.name), "")
-                continue
-            _log.info("submitted %s%s", run.output_run, f" as {record.wms_id}" if record.wms_id else "")
-            _wait_for(record, files_of_run)
-            if run.part:
-                join_step_output(record.butler, record)
-            submitted.append(SubmittedRun(name=run.name, output=run.output, submit_dir=files_of_run.submit))
+        with announce(work, files):
+            for number, run in enumerate(work.plan, 1):
+                if work.plan.parents(run) and run.needs_templates:
+                    _log.info("%s", require_templates(work.workspace.campaign, run).describe())
+                place = f"{run.name} (run {number} of {len(work.plan.runs)})"
+                if (done := _run(work, run, files, place)) is not None:
+                    submitted.append(done)
         return Submission(
             campaign=work.workspace.campaign.name,
             timestamp=work.plan.timestamp,
@@ -108,6 +78,32 @@ class ForegroundExecutor:
         """Wait until the current runs have ended, as far as their WMS tells."""
         for record in workspace.read_ledger().current():
             _wait_for(record, workspace.paths.run(record))
+
+
+def _run(work: Work, run: PlannedRun, files: DagPaths, place: str) -> SubmittedRun | None:
+    """Prepare a run and run it to its end; `None` if it has nothing to do."""
+    files_of_run = work.workspace.paths.run(run)
+    try:
+        record = prepare_run(
+            work.workspace,
+            run,
+            apdb_config=work.apdb_config_of(run),
+            deferred=work.deferred,
+            refuse_associated=work.refuse_associated,
+            submit=True,
+            watch=JobWatch(files_of_run, place),
+        )
+    except EmptyGraphError:
+        if not run.may_be_empty:
+            raise
+        _log.info("%s: nothing is to be done", run.name)
+        write_atomically(files.empty(run.name), "")
+        return None
+    _log.info("submitted %s%s", run.output_run, f" as {record.wms_id}" if record.wms_id else "")
+    _wait_for(record, files_of_run)
+    if run.part:
+        join_step_output(record.butler, record)
+    return SubmittedRun(name=run.name, output=run.output, submit_dir=files_of_run.submit)
 
 
 def _wait_for(record: RunRecord, files: RunPaths) -> None:

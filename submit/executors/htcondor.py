@@ -22,7 +22,7 @@ from ...common.progress import show_progress
 from ...ledger import DagPaths, DagRecord, Ledger, RunRecord, Workspace, write_dag_record
 from ...monitor import JobState, is_dag_alive, read_jobs
 from ..bps_process import prepare_run
-from .campaign_dag import MARK, write_campaign_dag
+from .campaign_dag import MARK, announce, write_campaign_dag
 from .protocol import ActiveRun, Submission, SubmittedRun, Work
 
 _POLL = 5.0  # seconds; what is followed takes minutes
@@ -44,26 +44,20 @@ class HTCondorExecutor:
         So a mistake is seen here, and jobs run while the other graphs are built. Errors as `Executor.submit`.
         """
         first = work.plan.ready[0]
-        prepare_run(
-            work.workspace,
-            first,
-            apdb_config=work.apdb_config_of(first),
-            deferred=work.deferred,
-            refuse_associated=work.refuse_associated,
-        )
+        with announce(work, work.workspace.paths.dag(work.plan.timestamp)) as record:
+            prepare_run(
+                work.workspace,
+                first,
+                apdb_config=work.apdb_config_of(first),
+                deferred=work.deferred,
+                refuse_associated=work.refuse_associated,
+            )
         files = write_campaign_dag(work)
         write_dag_submission(
             files.dag,
             files.submit_file,
             batch_name=f"apcampaign+{work.workspace.campaign.name}",
             attributes={MARK: str(files.folder)},
-        )
-        record = DagRecord(
-            campaign=work.workspace.campaign.name,
-            timestamp=work.plan.timestamp,
-            cluster="",
-            runs=tuple(run.name for run in work.plan),
-            remaining=work.remaining,
         )
         return _submit(work, files, record)
 

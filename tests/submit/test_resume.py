@@ -19,7 +19,7 @@ from apcampaign.ledger import (
 )
 from apcampaign.monitor.outcomes import QuantaCount
 from apcampaign.submit.executors import ActiveRun, Work
-from apcampaign.submit.executors.campaign_dag import write_campaign_dag, write_work
+from apcampaign.submit.executors.campaign_dag import announce, write_campaign_dag
 from apcampaign.submit.repair import Repair
 from apcampaign.submit.resume import ResumeRequest, decide_resume
 from apcampaign.submit.state import (
@@ -28,7 +28,6 @@ from apcampaign.submit.state import (
     SubmittedUnit,
     _list_units,
     describe_remaining,
-    read_state,
 )
 
 TIMESTAMP = "20251012T010203Z"
@@ -242,24 +241,50 @@ def test_nothing_is_resumed_that_is_active_done_or_was_never_submitted(workspace
     assert obstacle.remedy == "submit one first"
 
 
-def test_parts_that_were_run_in_the_foreground_are_one_unit_with_its_plan(workspace):
+@pytest.mark.parametrize("folder", ["dag", "foreground"])
+def test_parts_without_a_campaign_dag_are_one_unit_with_its_plan(workspace, folder):
     (run,) = plan_campaign(workspace.campaign, timestamp=TIMESTAMP, steps=[Step.TEMPLATES])
     parts = (replace(run, part=f"visits-{n}", stage=Stage.VISITS, division=TIMESTAMP) for n in range(1, 4))
     plan = Plan(timestamp=TIMESTAMP, runs=tuple(parts))
-    files = workspace.paths.foreground(TIMESTAMP)
-    write_work(Work(workspace=workspace, plan=plan), files)
-    names = tuple(each.name for each in plan)
-    write_dag_record(files, DagRecord(campaign="camp", timestamp=TIMESTAMP, cluster="", runs=names))
-    unit = read_state(workspace).unfinished
-    assert unit is not None
-    assert (unit.dag, unit.plan, unit.steps) == (None, plan, (Step.TEMPLATES,))
-    decided = decide_resume(read_state(workspace), ResumeRequest())
-    assert decided.reason == "HTCondorService cannot continue a run that is in no campaign DAG"
-    # Once one of them has been prepared, the others are absent.
-    first = record(workspace, Step.TEMPLATES, part="visits-1", stage=Stage.VISITS, division=TIMESTAMP)
-    write_run(workspace.paths.run(first), first)
+    files = getattr(workspace.paths, folder)(TIMESTAMP)
+    with announce(Work(workspace=workspace, plan=plan), files):
+        # Where nothing has been prepared, the campaign can be submitted anew.
+        assert not any(_list_units(workspace, workspace.read_ledger()))
+        first = record(workspace, Step.TEMPLATES, part="visits-1", stage=Stage.VISITS, division=TIMESTAMP)
+        write_run(workspace.paths.run(first), first)
     write_atomically(files.empty("templates-visits-2"), "")
-    assert workspace.read_ledger().absent_parts(Step.TEMPLATES) == ("templates-visits-3",)
+    ledger = workspace.read_ledger()
+    assert ledger.absent_parts(Step.TEMPLATES) == ("templates-visits-3",)
+    (unit,) = _list_units(workspace, ledger)
+    assert (unit.dag, unit.plan, unit.steps) == (None, plan, (Step.TEMPLATES,))
+    left = replace(unit, remaining=(Remaining(Step.TEMPLATES, begun=True, absent=("templates-visits-3",)),))
+    decided = decide_resume(state_of(workspace, left), ResumeRequest())
+    assert decided.reason == "HTCondorService cannot continue a run that is in no campaign DAG"
+
+
+@pytest.mark.parametrize("folder", ["dag", "foreground"])
+def test_a_submission_that_was_killed_after_its_first_run_is_known_with_all_of_its_steps(workspace, folder):
+    plan = plan_campaign(workspace.campaign, timestamp=TIMESTAMP)
+    announced = announce(Work(workspace=workspace, plan=plan), getattr(workspace.paths, folder)(TIMESTAMP))
+    announced.__enter__()  # and it is not left, as where the process is killed
+    first = record(workspace, Step.TEMPLATES)
+    write_run(workspace.paths.run(first), first)
+    (unit,) = _list_units(workspace, workspace.read_ledger())
+    assert (unit.dag, unit.plan, unit.steps) == (None, None, tuple(Step))
+
+
+def test_of_a_submission_that_fails_before_its_first_run_nothing_is_left(workspace):
+    plan = plan_campaign(workspace.campaign, timestamp=TIMESTAMP)
+    files = workspace.paths.dag(TIMESTAMP)
+
+    def interrupt() -> None:
+        with announce(Work(workspace=workspace, plan=plan), files):
+            assert files.record.exists()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupt()
+    assert not files.folder.exists()
 
 
 def test_templates_that_may_be_missing_are_left_alone(workspace, unit):
