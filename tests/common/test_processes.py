@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from apcampaign.common.processes import end_session
+from interference import heed_signals
 
 #: A program that passes interrupts on to nobody: its child, and that one's, go on alone.
 STUBBORN = """
@@ -32,8 +33,7 @@ def test_what_outlives_its_parent_is_ended_too(tmp_path: Path):
         ["sh", "-c", STUBBORN],
         cwd=tmp_path,
         start_new_session=True,
-        # Tests in the background of a shell have interrupts ignored, and what is ignored cannot be trapped.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=heed_signals,  # what is ignored cannot be trapped
     )
     deadline = time.monotonic() + 10
     while not ((tmp_path / "begun").exists() and (tmp_path / "begun-too").exists()):

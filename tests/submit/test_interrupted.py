@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from interference import WORKER, find_processes, wait_for
+from interference import WORKER, find_processes, heed_signals, wait_for
 from operators import COARSE, COMMAND, Operator, write_campaign
 
 pytestmark = pytest.mark.slow(minutes=0.3)
@@ -35,6 +35,7 @@ def test_nothing_goes_on_and_nothing_half_made_is_left(operator: Operator, sandb
         env=dict(operator.environment),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
+        preexec_fn=heed_signals,
     )
     try:
         wait_for(
@@ -51,4 +52,4 @@ def test_nothing_goes_on_and_nothing_half_made_is_left(operator: Operator, sandb
     assert begun.returncode == 128 + signal.SIGHUP, said
     assert b"Traceback" not in said
     assert processes_of(operator.folder) == {}
-    assert list(operator.folder.glob("runs/*/templates/*/")) == []
+    assert list(operator.folder.glob("runs/*/*/*/")) == []

@@ -1,7 +1,17 @@
 """What campaigns whose jobs are broken, killed and cancelled have in common."""
 
-__all__ = ["KILLED", "ROLLED_BACK", "WHERE", "WORKER", "dagmans", "find_processes", "wait_for"]
+__all__ = [
+    "KILLED",
+    "ROLLED_BACK",
+    "WHERE",
+    "WORKER",
+    "dagmans",
+    "find_processes",
+    "heed_signals",
+    "wait_for",
+]
 
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -41,3 +51,12 @@ def find_processes(folder: Path, *words: str) -> list[int]:
 def dagmans(folder: Path) -> list[int]:
     """Find the DAGMan processes of a campaign."""
     return find_processes(folder, "condor_dagman")
+
+
+def heed_signals() -> None:
+    """Let a process that is started (its ``preexec_fn``) be interrupted, and left by its terminal.
+
+    In the background of a shell, or with nohup, tests have these signals ignored, and so has what they start.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
