@@ -31,9 +31,11 @@ from apcampaign.sandbox.servers import CondorPool
 from apcampaign.sandbox.survey import SandboxSize
 
 SIZE = SandboxSize(visits=8, template_visits=4, detectors=(93, 94), pixels=64)
-SLOTS = 8
+SLOTS = int(os.environ.get("SLOTS", "16"))
+#: Of each slot, MiB, declared to HTCondor: so much that no job waits for memory, of which none uses as much.
+MEMORY = 16384
 #: Of each quantum, s: a job's own start takes two or three, on cores that all slots share.
-SLEEP = float(os.environ.get("SLEEP", "6"))
+SLEEP = float(os.environ.get("SLEEP", "20"))
 _DEADLINE = 3600.0
 #: On the jobs' PYTHONPATH: BPS names the quanta of a job by their ids, with commas between.
 _SLEEPER = """
@@ -58,7 +60,7 @@ def main(folder: Path, ways: list[str]) -> None:
     )
     print("|---|--:|--:|--:|--:|--:|--:|--:|")
     bound = first = 0.0
-    with CondorPool(folder / "condor", cpus=SLOTS, memory=SLOTS * 4608, time_to_live=120) as pool:
+    with CondorPool(folder / "condor", cpus=SLOTS, memory=SLOTS * MEMORY, time_to_live=120) as pool:
         environment = {**os.environ, **sandbox.environment, **pool.environ(), "PYTHONPATH": str(sleeper)}
         for way in ["1", *ways]:
             campaign = write_campaign(folder / "runs" / f"parts-{way}", sandbox, way)
