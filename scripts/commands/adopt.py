@@ -2,13 +2,12 @@
 
 __all__ = ["command"]
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ..options.campaign import campaign_options, dry_run_option, echo_json, json_option, say
+from ..options.campaign import campaign_options, dry_run_option, echo_json, end_dry_run, json_option
 
 if TYPE_CHECKING:
     from ...campaign import Campaign
@@ -35,8 +34,7 @@ def command(campaign: "Campaign", folders: tuple[Path, ...], dry_run: bool, as_j
     """
     plan = campaign.plan_adoption(*folders)
     if dry_run:
-        echo_json(plan.as_dict()) if as_json else say("\n".join(plan.describe()))
-        sys.exit(1 if plan.obstacles else 0)
+        end_dry_run(plan, as_json=as_json)
     plan.execute()
     if as_json:
         echo_json(plan.as_dict())

@@ -2,13 +2,12 @@
 
 __all__ = ["command"]
 
-import sys
 from pathlib import Path
 
 import click
 
 from ..options.apdb import find_apdb_reference, place_options
-from ..options.campaign import dry_run_option, echo_json, json_option, say
+from ..options.campaign import dry_run_option, echo_json, end_dry_run, json_option
 
 
 @click.command()
@@ -55,8 +54,7 @@ def command(
     )
     plan = plan_export(place, folder, selection, namespace=namespace)
     if dry_run:
-        echo_json(plan.as_dict()) if as_json else say("\n".join(plan.describe()))
-        sys.exit(1 if plan.obstacles else 0)
+        end_dry_run(plan, as_json=as_json)
     exported = export_apdb(plan)
     if as_json:
         echo_json(exported.as_dict())

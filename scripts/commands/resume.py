@@ -2,12 +2,18 @@
 
 __all__ = ["command"]
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from ..options.campaign import campaign_options, dry_run_option, echo_json, json_option, say
+from ..options.campaign import (
+    campaign_options,
+    dry_run_option,
+    echo_json,
+    end_dry_run,
+    json_option,
+    say,
+)
 
 if TYPE_CHECKING:
     from ...campaign import Campaign, StepName
@@ -59,8 +65,7 @@ def command(
         step, set=changes, new_graph=new_graph, skip_failed=skip_failed or past_failures
     )
     if dry_run:
-        echo_json(plan.as_dict()) if as_json else say("\n".join(plan.describe()))
-        sys.exit(1 if plan.obstacles else 0)
+        end_dry_run(plan, as_json=as_json)
     submission = plan.execute()
     if as_json:
         echo_json(submission.as_dict())

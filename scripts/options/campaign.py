@@ -7,6 +7,7 @@ __all__ = [
     "campaign_options",
     "dry_run_option",
     "echo_json",
+    "end_dry_run",
     "json_option",
     "run_option",
     "say",
@@ -14,9 +15,10 @@ __all__ = [
 
 import functools
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable, Sized
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, Protocol
 
 import click
 from click.shell_completion import CompletionItem
@@ -24,6 +26,7 @@ from click.types import StringParamType
 
 from ...common.progress import show_progress
 from ...common.text import printable
+from ..exits import ExitCode
 
 RUNS_OPTION = click.option(
     "--runs",
@@ -170,3 +173,18 @@ def say(text: str) -> None:
 def echo_json(content: Any) -> None:
     """Print plain values for a machine."""
     click.echo(json.dumps(content, indent=2))
+
+
+class _Plan(Protocol):
+    @property
+    def obstacles(self) -> Sized: ...
+
+    def describe(self) -> Iterable[str]: ...
+
+    def as_dict(self) -> dict[str, Any]: ...
+
+
+def end_dry_run(plan: _Plan, *, as_json: bool) -> NoReturn:
+    """Show a plan instead of executing it, and exit with whether it could be executed."""
+    echo_json(plan.as_dict()) if as_json else say("\n".join(plan.describe()))
+    sys.exit(ExitCode.NO if len(plan.obstacles) else ExitCode.YES)
