@@ -2,9 +2,9 @@
 
 ``python benchmarks/makespan.py FOLDER [PARTS…]`` makes a miniature of DC2 in FOLDER, starts a private
 HTCondor pool with more slots than this machine has cores, and runs one campaign undivided (``parts: 1``) and
-then with each of PARTS, each in a repository of its own. All is real but for the weight of the work: before
-its quanta a job sleeps some seconds for each of them, so that the slots, and not the cores of this machine,
-are what jobs wait for.
+then with each of PARTS, each in a repository of its own; ``1,2`` are undivided templates, and difference imaging
+in two parts. All is real but for the weight of the work: before its quanta a job sleeps some seconds for each of
+them, so that the slots, and not the cores of this machine, are what jobs wait for.
 
 The lower bound is the larger of two: the seconds of all jobs on all slots, and the longest chain of jobs that
 wait for each other, of the undivided campaign, where difference imaging waits for the last template. Prints a
@@ -30,7 +30,7 @@ from apcampaign.sandbox.create import Sandbox, create_sandbox
 from apcampaign.sandbox.servers import CondorPool
 from apcampaign.sandbox.survey import SandboxSize
 
-SIZE = SandboxSize(visits=8, template_visits=4, detectors=(93, 94), pixels=64)
+SIZE = SandboxSize(visits=8, template_visits=4, detectors=(93, 94))
 SLOTS = int(os.environ.get("SLOTS", "16"))
 #: Of each slot, MiB, declared to HTCondor: so much that no job waits for memory, of which none uses as much.
 MEMORY = 16384
@@ -56,14 +56,14 @@ def main(folder: Path, ways: list[str]) -> None:
     sleeper.mkdir(parents=True, exist_ok=True)
     (sleeper / "sitecustomize.py").write_text(_SLEEPER.format(seconds=SLEEP))
     print(
-        "| way | runs | jobs | work ÷ slots, s | critical path, s | makespan, s | ÷ sequence | ÷ lower bound |"
+        "| way | runs | jobs | quanta | work ÷ slots, s | critical path, s | makespan, s "
+        "| ÷ sequence | ÷ lower bound |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|"
     )
-    print("|---|--:|--:|--:|--:|--:|--:|--:|")
     bound = first = 0.0
     with CondorPool(folder / "condor", cpus=SLOTS, memory=SLOTS * MEMORY, time_to_live=120) as pool:
         environment = {**os.environ, **sandbox.environment, **pool.environ(), "PYTHONPATH": str(sleeper)}
         for way in ["1", *ways]:
-            campaign = write_campaign(folder / "runs" / f"parts-{way}", sandbox, way)
+            campaign = write_campaign(folder / "runs" / f"parts-{way.replace(',', '-')}", sandbox, way)
             seconds = run(campaign, environment)
             os.environ |= sandbox.environment
             jobs = CampaignReader(
@@ -71,10 +71,11 @@ def main(folder: Path, ways: list[str]) -> None:
             ).read_jobs()
             work = sum(map(duration, jobs.jobs)) / SLOTS
             path = critical_path(jobs.jobs) if way == "1" else 0.0
+            quanta = sum(sum(job.quanta.values()) for job in jobs.jobs)
             bound, first = bound or max(work, path), first or seconds
             chain = f"{path:.0f}" if path else ""
             print(
-                f"| `parts: {way}` | {len(jobs.records)} | {len(jobs.jobs)} | {work:.0f} | {chain} "
+                f"| `parts: {way}` | {len(jobs.records)} | {len(jobs.jobs)} | {quanta} | {work:.0f} | {chain} "
                 f"| {seconds:.0f} | {seconds / first:.2f} | {seconds / bound:.2f} |",
                 flush=True,
             )
@@ -86,8 +87,9 @@ def write_campaign(folder: Path, sandbox: Sandbox, way: str) -> Path:
     content: dict[str, Any] = {**sandbox.campaign(), "name": folder.name, "site": "local", "prepareSlots": 2}
     content["allowMissingTemplates"] = 50  # visits are dithered: some see patches that no template visit does
     content["butler"] = str(shutil.copytree(content["butler"], folder / "repo"))
-    for step in ("templates", "diffim"):
-        content[step]["parts"] = way if way == "auto" else int(way)
+    templates, _, diffim = way.partition(",")
+    for step, parts in (("templates", templates), ("diffim", diffim or templates)):
+        content[step]["parts"] = parts if parts == "auto" else int(parts)
     (folder / "campaign.yaml").write_text(yaml.safe_dump(content))
     return folder / "campaign.yaml"
 

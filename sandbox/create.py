@@ -12,11 +12,12 @@ __all__ = [
 
 import json
 import os
+import reprlib
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -246,6 +247,10 @@ def _marker(size: SandboxSize) -> dict[str, Any]:
     return {"format": _FORMAT, "size": size.to_mapping()}
 
 
+def _list_options(size: Mapping[str, Any], names: Iterable[str]) -> str:
+    return ", ".join(f"{name} {reprlib.repr(size[name])}" for name in names)
+
+
 def _exists(sandbox: Sandbox) -> bool:
     folder, wanted = sandbox.folder, sandbox.size.to_mapping()
     if not folder.exists():
@@ -253,14 +258,23 @@ def _exists(sandbox: Sandbox) -> bool:
     marker = folder / _MARKER
     if marker.is_file():
         found = json.loads(marker.read_text())
+        remedy = "choose another folder, or remove it first"
+        if found.get("format") != _FORMAT:
+            raise SandboxError(
+                f"{folder} holds a sandbox of another version of apcampaign (its format is "
+                f"{found.get('format')})",
+                expected=f"format {_FORMAT}",
+                remedy=remedy,
+            )
         # One of an earlier version does not name what all had then.
-        if found.get("format") == _FORMAT and {**_marker(SandboxSize())["size"], **found["size"]} == wanted:
-            return True
-        raise SandboxError(
-            f"{folder} holds a sandbox with other options: {found.get('size')}",
-            expected=str(sandbox.size.to_mapping()),
-            remedy="choose another folder, or remove it first",
-        )
+        has = {**SandboxSize().to_mapping(), **found["size"]}
+        if differ := sorted(name for name in wanted if has[name] != wanted[name]):
+            raise SandboxError(
+                f"{folder} holds a sandbox with other options: {_list_options(has, differ)}",
+                expected=_list_options(wanted, differ),
+                remedy=remedy,
+            )
+        return True
     if not folder.is_dir() or any(folder.iterdir()):
         raise SandboxError(
             f"{folder} exists and is not a sandbox",

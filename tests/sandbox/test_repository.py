@@ -1,5 +1,6 @@
 import json
 import sqlite3
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -169,8 +170,15 @@ def test_creating_again_changes_nothing(sandbox: Sandbox) -> None:
 
 
 def test_another_size_in_the_same_folder_is_refused(sandbox: Sandbox) -> None:
-    with pytest.raises(SandboxError, match="other options"):
-        create_sandbox(sandbox.folder, SandboxSize())
+    with pytest.raises(SandboxError, match="other options: ") as raised:
+        create_sandbox(sandbox.folder, replace(SIZE, visits=SIZE.visits + 1))
+    assert raised.value.expected == f"visits {SIZE.visits + 1}"
+
+
+def test_sandbox_of_another_version_is_refused_as_such(tmp_path: Path) -> None:
+    (tmp_path / "sandbox.json").write_text(json.dumps({"format": 2, "size": SIZE.to_mapping()}))
+    with pytest.raises(SandboxError, match=r"another version of apcampaign.*format is 2"):
+        create_sandbox(tmp_path, SIZE)
 
 
 def test_folder_with_other_things_is_refused_and_left_alone(tmp_path: Path) -> None:
