@@ -18,6 +18,9 @@ _ERROR = re.compile(rb'Node = "([^"]+)";\s+NodeStatus = 6;[^\n]*\s+StatusDetails
 
 
 _SILENT = 1800.0  # seconds; while it waits for jobs, DAGMan says every ten minutes which
+#: Events in the log of a job: it terminated, it was removed; and these, or it was submitted, or it runs.
+_LEFT = ("005", "009")
+_LIFE = ("000", "001", *_LEFT)
 _PREMARKED = re.compile(r"# Nodes premarked DONE: (\d+)")
 
 
@@ -43,7 +46,11 @@ def has_begun(dag: Path) -> bool:
 
 
 def read_exit(dag: Path) -> int | None:
-    """Read the exit code of the DAGMan of a DAG; `None` while it is active, or before."""
+    """Read the exit code of the DAGMan of a DAG; `None` while it is active, or before.
+
+    A DAGMan that crashes while it is removed, or is killed, does not say that it exits: then the log of its own
+    job tells. If it was removed without an exit code, that is 1.
+    """
     try:
         with _output(dag).open("rb") as stream:
             stream.seek(max(0, stream.seek(0, os.SEEK_END) - 500))
@@ -51,7 +58,21 @@ def read_exit(dag: Path) -> int | None:
     except FileNotFoundError:
         return None
     found = re.search(rb"EXITING WITH STATUS (\d+)", last[0]) if last else None
-    return int(found[1]) if found else None
+    return int(found[1]) if found else _read_end(dag)
+
+
+def _read_end(dag: Path) -> int | None:
+    """Read from HTCondor's log of a DAGMan job how it left the queue; `None` if it has not."""
+    try:
+        text = dag.with_name(f"{dag.name}.dagman.log").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    events = [event for event in text.split("\n...\n") if event[:3] in _LIFE]
+    if not events or events[-1][:3] not in _LEFT:
+        return None
+    found = re.search(r"return value (\d+)", events[-1])
+    # Whatever it would have said: it has not done all.
+    return int(found[1]) if found else 1
 
 
 def read_errors(dag: Path) -> dict[str, str]:
