@@ -18,6 +18,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("seed", seeds)
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Tell of a failure at once: all seeds may take hours, and their folders are not kept so long."""
+    if report.failed and not os.environ.get("PYTEST_XDIST_WORKER"):
+        print(f"\n{report.longreprtext}\n", flush=True)
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     told = [
         dict(report.user_properties)

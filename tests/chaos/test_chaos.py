@@ -12,7 +12,13 @@ from interference import KILLED, WHERE
 from operators import COARSE, COARSE_DIFFIM, assert_same, make_operator, plant, write_campaign
 from reference import Reference
 
-pytestmark = [pytest.mark.slow(minutes=5), pytest.mark.htcondor, pytest.mark.postgres]
+# Longer than a campaign may take, so that one that stands still is told as that.
+pytestmark = [
+    pytest.mark.slow(minutes=5),
+    pytest.mark.timeout(2400),
+    pytest.mark.htcondor,
+    pytest.mark.postgres,
+]
 
 #: Of the tasks themselves; some seeds have one of them.
 _PLANTED = (
