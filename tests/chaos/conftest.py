@@ -1,6 +1,7 @@
 """Which seeds are tried (SEEDS='1 2' or '1..40'; none by default), and a table of what became of each."""
 
 import os
+import sys
 from collections import Counter
 from typing import Any
 
@@ -21,7 +22,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Tell of a failure at once: all seeds may take hours, and their folders are not kept so long."""
     if report.failed and not os.environ.get("PYTEST_XDIST_WORKER"):
-        print(f"\n{report.longreprtext}\n", flush=True)
+        sys.stdout.write(f"\n{report.longreprtext}\n")
+        sys.stdout.flush()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
