@@ -21,6 +21,8 @@ from operators import Operator, make_operator
 from reference import Reference, begin_reference
 from shared import copy_sandbox, shared_sandbox, shared_server
 
+pytest_plugins = ["interruption"]
+
 # Minutes after which a server ends itself, should the tests be killed.
 _SAFETY_NET = 120
 

@@ -1,0 +1,63 @@
+"""A plugin of pytest: SIGTERM ends the tests as Ctrl-C does, with all that they and their workers have started.
+
+By default it would end the process at once, and its servers would go on.
+"""
+
+import os
+import signal
+import time
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+#: Seconds in which a worker ends its servers; pytest-xdist by itself would kill it after ten.
+_DEADLINE = 120
+
+_interrupted = False
+
+
+def pytest_configure() -> None:
+    """Interrupt the tests at SIGTERM."""
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    global _interrupted
+    # It may come twice, as from `timeout`, or after Ctrl-C: that must not end what ends the servers.
+    if not _interrupted:
+        _interrupted = True
+        raise KeyboardInterrupt
+
+
+def pytest_keyboard_interrupt() -> None:
+    """Take note that the tests were interrupted, in whatever way."""
+    global _interrupted
+    _interrupted = True
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Interrupt the workers too, and wait until they have ended."""
+    if not _interrupted or not session.config.pluginmanager.hasplugin("dsession"):
+        return
+    # Of a process that has workers they are the only children.
+    tasks = Path("/proc/self/task").glob("*/children")
+    workers = [int(pid) for task in tasks for pid in task.read_text().split()]
+    for pid in workers:
+        os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + _DEADLINE
+    while any(map(_is_running, workers)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
+def _is_running(pid: int) -> bool:
+    # Its end is left to be seen by whoever has started it.
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End a worker that was interrupted: it would wait for more to do."""
+    if _interrupted and hasattr(config, "workerinput"):
+        os._exit(pytest.ExitCode.INTERRUPTED)
