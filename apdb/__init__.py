@@ -14,7 +14,7 @@ that are millions of rows. The package `export` writes it to Parquet, and import
 
 Modules with similar names: `preconditions` looks before a run, `verify` after it, with `checks` (internal
 consistency) and `findings` (comparison with what was expected). `tables` are SQLAlchemy tables, on which
-`queries` and `source_queries` (counts, for the report), `frames` and `light_curves` (for notebooks) are built.
+`queries` and `source_queries` (counts, for the report), `frames` and `light_curves` (as data frames) are built.
 """
 
 from .associations import read_stored

@@ -1,6 +1,12 @@
 """Light curves: the DiaSources and DiaForcedSources of DiaObjects."""
 
-__all__ = ["LightCurves", "find_light_curves", "read_light_curve", "read_light_curves"]
+__all__ = [
+    "LightCurves",
+    "find_light_curves",
+    "read_light_curve",
+    "read_light_curves",
+    "read_measurements",
+]
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -149,7 +155,7 @@ def find_light_curves(
     """
     opened = OpenedApdb.open(reference, namespace)
     objects = find_dia_objects(opened, ids=ids, circle=circle)
-    return LightCurves(objects, _read(opened, objects["diaObjectId"]))
+    return LightCurves(objects, read_measurements(opened, objects["diaObjectId"]))
 
 
 def read_light_curve(
@@ -185,10 +191,11 @@ def read_light_curves(
     ApdbError
         If it cannot be read.
     """
-    return _read(OpenedApdb.open(reference, namespace), dia_object_ids)
+    return read_measurements(OpenedApdb.open(reference, namespace), dia_object_ids)
 
 
-def _read(opened: OpenedApdb, dia_object_ids: Iterable[int]) -> "pd.DataFrame":
+def read_measurements(opened: OpenedApdb, dia_object_ids: Iterable[int]) -> "pd.DataFrame":
+    """Read the DiaSources and DiaForcedSources of DiaObjects, as `read_light_curves`, of an opened APDB."""
     import pandas as pd
 
     turns = {number: turn for turn, number in enumerate(dict.fromkeys(map(int, dia_object_ids)))}

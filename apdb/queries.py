@@ -3,14 +3,16 @@
 __all__ = ["ApdbExplorer"]
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import sqlalchemy
 from sqlalchemy.engine import Connection
-from sqlalchemy.sql.expression import TableClause
 
-from .locate import Reference, find_apdb
+from .frames import OpenedApdb
+from .light_curves import read_measurements
+from .locate import Reference
 from .source_queries import (
     ImageCounts,
     NotableKind,
@@ -19,7 +21,10 @@ from .source_queries import (
     count_by_value,
     find_notable,
 )
-from .tables import ApdbSqlTables, Column, open_tables, snapshot
+from .tables import ApdbSqlTables, Column, snapshot
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: With fewer rows a pixel shows noise rather than the sky.
 _TELLING = 12
@@ -41,35 +46,6 @@ class PixelCounts:
     objects: int = 0
 
 
-@dataclass(frozen=True)
-class Measurement:
-    """A DiaSource or a DiaForcedSource of a DiaObject.
-
-    Parameters
-    ----------
-    mjd
-        Middle of the exposure, TAI.
-    band, visit, detector
-        Of the image.
-    ra, dec
-        Degrees; of a forced source, where it was measured.
-    flux, error
-        PSF flux on the difference image, nJy; the error may be unknown.
-    forced
-        Whether it was measured at a given place rather than detected.
-    """
-
-    mjd: float
-    band: str
-    visit: int
-    detector: int
-    ra: float
-    dec: float
-    flux: float
-    error: float | None
-    forced: bool
-
-
 class ApdbExplorer:
     """Queries an APDB, repeatedly while it is filled.
 
@@ -85,8 +61,8 @@ class ApdbExplorer:
     """
 
     def __init__(self, reference: Reference, namespace: str | None = None):
-        self._place = find_apdb(reference, namespace)
-        _, self._tables = open_tables(self._place)
+        self._opened = OpenedApdb.open(reference, namespace)
+        self._place, self._tables = self._opened.place, self._opened.tables
 
     def count_by_pixel(self, *, most: int = 2000) -> tuple[int, Mapping[int, PixelCounts]]:
         """Count DiaSources and DiaObjects in pixels of the sky.
@@ -132,8 +108,8 @@ class ApdbExplorer:
         with snapshot(self._place) as connection:
             return find_notable(connection, self._tables, count)
 
-    def read_most_detected(self, *, count: int = 9) -> dict[int, list[Measurement]]:
-        """Read the measurements of the DiaObjects with the most DiaSources.
+    def read_most_detected(self, *, count: int = 9) -> "pd.DataFrame":
+        """Read the measurements of the DiaObjects with the most DiaSources, the one with the most first.
 
         Parameters
         ----------
@@ -143,7 +119,7 @@ class ApdbExplorer:
         Returns
         -------
         measurements
-            Measurements of each DiaObject in time order; the DiaObject with the most DiaSources first.
+            As of `apcampaign.apdb.read_light_curves`.
         """
         owner = self._tables.dia_source.c.diaObjectId
         ranking = (
@@ -154,12 +130,8 @@ class ApdbExplorer:
             .limit(count)
         )
         with snapshot(self._place) as connection:
-            ids = [int(object_id) for object_id in connection.execute(ranking).scalars()]
-            found: dict[int, list[Measurement]] = defaultdict(list)
-            for forced in (False, True):
-                for object_id, measurement in _read(connection, self._tables, ids, forced=forced):
-                    found[object_id].append(measurement)
-        return {object_id: sorted(found[object_id], key=lambda each: each.mjd) for object_id in ids}
+            ids = list(connection.execute(ranking).scalars())
+        return read_measurements(self._opened, ids)
 
 
 def _kept(tables: ApdbSqlTables) -> Column:
@@ -179,39 +151,3 @@ def _coarser(counts: Mapping[int, int]) -> dict[int, int]:
     for number, count in counts.items():
         merged[number // 4] += count
     return dict(merged)
-
-
-def _read(
-    connection: Connection, tables: ApdbSqlTables, ids: list[int], *, forced: bool
-) -> Iterator[tuple[int, Measurement]]:
-    names = (
-        "diaObjectId",
-        "midpointMjdTai",
-        "band",
-        "visit",
-        "detector",
-        "ra",
-        "dec",
-        "psfFlux",
-        "psfFluxErr",
-    )
-    withdrawn = (tables.forced_withdrawn if forced else tables.source_withdrawn).name
-    table: TableClause = tables.table("DiaForcedSource" if forced else "DiaSource", *names, withdrawn)
-    query = sqlalchemy.select(*(table.c[name] for name in names)).where(
-        table.c.diaObjectId.in_(ids), table.c[withdrawn].is_(None), table.c.psfFlux.is_not(None)
-    )
-    for object_id, mjd, band, visit, detector, ra, dec, flux, error in connection.execute(query):
-        yield (
-            int(object_id),
-            Measurement(
-                float(mjd),
-                str(band or ""),
-                int(visit),
-                int(detector),
-                float(ra),
-                float(dec),
-                float(flux),
-                None if error is None else float(error),
-                forced,
-            ),
-        )

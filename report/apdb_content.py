@@ -4,12 +4,15 @@ __all__ = ["read_catalog"]
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..apdb import ApdbExplorer, ImageCounts, count_dia_objects, count_rows
 from .sky_model import Corner, DiaCatalog, LightCurve, LightCurvePoint, SkyCell
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SQUARE_DEGREES = (180 / np.pi) ** 2
 
@@ -33,16 +36,6 @@ def read_catalog(config: str, explorer: ApdbExplorer) -> DiaCatalog:
     cells = tuple(
         SkyCell(pixel, *_triangle(level, pixel), each.sources, each.objects) for pixel, each in counts.items()
     )
-    light_curves = []
-    for number, measurements in explorer.read_most_detected().items():
-        detected = [each for each in measurements if not each.forced]
-        if not detected:
-            continue  # none of its detections has a flux
-        points = tuple(
-            LightCurvePoint(each.mjd, each.band, each.visit, each.flux, each.error, each.forced)
-            for each in measurements
-        )
-        light_curves.append(LightCurve(number, detected[-1].ra, detected[-1].dec, points))
     by_visit: dict[int, ImageCounts] = defaultdict(ImageCounts)
     by_detector: dict[int, ImageCounts] = defaultdict(ImageCounts)
     for (visit, detector), counted in explorer.count_by_image().items():
@@ -60,8 +53,32 @@ def read_catalog(config: str, explorer: ApdbExplorer) -> DiaCatalog:
         notable=explorer.find_notable(),
         level=level,
         cells=cells,
-        light_curves=tuple(light_curves),
+        light_curves=_light_curves(explorer.read_most_detected()),
     )
+
+
+def _light_curves(measurements: "pd.DataFrame") -> tuple[LightCurve, ...]:
+    """Divide measurements by DiaObject, without those that have no flux."""
+    known = measurements.dropna(subset="psfFlux").fillna({"band": ""}).astype({"psfFluxErr": float})
+    curves = []
+    for _, found in known.groupby("diaObjectId", sort=False):
+        detected = found[~found["forced"]]
+        if detected.empty:
+            continue  # none of its detections has a flux
+        points = tuple(
+            LightCurvePoint(
+                mjd=float(row.midpointMjdTai),
+                band=str(row.band),
+                visit=int(row.visit),
+                flux=float(row.psfFlux),
+                error=None if np.isnan(row.psfFluxErr) else float(row.psfFluxErr),
+                forced=bool(row.forced),
+            )
+            for row in found.itertuples(index=False)
+        )
+        ra, dec = detected[["ra", "dec"]].iloc[-1]
+        curves.append(LightCurve(int(detected["diaObjectId"].iloc[-1]), float(ra), float(dec), points))
+    return tuple(curves)
 
 
 def _triangle(level: int, pixel: int) -> tuple[tuple[Corner, ...], float]:

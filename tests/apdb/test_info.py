@@ -23,6 +23,7 @@ from apcampaign.apdb import (
     read_dia_objects,
     read_dia_sources,
     read_kept_sources,
+    read_light_curves,
 )
 from apcampaign.common.errors import ApdbError
 from apcampaign.scripts.commands.apdb import command
@@ -114,22 +115,20 @@ def test_where_and_how_often_something_was_detected(target):
     assert len(few) <= 2
     assert sum(cell.objects for cell in few.values()) == sum(cell.objects for cell in cells.values())
 
-    curves = explorer.read_most_detected(count=3)
-    detections = [sum(not point.forced for point in points) for points in curves.values()]
-    assert len(curves) == 3
-    assert detections == sorted(detections, reverse=True)
-    assert max(detections) == 4
-    for points in curves.values():
-        assert [point.mjd for point in points] == sorted(point.mjd for point in points)
-        assert {point.visit for point in points} <= {1, 2, 3, 4}
-        assert any(point.forced for point in points)
+    measured = explorer.read_most_detected(count=3)
+    pd.testing.assert_frame_equal(measured, read_light_curves(target, measured["diaObjectId"].unique()))
+    detections = measured[~measured["forced"]].groupby("diaObjectId", sort=False).size()
+    assert len(detections) == 3
+    assert detections.is_monotonic_decreasing
+    assert detections.max() == 4
+    assert set(measured["visit"]) <= {1, 2, 3, 4}
     # What is withdrawn is not there.
-    first = next(iter(curves))
+    first = detections.index[0]
     withdraw = f"""UPDATE $DiaSource SET "timeWithdrawnMjdTai" = 61001 WHERE "diaObjectId" = {first}"""  # noqa: S608
     run_sql(target, withdraw)
-    assert first not in explorer.read_most_detected(count=1)
+    assert first not in set(explorer.read_most_detected(count=1)["diaObjectId"])
     left = sum(each.sources for each in explorer.count_by_image().values())
-    assert left == len(sources) - detections[0]
+    assert left == len(sources) - detections.iloc[0]
     kept = read_kept_sources(target)
     assert len(kept) == left
     assert first not in set(kept["diaObjectId"])
