@@ -97,7 +97,11 @@ def prepare_node_run(folder: Path, runs: Path, run: str) -> None:
     planned = work.plan.find(run)
     try:
         prepare_or_reuse(
-            work.workspace, planned, apdb_config=work.apdb_config_of(planned), deferred=work.deferred
+            work.workspace,
+            planned,
+            apdb_config=work.apdb_config_of(planned),
+            deferred=work.deferred,
+            refuse_associated=work.refuse_associated,
         )
     except EmptyGraphError:
         if not planned.may_be_empty:

@@ -121,6 +121,7 @@ def prepare_or_reuse(
     *,
     apdb_config: str | None = None,
     deferred: Mapping[VisitDetector, int] | None = None,
+    refuse_associated: bool = False,
 ) -> RunRecord:
     """Prepare a run, unless it is prepared, and whatever is left of an attempt that was cut off.
 
@@ -134,7 +135,14 @@ def prepare_or_reuse(
             return read_run(files)
         for leftover in (files.submit, *files.folder.glob(".graph-*")):
             shutil.rmtree(leftover, ignore_errors=True)
-        return prepare_run(workspace, run, apdb_config=apdb_config, deferred=deferred, keep_open=(lock,))
+        return prepare_run(
+            workspace,
+            run,
+            apdb_config=apdb_config,
+            deferred=deferred,
+            refuse_associated=refuse_associated,
+            keep_open=(lock,),
+        )
 
 
 @contextlib.contextmanager

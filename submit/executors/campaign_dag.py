@@ -129,12 +129,16 @@ def announce(work: Work, files: DagPaths) -> Iterator[DagRecord]:
 
 
 def write_work(work: Work, files: DagPaths) -> None:
-    """Write what is executed, for `read_work`: the campaign as it is now, and the plan."""
+    """Write what is executed, for `read_work`: the campaign as it is now, and all that was decided.
+
+    What is not done is in the record of the DAG: it changes when the DAG is resumed.
+    """
     write_atomically(files.campaign, dump_campaign(work.workspace.campaign))
     content = {
         **work.plan.as_dict(),
         "apdb_config": work.apdb_config,
         "deferred": [[*key, place] for key, place in sorted(work.deferred.items())],
+        "refuse_associated": work.refuse_associated,
     }
     write_atomically(files.plan, yaml.safe_dump(content, sort_keys=False))
 
@@ -164,6 +168,7 @@ def read_work(files: DagPaths, runs: Path) -> Work:
             plan=Plan.from_dict(content),
             apdb_config=content["apdb_config"],
             deferred={(visit, detector): place for visit, detector, place in content["deferred"]},
+            refuse_associated=bool(content.get("refuse_associated")),  # a plan of before that was written
         )
     except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise LedgerError(f"the plan {files.plan} cannot be read: {error}") from error

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -125,10 +125,12 @@ def test_the_nodes_read_what_was_decided(workspace):
         plan=plan_campaign(workspace.campaign, skip_done={Step.DIFFIM: ["u/me/camp/diffim/1"]}),
         apdb_config="/apdb.yaml",
         deferred={(731000, 94): 2},
+        refuse_associated=True,
     )
-    again = read_work(write_campaign_dag(work), workspace.runs)
-    assert (again.plan, again.apdb_config, again.deferred) == (work.plan, work.apdb_config, work.deferred)
-    assert again.workspace.campaign == workspace.campaign
+    # Nothing of it may have its default here, or it would not be seen to be lost.
+    decided = {each.name: each.default for each in fields(Work) if each.name != "remaining"}
+    assert all(getattr(work, name) != default for name, default in decided.items())
+    assert read_work(write_campaign_dag(work), workspace.runs) == work
 
 
 def test_a_folder_that_a_dag_cannot_name_is_refused(workspace, hostile_path):
