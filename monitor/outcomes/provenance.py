@@ -32,7 +32,7 @@ class QuantaTrouble:
     empty
         The data ids of those that made nothing, since an input was missing or they found no work.
     exceptions
-        How often which was raised.
+        How often which was raised, the most frequent first.
     """
 
     label: str
@@ -72,7 +72,8 @@ def find_troubled_quanta(records: Iterable[RunRecord]) -> tuple[QuantaTrouble, .
     Returns
     -------
     troubles
-        Put together by task label, of those that have any, in the pipeline's order.
+        Put together by task label, of those that have any, in the pipeline's order, the quanta of a label by data
+        id.
 
     Raises
     ------
@@ -83,7 +84,9 @@ def find_troubled_quanta(records: Iterable[RunRecord]) -> tuple[QuantaTrouble, .
     for record in records:
         with _open_provenance(record) as graph:
             _collect(graph, found)
-    return tuple(trouble for trouble in found.values() if trouble.failed or trouble.partial or trouble.empty)
+    return tuple(
+        _sort(trouble) for trouble in found.values() if trouble.failed or trouble.partial or trouble.empty
+    )
 
 
 def read_unregistered(record: RunRecord) -> Unregistered:
@@ -158,6 +161,21 @@ def _collect(graph: Any, found: dict[str, QuantaTrouble]) -> None:
             (trouble.failed if failed else trouble.partial).append(data_id)
         elif caveats & QuantumSuccessCaveats.ALL_OUTPUTS_MISSING:
             trouble.empty.append(data_id)
+
+
+def _sort(trouble: QuantaTrouble) -> QuantaTrouble:
+    """Sort what was found in the order of a graph's UUIDs."""
+    return QuantaTrouble(
+        label=trouble.label,
+        failed=sorted(trouble.failed, key=_data_id_key),
+        partial=sorted(trouble.partial, key=_data_id_key),
+        empty=sorted(trouble.empty, key=_data_id_key),
+        exceptions=dict(sorted(trouble.exceptions.items(), key=lambda item: (-item[1], item[0]))),
+    )
+
+
+def _data_id_key(data_id: DataId) -> list[tuple[str, str | int]]:
+    return sorted(data_id.items())
 
 
 def _first_line(message: Any) -> str:

@@ -41,7 +41,7 @@ def show_failures(failures: "Failures") -> None:
             }
             listed = ", ".join(f"{len(data_ids)} {what}" for what, data_ids in outcomes.items() if data_ids)
             console.print(f"{step} quanta of {found.label}: {listed}")
-            for what, number in sorted(found.exceptions.items(), key=lambda item: -item[1])[:_SHOWN]:
+            for what, number in list(found.exceptions.items())[:_SHOWN]:
                 console.print(f"  {number} × {what}")
     if not failures.groups:
         console.print("no job has failed or is held")

@@ -176,6 +176,8 @@ def test_quanta_tell_what_jobs_do_not(troubled):
         "assembleTemplateCoadd": [18],
     }
     assert quanta["makeDirectWarp"]["exceptions"] == {"RuntimeError: no PSF": 2}
+    visits = [data_id["visit"] for data_id in quanta["makeDirectWarp"]["failed"]]
+    assert visits == sorted(visits)
 
 
 def test_watching_goes_on_until_the_end(troubled):
