@@ -12,7 +12,7 @@ import networkx as nx
 
 from ...bps import Ordering
 from ...ordering import CLUSTER_BY_VISIT, WRITER, find_tasks_between
-from ..preflight.resources import Request, largest_requests
+from ..preflight.requests import JobRequests, Request
 from ..preflight.run_spec import RunSpec
 from ..preflight.selection import Selection
 from .costs import GUESS, Costs
@@ -94,7 +94,7 @@ def forecast_jobs(workload: Workload, costs: Costs, ordering: Ordering) -> tuple
         By label, in an order in which they can run.
     """
     owners = workload.owners
-    requests = {request.label: request for request in largest_requests(workload.spec)}
+    requests = JobRequests.read(workload.spec)
     order = _order_jobs(workload, owners)
     forecasts = []
     for name in nx.lexicographical_topological_sort(order, key=list(order).index):
@@ -102,17 +102,15 @@ def forecast_jobs(workload: Workload, costs: Costs, ordering: Ordering) -> tuple
         quanta = {label: workload.count_quanta(label) for label in tasks}
         jobs = _count_jobs(workload, name, tasks)
         work = sum(costs.of(label).seconds * count for label, count in quanta.items())
-        asked = [requests[label] for label in (name, *tasks) if label in requests]
-        if not asked and "every other task" in requests:
-            asked = [requests["every other task"]]
+        request = requests.of_job(name, tasks)
         forecasts.append(
             JobForecast(
                 label=name,
                 quanta=quanta,
                 jobs=jobs,
                 seconds=work / jobs + costs.overhead,
-                cores=max((request.cpus for request in asked), default=1),
-                memory=max((request.memory for request in asked), default=None),
+                cores=request.cpus,
+                memory=request.memory,
                 disk=sum(
                     count * costs.disk_of(label, workload.outputs(label)) for label, count in quanta.items()
                 ),
@@ -121,8 +119,8 @@ def forecast_jobs(workload: Workload, costs: Costs, ordering: Ordering) -> tuple
                 parents=tuple(order.predecessors(name)),
             )
         )
-    final = _final_job(forecasts, requests.get("finalJob"), costs)
-    return (_whole_run_job("pipetaskInit", (), costs), *forecasts, final)
+    first = _whole_run_job(requests.of_init(), (), costs)
+    return (first, *forecasts, _final_job(forecasts, requests.of_final(), costs))
 
 
 def _split(text: Any) -> list[str]:
@@ -182,14 +180,14 @@ def _find_depth(ordering: Ordering, selection: Selection, jobs: int) -> int:
     return round(max(visits.values(), default=1) * selection.scale(("visit", "patch")))
 
 
-def _whole_run_job(label: str, parents: Sequence[str], costs: Costs) -> JobForecast:
+def _whole_run_job(request: Request, parents: Sequence[str], costs: Costs) -> JobForecast:
     return JobForecast(
-        label=label,
+        label=request.label,
         quanta={},
         jobs=1,
         seconds=costs.overhead,
-        cores=1,
-        memory=None,
+        cores=request.cpus,
+        memory=request.memory,
         disk=0.0,
         depth=1,
         sources=costs.sources,
@@ -197,13 +195,11 @@ def _whole_run_job(label: str, parents: Sequence[str], costs: Costs) -> JobForec
     )
 
 
-def _final_job(forecasts: Sequence[JobForecast], request: Request | None, costs: Costs) -> JobForecast:
+def _final_job(forecasts: Sequence[JobForecast], request: Request, costs: Costs) -> JobForecast:
     """Forecast the job that registers the outputs in the repository."""
     quanta = sum(sum(each.quanta.values()) for each in forecasts)
     return replace(
-        _whole_run_job("finalJob", [each.label for each in forecasts], costs),
+        _whole_run_job(request, [each.label for each in forecasts], costs),
         seconds=costs.overhead + _FINAL_SECONDS * quanta,
-        cores=request.cpus if request else 1,
-        memory=request.memory if request else None,
         sources=(GUESS,),
     )

@@ -26,7 +26,7 @@ class JobForecast:
     seconds
         The mean duration of a job.
     cores, memory
-        The request of each: cores, and MiB.
+        The request of each: cores, and MiB; 0 where that is not a number.
     disk
         MiB of all their outputs.
     depth
@@ -42,7 +42,7 @@ class JobForecast:
     jobs: int
     seconds: float
     cores: int
-    memory: int | None
+    memory: int
     disk: float
     depth: int
     sources: tuple[str, ...]

@@ -1,46 +1,16 @@
 """WMS checks: it answers, and its largest slots fit the largest requests."""
 
-__all__ = ["Request", "check_slots", "find_cores", "largest_requests"]
+__all__ = ["check_slots", "find_cores"]
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from ...bps import Site, Wms
-from ...bps.data import merge
-from ...bps.lint import Finding, Severity, load_vocabulary
+from ...bps.lint import Finding, Severity
 from ...common.condor import Slot, open_schedd, query_slots
 from ...common.errors import SchedulerError
+from .requests import JobRequests
 from .run_spec import RunSpec, make_finding
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a job asks for: memory in MiB, and cores."""
-
-    label: str
-    memory: int
-    cpus: int
-
-
-def largest_requests(spec: RunSpec) -> list[Request]:
-    """Find what the jobs of a run ask for, by label."""
-    settings = merge(load_vocabulary().defaults_for(spec.wms_service), spec.config)
-    general = {**settings, **settings.get("payload", {})}
-    sections: dict[str, Mapping[str, Any]] = {
-        "finalJob": settings.get("finalJob") or {},
-        "every other task": {},
-        **(settings.get("cluster") or {}),
-        **(settings.get("pipetask") or {}),
-    }
-    found = []
-    for label, section in sections.items():
-        values = {**general, **section} if isinstance(section, dict) else general
-        memory, cpus = values.get("requestMemory"), values.get("requestCpus")
-        if isinstance(memory, int | float) and isinstance(cpus, int | float):
-            found.append(Request(label, int(memory), int(cpus)))
-    return found
 
 
 def find_cores(site: Site) -> int | None:
@@ -138,7 +108,7 @@ def _check_fit(slots: Sequence[Slot], specs: Sequence[RunSpec]) -> Iterator[Find
         return
     memory, cpus = max(slot.memory for slot in slots), max(slot.cpus for slot in slots)
     for spec in specs:
-        for request in largest_requests(spec):
+        for request in JobRequests.read(spec).list_all():
             if not any(slot.fits(request.memory, request.cpus) for slot in slots):
                 yield make_finding(
                     Severity.ERROR,

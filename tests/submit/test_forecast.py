@@ -8,7 +8,7 @@ import networkx as nx
 import pytest
 import yaml
 from apcampaign.bps import PlannedRun, Step, load_site
-from apcampaign.ledger import CampaignPaths, RunRecord, write_run
+from apcampaign.ledger import CampaignPaths, RunPaths, RunRecord, read_workflow, write_run
 from apcampaign.monitor import Attempt, Job, JobState
 from apcampaign.submit.forecast import Forecast, JobForecast, RunForecast, draw_dot, draw_mermaid
 from apcampaign.submit.forecast.costs import GUESS, Costs
@@ -103,6 +103,9 @@ def test_a_campaign_that_has_run_tells_what_another_will_take(undisturbed, refer
         assert {name: count for each in run["jobs"] for name, count in each["quanta"].items()} == made[
             "quanta"
         ]
+        nodes = read_workflow(RunPaths(record.parent), made["output_run"]).nodes.values()
+        requested = {node.label: (node.request_memory, node.cpus) for node in nodes}
+        assert {each["label"]: (each["memory"], each["cores"]) for each in run["jobs"]} == requested
         for each in run["jobs"]:
             if each["quanta"]:
                 assert each["sources"] == [made["output_run"]]

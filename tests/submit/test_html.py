@@ -65,7 +65,7 @@ def test_a_forecast_shows_the_jobs_of_each_run_and_the_sum():
         jobs=1000,
         seconds=36.0,
         cores=1,
-        memory=None,
+        memory=4096,
         disk=2048.0,
         depth=1,
         sources=("guess",),
@@ -77,7 +77,7 @@ def test_a_forecast_shows_the_jobs_of_each_run_and_the_sum():
     runs = (RunForecast(run=run, selection={}, jobs=(job,)),)
     shown = read_html(Forecast(campaign="dc2", slots=10, runs=runs, notes=("10 is assumed",))._repr_html_())
     ((_, row),) = shown.tables
-    assert row == ["isr", "1,000", "1,000", "36", "10.00", "2.00", "–", "guess"]
+    assert row == ["isr", "1,000", "1,000", "36", "10.00", "2.00", "4,096 MiB", "guess"]
     assert shown.lines == [
         "templates: 1,000 quanta in 1,000 jobs at most; 1 h 00 min to 1 h 00 min on 10 slots",
         "campaign dc2: 10.0 core-hours, 2.0 GiB; 1 h 00 min to 1 h 00 min, besides the building of the "
