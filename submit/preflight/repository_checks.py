@@ -14,11 +14,12 @@ from .clusters import check_clusters
 from .injection import check_injection
 from .inputs import check_inputs
 from .pipelines import check_templates_made, load_graph, read_pipeline_graph
+from .query_checks import check_query, check_wanted
 from .release import check_release
 from .repository import check_collections, check_writable, open_repository
 from .reuse import Maker, check_reuse
 from .run_spec import RunSpec, finding_from_error, make_finding
-from .selection import Estimate, Selection, check_query, check_wanted, estimate_quanta, select
+from .selection import Estimate, Selection, estimate_quanta, select
 from .simulated import check_simulated_sky
 
 
