@@ -17,7 +17,8 @@ from .exposure import MEMORY, Exposure
 from .flaws import Flaw
 from .geometry import Box
 from .sky import DENSITY_AREA, Sky
-from .survey import Survey, Visit
+from .survey import Survey
+from .visit import Visit
 
 type Floats = NDArray[np.float64]
 

@@ -26,8 +26,9 @@ from .injection import put_catalogue
 from .instrument import ONE_TO_ONE, MiniatureInstrument
 from .refcat import shard_catalogue
 from .sky import Sky
-from .survey import SandboxSize, Survey, Visit
+from .survey import SandboxSize, Survey
 from .truth import TRUTH_FILE, make_truth
+from .visit import Visit
 
 _REFCATS = "refcats"
 _SKYMAPS = "skymaps"

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .geometry import TangentWcs
-from .survey import Survey, Visit
+from .survey import Survey
+from .visit import Visit
 
 type Floats = NDArray[np.float64]
 type Integers = NDArray[np.int64]

@@ -23,7 +23,8 @@ from ..common.errors import SandboxError
 from .camera import FULL_WELL, NJY_PER_ELECTRON, Electronics, draw_light
 from .geometry import Box
 from .sky import KINDS, Sky
-from .survey import Survey, Visit
+from .survey import Survey
+from .visit import Visit
 
 TRUTH_FILE = "truth.parquet"
 """The table's name in the folder of a sandbox."""

@@ -4,8 +4,8 @@ Each module names the labels and the tasks that it stands in for. They have the 
 and storage class names, and do the same work on small images with the functions of
 `apcampaign.sandbox.science`.
 
-The flow: `isr` → `calibrate` → `visits` (tables of a visit) → `coadds` (selection of visits, warps and
-templates) → `differences` (template, subtraction, detection) → `sources` (filters, reliability,
-standardisation) → `association` (the APDB), whose input is prepared by `regions`. `analysis` is quality
-assessment.
+The flow: `isr` → `calibrate` → `visits` (tables of a visit) → `selection` (the visits of a template) →
+`coadds` (warps and templates) → `differences` (template, subtraction, detection) → `sources` (filters,
+reliability, standardisation) → `association` (the APDB), whose input is prepared by `regions`. `single_frame`
+measures fainter sources; `sampled_metrics` and `analysis` are quality assessment.
 """

@@ -1,15 +1,9 @@
-"""Stand-ins for ``calibrateImage`` and ``singleFrameDetectAndMeasure``: single-frame calibration.
+"""Stand-in for ``calibrateImage``: single-frame calibration.
 
-They replace ``lsst.pipe.tasks.calibrateImage.CalibrateImageTask`` and
-``lsst.drp.tasks.single_frame_detect_and_measure.SingleFrameDetectAndMeasureTask``.
+It replaces ``lsst.pipe.tasks.calibrateImage.CalibrateImageTask``.
 """
 
-__all__ = [
-    "CalibrateImageTask",
-    "IdGeneratorConfig",
-    "SingleFrameDetectAndMeasureTask",
-    "first_id",
-]
+__all__ = ["IVD", "CalibrateImageTask", "IdGeneratorConfig", "first_id", "star_table"]
 
 from dataclasses import replace
 from datetime import date
@@ -260,45 +254,3 @@ class CalibrateImageTask(pipe_base.PipelineTask):
             )
         matches["ref_flux"] = reference
         return astrometry, photometry, matches
-
-
-class SingleFrameDetectAndMeasureConnections(pipe_base.PipelineTaskConnections, dimensions=IVD):
-    """As the real task's."""
-
-    exposure = Input(name="preliminary_visit_image", storageClass="Exposure", dimensions=IVD)
-    input_background = Input(
-        name="preliminary_visit_image_background", storageClass="Background", dimensions=IVD
-    )
-    sources = _output("single_visit_star_reprocessed_unstandardized", "ArrowAstropy")
-    sources_footprints = _output("single_visit_star_reprocessed_footprints", "SourceCatalog")
-    background = _output("preliminary_visit_image_reprocessed_background", "Background")
-
-
-class SingleFrameDetectAndMeasureConfig(
-    pipe_base.PipelineTaskConfig, pipelineConnections=SingleFrameDetectAndMeasureConnections
-):
-    """The options of the real task that the pipelines set."""
-
-    id_generator = ConfigField[IdGeneratorConfig](dtype=IdGeneratorConfig, doc="Identifiers.")
-    threshold = Field[float](doc="Detection threshold, sigma.", default=5.0)
-
-
-class SingleFrameDetectAndMeasureTask(pipe_base.PipelineTask):
-    """Measure fainter sources on the calibrated image."""
-
-    ConfigClass = SingleFrameDetectAndMeasureConfig
-    _DefaultName: ClassVar[str] = "singleFrameDetectAndMeasure"
-
-    def run(self, exposure: Exposure, input_background: dict[str, float]) -> pipe_base.Struct:
-        """Return the sources and the background."""
-        info = exposure.circumstances
-        start = first_id(self.config.id_generator.release_id, info.visit, info.detector)
-        found = measure_stars(exposure, self.config.threshold)
-        if found is None:
-            raise pipe_base.NoWorkFound("too few stars to measure the point-spread function")
-        sources = star_table(found, exposure, start)
-        sources["detect_isPrimary"] = True
-        sources["sky_source"] = False
-        return pipe_base.Struct(
-            sources=sources, sources_footprints=sources, background=dict(input_background)
-        )

@@ -12,7 +12,8 @@ import pytest
 from apcampaign.sandbox.flaws import Flaw, draw_flaws
 from apcampaign.sandbox.geometry import sky_polygon
 from apcampaign.sandbox.refcat import reference_catalogue, shard_catalogue
-from apcampaign.sandbox.survey import DEMO, SandboxSize, Survey, Visit
+from apcampaign.sandbox.survey import DEMO, SandboxSize, Survey
+from apcampaign.sandbox.visit import Visit
 from astropy.table import Table, vstack
 
 KIND = SandboxSize(visits=4, template_visits=2, detectors=(93, 94))

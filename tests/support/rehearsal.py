@@ -23,11 +23,10 @@ from apcampaign.sandbox.injection import injection_catalogue
 from apcampaign.sandbox.refcat import reference_catalogue
 from apcampaign.sandbox.repository import camera
 from apcampaign.sandbox.sky import Sky
-from apcampaign.sandbox.survey import Survey, Visit
+from apcampaign.sandbox.survey import Survey
 from apcampaign.sandbox.tasks.association import DiaPipelineTask, LoadDiaCatalogsTask
 from apcampaign.sandbox.tasks.calibrate import CalibrateImageTask, first_id
 from apcampaign.sandbox.tasks.coadds import (
-    BestSeeingQuantileSelectVisitsTask,
     CompareWarpAssembleCoaddTask,
     MakeDirectWarpTask,
     MakePsfMatchedWarpTask,
@@ -39,12 +38,14 @@ from apcampaign.sandbox.tasks.differences import (
 )
 from apcampaign.sandbox.tasks.injection import VisitInjectTask
 from apcampaign.sandbox.tasks.isr import IsrTask
+from apcampaign.sandbox.tasks.selection import BestSeeingQuantileSelectVisitsTask
 from apcampaign.sandbox.tasks.sources import (
     FilterDiaSourceReliabilityTask,
     RBTransiNetTask,
     TransformDiaSourceCatalogTask,
 )
 from apcampaign.sandbox.tasks.visits import ConsolidateVisitSummaryTask
+from apcampaign.sandbox.visit import Visit
 from astropy.time import Time
 from lsst.daf.butler import Timespan
 from lsst.dax.apdb.sql import ApdbSql
