@@ -4,16 +4,16 @@ HTCondor's own reader, `htcondor2.JobEventLog`, makes a mapping of every event; 
 100,000 jobs, this a tenth of it.
 """
 
-__all__ = ["EventLog", "History"]
+__all__ = ["EventLog"]
 
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from .jobs import Attempt, AttemptOutcome, JobState
+from .history import History, OpenAttempt
+from .jobs import AttemptOutcome, JobState
 from .log_clock import LogClock, find_zone
 
 _END = b"\n...\n"
@@ -32,57 +32,6 @@ _HOLD = re.compile(rb"\tCode (\d+) Subcode (\d+)")
 
 #: The event of a job that is not run, since the script before it said so.
 _NOT_RUN = b"034"
-_AT_ONCE = 2.0  # seconds between the two halves of one event; the log has whole seconds
-
-
-@dataclass(slots=True)
-class _Attempt:
-    """An attempt that may still change; `Attempt` has the meaning of its fields."""
-
-    cluster: int
-    queued: float | None = None
-    started: float | None = None
-    ended: float | None = None
-    host: str | None = None
-    outcome: AttemptOutcome | None = None
-    exit_code: int | None = None
-    signal: int | None = None
-    reason: str | None = None
-    hold_code: int | None = None
-    hold_subcode: int | None = None
-    memory: float | None = None
-    memory_request: float | None = None
-    cpu_seconds: float | None = None
-
-    def freeze(self) -> Attempt:
-        return Attempt(**{name: getattr(self, name) for name in self.__slots__})
-
-
-@dataclass(slots=True)
-class History:
-    """What happened to one submission of a job.
-
-    Parameters
-    ----------
-    node
-        The DAG's name for the job.
-    cluster
-        Its id in the queue.
-    state
-        Its state.
-    accepted
-        Whether the script after it has succeeded.
-    """
-
-    node: str
-    cluster: int
-    state: JobState = JobState.IDLE
-    accepted: bool = False
-    _attempts: list[_Attempt] = field(default_factory=list)
-
-    def attempts(self) -> tuple[Attempt, ...]:
-        """List its attempts, the oldest first."""
-        return tuple(attempt.freeze() for attempt in self._attempts)
 
 
 class EventLog:
@@ -159,11 +108,11 @@ class EventLog:
 
 
 def _submitted(history: History, time: float, event: bytes) -> None:
-    history._attempts.append(_Attempt(history.cluster, time))
+    history.add_attempt(time)
 
 
 def _executing(history: History, time: float, event: bytes) -> None:
-    attempt = _open(history, time)
+    attempt = history.open_attempt(time)
     attempt.started = time
     if (slot := _SLOT.search(event)) and b"@" in slot[1]:
         attempt.host = slot[1].split(b"@", 1)[1].decode()
@@ -197,7 +146,7 @@ def _lost(history: History, time: float, event: bytes) -> None:
 
 
 def _held(history: History, time: float, event: bytes) -> None:
-    _drop_eviction(history, time)
+    history.drop_eviction(time)
     attempt = _close(history, time, event)
     attempt.outcome, attempt.reason = AttemptOutcome.HELD, _reason(event)
     if codes := _HOLD.search(event):
@@ -205,28 +154,14 @@ def _held(history: History, time: float, event: bytes) -> None:
     history.state = JobState.HELD
 
 
-def _drop_eviction(history: History, time: float) -> None:
-    """Drop an eviction that was only the first half of a hold or a removal."""
-    attempts = history._attempts
-    if len(attempts) > 1 and attempts[-1].started is None and attempts[-1].outcome is None:
-        before = attempts[-2]
-        if (
-            before.outcome is AttemptOutcome.EVICTED
-            and before.ended is not None
-            and time - before.ended <= _AT_ONCE
-        ):
-            attempts.pop()
-            before.outcome = before.ended = before.reason = None
-
-
 def _released(history: History, time: float, event: bytes) -> None:
-    _open(history, time)
+    history.open_attempt(time)
     history.state = JobState.IDLE
 
 
 def _aborted(history: History, time: float, event: bytes) -> None:
     if history.state is not JobState.HELD:
-        _drop_eviction(history, time)
+        history.drop_eviction(time)
         attempt = _close(history, time, event)
         attempt.outcome, attempt.reason = AttemptOutcome.REMOVED, _reason(event)
     history.state = JobState.FAILED
@@ -239,7 +174,7 @@ def _post_script(history: History, time: float, event: bytes) -> None:
 
 def _image_size(history: History, time: float, event: bytes) -> None:
     if used := _USED.search(event):
-        attempt = _open(history, time)
+        attempt = history.open_attempt(time)
         attempt.memory = max(attempt.memory or 0.0, float(used[1]))
 
 
@@ -267,17 +202,9 @@ def _clock_of(heads: Sequence[re.Match[bytes] | None], written: float | None) ->
     return LogClock(find_zone(datetime.fromisoformat(last[3].decode()), written))
 
 
-def _open(history: History, time: float) -> _Attempt:
-    """Get the attempt that has not ended; start one if there is none."""
-    attempts = history._attempts
-    if not attempts or attempts[-1].outcome is not None:
-        attempts.append(_Attempt(history.cluster, time))
-    return attempts[-1]
-
-
-def _close(history: History, time: float, event: bytes) -> _Attempt:
+def _close(history: History, time: float, event: bytes) -> OpenAttempt:
     """Note what all ends of an attempt have in common."""
-    attempt = _open(history, time)
+    attempt = history.open_attempt(time)
     attempt.ended = time
     if found := _EXIT.search(event):
         if found[1]:

@@ -4,7 +4,8 @@ __all__ = ["EventLogs"]
 
 from pathlib import Path
 
-from .event_log import EventLog, History
+from .event_log import EventLog
+from .history import History
 
 
 class EventLogs:

@@ -11,8 +11,9 @@ from typing import Protocol
 from ..bps import Wms
 from ..ledger import Node, RunPaths, RunRecord, Workflow, read_dag, read_run, read_workflow
 from .dagman import has_begun, read_errors, read_exit, read_rescue
-from .event_log import EventLog, History
+from .event_log import EventLog
 from .event_logs import EventLogs
+from .history import History
 from .jobs import Attempt, AttemptOutcome, Job, JobState
 from .parsl_log import ParslReader
 
