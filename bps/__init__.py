@@ -17,7 +17,8 @@ from .nights import NightSelection
 from .notify import EmailSettings, NotifyEvent, NotifySettings
 from .options import GRAPH_OPTIONS, read_config_overrides, read_option
 from .pair import write_pair
-from .plan import Plan, PlannedRun, Stage, gate_node, make_timestamp, plan_campaign, prepare_node
+from .plan import Plan, PlannedRun, Stage, gate_node, make_timestamp, prepare_node
+from .planning import plan_campaign
 from .query import make_query
 from .schema import SCHEMA_FILE, campaign_schema, modeline, schema_text
 from .site import Site, SiteNotes, Wms, list_sites, load_site, wms_kind

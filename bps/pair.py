@@ -13,7 +13,7 @@ from pathlib import Path
 from ..common.files import write_atomically
 from .campaign import CampaignConfig
 from .config import build_config, describe_order, dump_config
-from .plan import plan_campaign
+from .planning import plan_campaign
 from .site import Site
 
 _log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 from apcampaign.bps import change_campaign, dump_campaign, load_campaign, load_site
-from apcampaign.bps.plan import plan_campaign
+from apcampaign.bps.planning import plan_campaign
 from apcampaign.bps.query import LONGEST_ARGUMENT
 from apcampaign.common.errors import SettingsError
 
