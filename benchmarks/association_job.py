@@ -17,7 +17,8 @@ from apcampaign.bps import Step, load_campaign, make_timestamp, plan_campaign
 from apcampaign.common.environment import environment_for_batch
 from apcampaign.ledger import Workspace
 from apcampaign.sandbox.create import create_sandbox
-from apcampaign.submit.bps_process.driver import prepare_run
+from apcampaign.submit.bps_process import prepare_run
+from apcampaign.submit.work import Work
 
 TASKS = ("getRegionTimeFromVisit", "loadDiaCatalogs", "associateApdb")
 
@@ -39,8 +40,9 @@ def main():
     )
     campaign = done.model_copy(update={"name": "association-job", "site": "local", "diffim": diffim})
     templates = f"{done.root_collection}/templates"
-    (planned,) = plan_campaign(campaign, steps=[Step.DIFFIM], templates=templates)
-    record = prepare_run(Workspace(campaign, work), planned, apdb_config=str(apdb))
+    plan = plan_campaign(campaign, steps=[Step.DIFFIM], templates=templates)
+    asked = Work(workspace=Workspace(campaign, work), plan=plan, apdb_config=str(apdb))
+    record = prepare_run(asked, plan.find("diffim"))
     quanta = read_quanta(record.graph)
     environment = environment_for_batch()
 

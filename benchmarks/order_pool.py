@@ -21,7 +21,8 @@ from apcampaign.pipelines import find_pipeline
 from apcampaign.sandbox.create import create_sandbox
 from apcampaign.sandbox.servers import CondorPool
 from apcampaign.sandbox.survey import SandboxSize
-from apcampaign.submit.bps_process.driver import prepare_run
+from apcampaign.submit.bps_process import prepare_run
+from apcampaign.submit.work import Work
 
 SIZE = SandboxSize(tracts=(3828, 3829), visits=4, detectors=(85, 88, 90, 91, 92, 93, 94, 97), pixels=32)
 TASKS = "getRegionTimeFromVisit,loadDiaCatalogs,associateApdb"
@@ -76,10 +77,11 @@ def run(sandbox, folder, apdb, ordering):
             },
         }
     )
-    (planned,) = plan_campaign(campaign, steps=[Step.DIFFIM], templates="fake")
+    plan = plan_campaign(campaign, steps=[Step.DIFFIM], templates="fake")
+    planned = plan.find("diffim")
     workspace = Workspace(campaign, folder / "runs")
     files = workspace.paths.run(planned)
-    record = prepare_run(workspace, planned, apdb_config=apdb, submit=True)
+    record = prepare_run(Work(workspace=workspace, plan=plan, apdb_config=apdb), planned, submit=True)
     while is_active(record):
         time.sleep(2)
     if (state := run_state(record)) != "SUCCEEDED":

@@ -33,9 +33,9 @@ from apcampaign.sandbox.create import create_sandbox
 from apcampaign.sandbox.survey import SandboxSize
 from apcampaign.submit.bps_process import prepare_run
 from apcampaign.submit.division import read_large_steps
-from apcampaign.submit.executors import Work
 from apcampaign.submit.executors.campaign_dag import write_campaign_dag
 from apcampaign.submit.preflight import check_campaign
+from apcampaign.submit.work import Work
 
 _DETECTORS = tuple(range(189))
 _QUANTA = (1_000, 10_000, 50_000)
@@ -119,7 +119,7 @@ def _prepare(workspace: Workspace, whole: Plan) -> Spent:
     for place, run in enumerate(plan):
         begin = _cpu()
         if not place:
-            prepare_run(workspace, run)
+            prepare_run(work, run)
             files = write_campaign_dag(work)
         else:
             _call_node(files.folder, workspace, "prepare", run.name)

@@ -96,13 +96,7 @@ def prepare_node_run(folder: Path, runs: Path, run: str) -> None:
     work = read_work(files, runs)
     planned = work.plan.find(run)
     try:
-        prepare_or_reuse(
-            work.workspace,
-            planned,
-            apdb_config=work.apdb_config_of(planned),
-            deferred=work.deferred,
-            refuse_associated=work.refuse_associated,
-        )
+        prepare_or_reuse(work, planned)
     except EmptyGraphError:
         if not planned.may_be_empty:
             raise

@@ -64,15 +64,10 @@ def preview_submission(plan: SubmissionPlan) -> Iterator[Preview]:
             # An output that is not there yet: the inputs are read as they are given, and nothing is changed.
             there = choose_inputs(plan.workspace.campaign.butler, run)
             unseen = replace(there, output=f"{run.output}/preview")
-            apdb_config = plan.apdb_config if run.fills_apdb else None
+            # What is in the APDB and rolled back first is still there.
+            work = replace(plan.work, refuse_associated=False)
             with tempfile.TemporaryDirectory(prefix="apcampaign-") as folder:
-                record = prepare_run(
-                    plan.workspace,
-                    unseen,
-                    files=RunPaths(Path(folder) / "run"),
-                    apdb_config=apdb_config,
-                    deferred=plan.deferred,
-                )
+                record = prepare_run(work, unseen, files=RunPaths(Path(folder) / "run"))
                 jobs, quanta = record.jobs, record.quanta
         config = plan.build_config(run)
         yield Preview(run=run, folder=plan.files(run).folder, config=config, jobs=jobs, quanta=quanta)

@@ -19,12 +19,13 @@ from ..common.html import html_lines, html_table
 from ..ledger import DagPaths, DagRecord, Ledger, Workspace
 from .executors import HTCondorExecutor, Submission
 from .executors.campaign_dag import read_work
+from .ledger_hold import hold_ledger
 from .preconditions import check_idle
 from .reasons import describe_edits, describe_standstill, why_no_restart, why_other_software
 from .rebuild import plan_rebuild
 from .repair import Repair, execute_repair
 from .state import CampaignState, Remaining, describe_remaining, read_state
-from .submission import SubmissionPlan, execute_submission, hold_ledger
+from .submission import SubmissionPlan, execute_submission
 
 _log = logging.getLogger(__name__)
 

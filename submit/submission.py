@@ -4,13 +4,11 @@ __all__ = [
     "SubmissionPlan",
     "decide_submission",
     "execute_submission",
-    "hold_ledger",
     "plan_submission",
 ]
 
 import logging
 from collections.abc import Collection, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,17 +16,19 @@ from ..bps import NightSelection, Plan, PlannedRun, Step, build_config, dump_con
 from ..bps.division import describe_division
 from ..bps.parts import divide_plan
 from ..common.environment import environment_for_batch
-from ..common.errors import ApcampaignError, BusyError, PreconditionError
+from ..common.errors import ApcampaignError, PreconditionError
 from ..common.html import html_lines, html_table
 from ..common.text import count
-from ..ledger import Ledger, RunPaths, Workspace, read_sound_ledger, submission_lock
+from ..ledger import Ledger, RunPaths, Workspace
 from ..monitor.notify import unreachable_secrets
 from ..ordering import VisitDetector, describe_deferred
-from .executors import Executor, Submission, Work, choose_executor
+from .executors import Executor, Submission, choose_executor
 from .finish import finish_campaign, notify_failure
+from .ledger_hold import hold_ledger
 from .new_images import NewImages
 from .repair import Repair, execute_repair
 from .submission_state import SubmissionRequest, SubmissionState, read_submission_state
+from .work import Work
 
 #: Of a step with more runs they are counted.
 _MOST_LISTED = 12
@@ -129,6 +129,18 @@ class SubmissionPlan:
             "obstacles": [str(error) for error in self.obstacles],
             "notes": list(self.notes),
         }
+
+    @property
+    def work(self) -> Work:
+        """What its executor gets."""
+        return Work(
+            workspace=self.workspace,
+            plan=self.plan,
+            apdb_config=self.apdb_config,
+            deferred=self.deferred,
+            refuse_associated=self.fills_further or self.workspace.campaign.apdb.filled,
+            remaining=self.remaining,
+        )
 
     def execute(self) -> Submission:
         """Do it; raises as `execute_submission`."""
@@ -261,45 +273,17 @@ def execute_submission(plan: SubmissionPlan) -> Submission:
         return Submission(
             campaign=plan.workspace.campaign.name, timestamp=plan.plan.timestamp, runs=(), ended=True
         )
-    work = Work(
-        workspace=plan.workspace,
-        plan=plan.plan,
-        apdb_config=plan.apdb_config,
-        deferred=plan.deferred,
-        refuse_associated=plan.fills_further or plan.workspace.campaign.apdb.filled,
-        remaining=plan.remaining,
-    )
     with hold_ledger(plan.workspace, plan.ledger, plan.plan.steps):
         execute_repair(plan.repair)
         if plan.executor.detached:
-            submission = plan.executor.submit(work)
+            submission = plan.executor.submit(plan.work)
             for problem in unreachable_secrets(plan.workspace.campaign.notify):
                 _log.warning("%s", problem)
             return submission
         try:
-            submission = plan.executor.submit(work)
+            submission = plan.executor.submit(plan.work)
         except ApcampaignError as error:
             notify_failure(plan.workspace.campaign, error)
             raise
     finish_campaign(plan.workspace, plan.plan.steps)
     return submission
-
-
-def hold_ledger(workspace: Workspace, ledger: Ledger, steps: Collection[Step]) -> ExitStack:
-    """Hold the right to submit steps of a campaign, which has submitted nothing since its ledger was read.
-
-    Raises
-    ------
-    BusyError
-        If somebody else holds it, or the ledger has changed.
-    """
-    with ExitStack() as stack:
-        for step in steps:
-            stack.enter_context(submission_lock(workspace.paths.step(step)))
-        # A record that cannot be read now, and could be then, is a change too.
-        if read_sound_ledger(workspace.paths)[0] != ledger:
-            raise BusyError(
-                f"campaign {workspace.campaign.name} has been submitted or resumed since this was planned",
-                remedy="see `apcampaign status`, then try again",
-            )
-        return stack.pop_all()

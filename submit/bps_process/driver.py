@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -26,8 +26,8 @@ from ...common.errors import BpsError, PreconditionError
 from ...common.files import make_folder, open_own, try_lock, write_atomically
 from ...common.processes import end_session
 from ...common.progress import Tell, show_progress
-from ...ledger import RunPaths, RunRecord, Workspace, read_run
-from ...ordering import VisitDetector
+from ...ledger import RunPaths, RunRecord, read_run
+from ..work import Work
 from .worker import Request
 
 _POLL = 0.1  # seconds
@@ -38,13 +38,10 @@ _log = logging.getLogger(__name__)
 
 
 def prepare_run(
-    workspace: Workspace,
+    work: Work,
     run: PlannedRun,
     *,
     files: RunPaths | None = None,
-    apdb_config: str | None = None,
-    deferred: Mapping[VisitDetector, int] | None = None,
-    refuse_associated: bool = False,
     submit: bool = False,
     watch: Callable[[Tell], None] | None = None,
     keep_open: tuple[int, ...] = (),
@@ -53,15 +50,15 @@ def prepare_run(
 
     Parameters
     ----------
-    workspace, run
-        What to run.
+    work
+        What the run belongs to.
+    run
+        The run.
     files
         Where its files go, if not where the workspace keeps them; the folder must not hold a run yet.
-    apdb_config
-        The APDB that the run fills, if it does.
-    deferred, refuse_associated, submit
-        As for `apcampaign.submit.bps_process.worker.Request`. With ``submit`` a run whose WMS has no
-        queue of its own, such as Parsl, has ended when this returns.
+    submit
+        Whether to hand it to its WMS. If that has no queue of its own, as Parsl, the run has ended when this
+        returns.
     watch
         Called again and again until that, with what tells how far it is.
     keep_open
@@ -81,6 +78,7 @@ def prepare_run(
     ApcampaignError
         If the repository or the APDB cannot be read.
     """
+    workspace = work.workspace
     files = files or workspace.paths.run(run)
     if files.record.exists():
         # Two submissions within the same second would have the same name.
@@ -92,9 +90,9 @@ def prepare_run(
             folder=files.folder,
             runs=workspace.runs.resolve(),
             run=run,
-            apdb_config=apdb_config,
-            deferred=tuple((*key, place) for key, place in sorted((deferred or {}).items())),
-            refuse_associated=refuse_associated,
+            apdb_config=work.apdb_config_of(run),
+            deferred=tuple((*key, place) for key, place in sorted(work.deferred.items())),
+            refuse_associated=work.refuse_associated,
             submit=submit,
             error=Path(folder) / "error.json",
         )
@@ -115,34 +113,20 @@ def prepare_run(
     return record
 
 
-def prepare_or_reuse(
-    workspace: Workspace,
-    run: PlannedRun,
-    *,
-    apdb_config: str | None = None,
-    deferred: Mapping[VisitDetector, int] | None = None,
-    refuse_associated: bool = False,
-) -> RunRecord:
+def prepare_or_reuse(work: Work, run: PlannedRun) -> RunRecord:
     """Prepare a run, unless it is prepared, and whatever is left of an attempt that was cut off.
 
     HTCondor starts a job again that was running when its host or its daemons went down, and the process of before
     may go on meanwhile: then this waits until that has prepared the run, or has ended without. Parameters and
     errors as `prepare_run`.
     """
-    files = workspace.paths.run(run)
+    files = work.workspace.paths.run(run)
     with _hold_preparation(files) as lock:
         if files.record.exists():
             return read_run(files)
         for leftover in (files.submit, *files.folder.glob(".graph-*")):
             shutil.rmtree(leftover, ignore_errors=True)
-        return prepare_run(
-            workspace,
-            run,
-            apdb_config=apdb_config,
-            deferred=deferred,
-            refuse_associated=refuse_associated,
-            keep_open=(lock,),
-        )
+        return prepare_run(work, run, keep_open=(lock,))
 
 
 @contextlib.contextmanager

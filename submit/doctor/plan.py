@@ -19,8 +19,8 @@ from ...ledger import (
     write_run,
 )
 from ..executors import Submission
+from ..ledger_hold import hold_ledger
 from ..resume import ResumeRequest, plan_resume
-from ..submission import hold_ledger
 from .diagnosis import diagnose
 from .health import CampaignHealth, read_health
 from .logs import fill_log

@@ -10,7 +10,7 @@ whatever has been submitted. Only this package knows how each WMS executes a pla
 from .choice import choose_executor, executors_of, find_active
 from .foreground import ForegroundExecutor
 from .htcondor import HTCondorExecutor
-from .protocol import ActiveRun, Executor, Submission, SubmittedRun, Work
+from .protocol import ActiveRun, Executor, Submission, SubmittedRun
 
 __all__ = [
     "ActiveRun",
@@ -19,7 +19,6 @@ __all__ = [
     "HTCondorExecutor",
     "Submission",
     "SubmittedRun",
-    "Work",
     "choose_executor",
     "executors_of",
     "find_active",

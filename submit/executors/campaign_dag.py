@@ -24,7 +24,7 @@ from ...common.condor_submission import write_dag_path
 from ...common.errors import LedgerError
 from ...common.files import write_atomically
 from ...ledger import DagPaths, DagRecord, RunPaths, Workspace, write_dag_record
-from .protocol import Work
+from ..work import Work
 
 #: Categories of nodes, of which only so many are in the queue at a time: those that build graphs, or look at the
 #: repository before, take a core and memory on the submit host, a run has a DAGMan process there.

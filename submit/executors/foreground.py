@@ -15,9 +15,10 @@ from ...monitor import ACTIVE_STATES, is_active, run_state
 from ...monitor.outcomes import require_templates
 from ..bps_process import prepare_run
 from ..output_collections import join_step_output
+from ..work import Work
 from .campaign_dag import announce
 from .job_watch import JobWatch
-from .protocol import ActiveRun, Submission, SubmittedRun, Work
+from .protocol import ActiveRun, Submission, SubmittedRun
 
 _POLL = 5.0  # seconds; what is waited for takes minutes
 _NOT_KNOWN = "UNKNOWN"
@@ -84,15 +85,7 @@ def _run(work: Work, run: PlannedRun, files: DagPaths, place: str) -> SubmittedR
     """Prepare a run and run it to its end; `None` if it has nothing to do."""
     files_of_run = work.workspace.paths.run(run)
     try:
-        record = prepare_run(
-            work.workspace,
-            run,
-            apdb_config=work.apdb_config_of(run),
-            deferred=work.deferred,
-            refuse_associated=work.refuse_associated,
-            submit=True,
-            watch=JobWatch(files_of_run, place),
-        )
+        record = prepare_run(work, run, submit=True, watch=JobWatch(files_of_run, place))
     except EmptyGraphError:
         if not run.may_be_empty:
             raise

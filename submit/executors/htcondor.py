@@ -22,8 +22,9 @@ from ...common.progress import show_progress
 from ...ledger import DagPaths, DagRecord, Ledger, RunRecord, Workspace, write_dag_record
 from ...monitor import JobState, is_dag_alive, read_jobs
 from ..bps_process import prepare_run
+from ..work import Work
 from .campaign_dag import MARK, announce, write_campaign_dag
-from .protocol import ActiveRun, Submission, SubmittedRun, Work
+from .protocol import ActiveRun, Submission, SubmittedRun
 
 _POLL = 5.0  # seconds; what is followed takes minutes
 _CANCEL_POLL = 1.0  # seconds; somebody waits at the terminal
@@ -43,15 +44,8 @@ class HTCondorExecutor:
 
         So a mistake is seen here, and jobs run while the other graphs are built. Errors as `Executor.submit`.
         """
-        first = work.plan.ready[0]
         with announce(work, work.workspace.paths.dag(work.plan.timestamp)) as record:
-            prepare_run(
-                work.workspace,
-                first,
-                apdb_config=work.apdb_config_of(first),
-                deferred=work.deferred,
-                refuse_associated=work.refuse_associated,
-            )
+            prepare_run(work, work.plan.ready[0])
         files = write_campaign_dag(work)
         write_dag_submission(
             files.dag,

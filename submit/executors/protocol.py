@@ -1,51 +1,17 @@
-"""Interface of executors: what one is given (`Work`), does, and returns (`Submission`)."""
+"""Interface of executors: what one does with what it is given (`Work`), and returns (`Submission`)."""
 
-__all__ = ["ActiveRun", "Executor", "Submission", "SubmittedRun", "Work"]
+__all__ = ["ActiveRun", "Executor", "Submission", "SubmittedRun"]
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from ...bps import Plan, PlannedRun
 from ...common.condor import JobMark
 from ...ledger import DagPaths, DagRecord, Ledger, Workspace
-from ...ordering import VisitDetector
+from ..work import Work
 
 #: Of an output collection with more runs they are counted.
 _MOST_LISTED = 12
-
-
-@dataclass(frozen=True, kw_only=True)
-class Work:
-    """What an executor is to run.
-
-    Parameters
-    ----------
-    workspace
-        The campaign.
-    plan
-        Its runs and their edges.
-    apdb_config
-        The APDB that its runs fill; `None` if none does.
-    deferred
-        The (visit, detector)s that others need not wait for (see `apcampaign.ordering.add_order`).
-    refuse_associated
-        Whether to refuse runs that would associate what the APDB holds already.
-    remaining
-        What of a campaign that goes on is not done, in sentences; empty for one that begins.
-    """
-
-    workspace: Workspace
-    plan: Plan
-    apdb_config: str | None = None
-    deferred: Mapping[VisitDetector, int] = field(default_factory=dict)
-    refuse_associated: bool = False
-    remaining: tuple[str, ...] = ()
-
-    def apdb_config_of(self, run: PlannedRun) -> str | None:
-        """The APDB that one of its runs fills."""
-        return self.apdb_config if run.fills_apdb else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,8 +17,8 @@ from apcampaign.ledger import (
     restore_run,
     write_dag_record,
 )
-from apcampaign.submit.executors import Work
 from apcampaign.submit.executors.campaign_dag import write_campaign_dag
+from apcampaign.submit.work import Work
 from older_runs import unpack_older_runs
 
 

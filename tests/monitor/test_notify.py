@@ -30,8 +30,8 @@ from apcampaign.monitor.notify import (
     unreachable_secrets,
 )
 from apcampaign.monitor.outcomes import QuantaCount
-from apcampaign.submit.executors import Work
 from apcampaign.submit.executors.campaign_dag import write_campaign_dag
+from apcampaign.submit.work import Work
 
 SECRET = "T00/B00/hunter2-must-not-appear"
 NOTIFICATION = Notification(

@@ -10,8 +10,8 @@ from apcampaign.bps import CampaignConfig, Plan, PlannedRun, Step, plan_campaign
 from apcampaign.common.errors import PreconditionError
 from apcampaign.ledger import Workspace
 from apcampaign.scripts.cli import command
-from apcampaign.submit.executors import Work
 from apcampaign.submit.executors.campaign_dag import read_work, write_campaign_dag
+from apcampaign.submit.work import Work
 from click.testing import CliRunner
 
 TIMESTAMP = "20251012T010203Z"

@@ -18,9 +18,9 @@ from apcampaign.scripts.exits import ExitCode
 from apcampaign.submit import patience
 from apcampaign.submit.data_ids import select_raws
 from apcampaign.submit.executors import Submission
+from apcampaign.submit.ledger_hold import hold_ledger
 from apcampaign.submit.new_images import MOST_RUNS, ImageState, KnownImages, NewImages, sort_images
 from apcampaign.submit.repair import Repair
-from apcampaign.submit.submission import hold_ledger
 from apcampaign.submit.submission_nights import read_new_images
 from click.testing import CliRunner
 from documents import FENCED, ROOT

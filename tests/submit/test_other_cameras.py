@@ -14,6 +14,7 @@ from apcampaign.ledger import RunPaths, RunRecord, Workspace
 from apcampaign.sandbox.create import Sandbox, create_sandbox
 from apcampaign.sandbox.survey import SandboxSize
 from apcampaign.submit.bps_process import prepare_run
+from apcampaign.submit.work import Work
 from operators import Operator, make_operator, write_campaign
 
 pytestmark = pytest.mark.slow(minutes=0.8)
@@ -69,15 +70,8 @@ def prepared(sandbox: Sandbox, workspace: Workspace, tmp_path: Path) -> dict[Ste
         timeout=120,
     )
     plan = plan_campaign(campaign, templates=words[1])
-    return {
-        run.step: prepare_run(
-            workspace,
-            run,
-            files=RunPaths(tmp_path / run.step),
-            apdb_config=workspace.planned_apdb_config if run.fills_apdb else None,
-        )
-        for run in plan
-    }
+    work = Work(workspace=workspace, plan=plan, apdb_config=workspace.planned_apdb_config)
+    return {run.step: prepare_run(work, run, files=RunPaths(tmp_path / run.step)) for run in plan}
 
 
 def findings(operator: Operator) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from apcampaign.bps import CampaignConfig, Plan, plan_campaign
 from apcampaign.ledger import Workspace, write_run
 from apcampaign.submit.bps_process import prepare_or_reuse
 from apcampaign.submit.bps_process.driver import _hold_preparation
+from apcampaign.submit.work import Work
 from run_records import record_of
 
 # A process that prepares a run: its child, as BPS's process does, inherits the lock and outlives it.
@@ -51,7 +52,7 @@ def test_the_second_waits_for_what_the_first_has_left_and_takes_its_run(
     assert killed.returncode < 0
     assert not files.record.exists()
     with caplog.at_level(logging.INFO):
-        assert prepare_or_reuse(workspace, run) == record
+        assert prepare_or_reuse(Work(workspace=workspace, plan=plan), run) == record
     assert f"waiting for another process, which prepares {files.folder}" in caplog.text
 
 

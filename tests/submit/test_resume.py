@@ -18,7 +18,7 @@ from apcampaign.ledger import (
     write_run,
 )
 from apcampaign.monitor.outcomes import QuantaCount
-from apcampaign.submit.executors import ActiveRun, Work
+from apcampaign.submit.executors import ActiveRun
 from apcampaign.submit.executors.campaign_dag import announce, write_campaign_dag
 from apcampaign.submit.repair import Repair
 from apcampaign.submit.resume import ResumeRequest, decide_resume
@@ -29,6 +29,7 @@ from apcampaign.submit.state import (
     _list_units,
     describe_remaining,
 )
+from apcampaign.submit.work import Work
 
 TIMESTAMP = "20251012T010203Z"
 FAILED = {"isr": QuantaCount(expected=4, successful=1, failed=1, blocked=1, unknown=1)}

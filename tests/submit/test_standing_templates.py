@@ -15,6 +15,7 @@ from apcampaign.sandbox.create import Sandbox, create_sandbox
 from apcampaign.sandbox.geometry import sky_polygon
 from apcampaign.sandbox.survey import SandboxSize, Survey
 from apcampaign.submit.bps_process import prepare_run
+from apcampaign.submit.work import Work
 from operators import Operator, make_operator, write_campaign
 
 pytestmark = pytest.mark.slow
@@ -81,9 +82,9 @@ def tracts_of_templates(operator: Operator) -> dict[tuple[int, int], set[int]]:
     from lsst.pipe.base import QuantumGraph
 
     workspace = Workspace.open(operator.folder / "campaign.yaml", operator.folder / "runs", environment={})
-    (run,) = plan_campaign(workspace.campaign)
-    files = RunPaths(operator.folder / "prepared")
-    record = prepare_run(workspace, run, files=files, apdb_config=workspace.planned_apdb_config)
+    plan = plan_campaign(workspace.campaign)
+    work = Work(workspace=workspace, plan=plan, apdb_config=workspace.planned_apdb_config)
+    record = prepare_run(work, plan.find("diffim"), files=RunPaths(operator.folder / "prepared"))
     found = {}
     graph = QuantumGraph.loadUri(record.graph)
     (task,) = (task for task in graph.iterTaskGraph() if task.label == "buildTemplate")
