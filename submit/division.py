@@ -101,13 +101,6 @@ def read_shapes(
     shapes = {}
     steps = frozenset(steps)
     campaign = workspace.campaign
-    sky = make_query(
-        instrument=campaign.instrument,
-        skymap=campaign.skymap,
-        tracts=campaign.tracts,
-        bands=None,
-        where=(),
-    )
     with open_repository(workspace.campaign.butler) as butler:
         for run in plan:
             if run.step not in steps:
@@ -115,7 +108,7 @@ def read_shapes(
             spec = make_run_spec(workspace, run, os.environ, planned=outputs_before(plan, run))
             if not _can_divide(campaign, run, spec):
                 continue
-            shape = _read_shape(butler, run, spec, (counted or {}).get(run.name), sky)
+            shape = _read_shape(butler, campaign, run, spec, (counted or {}).get(run.name))
             if shape is not None:
                 shapes[run.step] = shape
     return shapes
@@ -135,7 +128,11 @@ def _can_divide(campaign: CampaignConfig, run: PlannedRun, spec: RunSpec) -> boo
 
 
 def _read_shape(
-    butler: Any, run: PlannedRun, spec: RunSpec, counted: Iterable[Estimate] | None, sky: str
+    butler: Any,
+    campaign: CampaignConfig,
+    run: PlannedRun,
+    spec: RunSpec,
+    counted: Iterable[Estimate] | None,
 ) -> StepShape | None:
     graph, _ = load_graph(spec, butler)
     if graph is None:
@@ -147,7 +144,12 @@ def _read_shape(
         counted = estimate_quanta(selection, graph)
     stages = assign_stages(run.step, _list_tasks(graph), (READER, WRITER))
     by_label = {estimate.label: estimate.quanta for estimate in counted}
-    instrument, skymap, visits = _find_visits(butler, spec, sky)
+    # Science images that touch the campaign's tracts also see others, in which they may overlap each other.
+    tracts = campaign.tracts if run.step is Step.TEMPLATES else None
+    sky = make_query(
+        instrument=campaign.instrument, skymap=campaign.skymap, tracts=tracts, bands=None, where=()
+    )
+    instrument, skymap, visits = _find_visits(butler, spec, sky, narrow=run.step is Step.TEMPLATES)
     return StepShape(
         instrument=instrument,
         skymap=skymap,
@@ -175,10 +177,13 @@ def _list_tasks(graph: Any) -> list[TaskShape]:
     ]
 
 
-def _find_visits(butler: Any, spec: RunSpec, sky: str) -> tuple[str, str, tuple[VisitOnSky, ...]]:
+def _find_visits(
+    butler: Any, spec: RunSpec, sky: str, *, narrow: bool
+) -> tuple[str, str, tuple[VisitOnSky, ...]]:
     """Find the visits that the data query of a run selects, and what they see; and instrument and skymap.
 
-    Of many raws the patches are those under the outlines of the visits, on the sky that is asked for.
+    The patches are those that the data query selects (``narrow``), or all on the sky that is asked for. Of many
+    raws they are those under the outlines of the visits, on that sky.
     """
     instrument, skymap = "", ""
     detectors: dict[int, set[int]] = defaultdict(set)
@@ -193,13 +198,15 @@ def _find_visits(butler: Any, spec: RunSpec, sky: str) -> tuple[str, str, tuple[
         where = f"visit IN ({', '.join(map(str, sorted(detectors)))})"
         records = butler.query_dimension_records("visit", where=where, instrument=instrument, limit=None)
         begin = {int(record.id): float(record.timespan.begin.mjd) for record in records}
-        if sum(map(len, detectors.values())) <= _MOST_OVERLAPS:
+        few = sum(map(len, detectors.values())) <= _MOST_OVERLAPS
+        if few and narrow:
             rows = query.join_dimensions(_PATCH).data_ids((*_RAW, *_PATCH))
         else:
-            rows = butler.query_data_ids(
-                ("instrument", "visit", *_PATCH), where=f"{sky} AND {where}", limit=None
-            )
+            names = ("instrument", "visit", *(["detector"] if few else []), *_PATCH)
+            rows = butler.query_data_ids(names, where=f"{sky} AND {where}", limit=None)
         for row in rows:
+            if few and int(row["detector"]) not in detectors[int(row["visit"])]:
+                continue
             skymap = str(row["skymap"])
             patches[int(row["visit"])].add((int(row["tract"]), int(row["patch"])))
     found = tuple(

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from apcampaign.bps import plan_campaign
+from apcampaign.bps import Step, plan_campaign
 from apcampaign.ledger import RunPaths, Workspace
 from apcampaign.sandbox.create import Sandbox, create_sandbox
 from apcampaign.sandbox.geometry import sky_polygon
 from apcampaign.sandbox.survey import SandboxSize, Survey
 from apcampaign.submit.bps_process import prepare_run
+from apcampaign.submit.division import read_shapes
 from apcampaign.submit.work import Work
 from operators import Operator, make_operator, write_campaign
 
@@ -115,6 +116,14 @@ def test_tracts_choose_the_visits_and_templates_come_from_all_tracts_that_they_t
     assert len(expected) < len(touched())
     describe(nightly, standing, tracts=[3828])
     assert tracts_of_templates(nightly) == expected
+    # Parts of the step wait for each other where their images overlap, also beyond the campaign's tracts.
+    workspace = Workspace.open(nightly.folder / "campaign.yaml", nightly.folder / "runs", environment={})
+    shape = read_shapes(workspace, plan_campaign(workspace.campaign), [Step.DIFFIM])[Step.DIFFIM]
+    seen = {visit.id: {tract for tract, _ in visit.patches} for visit in shape.visits}
+    assert seen == {
+        visit: {tract for key, tracts in expected.items() if key[0] == visit for tract in tracts}
+        for visit, _ in expected
+    }
 
 
 def test_a_campaign_needs_no_tracts(
