@@ -222,7 +222,8 @@ class CampaignConfig(Model):
         How many graphs the campaign DAG builds at a time on the submit host, if steps are divided into parts.
     prepare_memory
         MiB: batch jobs with so much memory build these graphs, where there is a file system that they share
-        with the submit host, and not the submit host itself. A part of 8,000 quanta takes 450 MiB.
+        with the submit host, and not the submit host itself. ``auto``: as much as graphs of that size have taken,
+        and half as much again; 680 MiB for 8,000 quanta.
     site
         Where jobs run: a site that comes along, such as ``s3df``, or the path of a site file.
     notify
@@ -249,7 +250,7 @@ class CampaignConfig(Model):
     apdb: ApdbSettings = ApdbSettings()
     allow_missing_templates: float = Field(default=0.0, ge=0, le=100, alias="allowMissingTemplates")
     prepare_slots: PositiveInt = Field(default=1, alias="prepareSlots")
-    prepare_memory: PositiveInt | None = Field(default=None, alias="prepareMemory")
+    prepare_memory: Literal["auto"] | PositiveInt | None = Field(default=None, alias="prepareMemory")
     site: str = Field(default="local", min_length=1)
     notify: NotifySettings = NotifySettings()
     bps: BpsSettings = Field(default_factory=dict)

@@ -56,7 +56,7 @@ def _describe(parts: Sequence[Part], stage: Stage | None, parents: Mapping[str, 
     name = parts[0].run.name if len(parts) == 1 else f"{len(parts)} of {stage}"
     each = ", each" if len(parts) > 1 else ""
     patches = frozenset(patch for part in parts for patch in part.patches)
-    size = [f"about {_span([part.quanta for part in parts])} quanta"]
+    size = [f"about {_span([part.run.quanta for part in parts])} quanta"]
     if stage is not Stage.COADDS:
         size.append(_count_span([len(part.visits) for part in parts], "visit"))
     size.append(_count_span([len(part.patches) for part in parts], "patch", "patches"))

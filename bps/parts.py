@@ -78,8 +78,6 @@ class Part:
         Its run.
     place
         Which part of its stage it is, from 1 on; 0 for a whole step.
-    quanta
-        How many it has, about.
     visits
         The visits that it processes.
     patches
@@ -88,7 +86,6 @@ class Part:
 
     run: PlannedRun
     place: int = 0
-    quanta: int = 0
     visits: frozenset[int] = frozenset()
     patches: frozenset[Patch] = frozenset()
 
@@ -123,11 +120,12 @@ def _divide_step(run: PlannedRun, shape: StepShape, wanted: int | None) -> Itera
         groups = _cut(weights, shares)
         for place, group in enumerate(groups, 1):
             share = sum(visit.detectors for visit in group) / sum(visit.detectors for visit in visits)
+            part = _make_part(run, stage, labels, _name(stage, place, len(groups)), _ask_visits(group))
             yield Part(
-                quanta=round(share * shape.quanta.get(stage, 0)),
                 run=replace(
-                    _make_part(run, stage, labels, _name(stage, place, len(groups)), _ask_visits(group)),
+                    part,
                     graph_query=_ask_constants(shape, stage),
+                    quanta=round(share * shape.quanta.get(stage, 0)),
                 ),
                 place=place,
                 visits=frozenset(visit.id for visit in group),
@@ -143,9 +141,9 @@ def _divide_coadds(
     for place, group in enumerate(groups, 1):
         name = _name(Stage.COADDS, place, len(groups))
         share = sum(depth[patch] for patch in group) / depth.total()
+        part = _make_part(run, Stage.COADDS, labels, name, _ask_patches(group))
         yield Part(
-            quanta=round(share * shape.quanta.get(Stage.COADDS, 0)),
-            run=_make_part(run, Stage.COADDS, labels, name, _ask_patches(group)),
+            run=replace(part, quanta=round(share * shape.quanta.get(Stage.COADDS, 0))),
             place=place,
             patches=frozenset(group),
         )

@@ -53,6 +53,8 @@ class PlannedRun:
         The CHAINED collection that holds the step's runs.
     skip_existing
         Collections whose quanta are not run again.
+    quanta
+        How many it has, about; 0 if nobody has counted them.
     """
 
     step: Step
@@ -66,6 +68,7 @@ class PlannedRun:
     output: str
     skip_existing: tuple[str, ...] = ()
     graph_query: str = ""
+    quanta: int = 0
 
     @property
     def name(self) -> str:

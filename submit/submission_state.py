@@ -2,11 +2,11 @@
 
 __all__ = ["SubmissionRequest", "SubmissionState", "read_submission_state"]
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..apdb import check_ready
-from ..bps import UNORDERED, NightSelection, Ordering, Plan, Step, plan_campaign
+from ..bps import UNORDERED, NightSelection, Ordering, Plan, PlannedRun, Step, plan_campaign
 from ..bps.lint import Severity
 from ..bps.shape import StepShape
 from ..common.errors import ApcampaignError, PreconditionError
@@ -25,6 +25,7 @@ from .preconditions import (
     look_at_templates,
 )
 from .preflight import Preflight, check_campaign
+from .preflight.selection import Estimate
 from .repair import Repair, plan_repair
 from .submission_nights import read_new_images
 
@@ -142,7 +143,8 @@ def read_submission_state(workspace: Workspace, request: SubmissionRequest) -> S
         remarks += _read_preflight(preflight)
     if not further:
         remarks += _look_at_existing(ledger, plan)
-    estimates = None if preflight is None else preflight.estimates
+    estimates = {} if preflight is None else preflight.estimates
+    plan = replace(plan, runs=tuple(replace(run, quanta=_count(estimates, run)) for run in plan.runs))
     shapes = {} if _is_refused(remarks) else read_large_steps(workspace, plan, estimates)
     return SubmissionState(
         workspace=workspace,
@@ -154,6 +156,11 @@ def read_submission_state(workspace: Workspace, request: SubmissionRequest) -> S
         shapes=shapes,
         new=new,
     )
+
+
+def _count(estimates: Mapping[str, Sequence[Estimate]], run: PlannedRun) -> int:
+    """Count the quanta of a run, as far as the preflight has."""
+    return sum(estimate.quanta for estimate in estimates.get(run.name, ()))
 
 
 def _is_refused(remarks: list[Remark]) -> bool:

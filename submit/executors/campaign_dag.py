@@ -19,7 +19,8 @@ from pathlib import Path
 
 import yaml
 
-from ...bps import Plan, PlannedRun, dump_campaign, gate_node, prepare_node
+from ...bps import CampaignConfig, Plan, PlannedRun, dump_campaign, gate_node, prepare_node
+from ...bps.shape import PART_QUANTA
 from ...common.condor_submission import write_dag_path
 from ...common.errors import LedgerError
 from ...common.files import write_atomically
@@ -30,6 +31,11 @@ from ..work import Work
 #: repository before, take a core and memory on the submit host, a run has a DAGMan process there.
 _PREPARE, _RUN = "prepare", "run"
 _MOST_RUNNING = 50
+
+#: MiB that building a graph takes (docs/benchmarks.md), and half as much again: Python with its modules, and each
+#: quantum. A run whose quanta nobody has counted is as large as one can be that is not divided by default.
+_GRAPH_MEMORY, _QUANTUM_MEMORY = 320.0, 0.045
+_MOST_QUANTA = 2 * PART_QUANTA
 
 #: The attribute that tells a campaign DAG's own jobs from all others: the DAG's folder.
 MARK = "apcampaign_dag"
@@ -184,7 +190,7 @@ def _write_run(work: Work, files: DagPaths, run: PlannedRun, priority: int) -> I
         yield f"CATEGORY {gate_node(run)} {_PREPARE}"
     if run is not work.plan.ready[0]:
         nodes.append(prepare_node(run))
-        memory = work.workspace.campaign.prepare_memory
+        memory = _find_memory(work.workspace.campaign, run)
         yield _write_node(work, files, prepare_node(run), ["prepare", run.name], memory=memory)
         yield f"CATEGORY {prepare_node(run)} {_PREPARE}"
     dag = work.workspace.paths.run(run).dag(run.output_run)
@@ -206,6 +212,13 @@ def _write_run(work: Work, files: DagPaths, run: PlannedRun, priority: int) -> I
         yield f"PARENT {' '.join(parents)} CHILD {nodes[0]}"
     for before, after in itertools.pairwise(nodes):
         yield f"PARENT {before} CHILD {after}"
+
+
+def _find_memory(campaign: CampaignConfig, run: PlannedRun) -> int | None:
+    """Find how much memory (MiB) the batch job gets that builds the graph of a run; `None` if none is to."""
+    if campaign.prepare_memory != "auto":
+        return campaign.prepare_memory
+    return round(_GRAPH_MEMORY + _QUANTUM_MEMORY * (run.quanta or _MOST_QUANTA))
 
 
 def _write_node(

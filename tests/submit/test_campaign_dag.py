@@ -117,6 +117,11 @@ def test_batch_jobs_build_graphs_if_they_are_given_memory(workspace):
     texts = {node: files.node(node, "sub").read_text() for node in ("prepare-diffim", "gate", "summary")}
     assert {node for node, text in texts.items() if "universe = vanilla" in text} == {"prepare-diffim"}
     assert "request_memory = 900" in texts["prepare-diffim"]
+    for quanta, asked in ((0, 1040), (8_000, 680), (60_000, 3020)):
+        counted = replace(plan, runs=tuple(replace(run, quanta=quanta) for run in plan.runs))
+        measured = workspace.campaign.model_copy(update={"prepare_memory": "auto"})
+        files = write_campaign_dag(Work(workspace=replace(workspace, campaign=measured), plan=counted))
+        assert f"request_memory = {asked}\n" in files.node("prepare-diffim", "sub").read_text()
 
 
 def test_the_nodes_read_what_was_decided(workspace):
