@@ -13,7 +13,7 @@ from ..bps import CampaignConfig, Step
 from ..common.errors import ApcampaignError
 from ..common.secrets import redact
 from ..ledger import Ledger, RunRecord, Workspace
-from ..monitor import CampaignReader, CampaignStatus, find_failures
+from ..monitor import CampaignReader
 from ..monitor.campaign_summary import CampaignSummary, StepSummary
 from ..monitor.outcomes import (
     PRODUCTS,
@@ -29,9 +29,10 @@ from ..monitor.submitted import find_filled_apdb, read_submitted_campaign
 from ..monitor.summary import summarise, verify_runs
 from .apdb_content import read_catalog
 from .cutouts import Cutout, CutoutReader
+from .failure_rows import list_failures
 from .figure import Figure
 from .figure_completeness import draw_found
-from .model import FailureRow, ReportData, RunReport, StepReport
+from .model import ReportData, RunReport, StepReport
 from .provenance import list_files, list_provenance
 from .quality import QualityReader
 from .sky import Sky, read_sky
@@ -140,7 +141,7 @@ class ReportReader:
             quality=quality,
             catalog=catalog,
             cutouts=cutouts,
-            failures=self._attempt("the failures", lambda: _find_failures(status), ()),
+            failures=self._attempt("the failures", lambda: list_failures(status), ()),
             verification=self._verify(ledger, summary) if over else None,
             provenance=list_provenance(campaign, ledger, records),
             files=list_files(campaign, workspace.paths, records),
@@ -278,24 +279,3 @@ def _add_up(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     return dict(total)
 
 
-def _find_failures(status: CampaignStatus | None) -> tuple[FailureRow, ...]:
-    if status is None:
-        return ()
-    found = find_failures(status.jobs, nodes=status.nodes)
-    return tuple(
-        FailureRow(
-            step=group.place,
-            label=group.label,
-            state=" and ".join(map(str, group.jobs)) if kind == "failed" else "retried",
-            cause=redact(group.cause.message),
-            jobs=group.count,
-            pruned=sum(group.pruned.values()),
-            hosts=tuple(group.hosts),
-            example=group.example,
-            log=str(group.log or ""),
-            lines=tuple(redact(line) for line in group.cause.lines),
-            remedies=tuple(redact(line) for line in group.remedies),
-        )
-        for kind, groups in (("failed", found.groups), ("retried", found.retried))
-        for group in groups
-    )
