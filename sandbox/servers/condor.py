@@ -16,6 +16,7 @@ from ...common.errors import SandboxError
 from ...common.files import make_folder, write_atomically
 from ...common.progress import show_progress
 from .condor_config import STATE_FOLDERS, PoolSettings, pool_config
+from .condor_daemons import daemon_environ, end_orphans, forget_addresses, last_words
 from .condor_software import CondorSoftware, check_path
 from .identity import Identity
 from .process_record import ProcessRecord
@@ -23,8 +24,6 @@ from .processes import end, locked, run, spawn, wait_until
 
 # What `condor_status -any` lists once jobs can be submitted and matched.
 _READY = {"Machine", "Negotiator", "Scheduler"}
-# The caller's variables that daemons get: no secrets, and no settings of another pool.
-_KEPT = ("LANG", "LC_ALL", "TZ", "TMPDIR")
 _FACTS = "pool.json"
 _START = "start it with `apcampaign sandbox condor start`"
 
@@ -172,7 +171,7 @@ class CondorPool:
                 self._end()
                 raise
             if not is_ready:
-                said = self._said()
+                said = last_words(self.log)
                 self._end()
                 raise SandboxError(
                     f"the HTCondor pool of {self.state} did not start; its logs end with:\n{said}"
@@ -261,10 +260,7 @@ class CondorPool:
         for name, mode in STATE_FOLDERS.items():
             (self.state / name).mkdir(exist_ok=True)
             (self.state / name).chmod(mode)
-        # Left by a pool that was killed, they would be taken for those of the new one.
-        for stale in ("log/.master_address", "log/.collector_address", "spool/.schedd_address"):
-            (self.state / stale).unlink(missing_ok=True)
-        (self.state / "lock" / "shared_port_ad").unlink(missing_ok=True)
+        forget_addresses(self.state)
         home = os.environ.get("HOME", "")
         write_atomically(self.config, pool_config(self._settings, software, self.state, identity, home))
         facts = {
@@ -277,20 +273,15 @@ class CondorPool:
         identity.take(self.state)
 
     def _launch(self, software: CondorSoftware, identity: Identity) -> None:
-        environ = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        environ |= {
-            "CONDOR_CONFIG": str(self.config),
-            "PATH": f"{software.bin}:{software.sbin}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
-            "USER": identity.name,
-            "LOGNAME": identity.name,
-            "HOME": os.environ.get("HOME", "/"),
-        }
         arguments = [str(software.sbin / "condor_master"), "-f"]
         if self._time_to_live is not None:
             arguments += ["-r", str(self._time_to_live)]
         seconds = None if self._time_to_live is None else 60 * self._time_to_live
         record = spawn(
-            identity.command(arguments), log=self.log / "master.out", environ=environ, seconds=seconds
+            identity.command(arguments),
+            log=self.log / "master.out",
+            environ=daemon_environ(self.config, software, identity),
+            seconds=seconds,
         )
         record.save(self._record)
 
@@ -300,18 +291,5 @@ class CondorPool:
             # Graceful, then fast.
             end(record, [(signal.SIGTERM, 20), (signal.SIGQUIT, 10)])
         if self._facts.exists():
-            # Daemons whose master was killed run on for a minute, and two schedds must not share a queue.
-            software, setting = self._software(), f"CONDOR_CONFIG={self.config}"
-            for orphan in ProcessRecord.all_with([software.sbin, software.libexec], setting):
-                end(orphan, [(signal.SIGQUIT, 5)])
+            end_orphans(self.config, self._software())
         self._record.unlink(missing_ok=True)
-
-    def _said(self) -> str:
-        said = []
-        for name in ("master.out", "MasterLog", "CollectorLog", "SchedLog", "StartLog"):
-            try:
-                lines = (self.log / name).read_text(encoding="utf-8", errors="replace").splitlines()
-            except OSError:
-                continue
-            said += [f"{name}: {line}" for line in lines[-4:]]
-        return "\n".join(said) or "(nothing)"

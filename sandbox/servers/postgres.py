@@ -2,9 +2,7 @@
 
 __all__ = ["PostgresServer"]
 
-import os
 import secrets
-import shutil
 import signal
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,8 +15,9 @@ from ...common.files import make_folder, write_atomically
 from ...common.progress import show_progress
 from .identity import Identity
 from .postgres_binaries import PostgresBinaries
+from .postgres_cluster import initialise, is_ready, read_version, server_environ
 from .postgres_config import HOST, access_config, choose_port, server_config
-from .postgres_roles import SUPERUSER, check_roles, role_statements
+from .postgres_roles import check_roles, role_statements
 from .process_record import ProcessRecord
 from .processes import end, limited, locked, run, spawn, wait_until
 
@@ -89,7 +88,7 @@ class PostgresServer:
 
     def is_running(self) -> bool:
         """Tell whether the server of this folder runs and accepts connections."""
-        return self.process is not None and self._is_ready()
+        return self.process is not None and is_ready(self._cluster)
 
     @property
     def process(self) -> ProcessRecord | None:
@@ -114,12 +113,12 @@ class PostgresServer:
 
     def _start(self) -> None:
         self._end()
-        binaries = self._binaries or PostgresBinaries.find(self._version())
+        binaries = self._binaries or PostgresBinaries.find(read_version(self._cluster))
         identity = self._identity or Identity.choose()
         identity.require(binaries.folder / "postgres")
-        is_new = self._version() is None
+        is_new = read_version(self._cluster) is None
         if is_new:
-            self._initialise(binaries, identity)
+            initialise(self._cluster, binaries, identity)
         self._make_roles(binaries, identity)
         # A port that is free now may be taken a moment later: then another one is tried, if none is known yet.
         attempts = 1 if self._port.exists() else 5
@@ -223,24 +222,6 @@ class PostgresServer:
                 remedy=f"see whether it runs, and its log {self.log}",
             ) from exc
 
-    def _version(self) -> str | None:
-        try:
-            return (self._cluster / "PG_VERSION").read_text(encoding="ascii").strip()
-        except OSError:
-            return None
-
-    def _initialise(self, binaries: PostgresBinaries, identity: Identity) -> None:
-        shutil.rmtree(self._cluster, ignore_errors=True)
-        self._cluster.mkdir(mode=0o700)
-        identity.take(self.data)
-        command = [str(binaries.folder / "initdb"), f"--pgdata={self._cluster}", f"--username={SUPERUSER}"]
-        options = ["--auth=reject", "--encoding=UTF8", "--no-locale", "--no-sync", "--no-instructions"]
-        try:
-            run(identity.command([*command, *options]), seconds=120, environ=_environ(), cwd=Path("/"))
-        except SandboxError:
-            shutil.rmtree(self._cluster, ignore_errors=True)
-            raise
-
     def _make_roles(self, binaries: PostgresBinaries, identity: Identity) -> None:
         # Without a running server: the superuser can then be locked out of it altogether.
         passwords = self._passwords
@@ -253,7 +234,7 @@ class PostgresServer:
         run(
             identity.command(command),
             seconds=60,
-            environ=_environ(),
+            environ=server_environ(),
             cwd=Path("/"),
             stdin="\n".join(statements) + "\n",
         )
@@ -272,12 +253,12 @@ class PostgresServer:
         record = spawn(
             limited(command, seconds=seconds, number=signal.SIGINT),
             log=self.log,
-            environ=_environ(),
+            environ=server_environ(),
             seconds=seconds,
         )
         record.save(self._record)
         try:
-            wait_until(lambda: not record.is_alive() or self._is_ready(), seconds=60)
+            wait_until(lambda: not record.is_alive() or is_ready(self._cluster), seconds=60)
         except BaseException:
             self._end()
             raise
@@ -290,14 +271,6 @@ class PostgresServer:
         raise SandboxError(
             f"PostgreSQL ({binaries.folder}) did not start; its log {self.log} ends with:\n{said}"
         )
-
-    def _is_ready(self) -> bool:
-        # As pg_ctl does: the state is in line 8.
-        try:
-            lines = (self._cluster / "postmaster.pid").read_text(encoding="utf-8").splitlines()
-        except OSError:
-            return False
-        return len(lines) >= 8 and lines[7].strip() == "ready"
 
     def _end(self) -> None:
         record = ProcessRecord.load(self._record)
@@ -320,9 +293,3 @@ class PostgresServer:
             remedy=f"end that program; or remove {self._port}, so that a new port is chosen, and write that into "
             "the URLs of the campaign and of its APDB",
         )
-
-
-def _environ() -> dict[str, str]:
-    # The caller's PGDATA, PGPORT and locale are meant for another server.
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
-    return {**kept, "LC_ALL": "C"}
