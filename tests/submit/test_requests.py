@@ -23,7 +23,13 @@ SETTINGS: list[dict[str, Any]] = [
     {"pipetask": {"isr": LITTLE, "calibrateImage": LITTLE}},  # all that a cluster has of this pipeline
     {"pipetask": {"isr": LITTLE}},
     {"cluster": {"diffim": {"requestMemory": 6000, "requestCpus": 2}}},
-    {"cluster": {"ours": {"pipetasks": "isr", "dimensions": "visit,detector"}}, "pipetask": {"isr": LITTLE}},
+    {
+        "cluster": {
+            "singleFrame": {"pipetasks": "calibrateImage"},
+            "ours": {"pipetasks": "isr", "dimensions": "exposure,detector"},
+        },
+        "pipetask": {"isr": LITTLE},
+    },
     {"cluster": {"preload": {"computeSite": "large"}}, "site": {"large": {"requestMemory": 50_000}}},
     {"site": {"local": {"requestMemory": 3000, "requestCpus": 3}}, "finalJob": {"requestCpus": 4}},
     {"payload": {"requestMemory": 1500}},
