@@ -33,7 +33,7 @@ COMMANDS = {
     "submit": "Submit a campaign, or one of its steps.",
     "adopt": "Make runs of `bps submit` runs of a campaign.",
     "resume": "Continue a campaign after a failure.",
-    "doctor": "Look at a campaign for what keeps it from going on, and mend it.",
+    "doctor": "Find what keeps a campaign from going on, and fix it.",
     "cancel": "Cancel the running jobs of a campaign.",
     "status": "Show the progress of a campaign.",
     "failures": "Show what failed, by root cause, and what to do next.",

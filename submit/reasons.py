@@ -37,7 +37,7 @@ def describe_standstill(unit: SubmittedUnit) -> tuple[str, ...]:
             "resume --new-graph` builds new graphs of what is not done",
         )
     return (
-        f"{said}, with new graphs too: what `apcampaign failures` tells must be mended first; later visits go on "
+        f"{said}, with new graphs too: what `apcampaign failures` tells must be fixed first; later visits go on "
         "without failed associations with `apcampaign resume --skip-failed`",
     )
 

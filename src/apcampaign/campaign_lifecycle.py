@@ -30,7 +30,7 @@ class CampaignLifecycle(CampaignHandle):
         day_obs: int | str | None = None,
         check: bool = True,
     ) -> "StartOverPlan":
-        """Decide how the same campaign is had again, in an empty APDB, beside the old one.
+        """Decide how the same campaign starts over in an empty APDB, beside the old one.
 
         ``execute()`` of the returned plan writes a new campaign file, and gives its path.
 

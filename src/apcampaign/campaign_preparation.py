@@ -51,7 +51,7 @@ class CampaignPreparation(CampaignHandle):
         return inspect_repository(self.settings)
 
     def forecast(self, slots: int | None = None, *, templates: str | None = None) -> "Forecast":
-        """Foretell quanta, jobs, core-hours, disk and time. Changes nothing.
+        """Forecast quanta, jobs, core-hours, disk and time. Changes nothing.
 
         Parameters
         ----------

@@ -153,7 +153,7 @@ class CampaignSubmission(CampaignHandle):
         return plan_resume(self._workspace, request)
 
     def examine(self) -> "DoctorPlan":
-        """Look for the states that the campaign does not get out of by itself; ``execute()`` of it mends them.
+        """Find the states that the campaign does not get out of by itself; ``execute()`` of the plan fixes them.
 
         Raises
         ------

@@ -1,7 +1,7 @@
-"""Doctor: which of the states a campaign is in that it does not get out of by itself, and what mends each.
+"""Doctor: which of the states a campaign is in that it does not get out of by itself, and the fix of each.
 
 The flow: `plan_doctor` reads how everything stands at once (`CampaignHealth`), `diagnose` names the states from
-that without asking anybody, and the `DoctorPlan` of both can be shown. `execute_doctor` does what mends them:
+that without asking anybody, and the `DoctorPlan` of both can be shown. `execute_doctor` fixes them:
 records are made again, jobs of nobody leave the queue, output collections are made again from their runs,
 associations are rolled back and forgotten, and the campaign goes on as by `resume`.
 """

@@ -1,4 +1,4 @@
-"""Plan of what mends a campaign, and its execution."""
+"""Plan of the fixes of a campaign, and its execution."""
 
 __all__ = ["DoctorPlan", "execute_doctor", "plan_doctor"]
 
@@ -87,7 +87,7 @@ class DoctorPlan:
 
 
 def plan_doctor(workspace: Workspace) -> DoctorPlan:
-    """Look at a campaign, and decide what mends it. Changes nothing.
+    """Look at a campaign, and decide how it is fixed. Changes nothing.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def plan_doctor(workspace: Workspace) -> DoctorPlan:
 
 
 def execute_doctor(plan: DoctorPlan) -> Submission | None:
-    """Do what mends a campaign.
+    """Fix a campaign.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""States that a campaign does not get out of by itself: each is named, with what mends it."""
+"""States that a campaign does not get out of by itself: each is named, with its fix."""
 
 import json
 import shutil
