@@ -4,5 +4,6 @@ The flow: `signature` (of the instrument) → `cosmics` → `stars` (background,
 `calibration` (astrometry, photometry) → `coaddition` (warps and coadds) → `matching` (kernel) and `subtraction` →
 `detection` (on the difference) → `reliability` → `association`. All share `pixels` and `psf`.
 
-Nothing is imported here: every batch job pays for what this package imports.
+Nothing is imported here: every batch job pays for what this package imports. Nor is `scipy.ndimage` or `scipy.fft`
+by any module: `scipy` does so when they are used, and graphs and most jobs are made without.
 """

@@ -10,8 +10,8 @@ __all__ = ["clipped_coadd", "direct_warp", "matched_warp", "mosaic"]
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ..exposure import INEXACT, MASKED, SATURATED, Exposure
 from ..geometry import Box, TangentWcs
@@ -189,17 +189,17 @@ def _average(direct: Mapping[int, Exposure], good: Flags, used: Flags) -> Exposu
 def _without_variables(change: Floats, static: Floats, contrast: float) -> Flags:
     """Tell which changes (given by their brightness, zero elsewhere) are not those of a variable star."""
     # Assign pixels to peaks: a flash next to the residual of a bright star is then judged separately.
-    summits = (change > 0) & (change == ndimage.maximum_filter(change, 5))
-    seeds, number = ndimage.label(summits, np.ones((3, 3)))
+    summits = (change > 0) & (change == scipy.ndimage.maximum_filter(change, 5))
+    seeds, number = scipy.ndimage.label(summits, np.ones((3, 3)))
     if not number:
         return np.zeros(change.shape, bool)
-    row, column = ndimage.distance_transform_edt(~summits, return_distances=False, return_indices=True)
+    row, column = scipy.ndimage.distance_transform_edt(~summits, return_distances=False, return_indices=True)
     labels = np.where(change > 0, seeds[row, column], 0)
-    stars = static == ndimage.maximum_filter(static, 5)
-    near = ndimage.maximum_filter(np.where(stars, static, 0.0), footprint=_DISC)
+    stars = static == scipy.ndimage.maximum_filter(static, 5)
+    near = scipy.ndimage.maximum_filter(np.where(stars, static, 0.0), footprint=_DISC)
     kept = np.zeros(number + 1, bool)
     for label, (row, column) in enumerate(
-        ndimage.maximum_position(change, labels, np.arange(1, number + 1)), start=1
+        scipy.ndimage.maximum_position(change, labels, np.arange(1, number + 1)), start=1
     ):
         kept[label] = change[row, column] >= contrast * near[row, column]
     return np.asarray(kept[labels], bool)
@@ -209,8 +209,8 @@ def _mismatch(static: Floats) -> Floats:
     """Return the largest difference of a pixel that imperfectly matched seeing may cause."""
     light = np.abs(static)
     # On the flank of a star, a small shift makes a large difference.
-    core = _MISMATCH * ndimage.maximum_filter(light, 3)
-    return np.asarray(np.maximum(core, _WINGS * ndimage.maximum_filter(light, footprint=_WIDE)), float)
+    core = _MISMATCH * scipy.ndimage.maximum_filter(light, 3)
+    return np.asarray(np.maximum(core, _WINGS * scipy.ndimage.maximum_filter(light, footprint=_WIDE)), float)
 
 
 def _mean_psf(psfs: Floats, weights: Floats) -> Floats:

@@ -5,8 +5,8 @@ __all__ = ["convolve", "fill", "grow", "peaks", "resample", "scatter", "signific
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft, ndimage
 
 from ..exposure import MASKED, Exposure
 from ..geometry import Box, TangentWcs
@@ -32,8 +32,12 @@ def fill(image: NDArray[Any], good: Flags) -> Floats:
     for sigma in (1.0, 3.0):
         if not missing.any():
             break
-        weight = ndimage.gaussian_filter(np.where(missing, 0.0, 1.0), sigma, mode="constant", truncate=3)
-        total = ndimage.gaussian_filter(np.where(missing, 0.0, result), sigma, mode="constant", truncate=3)
+        weight = scipy.ndimage.gaussian_filter(
+            np.where(missing, 0.0, 1.0), sigma, mode="constant", truncate=3
+        )
+        total = scipy.ndimage.gaussian_filter(
+            np.where(missing, 0.0, result), sigma, mode="constant", truncate=3
+        )
         near = missing & (weight > 0.02)
         result[near] = total[near] / weight[near]
         missing = missing & ~near
@@ -44,17 +48,17 @@ def grow(flags: Flags, pixels: int) -> Flags:
     """Set the flags of all pixels within a distance of one that is set."""
     if not pixels or not flags.any():
         return flags
-    return np.asarray(ndimage.maximum_filter(flags, 2 * pixels + 1))
+    return np.asarray(scipy.ndimage.maximum_filter(flags, 2 * pixels + 1))
 
 
 def convolve(image: NDArray[Any], kernel: NDArray[Any]) -> Floats:
     """Convolve an image with a small odd kernel; the image is zero beyond its edges."""
     shape = [
-        fft.next_fast_len(size + extra - 1, real=True)
+        scipy.fft.next_fast_len(size + extra - 1, real=True)
         for size, extra in zip(image.shape, kernel.shape, strict=True)
     ]
-    product = fft.rfft2(image, shape) * fft.rfft2(kernel, shape)
-    whole = fft.irfft2(product, shape)
+    product = scipy.fft.rfft2(image, shape) * scipy.fft.rfft2(kernel, shape)
+    whole = scipy.fft.irfft2(product, shape)
     low, left = kernel.shape[0] // 2, kernel.shape[1] // 2
     return np.asarray(whole[low : low + image.shape[0], left : left + image.shape[1]], float)
 
@@ -75,7 +79,7 @@ def significance(image: NDArray[Any], variance: NDArray[Any], good: Flags, psf: 
 
 def peaks(image: NDArray[Any], threshold: float, separation: int = 2) -> list[tuple[int, int]]:
     """Return (x, y) of pixels above a threshold that are the highest within a distance, highest first."""
-    highest = image == ndimage.maximum_filter(image, 2 * separation + 1, mode="constant", cval=-np.inf)
+    highest = image == scipy.ndimage.maximum_filter(image, 2 * separation + 1, mode="constant", cval=-np.inf)
     ys, xs = np.nonzero(highest & (image > threshold))
     order = np.lexsort((xs, ys, -image[ys, xs]))
     return [(int(xs[index]), int(ys[index])) for index in order]
@@ -93,14 +97,14 @@ def resample(source: Exposure, wcs: TangentWcs, box: Box) -> Exposure:
     inside = (x >= 1) & (x <= width - 2) & (y >= 1) & (y <= height - 2)
     places = np.array([np.where(inside, y, 0), np.where(inside, x, 0)])
     filled = fill(source.image, source.good)
-    image = ndimage.map_coordinates(filled, places, order=_SPLINE, mode="mirror")
+    image = scipy.ndimage.map_coordinates(filled, places, order=_SPLINE, mode="mirror")
     variance = np.where(np.isfinite(source.variance), source.variance, 0).astype(float)
-    variance = ndimage.map_coordinates(variance, places, order=1, mode="nearest")
+    variance = scipy.ndimage.map_coordinates(variance, places, order=1, mode="nearest")
     mask = np.zeros(xs.shape, np.uint8)
     for bit in (1, 2, 4, 8, 16):
         flags = (source.mask & bit) > 0
         if flags.any():
-            near = ndimage.map_coordinates(flags.astype(float), places, order=1, mode="nearest") > 0.1
+            near = scipy.ndimage.map_coordinates(flags.astype(float), places, order=1, mode="nearest") > 0.1
             mask[near] |= bit
     mask[~inside] = MASKED
     return source.with_pixels(

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 type Floats = NDArray[np.float64]
 type Flags = NDArray[np.bool_]
@@ -40,7 +40,7 @@ def hermite(x: NDArray[Any], y: NDArray[Any], shapes: tuple[tuple[float, int], .
 
 def shifted(psf: Floats, dx: float, dy: float) -> Floats:
     """Return a stamp whose star is shifted from the middle by up to about a pixel."""
-    return np.asarray(ndimage.shift(psf, (dy, dx), order=4, mode="constant"), float)
+    return np.asarray(scipy.ndimage.shift(psf, (dy, dx), order=4, mode="constant"), float)
 
 
 def width(psf: Floats) -> float:

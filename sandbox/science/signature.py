@@ -6,7 +6,7 @@ The order of Rubin's ``lsst.ip.isr``; for the noise see e.g. Howell, Handbook of
 __all__ = ["remove_signature"]
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from ..exposure import BAD, SATURATED, Exposure
 from .pixels import grow
@@ -46,6 +46,6 @@ def remove_signature(
     # With the neighbours, which get light from a full pixel and would spoil a fit.
     mask[grow(counts >= 0.97 * saturation, 2)] |= SATURATED
     # From the expected light, not from the noisy one: otherwise faint pixels would get more weight.
-    expected = ndimage.gaussian_filter(electrons, 1.0, mode="nearest")
+    expected = scipy.ndimage.gaussian_filter(electrons, 1.0, mode="nearest")
     variance = np.maximum(expected, 0) + read_noise**2
     return raw.with_pixels((electrons - current) / share, variance / share**2, mask=mask)

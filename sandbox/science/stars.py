@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 import sep
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ..exposure import SATURATED, Exposure
 from .pixels import grow, peaks, scatter, significance
@@ -60,7 +60,7 @@ def subtract_background(exposure: Exposure) -> tuple[Exposure, float]:
     background = sep.Background(image, mask=full, bw=width, bh=height)
     for _ in range(_SKY_ROUNDS):
         rest = np.where(exposure.good, image - background.back(), 0.0)
-        smooth = ndimage.gaussian_filter(rest, _ROUGH_SIGMA)
+        smooth = scipy.ndimage.gaussian_filter(rest, _ROUGH_SIGMA)
         mask = full | grow(smooth > _STANDS_OUT * scatter(smooth[exposure.good]), 3)
         if mask.mean() > _MOST_MASKED:
             break

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft
 
 from ..exposure import MASKED, SATURATED, Exposure
 from .matching import Matching, fit_matching
@@ -120,10 +120,10 @@ def _whitening(kernel: Floats, convolved: float, other: float, reach: int = 12) 
         Variance of a pixel of that image before the convolution, and of the other one.
     """
     size = 64
-    power = np.abs(fft.fft2(kernel, (size, size))) ** 2
+    power = np.abs(scipy.fft.fft2(kernel, (size, size))) ** 2
     response = np.sqrt((convolved + other) / (convolved * power + other))
     response /= response[0, 0]
-    stamp = fft.fftshift(fft.ifft2(response).real)
+    stamp = scipy.fft.fftshift(scipy.fft.ifft2(response).real)
     middle = size // 2
     cut = slice(middle - reach, middle + reach + 1)
     white = stamp[cut, cut]

@@ -1,19 +1,18 @@
 """Stand-ins for ``loadDiaCatalogs`` and ``associateApdb``: read the APDB's history, match, write.
 
 They replace ``LoadDiaCatalogsTask`` and ``DiaPipelineTask`` of ``lsst.ap.association``; the database behind
-them is a real one.
+them is a real one. What only they need, pandas and ``lsst.dax.apdb``, is imported when they run: whoever builds a
+graph or runs other tasks of the same pipeline imports this module too.
 """
 
 __all__ = ["DiaPipelineTask", "LoadDiaCatalogsTask"]
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import lsst.pipe.base as pipe_base
 import numpy as np
-import pandas as pd
 from astropy.table import Table
 from astropy.time import Time
-from lsst.dax.apdb import Apdb
 from lsst.pex.config import Config, ConfigField, Field, ListField
 from lsst.pipe.base.connectionTypes import Input, Output
 from lsst.pipe.base.utils import RegionTimeInfo
@@ -22,9 +21,11 @@ from lsst.sphgeom import Angle, Region
 from ..cameras import APDB_BANDS
 from ..exposure import Exposure
 from ..geometry import sky_polygon
-from ..science.association import assign, measure_forced, summarise
 from .calibrate import IVD, IdGeneratorConfig, first_id
 from .regions import IGD
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # The columns that the association needs of each table, so that an empty result has the right types.
 _OBJECTS = {"diaObjectId": "int64", "ra": "float64", "dec": "float64", "nDiaSources": "int64"}
@@ -63,7 +64,9 @@ def _padded(region: Region, arcseconds: float) -> Region:
     return region.getBoundingCircle().dilatedBy(Angle.fromDegrees(arcseconds / 3600))
 
 
-def _trim(frame: Any, columns: dict[str, str]) -> pd.DataFrame:
+def _trim(frame: Any, columns: dict[str, str]) -> "pd.DataFrame":
+    import pandas as pd
+
     if frame is None or frame.empty:
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
     trimmed: pd.DataFrame = frame[list(columns)].astype(columns).reset_index(drop=True)
@@ -95,6 +98,8 @@ class LoadDiaCatalogsTask(pipe_base.PipelineTask):
     _DefaultName: ClassVar[str] = "loadDiaCatalogs"
 
     def __init__(self, **kwargs: Any) -> None:
+        from lsst.dax.apdb import Apdb
+
         super().__init__(**kwargs)
         self.apdb = Apdb.from_uri(self.config.apdb_config_url)
 
@@ -193,16 +198,18 @@ class DiaPipelineTask(pipe_base.PipelineTask):
     _DefaultName: ClassVar[str] = "diaPipe"
 
     def __init__(self, **kwargs: Any) -> None:
+        from lsst.dax.apdb import Apdb
+
         super().__init__(**kwargs)
         self.apdb = Apdb.from_uri(self.config.apdb_config_url)
 
     def run(
         self,
-        diaSourceTable: pd.DataFrame,  # noqa: N803
+        diaSourceTable: "pd.DataFrame",  # noqa: N803
         diffIm: Exposure,  # noqa: N803
         exposure: Exposure,
-        preloadedDiaObjects: pd.DataFrame,  # noqa: N803
-        preloadedDiaSources: pd.DataFrame,  # noqa: N803
+        preloadedDiaObjects: "pd.DataFrame",  # noqa: N803
+        preloadedDiaSources: "pd.DataFrame",  # noqa: N803
         solarSystemObjectTable: Table | None = None,  # noqa: N803
         **_unused: Any,
     ) -> pipe_base.Struct:
@@ -215,6 +222,10 @@ class DiaPipelineTask(pipe_base.PipelineTask):
         RuntimeError
             If the database holds this visit and detector already, before anything is written.
         """
+        import pandas as pd
+
+        from ..science.association import summarise
+
         info = exposure.circumstances
         if self.apdb.containsVisitDetector(info.visit, info.detector):
             raise RuntimeError(
@@ -257,8 +268,10 @@ class DiaPipelineTask(pipe_base.PipelineTask):
             marginalDiaSources=sources[:0],
         )
 
-    def _associate(self, sources: pd.DataFrame, objects: pd.DataFrame, zoom: float) -> Any:
+    def _associate(self, sources: "pd.DataFrame", objects: "pd.DataFrame", zoom: float) -> Any:
         """Fill in ``diaObjectId``; return which sources belong to a new object."""
+        from ..science.association import assign
+
         ids, new = assign(sources, objects, self.config.maxDistArcSeconds * zoom)
         if self.config.maxNewDiaObjects and new.sum() > self.config.maxNewDiaObjects:
             raise RuntimeError(
@@ -268,8 +281,12 @@ class DiaPipelineTask(pipe_base.PipelineTask):
         sources["diaObjectId"] = ids
         return new
 
-    def _forced(self, history: pd.DataFrame, difference: Exposure, science: Exposure) -> pd.DataFrame:
+    def _forced(self, history: "pd.DataFrame", difference: Exposure, science: Exposure) -> "pd.DataFrame":
         """Measure all objects on the image that have enough history."""
+        import pandas as pd
+
+        from ..science.association import measure_forced
+
         info = science.circumstances
         rows = measure_forced(history, difference, science, self.config.historyThreshold)
         start = first_id(self.config.idGenerator.release_id, info.visit, info.detector)
@@ -291,7 +308,7 @@ class DiaPipelineTask(pipe_base.PipelineTask):
         return pd.DataFrame(rows, columns=[*kinds, "band"]).astype(kinds | {"band": "str"})
 
 
-def _alerts(sources: pd.DataFrame, history: pd.DataFrame) -> list[tuple[int, list[int]]]:
+def _alerts(sources: "pd.DataFrame", history: "pd.DataFrame") -> list[tuple[int, list[int]]]:
     """Return for each new source its ID and those of the earlier sources of its object."""
     members = history.groupby("diaObjectId")["diaSourceId"].apply(list)
     pairs = zip(sources["diaSourceId"], sources["diaObjectId"], strict=True)
