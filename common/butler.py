@@ -1,6 +1,6 @@
 """Butler access: the only module that opens existing repositories; translates Butler's errors."""
 
-__all__ = ["butler_errors", "open_butler"]
+__all__ = ["butler_errors", "open_butler", "query_run"]
 
 import contextlib
 import logging
@@ -96,6 +96,36 @@ def open_butler(repository: str, purpose: str, *, writeable: bool = False) -> It
             ) from error
         with butler:
             yield butler
+
+
+def query_run(butler: Any, run: str, endings: tuple[str, ...] = ("",)) -> Iterator[tuple[str, list[Any]]]:
+    """Query what a RUN collection holds, one dataset type after another.
+
+    Butler is asked only for the types that the collection has, and looks up the collection once.
+
+    Parameters
+    ----------
+    butler
+        The repository.
+    run
+        The RUN collection.
+    endings
+        What the names of dataset types end with that are asked for.
+
+    Yields
+    ------
+    name, refs
+        A dataset type, and the references of its datasets.
+
+    Raises
+    ------
+    lsst.daf.butler.MissingCollectionError
+        If there is no such collection.
+    """
+    info = butler.collections.get_info(run, include_summary=True)
+    with butler.registry.caching_context():
+        for name in sorted(name for name in info.dataset_types or () if name.endswith(endings)):
+            yield name, butler.query_datasets(name, run, find_first=False, limit=None, explain=False)
 
 
 def _refuse_locked(config: Any, purpose: str, *, writeable: bool) -> None:

@@ -6,7 +6,8 @@ The flow: a `Workspace` is a campaign with its site and its files (`CampaignPath
 them all at once into a `Ledger`, which tells the current runs of a step, also after their folder was moved
 (`relocate_run`). A record that was damaged is made again by `restore_run` or `restore_dag_record`. What was
 removed of a campaign has a record too (`RetirementRecord`): the runs that are gone with it do not count any more.
-`submission_lock` keeps two submissions apart.
+`read_quanta` compares the graph of a run with what the repository holds of it. `submission_lock` keeps two
+submissions apart.
 
 Truth lives in Butler, the APDB and HTCondor; the records only say where to look for it.
 """
@@ -15,6 +16,7 @@ from .graphs import has_graph
 from .ledger import Ledger, read_ledger, read_sound_ledger
 from .lock import is_submitting, submission_lock
 from .paths import CampaignPaths, DagPaths, RunPaths
+from .quanta import Quantum, QuantumState, read_quanta
 from .records import DagRecord, RunRecord, hash_config, read_dag_record, read_run, write_dag_record, write_run
 from .relocation import is_moved_dag, relocate_run
 from .restoration import restore_dag_record, restore_run
@@ -37,6 +39,8 @@ __all__ = [
     "DagRecord",
     "Ledger",
     "Node",
+    "Quantum",
+    "QuantumState",
     "RetirementAct",
     "RetirementKind",
     "RetirementRecord",
@@ -53,6 +57,7 @@ __all__ = [
     "read_dag",
     "read_dag_record",
     "read_ledger",
+    "read_quanta",
     "read_retirements",
     "read_run",
     "read_sound_ledger",

@@ -20,7 +20,7 @@ from typing import Any
 from ..apdb import ExpectedAssociations, read_stored
 from ..common.butler import butler_errors, open_butler
 from ..common.errors import UnsupportedApdbError
-from ..ledger import RunPaths, RunRecord, has_graph, read_workflow
+from ..ledger import QuantumState, RunPaths, RunRecord, has_graph, read_quanta, read_workflow
 
 #: The tasks that read and write the APDB.
 READER = "loadDiaCatalogs"
@@ -140,19 +140,17 @@ def _read_status(record: RunRecord) -> dict[VisitDetector, _Status]:
         if not has_graph(record):
             return _read_status_without_graph(butler, record)
         from lsst.daf.butler import MissingCollectionError
-        from lsst.pipe.base.quantum_provenance_graph import QuantumInfoStatus, QuantumProvenanceGraph
 
         try:
-            graph = QuantumProvenanceGraph(butler, [record.graph], read_caveats=None, use_qbb=False)
+            quanta = read_quanta(butler, record)
         except MissingCollectionError:  # the run's first job, which makes it, has not run
             return dict.fromkeys(read_planned(record.graph), _Status.UNKNOWN)
-        known = {QuantumInfoStatus.SUCCESSFUL: _Status.SUCCEEDED, QuantumInfoStatus.UNKNOWN: _Status.UNKNOWN}
-        status = {}
-        for quantum in graph.quanta.get(WRITER, ()):
-            info = graph.get_quantum_info(quantum)
-            key = int(info["data_id"]["visit"]), int(info["data_id"]["detector"])
-            status[key] = known.get(info["status"], _Status.FAILED)
-        return status
+        known = {QuantumState.SUCCESSFUL: _Status.SUCCEEDED, QuantumState.UNKNOWN: _Status.UNKNOWN}
+        return {
+            (int(each.data_id["visit"]), int(each.data_id["detector"])): known.get(each.state, _Status.FAILED)
+            for each in quanta
+            if each.label == WRITER
+        }
 
 
 def _read_status_without_graph(butler: Any, record: RunRecord) -> dict[VisitDetector, _Status]:

@@ -10,12 +10,13 @@ __all__ = [
     "read_outcomes",
 ]
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...common.butler import butler_errors, open_butler
-from ...ledger import RunRecord, has_graph
+from ...ledger import Quantum, QuantumState, RunRecord, has_graph, read_quanta
 
 #: Why a quantum that failed has made nothing: its log tells more.
 FAILED = "failed"
@@ -175,45 +176,55 @@ def _read(butler: Any, record: RunRecord, *, caveats: bool) -> Outcomes:
         return Outcomes(counts=_count_without_graph(butler, record))
     with butler_errors(f"the outcomes of run {record.output_run} cannot be read from {record.graph}"):
         from lsst.daf.butler import MissingCollectionError
-        from lsst.pipe.base.quantum_provenance_graph import QuantumProvenanceGraph
 
         try:
-            read = "lazy" if caveats else None
-            graph = QuantumProvenanceGraph(butler, [record.graph], use_qbb=False, read_caveats=read)
+            quanta = read_quanta(butler, record, incomplete=caveats)
         except MissingCollectionError:  # the run's first job, which makes it, has not run
             counts = {
                 label: QuantaCount(expected=count, successful=0, failed=0, blocked=0, unknown=count)
                 for label, count in record.quanta.items()
             }
             return Outcomes(counts=counts)
-        tasks = graph.to_summary(butler, do_store_logs=False).tasks
-        counts = {
-            label: QuantaCount(
-                expected=task.n_expected,
-                successful=task.n_successful,
-                # A «wonky» quantum succeeded at first, or its records contradict each other.
-                failed=task.n_failed + task.n_wonky,
-                blocked=task.n_blocked,
-                unknown=task.n_unknown,
-                partial=sum(map(len, task.exceptions.values())),
-            )
-            for label, task in tasks.items()
-        }
-        troubles = (each for label, task in tasks.items() for each in _find_troubles(record, label, task))
-        return Outcomes(counts=counts, troubles=tuple(troubles))
+        troubles = tuple(trouble for each in quanta if (trouble := _find_trouble(butler, record, each)))
+    states: dict[str, Counter[QuantumState]] = {}
+    for quantum in quanta:
+        states.setdefault(quantum.label, Counter())[quantum.state] += 1
+    partial = Counter(trouble.label for trouble in troubles if trouble.run and trouble.why)
+    counts = {
+        label: QuantaCount(
+            expected=number.total(),
+            successful=number[QuantumState.SUCCESSFUL],
+            failed=number[QuantumState.FAILED],
+            blocked=number[QuantumState.BLOCKED],
+            unknown=number[QuantumState.UNKNOWN],
+            partial=partial[label],
+        )
+        for label, number in states.items()
+    }
+    return Outcomes(counts=counts, troubles=troubles)
 
 
-def _find_troubles(record: RunRecord, label: str, task: Any) -> Iterator[QuantumTrouble]:
-    """Find the quanta of a task that did not make all that they were to make."""
-    raised = [each for exceptions in task.exceptions.values() for each in exceptions]
-    for each in raised:
-        what = each.exception.message.strip().partition("\n")[0]
-        name = each.exception.type_name.rpartition(".")[2]
-        yield QuantumTrouble(label=label, data_id=each.data_id, run=each.run, why=f"{name}: {what}")
-    told = {frozenset(each.data_id.items()) for each in raised}
-    for data_ids in task.caveats.values():
-        for data_id in data_ids:
-            if frozenset(data_id.items()) not in told:
-                yield QuantumTrouble(label=label, data_id=data_id, run=record.output_run)
-    for each in (*task.failed_quanta, *task.wonky_quanta):
-        yield QuantumTrouble(label=label, data_id=each.data_id, why=FAILED)
+def _find_trouble(butler: Any, record: RunRecord, quantum: Quantum) -> QuantumTrouble | None:
+    """Tell why a quantum has not made all that it was to make; `None` if it has, or if only its state tells."""
+    if quantum.state is QuantumState.FAILED:
+        return QuantumTrouble(label=quantum.label, data_id=quantum.data_id, why=FAILED)
+    if quantum.metadata is None:
+        return None
+    from lsst.pipe.base import QuantumSuccessCaveats
+
+    metadata = butler.get(quantum.metadata, storageClass="TaskMetadata")
+    try:
+        caveats = QuantumSuccessCaveats(int(metadata["quantum"]["caveats"]))
+    except LookupError:
+        return None
+    if not caveats:
+        return None
+    trouble = QuantumTrouble(label=quantum.label, data_id=quantum.data_id, run=record.output_run)
+    if not caveats & QuantumSuccessCaveats.PARTIAL_OUTPUTS_ERROR:
+        return trouble
+    try:
+        failure = metadata[quantum.label]["failure"]
+    except LookupError:
+        return trouble
+    what = str(failure["message"]).strip().partition("\n")[0]
+    return replace(trouble, why=f"{str(failure['type']).rpartition('.')[2]}: {what}")

@@ -2,7 +2,7 @@
 
 __all__ = ["Spread", "TaskUsage", "read_clusters", "read_task_usage"]
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from ...common.butler import open_butler
+from ...common.butler import open_butler, query_run
 from ...common.errors import LedgerError
 from ...ledger import RunRecord
 
@@ -109,8 +109,9 @@ def read_task_usage(records: Iterable[RunRecord]) -> dict[str, TaskUsage]:
     for repository, runs in by_repository.items():
         purpose = f"the metadata of tasks cannot be read from {repository}"
         with open_butler(repository, purpose) as butler, ThreadPoolExecutor(_THREADS) as pool:
+            metadata = _find_metadata(butler, runs)
             for label in dict.fromkeys(label for record in runs for label in record.quanta):
-                refs = [ref for record in runs for ref in _find_metadata(butler, label, record.output_run)]
+                refs = metadata.get(f"{label}_metadata", [])
                 step = max(1, len(refs) // _SAMPLE)
                 found = pool.map(lambda ref: _read(butler, ref), refs[::step])
                 taken.setdefault(label, []).extend(each for each in found if each)
@@ -147,15 +148,18 @@ def read_clusters(record: RunRecord) -> dict[str, tuple[str, ...]]:
         raise LedgerError(f"the BPS config {record.config} cannot be read: {error}") from error
 
 
-def _find_metadata(butler: Any, label: str, output_run: str) -> Iterator[Any]:
-    from lsst.daf.butler import MissingCollectionError, MissingDatasetTypeError
+def _find_metadata(butler: Any, records: Iterable[RunRecord]) -> dict[str, list[Any]]:
+    """Find the metadata of tasks by dataset type."""
+    from lsst.daf.butler import MissingCollectionError
 
-    try:
-        yield from butler.query_datasets(
-            f"{label}_metadata", collections=output_run, limit=None, explain=False
-        )
-    except (MissingCollectionError, MissingDatasetTypeError):
-        return  # the run has made nothing of the kind yet
+    found: dict[str, list[Any]] = {}
+    for record in records:
+        try:
+            for name, refs in query_run(butler, record.output_run, ("_metadata",)):
+                found.setdefault(name, []).extend(refs)
+        except MissingCollectionError:  # the run's first job, which makes it, has not run
+            continue
+    return found
 
 
 def _read(butler: Any, ref: Any) -> tuple[float, float | None] | None:

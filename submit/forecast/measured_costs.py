@@ -2,6 +2,7 @@
 
 __all__ = ["load_costs", "measure_pause", "record_costs"]
 
+import contextlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,7 +11,7 @@ from statistics import mean
 from typing import Any, Self
 
 from ...bps import Step
-from ...common.butler import open_butler
+from ...common.butler import open_butler, query_run
 from ...common.errors import ApcampaignError, LedgerError
 from ...common.files import write_atomically
 from ...ledger import CampaignPaths, RunPaths, RunRecord, read_run
@@ -244,14 +245,13 @@ def _measure_datasets(record: RunRecord) -> dict[str, float]:
     sizes: dict[str, float] = {}
     purpose = f"the sizes of the outputs of run {record.output_run} cannot be read from {record.butler}"
     with open_butler(record.butler, purpose) as butler:
-        try:
-            info = butler.collections.get_info(record.output_run, include_summary=True)
-        except MissingCollectionError:
-            return {}
-        for name in sorted(info.dataset_types or ()):
-            refs = butler.query_datasets(name, collections=record.output_run, limit=None, explain=False)
-            found = butler.get_many_uris(refs[:: max(1, len(refs) // _SAMPLE)], allow_missing=True)
-            each = [uri.primaryURI.size() for uri in found.values() if uri.primaryURI is not None]
-            if each:
+        samples: dict[str, list[Any]] = {}
+        with contextlib.suppress(MissingCollectionError):
+            for name, refs in query_run(butler, record.output_run):
+                samples[name] = refs[:: max(1, len(refs) // _SAMPLE)]
+        found = butler.get_many_uris([ref for refs in samples.values() for ref in refs], allow_missing=True)
+        for name, refs in samples.items():
+            uris = [found[ref].primaryURI for ref in refs if ref in found]
+            if each := [uri.size() for uri in uris if uri is not None]:
                 sizes[name] = round(mean(each) / _MIB, 4)
     return sizes

@@ -1,0 +1,112 @@
+"""What has become of the quanta of a run is what Rubin's own provenance of them tells."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apcampaign.bps import Step
+from apcampaign.ledger import RunRecord
+from apcampaign.monitor.outcomes import FAILED, Outcomes, QuantaCount, count_quanta, read_outcomes
+from lsst.daf.butler.logging import ButlerLogRecords
+from lsst.pipe.base import QuantumSuccessCaveats, TaskMetadata
+from lsst.pipe.base.quantum_provenance_graph import QuantumProvenanceGraph, TaskSummary
+from lsst.pipe.base.tests.mocks import DirectButlerRepo, DynamicConnectionConfig
+
+pytestmark = pytest.mark.slow
+
+RUN = "output_run"
+#: What the quanta of the detectors have left: metadata, log, output. The task after them has left nothing.
+LEFT = {
+    ("first", 1): "_metadata _log _made",
+    ("second", 1): "_metadata _log",
+    ("first", 2): "_log",
+    ("first", 4): "_metadata _made",
+    ("second", 4): "_metadata _log _made",
+}
+PARTIAL = {
+    "quantum": {"caveats": QuantumSuccessCaveats.PARTIAL_OUTPUTS_ERROR.value},
+    "second": {"failure": {"type": "lsst.some.Error", "message": "too few\nof all"}},
+}
+
+
+def connect(name: str, *dimensions: str, multiple: bool = False) -> dict[str, DynamicConnectionConfig]:
+    dimensions = ("instrument", *dimensions)
+    return {
+        name: DynamicConnectionConfig(
+            dataset_type_name=name, dimensions=list(dimensions), multiple=multiple, mock_storage_class=False
+        )
+    }
+
+
+def make_run(repo: DirectButlerRepo, file: Path) -> None:
+    """Build the graph of three tasks, one after the other, and put into the repository what they have left."""
+    of_detectors = ("instrument", "detector")
+    made = connect("first_made", "detector"), connect("second_made", "detector")
+    repo.add_task("first", dimensions=of_detectors, inputs=connect("raw", "detector"), outputs=made[0])
+    repo.add_task("second", dimensions=of_detectors, inputs=made[0], outputs=made[1])
+    read = connect("second_made", "detector", multiple=True)
+    repo.add_task("last", dimensions=("instrument",), inputs=read, outputs=connect("last_made"))
+    components = repo.make_quantum_graph_builder(output_run=RUN).finish(attach_datastore_records=False)
+    components.write(str(file))
+    graph = components.assemble()
+    repo.butler.collections.register(RUN)
+    for label in ("first", "second"):
+        for quantum in graph.build_execution_quanta(task_label=label).values():
+            for name, (ref,) in quantum.outputs.items():
+                ending = name.name.removeprefix(label)
+                if ending in LEFT.get((label, quantum.dataId["detector"]), "").split():
+                    content: dict[str, Any] = {
+                        "_metadata": TaskMetadata.from_dict(PARTIAL),
+                        "_log": ButlerLogRecords.from_records([]),
+                    }
+                    repo.butler.put(content.get(ending, {}), ref)
+
+
+def count(task: TaskSummary) -> QuantaCount:
+    return QuantaCount(
+        expected=task.n_expected,
+        successful=task.n_successful,
+        failed=task.n_failed + task.n_wonky,
+        blocked=task.n_blocked,
+        unknown=task.n_unknown,
+        partial=sum(map(len, task.exceptions.values())),
+    )
+
+
+def test_outcomes_are_those_that_rubins_provenance_graph_tells(tmp_path: Path) -> None:
+    with DirectButlerRepo.make_temporary("base.yaml") as (repo, root):
+        make_run(repo, tmp_path / "run.qg")
+        graph = QuantumProvenanceGraph(repo.butler, [str(tmp_path / "run.qg")], use_qbb=False)
+        told = graph.to_summary(do_store_logs=False).tasks
+        record = RunRecord(
+            campaign="camp",
+            step=Step.DIFFIM,
+            timestamp="1",
+            butler=root,
+            inputs=(),
+            output="output",
+            output_run=RUN,
+            config="",
+            submit_dir="",
+            graph=str(tmp_path / "run.qg"),
+            wms_service="",
+            jobs={},
+            quanta={},
+        )
+        found: Outcomes = read_outcomes(record)
+        without = count_quanta([record])
+    assert found.counts == {label: count(task) for label, task in told.items()}
+    assert list(found.counts) == ["first", "second", "last"]
+    first, second, last = found.counts.values()
+    # Metadata without a log contradict each other.
+    assert (first.successful, first.failed, first.unknown) == (1, 2, 1)
+    assert (second.successful, second.partial, second.blocked, second.unknown) == (2, 1, 1, 1)
+    assert last.blocked == 1
+    assert [(each.label, each.data_id["detector"], each.run, each.why) for each in found.troubles] == [
+        ("first", 2, "", FAILED),
+        ("first", 4, "", FAILED),
+        ("second", 1, RUN, "Error: too few"),
+    ]
+    assert {label: (each.successful, each.blocked) for label, each in without.items()} == {
+        label: (each.successful, each.blocked) for label, each in found.counts.items()
+    }
