@@ -1,15 +1,15 @@
 """Runs that version 0.1 has recorded are read as those of today; tests/submit/test_recovery.py continues one."""
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 from apcampaign.sandbox.create import Sandbox
 from apcampaign.sandbox.servers import CondorPool
+from forked import run_forked
 from older_runs import continue_older, unpack_older_runs
-from operators import COMMAND, shell_environment
+from operators import shell_environment
 
 pytestmark = pytest.mark.slow(minutes=0.5)
 
@@ -25,15 +25,8 @@ def older(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Path:
 
 def ask(folder: Path, sandbox: Sandbox, *words: str) -> Any:
     """Ask for JSON, whatever the exit code."""
-    done = subprocess.run(
-        [str(COMMAND), *words, "--json"],
-        cwd=folder,
-        env=shell_environment(sandbox) | {"TZ": "UTC"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    environment = shell_environment(sandbox) | {"TZ": "UTC"}
+    done = run_forked([*words, "--json"], cwd=folder, env=environment, timeout=120)
     assert "Traceback" not in done.stderr
     return json.loads(done.stdout)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forked import run_forked
 from interference import wait_for
 from operators import COMMAND, Operator, make_operator, plant, write_campaign
 
@@ -32,15 +33,7 @@ WALLTIME = "periodic_remove = JobStatus == 2 && time() - EnteredCurrentStatus > 
 
 def ask(operator: Operator, *words: str) -> dict[str, Any]:
     """Ask for JSON, whatever the exit code."""
-    done = subprocess.run(
-        [str(COMMAND), *words, "--json"],
-        cwd=operator.folder,
-        env=dict(operator.environment),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = run_forked([*words, "--json"], cwd=operator.folder, env=operator.environment, timeout=120)
     assert done.returncode in (0, 1), done.stderr
     content: dict[str, Any] = json.loads(done.stdout)
     return content

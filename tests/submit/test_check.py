@@ -15,11 +15,11 @@ from apcampaign.sandbox.servers import CondorPool
 from apcampaign.submit.preflight import inspect_repository
 from apcampaign.submit.preflight.repository import check_writable
 from apcampaign.submit.preflight.run_spec import RunSpec
+from forked import run_forked
 from planted_campaigns import CAMPAIGNS, INTENDED, CampaignMistake
 from planting import Ground, check_all, check_parts, make_ground
 
 pytestmark = pytest.mark.slow
-COMMAND = str(Path(sys.executable).with_name("apcampaign"))
 
 
 @pytest.fixture(scope="module")
@@ -106,14 +106,8 @@ def call(
     path = ground.folder / "of-a-command.yaml"
     path.write_text(yaml.safe_dump(ground.campaign(mistake)))
     options = ["--campaign", str(path), "--runs", str(ground.folder / "runs")]
-    return subprocess.run(
-        [COMMAND, *words, *options],
-        env=ground.environment | {"COLUMNS": "160"} | environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    variables = ground.environment | {"COLUMNS": "160"} | environment
+    return run_forked([*words, *options], cwd=ground.folder, env=variables, timeout=120)
 
 
 def test_the_command_exits_by_the_worst_finding_and_tells_the_quanta(ground: Ground) -> None:
@@ -174,10 +168,8 @@ def test_a_repository_without_raws_can_be_inspected(tmp_path: Path) -> None:
 
 def lint(ground: Ground, path: Path) -> tuple[int, list[str]]:
     """What `lint --butler` exits with, and the rules of what it finds."""
-    command = [COMMAND, "lint", "--butler", "--json", str(path)]
-    said = subprocess.run(
-        command, env=ground.environment, capture_output=True, text=True, timeout=120, check=False
-    )
+    words = ["lint", "--butler", "--json", str(path)]
+    said = run_forked(words, cwd=ground.folder, env=ground.environment, timeout=120)
     return said.returncode, [finding["rule"] for finding in yaml.safe_load(said.stdout)]
 
 
@@ -237,14 +229,9 @@ def check_on_pool(
 ) -> list[dict[str, Any]]:
     path = ground.folder / "on-pool.yaml"
     path.write_text(yaml.safe_dump({**ground.campaign(mistake), "site": "local"}))
-    told = subprocess.run(
-        [COMMAND, "check", "--campaign", str(path), "--json", "--runs", str(ground.folder / "runs")],
-        env=ground.environment | dict(pool.environ()) | environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    words = ["check", "--campaign", str(path), "--json", "--runs", str(ground.folder / "runs")]
+    variables = ground.environment | dict(pool.environ()) | environment
+    told = run_forked(words, cwd=ground.folder, env=variables, timeout=120)
     findings: list[dict[str, Any]] = yaml.safe_load(told.stdout)["findings"]
     assert (told.returncode, told.stderr) == (bool(findings), "")
     return findings

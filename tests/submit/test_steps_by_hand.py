@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,11 +11,11 @@ import pytest
 import yaml
 from apcampaign.sandbox.survey import SandboxSize, Survey
 from apcampaign.scripts.exits import ExitCode
+from forked import run_forked
 from interference import KILLED, ROLLED_BACK, WHERE, dagmans, wait_for
 from operators import (
     COARSE,
     COARSE_DIFFIM,
-    COMMAND,
     RUN_DEADLINE,
     Operator,
     assert_complete,
@@ -45,15 +44,7 @@ def submit_at_once(operator: Operator, *words: str) -> dict[int, str]:
     """Submit twice at the same moment, and tell what each has said, by its exit code."""
 
     def submit(_: int) -> tuple[int, str]:
-        done = subprocess.run(
-            [COMMAND, "submit", *words],
-            cwd=operator.folder,
-            env=operator.environment,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
+        done = run_forked(["submit", *words], cwd=operator.folder, env=operator.environment, timeout=240)
         return done.returncode, f"{done.stdout}\n{done.stderr}"
 
     with ThreadPoolExecutor() as pool:
@@ -80,7 +71,7 @@ def test_steps_by_hand_are_cancelled_and_resumed_one_by_one(
     )
     assert "make apdb-init" in operator.make("submit-diffim", good=False)
     operator.make("apdb-init", f"DB={postgres_url}")
-    assert "has no templates run" in operator.make("submit-diffim", good=False)
+    assert "has no templates run" in operator.apcampaign("submit", "diffim", "--wait", good=False)
     # With BPS, which leaves it to the campaign while it is in the queue.
     submit = operator.submit_by_hand("ApTemplate-DC2-bps.yaml", "--tracts", "3828")
     (adopted,) = json.loads(operator.apcampaign("adopt", str(submit), "--tracts", "3828", "--json"))["runs"]
@@ -88,10 +79,10 @@ def test_steps_by_hand_are_cancelled_and_resumed_one_by_one(
     assert "has not ended" in operator.apcampaign("submit", "diffim", good=False)
     held = ["condor_q", "-allusers", "-constraint", "JobStatus == 5", "-af", "HoldReason"]
     wait_for(lambda: "gone over memory limit" in condor_pool.run(held, seconds=30), "the hold")
-    assert "has not ended" in operator.make("resume", good=False)
+    assert "has not ended" in operator.apcampaign("resume", good=False)
     operator.make("cancel", seconds=240)
     assert condor_pool.run(["condor_q", "-allusers", "-af", "ClusterId"], seconds=30).strip() == ""
-    assert "nothing of campaign" in operator.make("cancel", good=False)
+    assert "nothing of campaign" in operator.apcampaign("cancel", good=False)
     said = operator.apcampaign("resume", "--set", "templates.pipetask.makePsfMatchedWarp.requestMemory=8192")
     assert "settings have changed: building new graphs" in said
     config = sorted(folder.glob("runs/*/templates/*/bps.yaml"))[-1]
@@ -113,13 +104,13 @@ def test_steps_by_hand_are_cancelled_and_resumed_one_by_one(
     )
     assert "has not ended" in operator.apcampaign("submit", "diffim", good=False)
     assert operator.wait_for_run("diffim") != 0
-    said = operator.make("resume")
+    said = operator.apcampaign("resume")
     assert ROLLED_BACK in said
     assert "where it ended" in said
     assert operator.wait_for_run("diffim") == 0
     # The APDB is not empty any more: another run into it is refused before anything is submitted.
     write_campaign(folder, sandbox, **campaign)
-    assert "is not empty" in operator.make("submit-diffim", "TRACTS=3828", good=False)
+    assert "is not empty" in operator.apcampaign("submit", "diffim", "--tracts", "3828", good=False)
     assert len(list(folder.glob("runs/*/diffim/*/run.yaml"))) == 1
     # Two schedules at once: one goes on with the night after, the other is told that it is not its turn.
     night = f"{Survey(SandboxSize(visits=2)).visits[1].day_obs}.."
@@ -135,13 +126,13 @@ def test_steps_by_hand_are_cancelled_and_resumed_one_by_one(
     for dagman in stopped:
         os.kill(dagman, signal.SIGSTOP)
     with ThreadPoolExecutor() as pool:
-        cancelled = pool.submit(operator.make, "cancel", seconds=240)
+        cancelled = pool.submit(operator.apcampaign, "cancel", seconds=240)
         removed = ["condor_q", "-allusers", "-constraint", "JobStatus == 3", "-af", "ClusterId"]
         wait_for(lambda: condor_pool.run(removed, seconds=30).strip(), "the removal")
         for dagman in stopped:
             os.kill(dagman, signal.SIGKILL)
         assert "nothing is left in the queue" in cancelled.result()
-    said = operator.make("resume")
+    said = operator.apcampaign("resume")
     assert "diffim: registering the outputs of" in said
     assert "rolling it back" not in said
     assert operator.wait_for_run("diffim") == 0
