@@ -32,11 +32,25 @@ queue
 """
 
 
+#: The runs on a pool, and which of their jobs fail.
+ON_POOL = {
+    "association fails": {f"association_{FIRST}"},
+    "image fails": {f"diffim_{FIRST}"},
+    "nothing fails": set[str](),
+    "association fails when it has written": {f"association_{FIRST}"},
+    "association fails and the APDB does not answer": {f"association_{FIRST}"},
+}
+
+
+def make_apdb(folder: Path) -> str:
+    target = ApdbTarget.from_url(f"sqlite:///{folder}/apdb.db")
+    init_apdb(plan_init(target, instrument="X", config=folder / "apdb.yaml"))
+    return str(folder / "apdb.yaml")
+
+
 @pytest.fixture
 def apdb(tmp_path: Path) -> str:
-    target = ApdbTarget.from_url(f"sqlite:///{tmp_path}/apdb.db")
-    init_apdb(plan_init(target, instrument="X", config=tmp_path / "apdb.yaml"))
-    return str(tmp_path / "apdb.yaml")
+    return make_apdb(tmp_path)
 
 
 class Run:
@@ -47,7 +61,7 @@ class Run:
     def __init__(self, folder: Path, apdb: str, failing: set[str]):
         from lsst.ctrl.bps import GenericWorkflow, GenericWorkflowJob
 
-        self.files, self.failing = RunPaths(folder / "run"), failing
+        self.files, self.apdb, self.failing = RunPaths(folder / "run"), apdb, failing
         self.files.submit.mkdir(parents=True)
         workflow = GenericWorkflow("test")
         workflow.add_job(GenericWorkflowJob("init", "init"))
@@ -98,24 +112,26 @@ class Run:
         lines.append(f"SCRIPT POST final {script} final $DAG_STATUS $RETURN")
         self.files.dag(OUTPUT).write_text("\n".join([*lines, ""]))
 
-    def execute(self, pool) -> int:
-        """Run it, and give DAGMan's exit code."""
+    def submit(self, pool) -> None:
+        self._call(pool, *pool.command(["condor_submit_dag", self.files.dag(OUTPUT).name]))
+
+    def wait(self, pool) -> int:
+        """Wait for its end, and give DAGMan's exit code."""
         dag = self.files.dag(OUTPUT)
-        for command in (
-            pool.command(["condor_submit_dag", dag.name]),
-            ["condor_wait", "-wait", "180", f"{dag.name}.dagman.log"],
-        ):
-            done = subprocess.run(
-                command,
-                env={**os.environ, **pool.environ()},
-                cwd=self.files.submit,
-                capture_output=True,
-                text=True,
-                timeout=240,
-            )
-            assert done.returncode == 0, (command, done.stdout, done.stderr)
+        self._call(pool, "condor_wait", "-wait", "240", f"{dag.name}.dagman.log")
         said = dag.with_name(f"{dag.name}.dagman.out").read_text()
         return int(said.rpartition("EXITING WITH STATUS ")[2].split()[0])
+
+    def _call(self, pool, *command: str) -> None:
+        done = subprocess.run(
+            command,
+            env={**os.environ, **pool.environ()},
+            cwd=self.files.submit,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
 
     def states(self) -> dict[str, JobState]:
         return {job.name: job.state for job in read_jobs(self.files)}
@@ -204,10 +220,24 @@ def test_with_parsl_an_image_is_tried_again_before_its_association_is_passed(tmp
     assert run.tries(f"association_{FIRST}") == 0
 
 
+@pytest.fixture(scope="module")
+def on_pool(condor_pool, tmp_path_factory) -> dict[str, Run]:
+    """Runs that go on side by side: most of their time is waiting, for one level of a DAG after the other."""
+    runs = {}
+    for number, (name, failing) in enumerate(ON_POOL.items()):
+        folder = tmp_path_factory.mktemp(f"run{number}")
+        config = str(folder / "none.yaml") if "does not answer" in name else make_apdb(folder)
+        if "written" in name:
+            apdb_content.associate(open_apdb(config), apdb_content.Survey(), FIRST, 93, 61000.0)
+        runs[name] = Run(folder, config, failing)
+        runs[name].submit(condor_pool)
+    return runs
+
+
 @pytest.mark.htcondor
-def test_an_association_that_fails_is_tried_again_and_then_passed(condor_pool, tmp_path, apdb):
-    run = Run(tmp_path, apdb, {f"association_{FIRST}"})
-    assert run.execute(condor_pool) != 0
+def test_an_association_that_fails_is_tried_again_and_then_passed(condor_pool, on_pool):
+    run = on_pool["association fails"]
+    assert run.wait(condor_pool) != 0
     states = run.states()
     assert states.pop(f"association_{FIRST}") is JobState.FAILED
     assert states.pop(f"metrics_{FIRST}") is JobState.PRUNED
@@ -218,9 +248,9 @@ def test_an_association_that_fails_is_tried_again_and_then_passed(condor_pool, t
 
 
 @pytest.mark.htcondor
-def test_an_association_whose_image_failed_is_passed_without_being_tried(condor_pool, tmp_path, apdb):
-    run = Run(tmp_path, apdb, {f"diffim_{FIRST}"})
-    assert run.execute(condor_pool) != 0
+def test_an_association_whose_image_failed_is_passed_without_being_tried(condor_pool, on_pool):
+    run = on_pool["image fails"]
+    assert run.wait(condor_pool) != 0
     states = run.states()
     assert states.pop(f"diffim_{FIRST}") is JobState.FAILED
     assert states.pop(f"association_{FIRST}") is states.pop(f"metrics_{FIRST}") is JobState.PRUNED
@@ -229,29 +259,25 @@ def test_an_association_whose_image_failed_is_passed_without_being_tried(condor_
 
 
 @pytest.mark.htcondor
-def test_without_a_failure_the_dag_succeeds(condor_pool, tmp_path, apdb):
-    run = Run(tmp_path, apdb, set())
-    assert run.execute(condor_pool) == 0
+def test_without_a_failure_the_dag_succeeds(condor_pool, on_pool):
+    run = on_pool["nothing fails"]
+    assert run.wait(condor_pool) == 0
     assert set(run.states().values()) == {JobState.DONE}
     assert not has_passed(run.files)
 
 
 @pytest.mark.htcondor
-def test_what_a_failed_association_has_written_is_rolled_back_before_anything_else(
-    condor_pool, tmp_path, apdb
-):
-    database = open_apdb(apdb)
-    apdb_content.associate(database, apdb_content.Survey(), FIRST, 93, 61000.0)
-    run = Run(tmp_path, apdb, {f"association_{FIRST}"})
-    assert run.execute(condor_pool) != 0
-    assert not database.containsVisitDetector(FIRST, 93)
+def test_what_a_failed_association_has_written_is_rolled_back_before_anything_else(condor_pool, on_pool):
+    run = on_pool["association fails when it has written"]
+    assert run.wait(condor_pool) != 0
+    assert not open_apdb(run.apdb).containsVisitDetector(FIRST, 93)
     assert run.states()[f"association_{SECOND}"] is JobState.DONE
 
 
 @pytest.mark.htcondor
-def test_nobody_goes_past_what_may_be_in_an_apdb_that_does_not_answer(condor_pool, tmp_path):
-    run = Run(tmp_path, str(tmp_path / "none.yaml"), {f"association_{FIRST}"})
-    assert run.execute(condor_pool) != 0
+def test_nobody_goes_past_what_may_be_in_an_apdb_that_does_not_answer(condor_pool, on_pool):
+    run = on_pool["association fails and the APDB does not answer"]
+    assert run.wait(condor_pool) != 0
     assert run.tries(f"association_{FIRST}") == 1
     assert run.states()[f"association_{SECOND}"] is JobState.PRUNED
 
