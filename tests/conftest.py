@@ -4,6 +4,7 @@ import functools
 import itertools
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -29,6 +30,9 @@ _SAFETY_NET = 120
 # Most of the time of the tests is that of processes that import Butler, and a tenth of it was garbage collection.
 collect_seldom()
 os.environ["PYTHONPATH"] = str(Path(__file__).parent / "support" / "processes")
+# What one process has compiled is for all others that import our packages.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 # Butler reads its storage classes once a process: whichever test comes first, they are the sandbox's.
 os.environ["DAF_BUTLER_CONFIG_PATH"] = STORAGE_CLASSES
 _numbers = itertools.count(1)
