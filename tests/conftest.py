@@ -1,6 +1,5 @@
 """Real servers for the tests: each worker has one of each for its session, and stops it at its end."""
 
-import functools
 import itertools
 import os
 import shutil
@@ -9,10 +8,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pytest
-import wrapt
 from apcampaign.common.errors import SandboxError
 from apcampaign.common.processes import collect_seldom
 from apcampaign.sandbox.create import STORAGE_CLASSES, Sandbox
@@ -20,6 +18,7 @@ from apcampaign.sandbox.servers import CondorPool, PostgresServer
 from apcampaign.sandbox.survey import SandboxSize
 from operators import Operator, make_operator
 from reference import Reference, begin_reference
+from schemas import read_schemas_once
 from shared import copy_sandbox, shared_sandbox, shared_server
 
 pytest_plugins = ["interruption"]
@@ -29,6 +28,7 @@ _SAFETY_NET = 120
 
 # Most of the time of the tests is that of processes that import Butler, and a tenth of it was garbage collection.
 collect_seldom()
+read_schemas_once()
 os.environ["PYTHONPATH"] = str(Path(__file__).parent / "support" / "processes")
 # What one process has compiled is for all others that import our packages.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -55,21 +55,6 @@ def _unavailable(reason: object) -> NoReturn:
     if os.environ.get("CI", "").lower() not in ("", "0", "false"):
         pytest.fail(f"CI needs this server: {reason}")
     pytest.skip(str(reason))
-
-
-@wrapt.when_imported("felis.datamodel")
-def _read_schemas_once(module: Any) -> None:
-    """Keep the schema of Rubin's APDB once it is read: its YAML takes longer than all else a small APDB does."""
-    read = module.Schema.from_uri
-
-    @functools.cache
-    def read_once(location: str, *context: tuple[str, object]) -> Any:
-        return read(location, dict(context))
-
-    def from_uri(location: object, context: dict[str, object] | None = None) -> Any:
-        return read_once(str(location), *(context or {}).items())
-
-    module.Schema.from_uri = staticmethod(from_uri)
 
 
 @pytest.fixture

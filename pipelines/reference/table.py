@@ -11,6 +11,7 @@ __all__ = [
     "parse_table",
 ]
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -150,8 +151,9 @@ class PublicTable:
         return ", ".join(f"{name} of {version.date} ({version.weekly})" for name, version in versions)
 
 
+@functools.cache
 def load_table() -> PublicTable:
-    """Read the table that comes with apcampaign."""
+    """Read the table that comes with apcampaign; once in a process, since several checks of it do."""
     return parse_table((resources.files(__package__) / "table.yaml").read_text(encoding="utf-8"))
 
 

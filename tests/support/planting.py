@@ -25,6 +25,7 @@ from apcampaign.sandbox.create import Sandbox, create_sandbox
 from apcampaign.sandbox.survey import SandboxSize
 from planted import PIPELINES
 from planted_campaigns import CAMPAIGNS, INTENDED, CampaignMistake
+from schemas import read_schemas_once
 
 ALL = (*CAMPAIGNS, *INTENDED)
 SIZE = SandboxSize(visits=2, detectors=(94,))
@@ -194,6 +195,7 @@ def _check_parts(ground: Ground, parts: dict[str, str]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     collect_seldom()
+    read_schemas_once()
     here = Ground(Path(sys.argv[2]), Sandbox(Path(sys.argv[2]) / "dc2", SIZE))
     if sys.argv[1] == "make":
         _make_oddities(here)
