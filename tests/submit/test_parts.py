@@ -37,13 +37,13 @@ def read_quanta(operator: Operator) -> Counter[tuple[str, str]]:
 
 
 @pytest.fixture
-def divided(tmp_path, reference, condor_pool, postgres_server):
+def divided(tmp_path, sandbox, condor_pool, postgres_server):
     folder = tmp_path / f"parts-{tmp_path.name}"
     folder.mkdir()
-    operator = make_operator(folder, reference.sandbox, condor_pool)
+    operator = make_operator(folder, sandbox, condor_pool)
     write_campaign(
         folder,
-        reference.sandbox,
+        sandbox,
         where="detector = 94",
         prepareMemory=600,  # by batch jobs, of which the pool has as many as slots
         tracts=[3828],
@@ -70,7 +70,7 @@ def kill_in_the_middle(folder, pool):
 
 
 def test_parts_killed_in_the_middle_make_the_same_as_the_whole_and_each_quantum_is_in_one_of_them(
-    divided, undisturbed, condor_pool
+    divided, reference, condor_pool
 ):
     operator, url = divided
     said = operator.apcampaign("submit")
@@ -84,6 +84,7 @@ def test_parts_killed_in_the_middle_make_the_same_as_the_whole_and_each_quantum_
     code = operator.wait_for_dag()
     (dag,) = operator.folder.glob("runs/*/dag/*")
     assert code == 0, (dag / "campaign.dag.dagman.out").read_text()[-3000:]
+    undisturbed = reference.wait()
     assert read_quanta(operator) == read_quanta(undisturbed[0])
     assert_complete(operator, url)
     assert_same((operator, url), undisturbed)
