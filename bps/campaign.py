@@ -9,7 +9,7 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, Posit
 
 from ..common.identity import user_name
 from .injection import InjectionSettings, check_apart
-from .model import Model, split_list
+from .model import Model, NotTruth, split_list
 from .notify import NotifySettings
 from .options import config_overrides
 from .values import (
@@ -89,7 +89,7 @@ class StepSettings(Model):
     config: Values = Field(default_factory=dict)
     graph_options: GraphOptions = Field(default="", alias="qgraphOptions")
     run_options: RunOptions = Field(default="", alias="runOptions")
-    parts: Literal["auto"] | PositiveInt = "auto"
+    parts: Literal["auto"] | Annotated[PositiveInt, NotTruth] = "auto"
     bps: BpsSettings = Field(default_factory=dict)
 
     @property
@@ -248,9 +248,13 @@ class CampaignConfig(Model):
     diffim: DiffimSettings = DiffimSettings()
     injection: InjectionSettings | None = None
     apdb: ApdbSettings = ApdbSettings()
-    allow_missing_templates: float = Field(default=0.0, ge=0, le=100, alias="allowMissingTemplates")
-    prepare_slots: PositiveInt = Field(default=1, alias="prepareSlots")
-    prepare_memory: Literal["auto"] | PositiveInt | None = Field(default=None, alias="prepareMemory")
+    allow_missing_templates: Annotated[float, NotTruth] = Field(
+        default=0.0, ge=0, le=100, alias="allowMissingTemplates"
+    )
+    prepare_slots: Annotated[PositiveInt, NotTruth] = Field(default=1, alias="prepareSlots")
+    prepare_memory: Literal["auto"] | Annotated[PositiveInt, NotTruth] | None = Field(
+        default=None, alias="prepareMemory"
+    )
     site: str = Field(default="local", min_length=1)
     notify: NotifySettings = NotifySettings()
     bps: BpsSettings = Field(default_factory=dict)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from .model import Model
+from .model import Model, NotTruth
 from .values import Collections
 
 _TABLES = (".csv", ".ecsv", ".fits", ".fit", ".parq", ".parquet", ".hdf5")
@@ -40,8 +40,8 @@ class InjectionSettings(Model):
 
     catalog: Annotated[Collections, BeforeValidator(_refuse_file)]
     beside: str | None = Field(default=None, min_length=1)
-    radius: float = Field(default=0.5, gt=0, le=60)
-    edge: float = Field(default=10.0, ge=0)
+    radius: Annotated[float, NotTruth] = Field(default=0.5, gt=0, le=60)
+    edge: Annotated[float, NotTruth] = Field(default=10.0, ge=0)
 
 
 def check_apart(*, subtracts: bool, shares_apdb: bool) -> None:

@@ -17,6 +17,7 @@ from .campaign_paths import resolve_paths
 from .data import merge
 from .mistakes import describe_mistakes
 from .options import check_settings
+from .other_files import refuse_other_file
 from .schema import modeline
 from .yaml_reading import KeyPath, YamlFile, parse_value, read_yaml
 
@@ -70,6 +71,7 @@ def load_campaign(
     environment = os.environ if environment is None else environment
     file = _read(path)
     content = file.content
+    refuse_other_file(str(path), content)
     sources = {}
     for variable, keys in ENVIRONMENT.items():
         if value := environment.get(variable):

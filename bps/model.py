@@ -1,10 +1,11 @@
 """Base class for the sections of a campaign file, and parsing of lists in it."""
 
-__all__ = ["Model", "split_list"]
+__all__ = ["Model", "NotTruth", "split_list"]
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic_core import PydanticCustomError
 
 
 class Model(BaseModel):
@@ -17,4 +18,14 @@ def split_list(value: Any) -> Any:
     """Take ``"3828 3829"`` or ``"3828,3829"`` as a list, as Make variables and the environment give it."""
     if isinstance(value, str):
         return value.replace(",", " ").split()
-    return [value] if isinstance(value, int) and not isinstance(value, bool) else value
+    return [value] if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _refuse_truth(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise PydanticCustomError("number_type", "true and false are no numbers")
+    return value
+
+
+#: Of a number: pydantic takes true, and YAML's ``yes``, for 1.
+NotTruth = BeforeValidator(_refuse_truth)

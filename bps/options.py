@@ -19,6 +19,7 @@ __all__ = [
 
 import re
 import shlex
+import unicodedata
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
@@ -107,6 +108,10 @@ def check_options(text: str, key: str = GRAPH_OPTIONS) -> str:
         raise ValueError(f"{text!r} cannot be read as options: {error}; close every quote") from None
     fixed = _FIXED_OPTIONS.get(key, {})
     for argument in arguments:
+        if unicodedata.category(argument[:1] or " ") == "Pd" and argument[0] != "-":
+            raise ValueError(
+                f"{argument!r} begins with a {argument[0]}; options begin with plain hyphens, -- or -"
+            )
         name = argument.partition("=")[0] if argument.startswith("--") else argument[:2]
         if name in fixed:
             raise ValueError(f"the option {name} is set by apcampaign; {fixed[name]}")

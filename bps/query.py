@@ -2,6 +2,7 @@
 
 __all__ = ["LONGEST_ARGUMENT", "check_length", "check_where", "make_query"]
 
+import re
 from collections.abc import Sequence
 
 from ..common.errors import SettingsError
@@ -39,8 +40,8 @@ def check_where(text: str) -> str:
             raise ValueError(f"{text!r} holds a {character}: {why}")
     if text.count("'") % 2:
         raise ValueError(f"{text!r} has an unbalanced quote; every string needs ' before and after it")
-    if found := set(text) & set("‘’“”`´"):
-        raise ValueError(f"{text!r} holds a {found.pop()}; write strings in straight single quotes: 'x'")
+    if found := re.search("[‘’“”`´]", text):
+        raise ValueError(f"{text!r} holds a {found[0]}; write strings in straight single quotes: 'x'")
     depth = 0
     for piece in text.split("'")[::2]:  # outside of strings
         for character in piece:

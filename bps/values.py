@@ -27,7 +27,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, NonNegativeInt
 
 from ..common.secrets import split_password
-from .model import split_list
+from .model import NotTruth, split_list
 from .options import RUN_OPTIONS, check_options, check_settings
 from .query import check_where
 
@@ -165,7 +165,10 @@ Collections = Annotated[tuple[Collection, ...], BeforeValidator(split_list), Fie
 SkippedCollections = Annotated[tuple[Collection, ...], BeforeValidator(split_list)]
 CollectionTemplate = Annotated[str, AfterValidator(_check_collection_template)]
 Tracts = Annotated[
-    tuple[NonNegativeInt, ...], BeforeValidator(_split_tracts), AfterValidator(_once), Field(min_length=1)
+    tuple[Annotated[NonNegativeInt, NotTruth], ...],
+    BeforeValidator(_split_tracts),
+    AfterValidator(_once),
+    Field(min_length=1),
 ]
 Bands = Annotated[
     tuple[Annotated[str, AfterValidator(_check_band)], ...],

@@ -1,9 +1,10 @@
 """What YAML loses or changes silently, and what is behind its errors."""
 
-__all__ = ["YamlMistake", "describe_yaml_error", "find_surprises"]
+__all__ = ["YamlMistake", "describe_yaml_error", "find_invisible", "find_surprises"]
 
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import yaml
@@ -11,10 +12,17 @@ import yaml
 _PLAIN_NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*)|[-+]?0[xb][0-9a-f]+", re.IGNORECASE)
 _DATE = "a date"
 _SECRET = re.compile(r"password$|webhook$", re.IGNORECASE)
+#: Characters that look like a space or like nothing, and are neither for YAML.
+_INVISIBLE = re.compile("[\u00a0\u00ad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2064\u3000\ufeff]")
+_COMMENT = re.compile(r"(^|\s)#")
 #: What PyYAML says of a mistake (all of these words), and what is usually behind it.
 _REASONS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("cannot start any token", "'\\t'"), "a tab stands where only spaces may; indent with spaces"),
     (("cannot start any token",), "this character cannot begin a value; put the value in quotes"),
+    (
+        ("expected '<document start>'",),
+        "text follows where YAML has ended; expected lines such as 'key: value'",
+    ),
     (
         ("another document",),
         "a second document begins here ('---'); one file holds one campaign or one site",
@@ -68,10 +76,37 @@ def describe_yaml_error(error: Exception, text: str) -> YamlMistake:
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
     said = str(problem)
     reason = next((reason for words, reason in _REASONS if all(word in said for word in words)), "")
+    if "mapping values are not allowed" in said and mark:
+        reason = _explain_second_key(text.splitlines(), mark) or reason
     what = f"this is not YAML: {reason or said}" + (f" ({said})" if reason else "")
     if context is not None and ("end of stream" in said or "stream end" in said):
         mark = context  # where the quote or the bracket was opened
     return YamlMistake(what, mark.line + 1, mark.column + 1) if mark else YamlMistake(what)
+
+
+def _explain_second_key(lines: Sequence[str], mark: yaml.Mark) -> str:
+    """Explain why a good ``key: value`` is not taken for one: the line before it is to blame."""
+    if not mark.line or not re.fullmatch(r"\s*[\w.-]+", lines[mark.line][: mark.column]):
+        return ""
+    if re.match(r"\s*[\w.-]+:(\s|$)", lines[mark.line - 1]):
+        return "this line is indented more than the one before, which has a value already"
+    return f"line {mark.line} has no ': ' after its key; write 'key: value', with a space after the colon"
+
+
+def find_invisible(text: str) -> Iterator[YamlMistake]:
+    """Find the lines with characters that look like a space or like nothing, outside of comments.
+
+    They come along when text is copied from a web page or a word processor.
+    """
+    for number, line in enumerate(text.splitlines(), start=1):
+        if found := _INVISIBLE.search(_COMMENT.split(line)[0]):
+            name = unicodedata.name(found[0], "without a name").lower()
+            yield YamlMistake(
+                f"column {found.start() + 1} holds a character that cannot be seen "
+                f"(U+{ord(found[0]):04X}, {name}); write a space instead, or remove it",
+                number,
+                found.start() + 1,
+            )
 
 
 def find_surprises(node: yaml.Node, path: str = "") -> Iterator[YamlMistake]:
@@ -92,7 +127,8 @@ def find_surprises(node: yaml.Node, path: str = "") -> Iterator[YamlMistake]:
     elif isinstance(node, yaml.MappingNode):
         seen: dict[str, int] = {}
         for key, value in node.value:
-            name, here = str(key.value), key.start_mark.line + 1
+            # What is no word is refused below, without what is in it.
+            name, here = str(key.value) if isinstance(key, yaml.ScalarNode) else "?", key.start_mark.line + 1
             whole = f"{path}.{name}" if path else name
             if key.tag.rpartition(":")[2] not in ("str", "merge"):
                 yield YamlMistake(

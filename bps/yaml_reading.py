@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from ..common.errors import SettingsError
-from .yaml_mistakes import describe_yaml_error, find_surprises
+from .yaml_mistakes import describe_yaml_error, find_invisible, find_surprises
 
 #: The path of a value: keys, and places in lists.
 type KeyPath = tuple[str | int, ...]
@@ -111,13 +111,15 @@ def read_yaml(path: Path, what: str) -> YamlFile:
         loader = yaml.SafeLoader(text)
         root = loader.get_single_node()
         if not isinstance(root, yaml.MappingNode) or not root.value:
+            is_empty = root is None or root.value in ("", [])
             raise SettingsError(
-                f"the {what} {path} is not a mapping", expected="lines such as 'name: dc2-test-med-1'"
+                f"the {what} {path} is {'empty' if is_empty else 'not a mapping'}",
+                expected="lines such as 'name: dc2-test-med-1'",
             )
-        mistakes = list(find_surprises(root))
+        mistakes = [*find_invisible(text), *find_surprises(root)]
         content = {} if mistakes else loader.construct_document(root)
     except (yaml.YAMLError, RecursionError) as error:
-        mistakes = [describe_yaml_error(error, text)]
+        mistakes = list(find_invisible(text)) or [describe_yaml_error(error, text)]
         root, content = yaml.MappingNode("", []), {}
     if mistakes:
         raise SettingsError(

@@ -73,7 +73,15 @@ MISTAKES = [
         {"diffim": {"pipeline": "a", "pipelin": "b"}},
         "diffim.pipelin: this key is unknown; did you mean 'pipeline'?",
     ),
-    ({"diffim": {"ordering": "visit"}}, "diffim.ordering: Input should be 'overlap', 'total' or 'none'"),
+    (
+        {"diffim": {"ordering": "visit"}},
+        "diffim.ordering: 'visit' is unknown; valid are overlap, total, none",
+    ),
+    ({"diffim": {"ordering": "Totla"}}, "'Totla' is unknown; did you mean 'total'? valid are overlap,"),
+    ({"diffim": {"ordering": True}}, "diffim.ordering: True is unknown; valid are overlap, total, none"),
+    ({"diffim": {"qgraphOptions": "—prune x"}}, "'—prune' begins with a —; options begin with plain hyphens"),
+    ({"notify": {"when": "ends"}}, "notify.when: 'ends' is unknown; did you mean 'end'?"),
+    ({"notify": "me@example.org"}, "notify: it is not a section; expected lines such as"),
     (
         {"apdb": {"uri": "x"}},
         "apdb.uri: this key is unknown; did you mean 'url'? valid keys here are url, namespace",
@@ -82,6 +90,15 @@ MISTAKES = [
     ({"tracts": ["3828a"]}, "tracts: '3828a' is not a whole number"),
     ({"tracts": [38.5]}, "tracts: 38.5 is not a whole number"),
     ({"tracts": [-1]}, "tracts: -1 is not a whole number"),
+    ({"tracts": [[3828, 3829]]}, "tracts: [3828, 3829] is not a whole number"),
+    ({"tracts": [True]}, "tracts: True is not a whole number"),
+    ({"prepareSlots": 0}, "prepareSlots: 0 is not a whole number ≥ 1"),
+    ({"prepareSlots": True}, "prepareSlots: True is not a whole number ≥ 1"),
+    ({"templates": {"parts": True}}, "templates.parts: True is neither 'auto' nor a whole number ≥ 1"),
+    ({"dayObs": "2026-09-05"}, "dayObs: '2026-09-05' is not a night; expected such as 20260905, or a range"),
+    ({"apdb": {"filled": "maybe"}}, "apdb.filled: 'maybe' is neither true nor false"),
+    ({"skymap": "DC 2"}, "skymap: 'DC 2' is not a name; expected letters, digits,"),
+    ({"butler": ""}, "butler: the text is empty"),
     ({"bands": ["g", "it's"]}, 'bands: "it\'s" is not a band; expected a name such as g, VR or N708'),
     ({"name": "a b"}, "name: 'a b' is not a campaign name"),
     ({"inCollection": "2.2i//x"}, "inCollection: '2.2i//x' is not a collection name"),
@@ -120,13 +137,18 @@ MISTAKES = [
         {"injection": {"catalog": "u/x", "radius": 0}},
         "injection.radius: 0 is not a number of arcseconds above 0",
     ),
-    ({"injection": {"catalog": "u/x", "edge": -1.5}}, "injection.edge: -1.5 is not a number ≥ 0"),
+    (
+        {"injection": {"catalog": "u/x", "edge": -1.5}},
+        "injection.edge: -1.5 is not a number of arcseconds ≥ 0",
+    ),
     ({"injection": {"catalog": "u/x", "edges": 1}}, "did you mean 'edge'?"),
     ({"injection": {"catalog": "u/x"}, "apdb": {"config": "label:x", "filled": True}}, "an APDB of its own"),
     ({"injection": {"catalog": "u/x"}, "steps": "templates"}, "add diffim to 'steps'"),
-    ({"allowMissingTemplates": -0.5}, "allowMissingTemplates: -0.5 is not a number ≥ 0"),
+    ({"allowMissingTemplates": -0.5}, "allowMissingTemplates: -0.5 is not a number from 0 to 100"),
+    ({"allowMissingTemplates": 101}, "allowMissingTemplates: 101 is not a number from 0 to 100"),
+    ({"allowMissingTemplates": True}, "allowMissingTemplates: True is not a number from 0 to 100"),
     ({"steps": []}, "steps: the list is empty"),
-    ({"steps": ["difim"]}, "steps: Input should be 'templates' or 'diffim' (got 'difim')"),
+    ({"steps": ["difim"]}, "steps: 'difim' is unknown; did you mean 'diffim'?"),
     (
         {"bps": {"payload": {"output": "u/x"}}},
         "bps: payload.output is set by apcampaign; write its beginning as",
@@ -251,6 +273,37 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path):
     path.write_text("[1, 2]")
     with pytest.raises(SettingsError, match="campaign file"):
         load(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "includeConfigs: [x.yaml]\npayload: {inCollection: x}\n",
+            "is a BPS submit file, not a campaign file",
+        ),
+        ("computeSite: x\nwmsServiceClass: y\n", "is a site file, not a campaign file"),
+        ("description: x\ntasks: {isr: lsst.ip.isr.IsrTask}\n", "name it as 'pipeline' of a step"),
+        ("implementation_type: sql\ndb_url: x\n", "is the configuration of an APDB, not a campaign file"),
+        ("samples: {a: x}\nthreads: 4\n", "it has none of its keys (samples, threads)"),
+        ("# nothing yet\n", "campaign.yaml is empty"),
+    ],
+)
+def test_a_file_of_another_kind_is_told_in_one_sentence(tmp_path, text, sentence):
+    path = tmp_path / "campaign.yaml"
+    path.write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        load(path)
+    assert len(str(caught.value).splitlines()) == 1
+    assert sentence in str(caught.value)
+
+
+def test_valid_keys_are_listed_once(write):
+    with pytest.raises(SettingsError) as caught:
+        load(write(colour="blue", shape="round"))
+    first, second = str(caught.value).splitlines()
+    assert "valid keys here are name, butler" in first
+    assert second.endswith("shape: this key is unknown")
 
 
 def test_a_missing_file_is_named(tmp_path):

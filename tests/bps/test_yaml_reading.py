@@ -62,6 +62,21 @@ def load(tmp_path: Path):
         (BEGIN + "where: *x\n", 4, "a value that begins with * is an alias"),
         (BEGIN + "site: !include x.yaml\n", 4, "YAML takes this for a tag"),
         (BEGIN + "site: x\x07\n", 4, "it holds the character"),
+        ("name:dc2\nbutler: x\n", 2, "line 1 has no ': ' after its key"),
+        (BEGIN + "  site: x\n", 4, "this line is indented more than the one before, which has a value"),
+        ("[campaign]\nname = dc2\n", 2, "text follows where YAML has ended; expected lines such as"),
+        (BEGIN + "? [a, b]\n: x\n", 4, "?: YAML reads this key as a list"),
+        # Copied from a web page.
+        (
+            BEGIN + "diffim:\n\u00a0\u00a0ordering: total\n",
+            5,
+            "column 1 holds a character that cannot be seen (U+00A0",
+        ),
+        (
+            BEGIN + "site: s3df\u200b  # x\n",
+            4,
+            "(U+200B, zero width space); write a space instead, or remove it",
+        ),
         # Values that are not valid.
         (
             BEGIN + "templates:\n  # a comment\n  parts: many\n",
@@ -71,6 +86,7 @@ def load(tmp_path: Path):
         (BEGIN + "tracts:\n- 3828\n- x\n", 6, "tracts: 'x' is not a whole number"),
         (BEGIN + "ordering: total\n", 4, "this key is unknown; it belongs to diffim"),
         (BEGIN + "templates: mine.yaml\n", 4, "templates: 'mine.yaml' is not a section"),
+        (BEGIN + "prepareSlots: yes\n", 4, "True is not a whole number ≥ 1; YAML reads yes as true or false"),
     ],
 )
 def test_a_mistake_is_named_once_and_with_its_line(load, text, line, part):
@@ -97,7 +113,7 @@ def test_comments_and_words_that_are_what_they_look_like_are_taken(load):
     campaign = load(
         "\ufeff"
         + BEGIN
-        + "where: detector < 3  # without the wavefront sensors\nbps:  # nothing yet\ndiffim:\n"
+        + "where: detector < 3  # without\u00a0the wavefront sensors\nbps:  # nothing yet\ndiffim:\n"
         "apdb: {filled: yes}\ntemplates: {config: {'isr:x': 0x1F}, bps: {requestWalltime: '72:00:00'}}\n"
     )
     assert campaign.where == "detector < 3"

@@ -231,6 +231,20 @@ FILES = (
         "wrong-type",
         "three",
     ),
+    FileMistake(
+        "fewer attempts than one",
+        "campaign: quick",
+        "campaign: quick\nnumberOfRetries: -1",
+        "wrong-unit",
+        "fewer times than once",
+    ),
+    FileMistake(
+        "less memory for each further attempt",
+        "campaign: quick",
+        "campaign: quick\nmemoryMultiplier: 0.5",
+        "wrong-unit",
+        "with less of it",
+    ),
     FileMistake("cores in quotes", "  requestCpus: 1", '  requestCpus: "1"', "wrong-type", "requestCpus"),
     FileMistake(
         "an include that is not there",

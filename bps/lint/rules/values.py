@@ -116,6 +116,22 @@ def _check_number(item: Item, value: float) -> Iterator[Finding]:
             "no job can request that",
             "write a number above zero",
         )
+    elif item.key == "numberOfRetries" and value < 0:
+        yield item.finding(
+            Severity.ERROR,
+            "wrong-unit",
+            f"{item.key!r} is {value}",
+            "a job cannot be tried fewer times than once",
+            "write 0 for no further attempt, or how many there may be",
+        )
+    elif item.key == "memoryMultiplier" and value < 1:
+        yield item.finding(
+            Severity.WARNING,
+            "wrong-unit",
+            f"{item.key!r} is {value}",
+            "a job that was killed for its memory would be tried again with less of it",
+            "write 1 for as much as before, or a larger number",
+        )
 
 
 def _wrong(item: Item, found: str, types: frozenset[str]) -> Finding:
