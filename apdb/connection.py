@@ -14,6 +14,7 @@ from sqlalchemy.pool import NullPool
 
 from ..common.errors import ApdbError
 from ..common.identity import user_name
+from ..common.own_servers import find_stopped_database
 from ..common.secrets import redact
 from .target import ApdbTarget
 
@@ -195,10 +196,8 @@ def _explain_login(target: ApdbTarget, said: str) -> ApdbError | None:
         "Connection refused|could not translate host|No route to host|timeout expired|timed out", said
     ):
         reason = re.split(r"failed: |: ", said.splitlines()[0])[-1].strip()
-        return ApdbError(
-            f"{server} cannot be reached: {reason}",
-            remedy="check the host and the port, and that PostgreSQL runs there",
-        )
+        remedy = _start_again(target) or "check the host and the port, and that PostgreSQL runs there"
+        return ApdbError(f"{server} cannot be reached: {reason}", remedy=remedy)
     return None
 
 
@@ -219,7 +218,8 @@ def _explain_postgres(target: ApdbTarget, said: str, first: str) -> ApdbError | 
         )
     if re.search("no results to fetch|connection already closed|closed the connection", said):
         return ApdbError(
-            f"{_server(target)} closed the connection: {first}", remedy="see whether the server still runs"
+            f"{_server(target)} closed the connection: {first}",
+            remedy=_start_again(target) or "see whether the server still runs",
         )
     return None
 
@@ -249,6 +249,13 @@ def _explain_sqlite(target: ApdbTarget, said: str) -> ApdbError | None:
 def _server(target: ApdbTarget) -> str:
     url = target.secret_url()
     return f"{url.host or 'the local server'}{f':{url.port}' if url.port else ''}"
+
+
+def _start_again(target: ApdbTarget) -> str:
+    """Say how to start the server, if it is one of ours; empty if it is not."""
+    url = target.secret_url()
+    command = find_stopped_database(str(url.query.get("passfile", "")), url.port)
+    return f"start its server with `{command}`" if command else ""
 
 
 def _user(target: ApdbTarget) -> str:

@@ -4,12 +4,12 @@
 """
 
 __all__ = [
-    "REMEDY",
     "HoldReason",
     "JobMark",
     "JobStatus",
     "PlacedJob",
     "Slot",
+    "advise",
     "dag_descendants",
     "find_below",
     "find_holds",
@@ -30,10 +30,9 @@ from pathlib import Path
 from typing import Any
 
 from .errors import SchedulerError
+from .own_servers import find_stopped_pool
 
 _SCHEDULER = 7  # the universe of jobs that run on the submit host as part of the scheduler
-#: What to do if HTCondor does not answer.
-REMEDY = "see whether `condor_q` works here"
 
 
 class JobStatus(IntEnum):
@@ -109,6 +108,12 @@ class PlacedJob:
     is_dagman: bool = False
 
 
+def advise() -> str:
+    """Say what to do if HTCondor does not answer."""
+    command = find_stopped_pool()
+    return f"start its servers with `{command}`" if command else "see whether `condor_q` works here"
+
+
 @contextmanager
 def open_schedd() -> Iterator[Any]:
     """Give the scheduler of this host, as `htcondor2.Schedd`.
@@ -129,7 +134,7 @@ def open_schedd() -> Iterator[Any]:
     except SchedulerError:
         raise
     except (htcondor2.HTCondorException, RuntimeError, OSError) as error:
-        raise SchedulerError(f"HTCondor does not answer: {error}", remedy=REMEDY) from error
+        raise SchedulerError(f"HTCondor does not answer: {error}", remedy=advise()) from error
 
 
 def name_schedd() -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from .condor import REMEDY, open_schedd, quote
+from .condor import advise, open_schedd, quote
 from .environment import environment_for_batch
 from .errors import PreconditionError, SchedulerError
 from .files import write_atomically
@@ -85,11 +85,11 @@ def submit_file(path: Path) -> Submitted:
         )
     except subprocess.TimeoutExpired:
         raise SchedulerError(
-            f"HTCondor did not answer for {_SUBMIT_SECONDS} s when it was given {path}", remedy=REMEDY
+            f"HTCondor did not answer for {_SUBMIT_SECONDS} s when it was given {path}", remedy=advise()
         ) from None
     if done.returncode:
         said = done.stderr.strip().rpartition("\n")[2]
-        raise SchedulerError(f"HTCondor did not take {path}: {said}", remedy=REMEDY)
+        raise SchedulerError(f"HTCondor did not take {path}: {said}", remedy=advise())
     return Submitted(*json.loads(done.stdout))
 
 

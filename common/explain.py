@@ -10,6 +10,7 @@ import subprocess
 import traceback
 from pathlib import Path
 
+from .condor import advise
 from .errors import ApcampaignError, ApdbError, FileError, RepositoryError, SchedulerError, UnexpectedError
 from .identity import user_name
 from .secrets import redact
@@ -73,9 +74,7 @@ def _explain_library(error: Exception) -> ApcampaignError | None:
     if package == "lsst":
         return RepositoryError(f"{type(error).__name__}: {_one_line(error)}")
     if package in ("htcondor2", "classad2"):
-        return SchedulerError(
-            f"HTCondor says: {_one_line(error)}", remedy="see whether `condor_q` works here"
-        )
+        return SchedulerError(f"HTCondor says: {_one_line(error)}", remedy=advise())
     if package in ("sqlalchemy", "sqlite3", "psycopg2"):
         said = redact(str(getattr(error, "orig", None) or error)).strip().partition("\n")[0]
         if "database is locked" in said:

@@ -1,6 +1,6 @@
 """Folder of a sandbox or a demo with its servers: how a shell uses it, and what of it runs."""
 
-__all__ = ["DEMO_SANDBOX", "ENVIRONMENT_FILE", "VARIABLE", "SandboxFolder", "ServerStatus"]
+__all__ = ["DEMO_SANDBOX", "SandboxFolder", "ServerStatus"]
 
 import shlex
 import shutil
@@ -11,13 +11,10 @@ from typing import Any
 
 from ..common.errors import SandboxError
 from ..common.files import write_atomically
+from ..common.own_servers import ENVIRONMENT_FILE, SANDBOX
 from .create import Sandbox, open_sandbox
 from .servers import CondorPool, PoolSettings, PostgresServer
 
-#: What a shell reads to use the folder.
-ENVIRONMENT_FILE = "env.sh"
-#: The folder that a shell uses.
-VARIABLE = "APCAMPAIGN_SANDBOX"
 #: Where the demo has its sandbox; that of ``sandbox create`` is the folder itself.
 DEMO_SANDBOX = "dc2"
 _CONDOR, _POSTGRES = "condor", "postgres"
@@ -159,7 +156,7 @@ class SandboxFolder:
     def environment(self) -> dict[str, str]:
         """Give the variables with which a shell uses it, all but ``PATH``."""
         variables = {
-            VARIABLE: str(self.folder),
+            SANDBOX: str(self.folder),
             "APCAMPAIGN_CAMPAIGN": str(self.campaign),
             "APCAMPAIGN_RUNS": str(self.runs),
             **self.sandbox.environment,

@@ -14,6 +14,7 @@ from typing import Self
 
 from ...common.errors import SandboxError
 from ...common.files import make_folder, write_atomically
+from ...common.own_servers import POOL_FACTS, POOL_RECORD
 from ...common.progress import show_progress
 from .condor_config import STATE_FOLDERS, PoolSettings, pool_config
 from .condor_daemons import daemon_environ, end_orphans, forget_addresses, last_words
@@ -24,7 +25,6 @@ from .processes import end, locked, run, spawn, wait_until
 
 # What `condor_status -any` lists once jobs can be submitted and matched.
 _READY = {"Machine", "Negotiator", "Scheduler"}
-_FACTS = "pool.json"
 _START = "start it with `apcampaign sandbox condor start`"
 
 
@@ -77,8 +77,8 @@ class CondorPool:
         self._settings = PoolSettings(cpus=cpus, memory=memory, tuned=tuned)
         self._time_to_live = time_to_live
         self._wanted_identity = identity
-        self._record = self.state / "master.json"  # of the process
-        self._facts = self.state / _FACTS
+        self._record = self.state / POOL_RECORD  # of the process
+        self._facts = self.state / POOL_FACTS
 
     def __enter__(self) -> Self:
         self.start()
@@ -98,7 +98,7 @@ class CondorPool:
     def reopen(cls, state: Path) -> "CondorPool | None":
         """Give the pool that a folder has had, with what it advertised; `None` if it never had one."""
         try:
-            facts = json.loads((state / _FACTS).read_text(encoding="utf-8"))
+            facts = json.loads((state / POOL_FACTS).read_text(encoding="utf-8"))
             settings = PoolSettings(**facts.get("settings", {}))  # those of older pools were not kept
         except (OSError, ValueError, TypeError):
             return None

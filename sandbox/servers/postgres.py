@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from ...common.errors import SandboxError
 from ...common.files import make_folder, write_atomically
+from ...common.own_servers import PASSFILE, PORT, SERVER_RECORD
 from ...common.progress import show_progress
 from .identity import Identity
 from .postgres_binaries import PostgresBinaries
@@ -72,9 +73,9 @@ class PostgresServer:
         self._binaries = binaries
         self._identity = identity
         self._cluster = self.data / "cluster"
-        self._record = self.data / "server.json"
-        self._port = self.data / "port"
-        self.passfile = self.data / "pgpass"
+        self._record = self.data / SERVER_RECORD
+        self._port = self.data / PORT
+        self.passfile = self.data / PASSFILE
         check_roles(user, passwords)
 
     def __enter__(self) -> Self:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ...common.own_servers import SANDBOX
 from ..options.campaign import echo_json, json_option, say
 
 if TYPE_CHECKING:
     from ...sandbox.folder import SandboxFolder, ServerStatus
 
-# As `apcampaign.sandbox.folder.VARIABLE`, which is not imported for the help.
 _folder = click.argument(
-    "folder", type=click.Path(path_type=Path, file_okay=False), envvar="APCAMPAIGN_SANDBOX", default="."
+    "folder", type=click.Path(path_type=Path, file_okay=False), envvar=SANDBOX, default="."
 )
 
 

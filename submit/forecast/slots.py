@@ -5,6 +5,7 @@ __all__ = ["count_slots"]
 from ...bps import Site, Wms
 from ...common.condor import query_slots
 from ...common.errors import SchedulerError
+from ...common.own_servers import find_stopped_pool
 from ..preflight.resources import find_cores
 
 #: The number of slots where it is not known.
@@ -29,7 +30,7 @@ def count_slots(site: Site) -> tuple[int, str]:
     try:
         cores = sum(slot.cpus for slot in query_slots())
     except SchedulerError as error:
-        return _ASSUMED, _assume(error.what)
+        return _ASSUMED, _assume(str(error) if find_stopped_pool() else error.what)
     if not cores:
         return _ASSUMED, _assume("the HTCondor pool has none now")
     return cores, f"the HTCondor pool has {cores} cores"

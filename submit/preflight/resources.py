@@ -9,6 +9,7 @@ from ...bps import Site, Wms
 from ...bps.lint import Finding, Severity
 from ...common.condor import Slot, open_schedd, query_slots
 from ...common.errors import SchedulerError
+from ...common.own_servers import find_stopped_pool
 from .requests import JobRequests
 from .run_spec import RunSpec, make_finding
 
@@ -71,7 +72,9 @@ def _check_htcondor(site: Site, specs: Sequence[RunSpec]) -> Iterator[Finding]:
             "wms",
             error.what,
             "BPS notices it only after the quantum graph is built",
-            "work on a submit host where `condor_q` answers, or start a pool of your own with "
+            error.remedy
+            if find_stopped_pool()
+            else "work on a submit host where `condor_q` answers, or start a pool of your own with "
             "`apcampaign sandbox condor start`; daemons of version 23 accept newer bindings only with "
             "SEC_FS_ENFORCE_CHANNEL_BINDING=False",
             key="site",
