@@ -15,7 +15,17 @@ help: ## show this list
 	@awk -F '## ' '/^# [A-Z_]+ +## / {sub(/^# /, "", $$1); printf "  %-23s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # ---- set-up -------------------------------------------------------------------------------------------
-dev: $(VENV)/.installed ## make the environment (.venv), if it is not there or its inputs changed
+dev: apart $(VENV)/.installed ## make the environment (.venv), if it is not there or its inputs changed
+
+# A stack that is set up in the shell would be mixed into it: EUPS names packages in PYTHONPATH.
+STACK := $(if $(value SETUP_CTRL_BPS),set up)
+.PHONY: apart stack
+apart:
+	@test -z "$(STACK)" || { echo "lsst_distrib is set up in this shell, and .venv must not see it: take another shell" >&2; exit 1; }
+
+stack:
+	@command -v $(APCAMPAIGN) >/dev/null || { echo "lsst_distrib is set up in this shell, and it has no \
+	apcampaign: pip install --user $(CURDIR)" >&2; exit 1; }
 
 $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt tools/find-python
 	@test -n "$(PYTHON)" || { echo "apcampaign needs Python 3.12 or newer, and none was found (looked for \
@@ -41,7 +51,7 @@ $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt tools/find-python
 # NAMESPACE ## the APDB's namespace
 # RUNS      ## the folder of all runs (runs)
 # PYTHON    ## a Python of 3.12 or newer (dev)
-# APCAMPAIGN ## the command, with lsst_distrib: apcampaign
+# APCAMPAIGN ## the command (that of .venv; where lsst_distrib is set up: apcampaign)
 # WORKERS   ## how many files of tests at a time (test)
 # VERSION   ## the version to write, such as 0.2.0 (version)
 OPERATOR := CAMPAIGN TRACTS BANDS DAY_OBS BUTLER SITE NAMESPACE RUNS
@@ -53,9 +63,9 @@ $(foreach variable,$(OPERATOR),$(eval $(call pass,$(variable))))
 unexport $(OPERATOR) DB MAKEOVERRIDES MFLAGS
 # Remedies then name Make targets.
 export APCAMPAIGN_FROM_MAKE := 1
-# The command of the environment that `make dev` makes; with lsst_distrib: make APCAMPAIGN=apcampaign …
-APCAMPAIGN ?= $(BIN)/apcampaign
-READY := $(if $(filter $(BIN)/apcampaign,$(APCAMPAIGN)),dev)
+# The command of the environment that `make dev` makes, or the one that was installed into lsst_distrib.
+APCAMPAIGN ?= $(if $(STACK),apcampaign,$(BIN)/apcampaign)
+READY := $(if $(filter $(BIN)/apcampaign,$(APCAMPAIGN)),dev,$(if $(STACK),stack))
 
 demo: dev ## run a whole small campaign on this machine (about six minutes)
 	$(BIN)/apcampaign demo $(if $(value SITE),--site "$$APCAMPAIGN_SITE")
@@ -128,8 +138,8 @@ SEEDS ?= 1..3
 chaos: dev ## kill, restart and cancel campaigns at random (SEEDS="1..40")
 	SEEDS="$(SEEDS)" $(BIN)/pytest -n $(WORKERS) tests/chaos
 
-notebook: dev ## run docs/notebook.ipynb again in /tmp/campaign (a new folder), and keep its results
-	$(BIN)/python tools/run_notebook.py docs/notebook.ipynb /tmp/campaign
+notebook: dev ## run docs/notebook.ipynb again, in a folder that is removed, and keep its results
+	$(BIN)/python tools/run_notebook.py docs/notebook.ipynb
 
 reference: dev ## write what the documents have from the code anew, and the schema of campaign files
 	$(BIN)/python tools/renew_reference.py

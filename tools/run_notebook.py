@@ -1,6 +1,7 @@
-"""Run a notebook in a new folder, and write its outputs into it: run_notebook.py NOTEBOOK FOLDER."""
+"""Run a notebook in a new folder, and write its outputs into it: run_notebook.py NOTEBOOK."""
 
 import sys
+import tempfile
 from pathlib import Path
 
 import nbformat
@@ -8,25 +9,26 @@ from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[1]
 DEADLINE = 1800  # seconds for a cell
+#: Where folders are says nothing to others: the outputs name these instead.
+SHOWN_FOLDER, SHOWN_CLONE = "/tmp/campaign", "/path/to/apcampaign"  # noqa: S108
 
 
 def main() -> None:
-    """Execute it; the folder's name shows in its outputs, so it should be a neutral one."""
-    file, folder = map(Path, sys.argv[1:])
-    folder.mkdir(parents=True)
+    """Execute it."""
+    file = Path(sys.argv[1])
     notebook = nbformat.read(file, as_version=4)
-    client = NotebookClient(
-        notebook,
-        timeout=DEADLINE,
-        resources={"metadata": {"path": str(folder)}},
-        record_timing=False,
-        coalesce_streams=True,
-    )
-    client.execute()
+    with tempfile.TemporaryDirectory(prefix="notebook-") as folder:
+        client = NotebookClient(
+            notebook,
+            timeout=DEADLINE,
+            resources={"metadata": {"path": folder}},
+            record_timing=False,
+            coalesce_streams=True,
+        )
+        client.execute()
     # Else each version of Python would change the file.
     notebook.metadata["language_info"] = {"name": "python"}
-    # Where this clone is says nothing to others.
-    text = nbformat.writes(notebook).replace(str(ROOT), "/path/to/apcampaign")
+    text = nbformat.writes(notebook).replace(folder, SHOWN_FOLDER).replace(str(ROOT), SHOWN_CLONE)
     file.write_text(text + "\n", encoding="utf-8")
 
 

@@ -71,6 +71,25 @@ def test_make_hands_values_down_as_they_are(tmp_path):
         assert not planted.exists()
 
 
+def test_make_takes_the_command_of_a_stack_that_is_set_up_and_leaves_its_own_environment_alone(tmp_path):
+    def make(*words, path=f"{tmp_path}:/usr/bin:/bin"):
+        environment = {"PATH": path, "SETUP_CTRL_BPS": "ctrl_bps g123 -f Linux64"}
+        done = subprocess.run(
+            ["make", "-s", *words], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    code, said = make("status")
+    assert code
+    assert f"it has no apcampaign: pip install --user {ROOT}" in said
+    (tmp_path / "apcampaign").write_text("#!/bin/sh\necho of the stack: $*\n")
+    (tmp_path / "apcampaign").chmod(0o755)
+    assert make("submit-diffim") == (0, "of the stack: submit diffim --wait\n")
+    code, said = make("demo")
+    assert code
+    assert said.startswith("lsst_distrib is set up in this shell, and .venv must not see it")
+
+
 def test_no_default_of_an_argument_is_the_environment():
     """The help of a notebook shows defaults, passwords and all."""
     default = re.compile(r"^\s*(?:def \w+\(.*)?\w+: [^=\n]*= os\.environ\b(?![.\[])", re.MULTILINE)
