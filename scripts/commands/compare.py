@@ -9,7 +9,7 @@ import click
 
 from ...common.progress import show_progress
 from ..exits import ExitCode
-from ..options.campaign import RUNS_OPTION, echo_json, say
+from ..options.campaign import RUNS_OPTION, RunType, echo_json, say
 
 _DIFFER = {True: ExitCode.YES, False: ExitCode.NO, None: ExitCode.UNKNOWN}
 
@@ -29,6 +29,7 @@ _DIFFER = {True: ExitCode.YES, False: ExitCode.NO, None: ExitCode.UNKNOWN}
     "chosen",
     multiple=True,
     metavar="NAME",
+    type=RunType(),
     help="Compare one run only, such as diffim/20260905T031200Z, or all of one time; twice: for each side.",
 )
 @click.option(

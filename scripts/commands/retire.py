@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..options.campaign import campaign_options, dry_run_option, echo_json, json_option, say
+from ..options.campaign import RunType, campaign_options, dry_run_option, echo_json, json_option, say
 
 if TYPE_CHECKING:
     from ...campaign import Campaign
@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 @campaign_options
 @click.option("--intermediates", is_flag=True, help="Remove what later tasks have read and is no product.")
 @click.option(
-    "--run", "names", multiple=True, metavar="NAME", help="Remove a run: the end of its collection."
+    "--run",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    type=RunType(),
+    help="Remove a run: the end of its collection.",
 )
 @click.option("--everything", is_flag=True, help="Remove all of the campaign.")
 @click.option(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..options.campaign import campaign_options, echo_json, run_option
+from ..options.campaign import campaign_options, echo_json, run_option, say
 
 if TYPE_CHECKING:
     from ...campaign import Campaign
@@ -21,6 +21,9 @@ def command(campaign: "Campaign", run: str | None, as_json: bool) -> None:
     runs = campaign.runs(run)
     if as_json:
         echo_json([{**record.model_dump(mode="json"), "state": state} for record, state in runs])
+        return
+    if not runs:
+        say(f"campaign {campaign.settings.name} has no runs in {campaign.folder}")
         return
     from ...bps import Wms
     from ..display.console import make_console

@@ -67,6 +67,9 @@ class RunType(StringParamType):
         from ...common.errors import ApcampaignError
 
         file, runs = (ctx.params.get(name) or default for name, default in _DEFAULTS.items())
+        file = next(
+            iter(ctx.params.get("files") or ()), file
+        )  # of a command that is given campaigns by their files
         try:
             found = Campaign.open(file, runs=runs).ledger().runs
         except (ApcampaignError, OSError):

@@ -96,11 +96,17 @@ def test_commands_show_the_run_that_is_asked_for_and_a_shell_completes_it(
         done = CliRunner().invoke(command, [*words, "--run", f"templates/{OLD}"])
         assert done.exit_code == 0, done.output
         assert "diffim" not in done.output
-    for name in ("status", "runs", "failures", "report"):
-        completed = ShellComplete(command, {}, "apcampaign", "_X").get_completions([name, "--run"], "templ")
+    for words in (["status"], ["runs"], ["failures"], ["report"], ["retire"], ["compare", "campaign.yaml"]):
+        completed = ShellComplete(command, {}, "apcampaign", "_X").get_completions([*words, "--run"], "templ")
         assert [item.value for item in completed] == [f"templates/{NEW}", f"templates/{OLD}"]
     (folder / "elsewhere").mkdir(exist_ok=True)
     monkeypatch.chdir(folder / "elsewhere")
     assert ShellComplete(command, {}, "apcampaign", "_X").get_completions(["status", "--run"], "") == []
     words = ["status", "--campaign", "../campaign.yaml", "--runs", "../runs", "--run"]
     assert len(ShellComplete(command, {}, "apcampaign", "_X").get_completions(words, "")) == 3
+
+
+def test_that_there_are_no_runs_is_said(folder, tmp_path):
+    words = ["runs", "--campaign", str(folder / "campaign.yaml"), "--runs", str(tmp_path)]
+    done = CliRunner().invoke(command, words)
+    assert (done.exit_code, done.output) == (0, f"campaign complete has no runs in {tmp_path / 'complete'}\n")
