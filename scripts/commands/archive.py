@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..options.campaign import campaign_options, echo_json, json_option, say
+from ..options.campaign import echo_json, json_option, record_options, say
 
 if TYPE_CHECKING:
     from ...campaign import Campaign
 
 
 @click.command()
-@campaign_options
+@record_options
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @json_option
 def command(campaign: "Campaign", file: Path, as_json: bool) -> None:

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..options.campaign import campaign_options, dry_run_option, echo_json, end_dry_run, json_option
+from ..options.campaign import dry_run_option, echo_json, end_dry_run, json_option, record_options
 
 if TYPE_CHECKING:
     from ...campaign import Campaign
 
 
 @click.command()
-@campaign_options
+@record_options
 @dry_run_option
 @json_option
 def command(campaign: "Campaign", dry_run: bool, as_json: bool) -> None:

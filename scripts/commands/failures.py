@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..options.campaign import campaign_options, echo_json, run_option
+from ..options.campaign import echo_json, record_options, run_option
 
 if TYPE_CHECKING:
     from ...campaign import Campaign
 
 
 @click.command()
-@campaign_options
+@record_options
 @run_option
 @click.option(
     "--quanta",

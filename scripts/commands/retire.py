@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..options.campaign import RunType, campaign_options, dry_run_option, echo_json, json_option, say
+from ..options.campaign import RunType, dry_run_option, echo_json, json_option, record_options, say
 
 if TYPE_CHECKING:
     from ...campaign import Campaign
 
 
 @click.command()
-@campaign_options
+@record_options
 @click.option("--intermediates", is_flag=True, help="Remove what later tasks have read and is no product.")
 @click.option(
     "--run",

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..options.campaign import campaign_options, echo_json, run_option, say
+from ..options.campaign import echo_json, record_options, run_option, say
 
 if TYPE_CHECKING:
     from ...campaign import Campaign
 
 
 @click.command()
-@campaign_options
+@record_options
 @run_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(campaign: "Campaign", run: str | None, as_json: bool) -> None:

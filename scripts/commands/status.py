@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..options.campaign import campaign_options, echo_json, run_option
+from ..options.campaign import echo_json, record_options, run_option
 
 if TYPE_CHECKING:
     from ...campaign import Campaign
 
 
 @click.command()
-@campaign_options
+@record_options
 @run_option
 @click.option("--watch", is_flag=True, help="Refresh until all has ended; Ctrl-C stops it.")
 @click.option("--parts", is_flag=True, help="Show the parts of divided steps instead of the labels of jobs.")

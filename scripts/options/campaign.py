@@ -9,6 +9,7 @@ __all__ = [
     "echo_json",
     "end_dry_run",
     "json_option",
+    "record_options",
     "run_option",
     "say",
 ]
@@ -16,7 +17,7 @@ __all__ = [
 import functools
 import json
 import sys
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Callable, Iterable, Sequence, Sized
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
@@ -79,7 +80,8 @@ class RunType(StringParamType):
 
 
 _DEFAULTS = {"campaign_file": "campaign.yaml", "runs": "runs"}
-_OPTIONS = (
+#: Which campaign, and what its names are made of.
+_WHICH = (
     click.option(
         "--campaign",
         "campaign_file",
@@ -91,17 +93,20 @@ _OPTIONS = (
     ),
     RUNS_OPTION,
     click.option("--butler", help="The Butler repository."),
-    click.option("--tracts", help='Tracts, such as "3828 3829" or 3828..3830.'),
-    click.option("--bands", help="Bands, such as gri."),
     click.option(
         "--day-obs", metavar="YYYYMMDD", help="The observing night, or nights such as 20260905..20260907."
     ),
+    click.option("--namespace", help="The APDB's namespace (PostgreSQL schema)."),
+)
+#: What it processes, and where.
+_WHAT = (
+    click.option("--tracts", help='Tracts, such as "3828 3829" or 3828..3830.'),
+    click.option("--bands", help="Bands, such as gri."),
     click.option(
         "--site",
         type=SiteType(),
         help="Where jobs run: a site (see `apcampaign sites`) or the path of a site file.",
     ),
-    click.option("--namespace", help="The APDB's namespace (PostgreSQL schema)."),
     click.option(
         "--allow-missing-templates",
         type=click.FloatRange(0, 100),
@@ -112,19 +117,27 @@ _OPTIONS = (
 
 
 def campaign_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options that name a campaign; it gets a `Campaign` as its first argument."""
+    """Give a command the options that name a campaign and change it; its first argument is a `Campaign`."""
+    return _take(function, (*_WHICH, *_WHAT))
 
+
+def record_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that name a campaign, as `campaign_options`: for what was submitted before."""
+    return _take(function, _WHICH)
+
+
+def _take(function: Callable[..., Any], options: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
     @functools.wraps(function)
     def wrapper(
         campaign_file: Path,
         runs: Path,
         butler: str | None,
-        tracts: str | None,
-        bands: str | None,
         day_obs: str | None,
-        site: str | None,
         namespace: str | None,
-        allow_missing_templates: float | None,
+        tracts: str | None = None,
+        bands: str | None = None,
+        site: str | None = None,
+        allow_missing_templates: float | None = None,
         **rest: Any,
     ) -> Any:
         from ...campaign import Campaign
@@ -145,7 +158,7 @@ def campaign_options(function: Callable[..., Any]) -> Callable[..., Any]:
         with show_progress(click.get_current_context().command_path):
             return function(campaign, **rest)
 
-    for option in reversed(_OPTIONS):
+    for option in reversed(options):
         wrapper = option(wrapper)
     return wrapper
 
