@@ -32,9 +32,11 @@ class Progress:
     begun
         When it was begun, on the clock of `time.monotonic`.
     done, total
-        How much of it is done, where that can be counted: jobs.
+        How much of it is done, where that can be counted.
     failed
         How much of it has failed.
+    unit
+        What is counted.
     ended
         Whether this is the last that is heard of it.
     """
@@ -45,37 +47,40 @@ class Progress:
     done: int = 0
     total: int | None = None
     failed: int = 0
+    unit: str = "jobs"
     ended: bool = False
 
     def describe(self) -> str:
         """Say it in a line, with the time that has passed."""
         parts = [self.what]
         if self.total is not None:
-            parts.append(f"{self.done:,} of {self.total:,} jobs done")
+            parts.append(f"{self.done:,} of {self.total:,} {self.unit} done")
         if self.failed:
             parts.append(f"{self.failed:,} failed")
         return ", ".join([*parts, format_duration(time.monotonic() - self.begun)])
 
 
-#: Tells how far it is: what is being done now, then jobs that are done, all jobs, jobs that have failed.
+#: Tells how far it is: what is being done now, then how many jobs (or others) are done, there are, have failed.
 type Tell = Callable[[str, int, int | None, int], None]
 
 
 @contextmanager
-def show_progress(what: str) -> Iterator[Tell]:
+def show_progress(what: str, *, unit: str = "jobs") -> Iterator[Tell]:
     """Show that something is being done until the block ends, if that takes long.
 
     Parameters
     ----------
     what
         What is being done.
+    unit
+        What is counted.
 
     Yields
     ------
     tell
         To be called with how far it is, where that is known.
     """
-    now = Progress(number=next(_numbers), what=what, begun=time.monotonic())
+    now = Progress(number=next(_numbers), what=what, begun=time.monotonic(), unit=unit)
 
     def tell(what: str, done: int = 0, total: int | None = None, failed: int = 0) -> None:
         nonlocal now

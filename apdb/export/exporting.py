@@ -30,7 +30,7 @@ from .digest import ContentDigest
 from .layout import TableLayout, read_layouts
 from .manifest import MANIFEST, ExportedFile, Manifest, checksum_of
 from .options import read_layout_options
-from .reading import find_wide_columns, read_batches
+from .reading import RowCounter, counting_rows, find_wide_columns, read_batches
 from .selection import Selection
 from .staging import appearing
 
@@ -193,12 +193,12 @@ def export_apdb(plan: ExportPlan) -> ApdbExported:
     about = _describe_source(plan)
     with appearing(plan.folder) as staging:
         files = {}
-        with snapshot(plan.place) as connection:
+        with snapshot(plan.place) as connection, counting_rows("exporting", plan.rows) as tell:
             conditions = plan.conditions()
             for name, layout in plan.layouts.items():
                 path = staging / _file_name(name)
                 with naming(path):
-                    files[path.name] = _write(connection, layout, conditions.get(name), path, about)
+                    files[path.name] = _write(connection, layout, conditions.get(name), path, about, tell)
         manifest = Manifest(**about, files=files)
         text = json.dumps(manifest.model_dump(mode="json"), indent=2)
         (staging / MANIFEST).write_text(text + "\n", encoding="utf-8")
@@ -249,6 +249,7 @@ def _write(
     condition: ColumnElement[bool] | None,
     path: Path,
     about: Mapping[str, Any],
+    tell: RowCounter,
 ) -> ExportedFile:
     wide = find_wide_columns(connection, layout, condition)
     schema = layout.schema(dict.fromkeys(wide, pa.float64()))
@@ -259,6 +260,7 @@ def _write(
         group: list[pa.RecordBatch] = []
         for batch in read_batches(connection, layout, schema, condition):
             digest.update(batch)
+            tell(layout.name, batch.num_rows)
             group.append(batch)
             if sum(each.num_rows for each in group) >= _GROUP_ROWS:
                 writer.write_table(pa.Table.from_batches(group).cast(annotated))

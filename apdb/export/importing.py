@@ -25,7 +25,7 @@ from .layout import TableLayout, read_layouts
 from .loading import load_batches
 from .manifest import ExportedFile, Manifest, read_manifest
 from .obstacles import find_obstacles, refuse_filled
-from .reading import BATCH_ROWS, read_batches
+from .reading import BATCH_ROWS, RowCounter, counting_rows, read_batches
 
 #: What the new APDB says of itself: how it was made, and for which software.
 _OWN = ("version:", "config:", "apcampaign:")
@@ -176,7 +176,8 @@ def import_apdb(plan: ImportPlan) -> ApdbImported:
     if plan.obstacles:
         raise plan.obstacles[0]
     digests = {}
-    with writing(plan.place, plan.tables) as connection:
+    rows = {name: number for name, number in plan.manifest.rows.items() if name != "metadata"}
+    with writing(plan.place, plan.tables) as connection, counting_rows("importing", rows) as tell:
         refuse_filled(
             plan.place.target, inspect_namespace(connection, plan.tables.namespace, plan.tables.prefix)
         )
@@ -184,11 +185,11 @@ def import_apdb(plan: ImportPlan) -> ApdbImported:
             if file.table == "metadata":
                 _merge_metadata(connection, plan, pq.read_table(plan.folder / name))
             else:
-                digests[file.table] = _load(connection, plan, name, file)
+                digests[file.table] = _load(connection, plan, name, file, tell)
     return ApdbImported(plan.place, plan.manifest.rows, digests)
 
 
-def _load(connection: Connection, plan: ImportPlan, name: str, file: ExportedFile) -> str:
+def _load(connection: Connection, plan: ImportPlan, name: str, file: ExportedFile, tell: RowCounter) -> str:
     """Load a file, and return the digest of what is then in the database."""
     layout, path = plan.layouts[file.table], plan.folder / name
     wide = file.wide if plan.place.target.is_sqlite else ()
@@ -202,6 +203,7 @@ def _load(connection: Connection, plan: ImportPlan, name: str, file: ExportedFil
             narrowed = batch.cast(stored)
             loaded.update(narrowed)
             yield narrowed
+            tell(file.table, batch.num_rows)
 
     try:
         load_batches(connection, layout, batches())

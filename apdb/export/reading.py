@@ -1,8 +1,9 @@
 """Rows of an APDB's table as a stream of Arrow batches, exactly as the database holds them."""
 
-__all__ = ["BATCH_ROWS", "find_wide_columns", "read_batches"]
+__all__ = ["BATCH_ROWS", "RowCounter", "counting_rows", "find_wide_columns", "read_batches"]
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -11,10 +12,36 @@ from sqlalchemy import ColumnElement, func, select, types
 from sqlalchemy.engine import Connection
 
 from ...common.errors import ApdbError
+from ...common.progress import show_progress
 from .layout import TableLayout
 
 #: Rows that are in memory as Python objects at a time.
 BATCH_ROWS = 5000
+
+#: Takes notice of rows of a table that are done.
+type RowCounter = Callable[[str, int], None]
+
+
+@contextmanager
+def counting_rows(doing: str, rows: Mapping[str, int]) -> Iterator[RowCounter]:
+    """Show how many rows are done, of all tables together.
+
+    Parameters
+    ----------
+    doing
+        What is done with them.
+    rows
+        How many there are of each table.
+    """
+    done, total = 0, sum(rows.values())
+
+    def count(table: str, more: int) -> None:
+        nonlocal done
+        done += more
+        tell(f"{doing} {table}", done, total, 0)
+
+    with show_progress(doing, unit="rows") as tell:
+        yield count
 
 
 def read_batches(

@@ -181,7 +181,10 @@ class CondorPool:
         """Stop the pool and its running jobs, and wait until all have ended; the queue is kept."""
         if not self.state.is_dir():
             return
-        with locked(self.state / "lock.start", seconds=120, doing=f"stopping the pool of {self.state}"):
+        with (
+            show_progress("stopping HTCondor"),
+            locked(self.state / "lock.start", seconds=120, doing=f"stopping the pool of {self.state}"),
+        ):
             self._end()
 
     def clean(self) -> None:

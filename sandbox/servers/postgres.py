@@ -133,7 +133,10 @@ class PostgresServer:
         """Stop the server and wait until it has ended; do nothing if it does not run."""
         if not self.data.is_dir():
             return
-        with locked(self.data / "lock", seconds=90, doing=f"stopping the PostgreSQL of {self.data}"):
+        with (
+            show_progress("stopping PostgreSQL"),
+            locked(self.data / "lock", seconds=90, doing=f"stopping the PostgreSQL of {self.data}"),
+        ):
             self._end()
 
     def url(self, database: str, *, user: str | None = None, driver: str | None = None) -> str:

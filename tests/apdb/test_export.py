@@ -1,6 +1,7 @@
 """Export and import: what comes out of an APDB goes into another, exactly, or nothing does."""
 
 import json
+import logging
 import math
 from pathlib import Path
 
@@ -124,11 +125,21 @@ WAYS = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("source", "copy"), WAYS)
-def test_an_imported_apdb_equals_the_exported_one_whatever_database_each_is_in(apdbs, tmp_path, source, copy):
+def test_an_imported_apdb_equals_the_exported_one_whatever_database_each_is_in(
+    apdbs, tmp_path, source, copy, caplog, monkeypatch
+):
+    monkeypatch.setattr(logging.getLogger("apcampaign.common.progress"), "propagate", True)
+    caplog.set_level(logging.DEBUG, "apcampaign.common.progress")
     original, target = apdbs.filled(source), apdbs.empty(copy)
     done = export_apdb(plan_export(original, tmp_path / "export"))
     plan = plan_import(tmp_path / "export", target)
     imported = import_apdb(plan)
+    rows = done.manifest.rows
+    assert [
+        (progress.done, progress.total)
+        for progress in (record.progress for record in caplog.records)
+        if progress.ended and progress.unit == "rows"
+    ] == [(sum(rows.values()),) * 2, (sum(rows.values()) - rows["metadata"],) * 2]
     assert imported.rows == done.manifest.rows
     assert {name: len(rows) for name, rows in dump(target).items()} == {
         name: rows for name, rows in imported.rows.items() if name != "metadata"
