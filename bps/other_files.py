@@ -1,33 +1,49 @@
-"""Files that are given as a campaign file and are another kind of file."""
+"""Kinds of YAML files that are taken for each other: they are told from a campaign file by their keys."""
 
-__all__ = ["refuse_other_file"]
+__all__ = ["FileKind", "recognise", "refuse_other_file"]
 
 from collections.abc import Collection, Mapping
+from enum import StrEnum
 
 from ..common.errors import SettingsError
 from .campaign import CampaignConfig
 
-#: What a file is that has one of some keys, and what to do with it; the first that fits.
-_KINDS: tuple[tuple[frozenset[str], str, str], ...] = (
-    (
-        frozenset({"pipelineYaml", "payload", "includeConfigs", "pipetask", "submitPath"}),
-        "a BPS submit file",
-        "`apcampaign lint` checks it; write a campaign file with `apcampaign init`",
+
+class FileKind(StrEnum):
+    """What a file is that is no campaign file."""
+
+    SUBMIT = "a BPS submit file"
+    SITE = "a site file"
+    PIPELINE = "a pipeline"
+    APDB = "the configuration of an APDB"
+
+
+#: One of the keys of each kind; what fits two kinds is of the first.
+_KEYS: Mapping[FileKind, frozenset[str]] = {
+    FileKind.SUBMIT: frozenset(
+        {"pipelineYaml", "payload", "includeConfigs", "pipetask", "cluster", "submitPath", "butlerConfig"}
     ),
-    (
-        frozenset({"wmsServiceClass", "computeSite", "passEnvironment"}),
-        "a site file",
-        "name it as 'site' of a campaign file, or with --site",
-    ),
-    (frozenset({"tasks", "imports"}), "a pipeline", "name it as 'pipeline' of a step of a campaign file"),
-    (
-        frozenset({"implementation_type", "db_url"}),
-        "the configuration of an APDB",
-        "name it as apdb: {config: …} of a campaign file",
-    ),
-)
-_NEEDED = frozenset({"name", "butler"})
+    FileKind.SITE: frozenset({"wmsServiceClass", "computeSite", "passEnvironment"}),
+    FileKind.PIPELINE: frozenset({"tasks", "imports"}),
+    FileKind.APDB: frozenset({"implementation_type", "db_url"}),
+}
+_REMEDIES = {
+    FileKind.SUBMIT: "`apcampaign lint` checks it; write a campaign file with `apcampaign init`",
+    FileKind.SITE: "name it as 'site' of a campaign file, or with --site",
+    FileKind.PIPELINE: "name it as 'pipeline' of a step of a campaign file",
+    FileKind.APDB: "name it as apdb: {config: …} of a campaign file",
+}
+#: A file with one of these is meant as a campaign file.
+_OURS = frozenset({"name", "butler"})
 _MOST = 5  # keys to list
+
+
+def recognise(keys: Collection[str]) -> FileKind | None:
+    """Tell what a file is by its keys; `None` if it is a campaign file, or nothing that is known."""
+    found = set(keys)
+    if found & _OURS:
+        return None
+    return next((kind for kind, its_keys in _KEYS.items() if found & its_keys), None)
 
 
 def refuse_other_file(path: str, content: Mapping[str, object]) -> None:
@@ -45,20 +61,13 @@ def refuse_other_file(path: str, content: Mapping[str, object]) -> None:
     SettingsError
         If it is of another kind that is known, or has no key of a campaign file.
     """
-    keys = content.keys()
-    if keys & _NEEDED:
-        return
-    for its_keys, kind, remedy in _KINDS:
-        if keys & its_keys:
-            raise SettingsError(f"{path} is {kind}, not a campaign file", remedy=remedy)
-    if not keys & _valid():
-        shown = ", ".join([*list(keys)[:_MOST], *(["…"] if len(keys) > _MOST else [])])
+    if kind := recognise(content):
+        raise SettingsError(f"{path} is {kind}, not a campaign file", remedy=_REMEDIES[kind])
+    keys = list(content)
+    if not set(keys) & {field.alias or name for name, field in CampaignConfig.model_fields.items()}:
+        shown = ", ".join([*keys[:_MOST], *(["…"] if len(keys) > _MOST else [])])
         raise SettingsError(
             f"{path} is not a campaign file: it has none of its keys ({shown})",
             expected="lines such as 'name: dc2-test-med-1'",
             remedy="write one with `apcampaign init`",
         )
-
-
-def _valid() -> Collection[str]:
-    return {field.alias or name for name, field in CampaignConfig.model_fields.items()}

@@ -19,7 +19,7 @@ def is_campaign_file(root: Section) -> bool:
     """Tell whether a file is a campaign file rather than one for BPS."""
     ours = [key for key in _OURS if key in root]
     return (
-        "name" in root
+        ("name" in root or "butler" in root)
         and bool(ours)
         and not any(key in root for key in (*NEEDED, "payload") if key != "inCollection")
     )

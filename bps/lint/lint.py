@@ -11,6 +11,7 @@ from .campaign_file import is_campaign_file, lint_campaign_file
 from .findings import Finding, Severity, sort_findings
 from .includes import UNSET, read_with_includes
 from .labels import PipelineLabels, read_labels
+from .other_files import find_other_file, without_our_keys
 from .rules import CHECKS
 from .submit_file import SubmitFile
 from .vocabulary import load_vocabulary
@@ -50,9 +51,11 @@ def lint_file(
     root, findings, whole = read_with_includes(path, environment)
     if is_campaign_file(root):
         return sort_findings(each for each in lint_campaign_file(path) if each.rule not in ignore)
-    config = SubmitFile(
-        file=path, root=root, whole=whole, vocabulary=load_vocabulary(), environment=environment
-    )
+    vocabulary = load_vocabulary()
+    if not findings and (other := find_other_file(path, root, vocabulary)):
+        return [] if other.rule in ignore else [other]
+    root = without_our_keys(root)
+    config = SubmitFile(file=path, root=root, whole=whole, vocabulary=vocabulary, environment=environment)
     named = pipeline or config.text("pipelineYaml")
     config = replace(config, labels=_labels(named, environment))
     findings += _check_labels_known(config, named, given=bool(pipeline))

@@ -58,6 +58,7 @@ RULES = (
     "no-subset",
     "no-templates",
     "ordering",
+    "other-file",
     "output-exists",
     "override",
     "payload-wins",

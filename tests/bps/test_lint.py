@@ -188,6 +188,28 @@ def test_campaign_files_that_come_along_are_recognised(path: Path) -> None:
     assert [finding.rule for finding in lint_file(path)] == ["campaign"]
 
 
+@pytest.mark.parametrize(
+    ("text", "rules", "part"),
+    [
+        ("# nothing yet\n", ["other-file"], "the file is empty"),
+        ("samples: {a: x}\nthreads: 4\n", ["other-file"], "knows none of its keys (samples, threads)"),
+        ("description: x\ntasks: {isr: lsst.ip.isr.IsrTask}\n", ["other-file"], "this is a pipeline, not a"),
+        ("db_url: sqlite:///x\nimplementation_type: sql\n", ["other-file"], "the configuration of an APDB"),
+        ("butler: /repo\ntract: [1]\n", ["campaign"] * 3, "this key is missing"),
+        ("requestMemory: 4096\n", [], ""),
+    ],
+)
+def test_a_file_of_another_kind_is_told_for_what_it_is(tmp_path: Path, text, rules, part) -> None:
+    findings = lint_file(write(tmp_path, text))
+    assert [finding.rule for finding in findings] == rules
+    assert part in "".join(finding.what for finding in findings)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "bps" / "sites").glob("*.yaml")), ids=lambda path: path.stem)
+def test_site_files_that_come_along_are_clean(path: Path) -> None:
+    assert {finding.rule for finding in lint_file(path)} <= {"plugin-unknown", "include", "unchecked"}
+
+
 def test_a_second_document_and_a_missing_file_are_told_with_what_to_do(tmp_path: Path) -> None:
     (finding, *_) = lint_file(write(tmp_path, "project: a\n---\nproject: b\n"))
     assert (finding.rule, finding.line) == ("yaml", 2)
