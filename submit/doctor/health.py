@@ -94,7 +94,8 @@ def read_health(workspace: Workspace) -> CampaignHealth:
         try:
             return find()
         except ApcampaignError as error:
-            unknown.append(error)
+            if str(error) not in map(str, unknown):  # what does not answer is asked more than once
+                unknown.append(error)
             return otherwise
 
     nothing: tuple[ActiveRun, ...] = ()
