@@ -132,6 +132,16 @@ class Job:
     final: bool = False
     subdag: bool = False
 
+    def find_request(self, attempt: "Attempt") -> float | None:
+        """Find the memory that one of its attempts had requested, in MiB.
+
+        An attempt is known to have had a slot of some size: one that another job has left may be larger than what
+        was requested. Requests grow from one attempt to the next, so that this is seen of the first only.
+        """
+        if attempt.memory_request and self.request_memory and attempt in self.attempts[:1]:
+            return min(attempt.memory_request, self.request_memory)
+        return attempt.memory_request or self.request_memory
+
     @property
     def key(self) -> tuple[str, str]:
         """What no other job of the campaign has: the name of its run, and its own in that run."""

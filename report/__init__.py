@@ -10,7 +10,7 @@ What a campaign with injected sources has found of them, `read_completeness` rea
 
 from .completeness import Completeness
 from .completeness_reader import read_completeness
-from .figure import Column, Figure, Panel, Table
+from .figure import Column, Figure, Panel, Table, log_axis
 from .headline import campaign_state, headline
 from .model import ReportData
 from .reader import Appendix, ReportReader, Truth
@@ -31,6 +31,7 @@ __all__ = [
     "Truth",
     "campaign_state",
     "headline",
+    "log_axis",
     "read_completeness",
     "render_report",
     "watch_report",

@@ -1,6 +1,6 @@
 """Building blocks of the page: figures, their tables, and how numbers are written in both."""
 
-__all__ = ["Column", "Figure", "Panel", "Table", "band_colour", "band_order", "moment", "number"]
+__all__ = ["Column", "Figure", "Panel", "Table", "band_colour", "band_order", "log_axis", "moment", "number"]
 
 import zlib
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,21 @@ Value = str | float | int | None
 
 _BANDS = "ugrizy"
 _COLOURS = 9  # of the page, which has one more for what is of no kind
+
+
+#: Plotly writes the 2 and the 5 between powers of ten so small that nobody can read them.
+_LOG_TICKS = tuple(factor * 10.0**power for power in range(-3, 7) for factor in (1, 3))
+
+
+def log_axis(title: str) -> dict[str, Any]:
+    """Give a logarithmic axis with labels of one size."""
+    return {
+        "type": "log",
+        "title": {"text": title},
+        "tickmode": "array",
+        "tickvals": list(_LOG_TICKS),
+        "ticktext": [f"{value:,g}" for value in _LOG_TICKS],
+    }
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from ..common.text import count
 from ..ledger import Ledger, Workspace
 from .completeness import Accuracy, Completeness, CompletenessBin, Depth
 from .completeness_reader import read_completeness
-from .figure import Column, Figure, Panel, Table, Value, band_colour, band_order
+from .figure import Column, Figure, Panel, Table, Value, band_colour, band_order, log_axis
 
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star")
 
@@ -156,7 +156,7 @@ def _draw_significance(result: Completeness) -> Panel:
     ]
     look = {"line": {"color": "$accent"}, "marker": {"color": "$accent"}, "showlegend": False}
     layout = {
-        "xaxis": {"type": "log", "title": {"text": "expected S/N"}},
+        "xaxis": log_axis("expected S/N"),
         "yaxis": {"title": {"text": "share found"}, "range": [-0.02, 1.05]},
     }
     label = "Share of injected sources that was found, against signal-to-noise ratio"
@@ -187,7 +187,7 @@ def _draw_errors(accuracy: Sequence[Accuracy]) -> Panel:
         "marker": {"color": "$s5"},
     }
     layout = {
-        "xaxis": {"type": "log", "title": {"text": "expected S/N"}},
+        "xaxis": log_axis("expected S/N"),
         "yaxis": {"title": {"text": "flux ÷ injected − 1"}},
     }
     label = "Median and scatter of the relative error of the flux, against signal-to-noise ratio"

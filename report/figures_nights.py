@@ -9,6 +9,9 @@ from itertools import accumulate
 from .figure import Column, Figure, Panel, Table
 from .sky_model import VisitRow
 
+#: Things of which an axis has a tick each.
+_FEW = 5
+
 
 @dataclass(frozen=True)
 class _Night:
@@ -102,7 +105,13 @@ def _draw_bars(id: str, title: str, days: Sequence[str], bars: Mapping[str, Sequ
     layout = {
         "barmode": "stack",
         "xaxis": {"type": "category", "title": {"text": "observing night"}, "nticks": 6},
-        "yaxis": {"title": {"text": title}, "rangemode": "tozero"},
+        "yaxis": {"title": {"text": title}, "rangemode": "tozero", **_whole_ticks(bars)},
         "showlegend": len(bars) > 1,
     }
     return Panel(id, f"{title} by observing night", traces, layout, 300, title=title[0].upper() + title[1:])
+
+
+def _whole_ticks(bars: Mapping[str, Sequence[int]]) -> dict[str, int]:
+    """Let the axis of a few things have no fractions of them."""
+    highest = max((sum(stack) for stack in zip(*bars.values(), strict=True)), default=0)
+    return {"dtick": 1} if highest <= _FEW else {}

@@ -203,7 +203,7 @@ def _histogram(name: str, edges: Sequence[float], counts: Mapping[int | None, in
         "hovertemplate": "%{x}: %{y:,} DiaSources<extra></extra>",
     }
     layout = {
-        "xaxis": {"type": "category", "title": {"text": name}, "tickangle": -45},
+        "xaxis": {"type": "category", "title": {"text": name}, "tickangle": -45, "nticks": 12},
         "yaxis": {"title": {"text": "DiaSources"}},
         "bargap": 0.08,
     }

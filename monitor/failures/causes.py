@@ -159,7 +159,7 @@ def _classify_signal(job: Job, attempt: Attempt, text: str, signal: int) -> _Fou
     name = _name_signal(signal)
     crash = _CRASH.search(text)
     lines = (crash[0].strip(),) if crash else ((attempt.reason,) if attempt.reason else ())
-    requested, used = attempt.memory_request or job.request_memory, attempt.memory
+    requested, used = job.find_request(attempt), attempt.memory
     memory = _describe_memory(job, attempt)
     if job.step is None and not _NO_MEMORY.search(text):
         # A node of the campaign DAG on the submit host: for HTCondor it requests just what it has used.
@@ -214,7 +214,7 @@ def _classify_log(job: Job, attempt: Attempt, text: str, exit_code: int | None) 
 
 
 def _describe_memory(job: Job, attempt: Attempt) -> str:
-    requested = attempt.memory_request or job.request_memory
+    requested = job.find_request(attempt)
     used = "an unknown amount" if not attempt.memory else f"{attempt.memory:.0f} MiB"
     return f"it used {used}" + (f" of the {requested:.0f} MiB that it had requested" if requested else "")
 

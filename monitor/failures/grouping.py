@@ -156,11 +156,7 @@ def _make_group(step: Step | None, cases: Sequence[_Case], children: _Children) 
     behind = _find_descendants([case.job.key for case in cases], children)
     data_ids = [case.cause.data_id or case.job.tags for case in cases]
     memory = [case.attempt.memory for case in cases if case.attempt.memory is not None]
-    requests = [
-        requested
-        for case in cases
-        if (requested := case.attempt.memory_request or case.job.request_memory) is not None
-    ]
+    requests = [requested for case in cases if (requested := case.job.find_request(case.attempt)) is not None]
     group = Group(
         step=step,
         label=example.job.label,

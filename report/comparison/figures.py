@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..figure import Column, Figure, Panel, Table
+from ..figure import Column, Figure, Panel, Table, log_axis
 from ..figures_visits import draw_over_time
 from .catalogue_values import CatalogueComparison
 from .comparison import Comparison
@@ -105,7 +105,7 @@ def _draw_changes(found: CatalogueComparison) -> Figure:
     panels = (
         _draw_marks(
             "Flux",
-            ("S/N in A", _rounded(shown["snr_a"].abs(), 2), {"type": "log"}),
+            ("S/N in A", _rounded(shown["snr_a"].abs(), 2), log_axis("S/N in A")),
             ("flux, B − A (σ)", _rounded(shown["pull"], 4), {}),
         ),
         _draw_marks(

@@ -185,7 +185,7 @@ def draw_score(truth: "pd.DataFrame", matched: "pd.DataFrame", result: "Score") 
 
 
 def _draw_parts(result: "Score") -> "Panel":
-    from ...report import Panel
+    from ...report import Panel, log_axis
 
     # Bins on a logarithmic axis: the first begins at the faintest that counts.
     low = [max(row[0], 3.0) for row in result.by_snr]
@@ -208,7 +208,7 @@ def _draw_parts(result: "Score") -> "Panel":
         )
     ]
     layout = {
-        "xaxis": {"type": "log", "title": {"text": "S/N from"}},
+        "xaxis": log_axis("S/N from"),
         "yaxis": {"title": {"text": "share"}, "range": [0, 1.05]},
     }
     label = "Completeness and purity against signal-to-noise"
@@ -240,7 +240,7 @@ def _draw_positions(true: "pd.DataFrame") -> "Panel":
 
 
 def _draw_fluxes(true: "pd.DataFrame") -> "Panel":
-    from ...report import Panel
+    from ...report import Panel, log_axis
 
     traces = [
         {
@@ -260,7 +260,7 @@ def _draw_fluxes(true: "pd.DataFrame") -> "Panel":
         }
     ]
     layout = {
-        "xaxis": {"type": "log", "title": {"text": "S/N of the truth"}},
+        "xaxis": log_axis("S/N of the truth"),
         "yaxis": {"title": {"text": "flux ÷ truth − 1"}, "range": [-0.6, 0.6]},
     }
     label = "Relative error of the flux against signal-to-noise"

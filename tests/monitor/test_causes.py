@@ -210,6 +210,17 @@ def test_each_kind_of_end_is_told_apart(attempt, text, kind, what):
     assert what in cause.message
 
 
+def test_a_slot_that_is_larger_than_what_a_job_requested_is_not_what_it_requested():
+    killed = {"hold_code": 3, "hold_subcode": 34, "reason": SIGNAL.format(9), "memory": 100.0}
+    first = outcome(AttemptOutcome.HELD, **killed, memory_request=16384.0)
+    second = outcome(AttemptOutcome.HELD, **killed, memory_request=8000.0)
+    it = replace(job(first), attempts=(first, second))
+    assert "100 MiB of the 4000 MiB" in find_cause(it, first, "").message
+    assert "100 MiB of the 8000 MiB" in find_cause(it, second, "").message  # BPS lets requests grow
+    (group,) = find_failures([replace(it, attempts=(first,))]).groups
+    assert group.memory_request == 4000
+
+
 def test_causes_that_differ_in_numbers_and_names_of_files_are_the_same():
     def cause(what: str) -> tuple[str, str]:
         return Cause(kind=FailureKind.EXCEPTION, message=what).signature

@@ -7,6 +7,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ import yaml
 from apcampaign.bps import Step
 from apcampaign.bps.campaign import CampaignConfig
 from apcampaign.monitor import Attempt, AttemptOutcome, Job, JobState
-from apcampaign.report import ReportData, campaign_state, headline, render_report, write_report
+from apcampaign.report import ReportData, campaign_state, headline, log_axis, render_report, write_report
 from apcampaign.report.cutouts import cut, draw_pictures
 from apcampaign.report.figures_timeline import MOST_BARS, draw_timeline
 from apcampaign.report.job_usage import measure_usage, suggest_settings
@@ -420,6 +421,7 @@ def test_the_nights_of_a_campaign_add_up_to_what_its_apdb_holds(data, page):
     assert all(row[3] == row[4] + row[5] for row in rows)
     assert rows[-1][-1] == sum(visit.new_sources for visit in visits)
     assert "Night by night" in page.texts["nights"]
+    assert figure.panels[0].layout["yaxis"]["dtick"] == 1  # there are no fractions of a visit
 
 
 def test_a_campaign_of_one_night_shows_no_nights(data):
@@ -428,3 +430,11 @@ def test_a_campaign_of_one_night_shows_no_nights(data):
     assert "nights" not in page.ids()
     links = {each["href"] for each in page.all("a")}
     assert "#nights" not in links
+
+
+def test_every_logarithmic_axis_has_labels_of_one_size():
+    root = Path(__file__).parents[2]
+    files = [*(root / "report").rglob("*.py"), *(root / "scripts" / "display").glob("*.py")]
+    assert [file.name for file in files if '"type": "log"' in file.read_text()] == ["figure.py"]
+    axis = log_axis("S/N")
+    assert dict(zip(axis["tickvals"], axis["ticktext"], strict=True))[3000] == "3,000"
