@@ -1,7 +1,19 @@
 """Building blocks of the page: figures, their tables, and how numbers are written in both."""
 
-__all__ = ["Column", "Figure", "Panel", "Table", "band_colour", "band_order", "log_axis", "moment", "number"]
+__all__ = [
+    "Column",
+    "Figure",
+    "Panel",
+    "Table",
+    "band_colour",
+    "band_order",
+    "interval",
+    "log_axis",
+    "moment",
+    "number",
+]
 
+import math
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +39,13 @@ def log_axis(title: str) -> dict[str, Any]:
         "tickvals": list(_LOG_TICKS),
         "ticktext": [f"{value:,g}" for value in _LOG_TICKS],
     }
+
+
+def interval(low: float, high: float, digits: int = 0) -> str:
+    """Write an interval with as many digits after the point, or with so many more that its ends differ."""
+    if high > low:
+        digits = max(digits, math.ceil(-math.log10(high - low)))
+    return f"{low:,.{digits}f}–{high:,.{digits}f}"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from ..apdb import RELIABILITY_EDGES, SNR_EDGES
-from .figure import Column, Figure, Panel, Table, Value
+from .figure import Column, Figure, Panel, Table, Value, interval
 from .figures_visits import draw_over_time
 from .model import ReportData
 from .polygons import SHADES, area, middle
@@ -133,7 +133,7 @@ def _detector_traces(
     traces = []
     for place, detectors in sorted(groups.items()):
         low, high = least + place * step, min(most, least + (place + 1) * step)
-        name = f"{low:.{digits}f}" if least == most else f"{low:.{digits}f}–{high:.{digits}f}"
+        name = f"{low:.{digits}f}" if least == most else interval(low, high, digits)
         traces.append(area([outlines[each] for each in detectors], 0.0, name, f"$s{place}"))
     middles = [middle(outlines[detector], 0.0) for detector in known]
     traces.append(

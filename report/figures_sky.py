@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..common.text import count
-from .figure import Column, Figure, Panel, Table, band_order
+from .figure import Column, Figure, Panel, Table, band_order, interval
 from .model import ReportData
 from .polygons import SHADES, area, middle, near, shade
 from .sky_model import Corner, DiaCatalog, Patch, SkyCell, Template, TemplateState
@@ -192,7 +192,7 @@ def _density_traces(cells: Sequence[SkyCell], view: str) -> list[dict[str, Any]]
         low, high = largest * place / SHADES, largest * (place + 1) / SHADES
         chosen = [cell.corners for cell, value in values.items() if low < value <= high]
         if chosen:
-            traces.append(area(chosen, origin, f"{low:,.0f}–{high:,.0f} / deg²", f"$s{place}"))
+            traces.append(area(chosen, origin, f"{interval(low, high)} / deg²", f"$s{place}"))
     middles = [middle(cell.corners, origin) for cell in cells]
     traces.append(
         {

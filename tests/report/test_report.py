@@ -17,6 +17,7 @@ from apcampaign.bps.campaign import CampaignConfig
 from apcampaign.monitor import Attempt, AttemptOutcome, Job, JobState
 from apcampaign.report import ReportData, campaign_state, headline, log_axis, render_report, write_report
 from apcampaign.report.cutouts import cut, draw_pictures
+from apcampaign.report.figure import interval
 from apcampaign.report.figures_timeline import MOST_BARS, draw_timeline
 from apcampaign.report.job_usage import measure_usage, suggest_settings
 from apcampaign.report.quality import spread_out
@@ -438,3 +439,10 @@ def test_every_logarithmic_axis_has_labels_of_one_size():
     assert [file.name for file in files if '"type": "log"' in file.read_text()] == ["figure.py"]
     axis = log_axis("S/N")
     assert dict(zip(axis["tickvals"], axis["ticktext"], strict=True))[3000] == "3,000"
+
+
+def test_the_ends_of_an_interval_differ_however_narrow_it_is():
+    assert interval(1000, 2000) == "1,000–2,000"
+    assert interval(0.84, 0.86, 1) == "0.84–0.86"
+    assert interval(0.8412, 0.8413) == "0.8412–0.8413"
+    assert interval(3, 3, 1) == "3.0–3.0"
