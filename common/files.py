@@ -1,6 +1,14 @@
 """Files that nobody else can write to, and that are written completely or not at all."""
 
-__all__ = ["keep_others_out", "make_folder", "naming", "open_own", "try_lock", "write_atomically"]
+__all__ = [
+    "keep_others_out",
+    "make_folder",
+    "naming",
+    "open_own",
+    "try_lock",
+    "write_atomically",
+    "write_new",
+]
 
 import contextlib
 import errno
@@ -147,19 +155,40 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
         If the folder cannot be written to; the old file is then untouched.
     """
     make_folder(path.parent)
+    with _stage(path, text, mode) as staging:
+        staging.replace(path)
+
+
+def write_new(path: Path, text: str, *, mode: int = 0o644) -> None:
+    """Write a text file that must not be there, completely or not at all; parameters as `write_atomically`.
+
+    Raises
+    ------
+    FileExistsError
+        If it is there.
+    OSError
+        If the folder cannot be written to.
+    """
+    with _stage(path, text, mode) as staging:
+        path.hardlink_to(staging)  # unlike renaming, this replaces nothing
+
+
+@contextlib.contextmanager
+def _stage(path: Path, text: str, mode: int) -> Iterator[Path]:
+    """Write a text beside the file that it is to become, which the block makes of it."""
     with naming(path):
-        handle, staging = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+        staging = Path(name)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as stream:
                 stream.write(text)
                 stream.flush()
                 os.fsync(stream.fileno())
-            Path(staging).chmod(mode & ~_umask())
-            Path(staging).replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):  # the first error tells more
-                Path(staging).unlink(missing_ok=True)
-            raise
+            staging.chmod(mode & ~_umask())
+            yield staging
+        finally:
+            with contextlib.suppress(OSError):  # another error tells more
+                staging.unlink(missing_ok=True)
 
 
 def _no_file(path: Path, what: str) -> FileError:

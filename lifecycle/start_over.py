@@ -11,6 +11,7 @@ from typing import Any
 from ..bps import CampaignConfig, Step, compare_campaigns
 from ..bps.yaml_reading import read_yaml
 from ..common.errors import ApcampaignError, PreconditionError
+from ..common.files import write_new
 from ..ledger import CampaignPaths, Workspace, read_sound_ledger
 from ..monitor.submitted import read_submitted_campaign
 from .free_names import FreeNames, choose_names
@@ -167,13 +168,7 @@ def execute_start_over(plan: StartOverPlan) -> Path:
     if plan.obstacles:
         raise plan.obstacles[0]
     try:
-        with plan.new.file.open("x", encoding="utf-8") as stream:
-            try:
-                stream.write(plan.new.text)
-                stream.flush()
-            except BaseException:
-                plan.new.file.unlink()  # a part of it is none
-                raise
+        write_new(plan.new.file, plan.new.text)
     except FileExistsError:
         raise PreconditionError(
             f"{plan.new.file} is there already", remedy="name another file, or plan anew"
