@@ -4,7 +4,7 @@ What is large and can be made again, or is in the repository, is not in it: quan
 and pipelines, and the logs of single jobs. Neither is what lists the environment of a process.
 """
 
-__all__ = ["Archive", "check_archive_file", "write_archive"]
+__all__ = ["Archive", "check_archive_file", "list_packed", "require_records", "write_archive"]
 
 import contextlib
 import json
@@ -83,6 +83,19 @@ class Archive:
         }
 
 
+def require_records(workspace: Workspace) -> None:
+    """Refuse a campaign that has submitted nothing.
+
+    Raises
+    ------
+    LedgerError
+        If there are no records of it, or they cannot be read.
+    """
+    ledger = workspace.read_ledger()
+    if not ledger.retirements:
+        ledger.require_current()
+
+
 def check_archive_file(workspace: Workspace, file: Path) -> Iterator[ApcampaignError]:
     """Say why a file cannot be the archive of a campaign: its name, its folder, or what is there already."""
     if not file.name.endswith((*GZIP, *ZSTD)):
@@ -124,9 +137,7 @@ def write_archive(workspace: Workspace, file: Path) -> Archive:
     """
     for obstacle in check_archive_file(workspace, file):
         raise obstacle
-    ledger = workspace.read_ledger()
-    if not ledger.retirements:
-        ledger.require_current()
+    require_records(workspace)
     content, left_out = _collect(workspace)
     with naming(file), _staged(file) as staging:
         with staging.open("wb") as stream:
@@ -151,7 +162,7 @@ def _collect(workspace: Workspace) -> tuple[dict[str, bytes], list[str]]:
     for path in _list_files(paths):
         name = path.relative_to(paths.folder).as_posix()
         content[name] = _read(path)
-    for graph in sorted(paths.folder.glob("*/*/submit/*.qg")):
+    for graph in _list_graphs(paths):
         name = graph.relative_to(paths.folder).as_posix()
         try:
             content |= {f"{name}.{part}": _clean(found) for part, found in _read_graph(graph).items()}
@@ -168,6 +179,16 @@ def _collect(workspace: Workspace) -> tuple[dict[str, bytes], list[str]]:
     return dict(sorted(content.items())), left_out
 
 
+def list_packed(paths: CampaignPaths) -> list[Path]:
+    """List the files of a campaign of which all is packed, and the graphs, of which parts are."""
+    return sorted((*_list_files(paths), *_list_graphs(paths)))
+
+
+def _list_graphs(paths: CampaignPaths) -> list[Path]:
+    """List the quantum graphs, of which only small parts are packed."""
+    return sorted(paths.folder.glob("*/*/submit/*.qg"))
+
+
 def _list_files(paths: CampaignPaths) -> Iterator[Path]:
     """List the files of a campaign that are small and say something of all of it."""
     tops = [paths.report, paths.apdb_config, *paths.list_retirements()]
@@ -179,6 +200,10 @@ def _list_files(paths: CampaignPaths) -> Iterator[Path]:
                 continue
             if inside[0] != "submit" or (len(inside) == 2 and _matches(path.name, _OF_SUBMIT)):
                 yield path
+        # A run that was adopted has only links to what made and ran it.
+        if (submit := folder / "submit").is_symlink():
+            yield from (path for path in sorted(submit.glob("*")) if _matches(path.name, _OF_SUBMIT))
+        yield from (log for log in sorted(folder.glob("runinfo/*/parsl.log")) if log.parent.is_symlink())
 
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:

@@ -11,6 +11,7 @@ from .campaign_handle import CampaignHandle
 if TYPE_CHECKING:
     from .lifecycle.adoption import AdoptionPlan
     from .lifecycle.archive import Archive
+    from .lifecycle.archive_plan import ArchivePlan
     from .lifecycle.retirement import RetirementPlan
     from .lifecycle.start_over import StartOverPlan
 
@@ -134,6 +135,12 @@ class CampaignLifecycle(CampaignHandle):
             keep_apdb=keep_apdb,
         )
         return plan_retirement(self._workspace, request, None if archive is None else Path(archive))
+
+    def plan_archive(self, file: str | Path) -> "ArchivePlan":
+        """See what `archive` would pack; ``execute()`` of the plan does it. Parameters and errors as there."""
+        from .lifecycle.archive_plan import plan_archive
+
+        return plan_archive(self._workspace, Path(file))
 
     def archive(self, file: str | Path) -> "Archive":
         """Pack the campaign's records, configurations, report and summary into a file.

@@ -61,8 +61,15 @@ def test_an_archive_holds_the_records_and_no_secret_and_is_always_the_same(
     campaign: Campaign, tmp_path: Path, suffix: str
 ) -> None:
     one, other = tmp_path / f"one{suffix}", tmp_path / f"other{suffix}"
-    archive = campaign.archive(one)
+    plan = campaign.plan_archive(one)
+    assert not one.exists()
+    archive = plan.execute()
     content = unpack(one)
+    parts = {name.removeprefix("complete/") for name in content}
+    assert {name for name in plan.files if not name.endswith(".qg")} == {
+        name for name in parts if ".qg." not in name and name != "MANIFEST.json"
+    }
+    assert any(line.startswith("replace the older") for line in campaign.plan_archive(one).describe())
     assert len(content) == archive.files + 1
     assert next(iter(content)) == "complete/MANIFEST.json"
     assert list(content)[1:] == sorted(list(content)[1:])
