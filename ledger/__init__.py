@@ -30,7 +30,7 @@ from .retirement import (
     write_retirement,
 )
 from .versions import installed_versions
-from .workflow import Node, Workflow, read_dag, read_workflow, write_nodes, write_workflow
+from .workflow import Node, Workflow, keep_dimensions, read_dag, read_workflow, write_nodes, write_workflow
 from .workspace import Workspace
 
 __all__ = [
@@ -56,6 +56,7 @@ __all__ = [
     "is_submitting",
     "read_dag",
     "read_dag_record",
+    "keep_dimensions",
     "read_ledger",
     "read_quanta",
     "read_retirements",

@@ -1,6 +1,14 @@
 """Jobs of a run and their order: written when the run is prepared, or read from its DAG."""
 
-__all__ = ["Node", "Workflow", "read_dag", "read_workflow", "write_nodes", "write_workflow"]
+__all__ = [
+    "Node",
+    "Workflow",
+    "keep_dimensions",
+    "read_dag",
+    "read_workflow",
+    "write_nodes",
+    "write_workflow",
+]
 
 import json
 import os
@@ -136,9 +144,7 @@ def write_workflow(
             {
                 "name": name,
                 "label": job.label,
-                "tags": {
-                    key: value for key, value in getattr(job, "tags", {}).items() if key not in _NO_DIMENSIONS
-                },
+                "tags": keep_dimensions(getattr(job, "tags", {})),
                 "quanta": dict(getattr(job, "quanta_counts", {})),
                 "memory": getattr(job, "request_memory", None),
                 "cpus": getattr(job, "request_cpus", None) or 1,
@@ -149,6 +155,11 @@ def write_workflow(
             }
         )
     _write_jobs(paths, jobs)
+
+
+def keep_dimensions(tags: Mapping[str, Any]) -> dict[str, Any]:
+    """Give those of BPS's tags of a job that are of its data id."""
+    return {key: value for key, value in tags.items() if key not in _NO_DIMENSIONS}
 
 
 def write_nodes(paths: RunPaths, workflow: Workflow, submit: Path) -> None:

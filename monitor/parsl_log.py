@@ -3,6 +3,7 @@
 __all__ = ["ParslReader"]
 
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -44,24 +45,53 @@ class ParslReader:
 
     Parameters
     ----------
-    paths
-        The run's files.
+    submit
+        BPS's submit directory.
     workflow
-        Its jobs.
+        The jobs.
+    find_logs
+        Finds Parsl's logs, one for each time that it was started, the oldest first.
+    called
+        The name that the submit directory had when the jobs ran, wherever it was.
+    order
+        `RunPaths.order` of the run.
     record
-        Its record.
+        Its record; `None` if it has none.
     """
 
     dag = None
 
-    def __init__(self, paths: RunPaths, workflow: Workflow, record: RunRecord):
-        self._paths = paths
+    def __init__(
+        self,
+        submit: Path,
+        workflow: Workflow,
+        find_logs: Callable[[], Iterable[Path]],
+        *,
+        called: str,
+        order: Path | None = None,
+        record: RunRecord | None = None,
+    ):
         self._workflow = workflow
+        self._find_logs = find_logs
+        self._called = called
+        self._order = order
         self._record = record
-        self._logs = paths.submit / "logs"
+        self._logs = submit / "logs"
         self._cleaned_up = False
         self.begun = False
         self.ended = False
+
+    @classmethod
+    def of_run(cls, paths: RunPaths, workflow: Workflow, record: RunRecord) -> "ParslReader":
+        """Read a run that has a record."""
+        return cls(
+            paths.submit,
+            workflow,
+            lambda: sorted(paths.folder.glob("runinfo/[0-9]*/parsl.log")),
+            called=Path(record.adopted_from or paths.submit).name,
+            order=paths.order,
+            record=record,
+        )
 
     def read(self) -> list[Job]:
         """Read the jobs as they stand, in the workflow's order."""
@@ -77,8 +107,8 @@ class ParslReader:
         return Job(
             name=name,
             label=node.label,
-            step=self._record.step,
-            run=self._record.name,
+            step=self._record.step if self._record else None,
+            run=self._record.name if self._record else "",
             state=task.state if task else self._state_of_local(name),
             tags=node.tags,
             quanta=node.quanta,
@@ -93,9 +123,11 @@ class ParslReader:
 
     def _correct(self, name: str, task: _Task) -> None:
         """Correct what Parsl knows of a job that counts as done for it, so that later visits go past it."""
-        if (self._paths.order / "blocked" / name).exists():
+        if self._order is None:
+            return
+        if (self._order / "blocked" / name).exists():
             task.state, task.attempts = JobState.PRUNED, []
-        elif (self._paths.order / "failed" / name).exists():
+        elif (self._order / "failed" / name).exists():
             task.state = JobState.FAILED
             task.attempts[-1:] = [
                 replace(last, outcome=AttemptOutcome.FAILED, exit_code=None) for last in task.attempts[-1:]
@@ -114,15 +146,14 @@ class ParslReader:
 
     def _read_log(self) -> dict[str, _Task]:
         tasks: dict[str, _Task] = {}
-        # A folder for each time that it was started.
-        for log in sorted(self._paths.folder.glob("runinfo/[0-9]*/parsl.log")):
+        for log in self._find_logs():
             self.begun, self._cleaned_up = True, False
             with log.open(encoding="utf-8", errors="replace") as stream:
                 for line in stream:
                     if found := _OUTPUT.search(line):
                         task = tasks.setdefault(f"{log.parent.name}.{found[1]}", _Task())
                         # Its folder as it is here, not as it was where it ran.
-                        output = self._logs / found[2].rpartition("/submit/logs/")[2]
+                        output = self._logs / found[2].rpartition(f"/{self._called}/logs/")[2]
                         task.name, task.folder = output.name, output.parent
                     elif found := _LINE.match(line):
                         task = tasks.setdefault(f"{log.parent.name}.{found[2]}", _Task())

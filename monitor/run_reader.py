@@ -224,7 +224,7 @@ def open_run(paths: RunPaths, record: RunRecord | None = None) -> JobReader:
     with _without_collector():
         workflow = read_workflow(paths, record.output_run)
     if record.wms is Wms.PARSL:
-        return ParslReader(paths, workflow, record)
+        return ParslReader.of_run(paths, workflow, record)
     return RunReader(paths.dag(record.output_run), workflow, record, paths.order)
 
 

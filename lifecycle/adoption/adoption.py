@@ -17,6 +17,8 @@ _WORDS = {
     Progress.ELSEWHERE: "in the queue of another host",
     Progress.LEFT: "not in the queue, and without an end",
     Progress.UNKNOWN: "not ended; HTCondor does not answer here",
+    Progress.STOPPED: "no process of this host runs it, and it has not ended",
+    Progress.UNTOLD: "how far it is is not known",
     Progress.DONE: "done",
     Progress.FAILED: "failed",
 }

@@ -115,18 +115,30 @@ def _find_step(state: AdoptionState, found: SubmitDirectory) -> Step | None:
 def _find_obstacles(state: AdoptionState, found: SubmitDirectory) -> Iterator[ApcampaignError]:
     """Say why a run cannot be one of the campaign's."""
     campaign, run = state.workspace.campaign, found.settings
-    if wms_kind(run.wms_service) is not Wms.HTCONDOR:
+    if wms_kind(run.wms_service) not in (Wms.HTCONDOR, Wms.PARSL):
         yield PreconditionError(
             f"{found.folder} was submitted with {run.wms_service}",
-            expected="HTCondor's plugin, which leaves in the submit directory what became of the jobs",
+            expected="the plugin of HTCondor or of Parsl, which leave files that tell what became of the jobs",
         )
         return
+    if found.process is not None:
+        yield PreconditionError(
+            f"process {found.process} still runs {run.output_run}",
+            expected="a run of Parsl that has ended: no queue tells others that it is active",
+            remedy="adopt it then",
+        )
     for what in found.damage:
         yield PreconditionError(what, remedy=f"restore {found.folder} from a backup, or submit it anew")
     if not found.damage and found.progress is Progress.PREPARED:
         yield PreconditionError(
             f"{run.output_run} was prepared, and nothing has ever run it",
             remedy="submit it first with `bps submit`",
+        )
+    if not found.damage and found.progress is Progress.UNTOLD:
+        yield PreconditionError(
+            f"no log of Parsl names {run.output_run}, so that nobody knows what became of its jobs",
+            expected="Parsl's folder of logs ('runinfo') here, in the submit directory, or in a folder above that",
+            remedy="call this in the folder in which `bps submit` was started",
         )
     if not is_same_place(run.butler, campaign.butler):
         yield PreconditionError(
@@ -241,11 +253,15 @@ def _describe_progress(state: AdoptionState, found: SubmitDirectory, record: Run
         )
     elif found.progress is Progress.LEFT:
         yield "it has left the queue without an end: `apcampaign doctor` looks for what is wrong"
+    elif found.progress is Progress.STOPPED:
+        yield "see that no process of another host runs it any more before `apcampaign resume`"
 
 
 def _describe_unknown(found: SubmitDirectory) -> Iterator[str]:
     """Say what nobody can know of it."""
     if not found.versions:
         yield "BPS has not written down with which software it was submitted"
+    if wms_kind(found.settings.wms_service) is not Wms.HTCONDOR:
+        return
     if not found.schedd and found.progress not in (Progress.DONE, Progress.FAILED):
         yield "BPS has not written down at which scheduler it is"

@@ -1,6 +1,6 @@
 """Jobs of a run that BPS has prepared, from its DAG, their submit descriptions and the quantum graph."""
 
-__all__ = ["PreparedJobs", "read_prepared_jobs"]
+__all__ = ["DataId", "PreparedJobs", "join_data_ids", "read_data_ids", "read_prepared_jobs"]
 
 import re
 from collections import Counter
@@ -74,7 +74,7 @@ def read_prepared_jobs(dag: Path, graph: Path) -> PreparedJobs:
     attributes = dict(_ATTRIBUTE.findall(dag.read_text(encoding="utf-8", errors="replace")))
     jobs, quanta = (_read_counts(attributes.get(name, "")) for name in ("bps_job_summary", "bps_run_quanta"))
     described, without = {}, []
-    data_ids = _read_data_ids(graph)
+    data_ids = read_data_ids(graph)
     with ThreadPoolExecutor(_THREADS) as pool:
         for node, text in zip(nodes.values(), pool.map(_read_description, nodes.values()), strict=True):
             if text is None:
@@ -140,14 +140,14 @@ def _describe(node: Node, text: str, data_ids: Mapping[str, DataId]) -> Node:
     return replace(
         node,
         label=label or node.label,
-        tags=_join(data_ids[each] for each in ids.split(",") if each in data_ids),
+        tags=join_data_ids(data_ids[each] for each in ids.split(",") if each in data_ids),
         quanta=_read_counts(quanta),
         request_cpus=int(cpus or 1),
         request_memory=float(memory) if memory else None,
     )
 
 
-def _join(data_ids: Iterable[DataId]) -> dict[str, str | int]:
+def join_data_ids(data_ids: Iterable[DataId]) -> dict[str, str | int]:
     """Give what the data ids of some quanta that have a dimension agree on."""
     values: dict[str, set[str | int]] = {}
     for data_id in data_ids:
@@ -159,7 +159,7 @@ def _join(data_ids: Iterable[DataId]) -> dict[str, str | int]:
     }
 
 
-def _read_data_ids(graph: Path) -> dict[str, DataId]:
+def read_data_ids(graph: Path) -> dict[str, DataId]:
     """Read the data ids of all quanta of a graph, by the id of the quantum."""
     with butler_errors(f"the graph {graph} cannot be read"):
         from lsst.pipe.base.pipeline_graph import TaskImportMode

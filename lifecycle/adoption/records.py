@@ -2,6 +2,7 @@
 
 __all__ = ["write_records"]
 
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -39,6 +40,8 @@ def write_records(adoption: Adoption, files: RunPaths) -> None:
     write_atomically(files.campaign, dump_campaign(campaign))
     write_atomically(files.config, _HEADER.format(found.folder) + config)
     write_nodes(files, found.workflow, found.folder)
+    for number, log in enumerate(found.parsl_logs):
+        _link(files.folder / "runinfo" / f"{number:03}", log.parent)
     _link(files.submit, found.folder)
     write_run(files, record)
 
@@ -46,6 +49,8 @@ def write_records(adoption: Adoption, files: RunPaths) -> None:
 def _link(path: Path, target: Path) -> None:
     """Let a path lead to a folder, instead of to where it leads now."""
     make_folder(path.parent)
+    for leftover in path.parent.glob(".link-*"):  # of one that was killed
+        shutil.rmtree(leftover)
     with tempfile.TemporaryDirectory(prefix=".link-", dir=path.parent) as folder:
         link = Path(folder) / path.name
         link.symlink_to(target)

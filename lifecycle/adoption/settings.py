@@ -53,6 +53,10 @@ class RunSettings:
         Further options of ``pipetask``.
     wms_service
         The class of the BPS plugin.
+    submit
+        Its submit directory, where that was then.
+    parsl_folder
+        Where its site lets Parsl put its logs, if it says so.
     kept
         The other settings that are kept of it.
     """
@@ -68,6 +72,8 @@ class RunSettings:
     graph_options: str = ""
     run_options: str = ""
     wms_service: str
+    submit: str = ""
+    parsl_folder: str = ""
     kept: Mapping[str, Any]
 
     @property
@@ -158,8 +164,18 @@ def read_settings(path: Path) -> RunSettings:
         graph_options=_read(config, GRAPH_OPTIONS),
         run_options=_read(config, RUN_OPTIONS),
         wms_service=_read(config, "wmsServiceClass"),
+        submit=_read(config, "submitPath"),
+        parsl_folder=_read_of_site(config, "run_dir"),
         kept=kept,
     )
+
+
+def _read_of_site(config: Any, name: str) -> str:
+    """Read a value that the run's site has."""
+    _, value = config.search(
+        name, opt={"curvals": {"curr_site": _read(config, "computeSite")}, "default": ""}
+    )
+    return str(value or "").strip()
 
 
 def _read(config: Any, name: str) -> str:

@@ -17,8 +17,10 @@ from ...common.errors import LedgerError, SchedulerError
 from ...ledger import Workflow
 from ...ledger.paths import name_bps_run
 from ...monitor import JobState, is_dag_alive, read_exit
+from ...monitor.parsl_log import ParslReader
 from ...monitor.run_reader import RunReader
 from .jobs import read_prepared_jobs
+from .parsl import WORKFLOW, find_parsl_logs, find_process, read_parsl_jobs
 from .settings import RunSettings, find_settings, read_settings
 
 #: The names of distributions in run records, by those of the packages whose versions BPS writes down.
@@ -42,6 +44,8 @@ class Progress(StrEnum):
     ELSEWHERE = "elsewhere"  #: its DAGMan goes on, and this host's queue does not have it
     LEFT = "left"  #: it is not in the queue, and has not ended
     UNKNOWN = "unknown"  #: it has not ended, and HTCondor does not answer here
+    STOPPED = "stopped"  #: Parsl has not ended it, and its process is not on this host
+    UNTOLD = "untold"  #: what has run it has left no log where it was looked for
     DONE = "done"
     FAILED = "failed"
 
@@ -70,6 +74,10 @@ class SubmitDirectory:
         The id of its DAGMan job, and the scheduler that got it; empty where that is not known.
     versions
         Of the software that has submitted it, as far as BPS wrote it down.
+    parsl_logs
+        The logs of Parsl, one for each time that it was started.
+    process
+        The process that runs it now, without a queue.
     damage
         What of it is gone or cut off, in sentences.
     """
@@ -85,6 +93,8 @@ class SubmitDirectory:
     wms_id: str = ""
     schedd: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
+    parsl_logs: tuple[Path, ...] = ()
+    process: int | None = None
     damage: tuple[str, ...] = ()
 
 
@@ -107,45 +117,87 @@ def read_submit_directory(folder: Path) -> SubmitDirectory:
     settings = read_settings(find_settings(folder))
     name = settings.name
     found = SubmitDirectory(folder=folder, settings=settings, graph=folder / f"{name}.qg")
-    if wms_kind(settings.wms_service) is not Wms.HTCONDOR:
+    wms = wms_kind(settings.wms_service)
+    if wms not in (Wms.HTCONDOR, Wms.PARSL):
         return found
-    dag = folder / f"{name}.dag"
-    wms_id, schedd = _read_id(folder, dag)
     if name != name_bps_run(settings.output_run):
         what = f"BPS calls it {name}, and not after its output run {settings.output_run} (uniqProcName)"
         return replace(found, damage=(what,))
-    damage = []
-    if not dag.exists():
-        said = folder / "quantumGraphGeneration.out"
+    found = replace(found, versions=_read_versions(folder / f"{name}.pkg.info.yaml"))
+    return _read_htcondor(found) if wms is Wms.HTCONDOR else _read_parsl(found)
+
+
+def _find_damage(found: SubmitDirectory, workflow: Path, kind: str) -> str:
+    """Say which of the two files is gone or cut off without which nothing is known of a run; empty if none is."""
+    if not workflow.exists():
+        said = found.folder / "quantumGraphGeneration.out"
         see = f"; see {said}" if said.exists() and not found.graph.exists() else ""
-        damage.append(f"BPS has submitted nothing of it, or its DAG {dag} is gone{see}")
-    elif not zipfile.is_zipfile(found.graph):
+        return f"BPS has submitted nothing of it, or its {kind} {workflow} is gone{see}"
+    if not zipfile.is_zipfile(found.graph):
         state = "cut off" if found.graph.exists() else "gone"
-        damage.append(f"its quantum graph {found.graph} is {state}, so that nobody knows its quanta")
-    if damage:
-        return replace(found, damage=tuple(damage), wms_id=wms_id, schedd=schedd)
+        return f"its quantum graph {found.graph} is {state}, so that nobody knows its quanta"
+    return ""
+
+
+def _read_parsl(found: SubmitDirectory) -> SubmitDirectory:
+    """Read a run that Parsl executes, in the process that has submitted it."""
+    folder, settings = found.folder, found.settings
+    if damage := _find_damage(found, folder / WORKFLOW, "workflow"):
+        return replace(found, damage=(damage,))
+    try:
+        prepared = read_parsl_jobs(folder, found.graph)
+    except LedgerError as error:
+        return replace(found, damage=(str(error),))
+    logs = find_parsl_logs(folder, settings.submit, settings.parsl_folder)
+    called = Path(settings.submit or folder).name
+    reader = ParslReader(folder, prepared.workflow, lambda: logs, called=called)
+    states = Counter(job.state for job in reader.read())
+    process = find_process(logs[-1]) if logs else None
+    if process is not None:
+        progress = Progress.ACTIVE
+    elif not logs:
+        progress = Progress.UNTOLD if (folder / "logs").exists() else Progress.PREPARED
+    elif not reader.ended:
+        progress = Progress.STOPPED
+    else:
+        progress = Progress.FAILED if states.keys() - {JobState.DONE} else Progress.DONE
+    return replace(
+        found,
+        workflow=prepared.workflow,
+        jobs=prepared.jobs,
+        quanta=prepared.quanta,
+        states=states if logs else {},
+        progress=progress,
+        parsl_logs=logs,
+        process=process,
+    )
+
+
+def _read_htcondor(found: SubmitDirectory) -> SubmitDirectory:
+    """Read a run that is a DAG of HTCondor."""
+    folder, name = found.folder, found.settings.name
+    dag = folder / f"{name}.dag"
+    wms_id, schedd = _read_id(folder, dag)
+    found = replace(found, wms_id=wms_id, schedd=schedd)
+    if damage := _find_damage(found, dag, "DAG"):
+        return replace(found, damage=(damage,))
     try:
         prepared = read_prepared_jobs(dag, found.graph)
     except LedgerError as error:
-        return replace(found, damage=(str(error),), wms_id=wms_id, schedd=schedd)
+        return replace(found, damage=(str(error),))
     reader = RunReader(dag, prepared.workflow)
     reader.read()
     progress = _find_progress(dag, name, schedd) if reader.begun or wms_id else Progress.PREPARED
     states = Counter(job.state for job in reader.read())  # it may just have ended
     if progress is Progress.DONE and states.keys() - {JobState.DONE}:
         progress = Progress.FAILED
-    return SubmitDirectory(
-        folder=folder,
-        settings=settings,
-        graph=found.graph,
+    return replace(
+        found,
         workflow=prepared.workflow,
         jobs=prepared.jobs,
         quanta=prepared.quanta,
         states=states,
         progress=progress,
-        wms_id=wms_id,
-        schedd=schedd,
-        versions=_read_versions(folder / f"{name}.pkg.info.yaml"),
         damage=prepared.damage,
     )
 

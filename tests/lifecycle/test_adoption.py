@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import pickle
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,11 +20,13 @@ from apcampaign.lifecycle.adoption import (
     decide_adoption,
     plan_adoption,
     read_adoption_state,
+    read_submit_directory,
 )
+from apcampaign.lifecycle.archive import list_packed
 from apcampaign.monitor import CampaignReader, find_failures
 from apcampaign.scripts.cli import command
 from click.testing import CliRunner
-from raw_runs import SCHEDD, RawRuns, change_settings, leave_raw_runs
+from raw_runs import SCHEDD, RawRuns, change_settings, leave_raw_runs, make_parsl
 
 pytestmark = pytest.mark.slow
 
@@ -68,6 +72,8 @@ def test_adopted_runs_are_read_as_those_that_the_campaign_has_submitted(
         unknown = {"versions", "schedd", "wms_id"}
         again = restore_run(workspace.paths, workspace.paths.run(run))
         assert again.model_dump(exclude=unknown) == run.model_dump(exclude=unknown)
+    packed = {path.name for path in list_packed(workspace.paths)}
+    assert {f"{run.bps_run}{end}" for run in ledger.runs for end in (".dag", "_config.yaml")} <= packed
     said = json.loads((untouched.folder / "said" / "steps.status.json").read_text())
     status = CampaignReader(workspace.paths).read()
     now = status.as_dict()
@@ -79,6 +85,57 @@ def test_adopted_runs_are_read_as_those_that_the_campaign_has_submitted(
     assert association.quanta == {"loadDiaCatalogs": 1, "associateApdb": 1}
     assert association.request_memory == 4096
     assert not find_failures(status.jobs).groups
+
+
+def test_runs_of_parsl_are_read_from_its_logs_and_run_no_code_of_their_pickle(
+    raw: RawRuns, tmp_path: Path
+) -> None:
+    by_htcondor = read_submit_directory(raw.templates)
+    failing = next(name for name, node in by_htcondor.workflow.nodes.items() if node.quanta)
+    make_parsl(raw.templates, raw.folder, failing=failing)
+    workspace = open_workspace(raw, tmp_path / "runs")
+    (adoption,) = plan_adoption(workspace, [raw.templates]).adoptions
+    assert adoption.found is not None
+    assert (adoption.found.jobs, adoption.found.quanta) == (by_htcondor.jobs, by_htcondor.quanta)
+    assert {name: set(node.parents) for name, node in adoption.found.workflow.nodes.items()} == {
+        name: set(node.parents) for name, node in by_htcondor.workflow.nodes.items() if not node.final
+    } | {"finalJob": set()}
+    assert adoption.found.progress is Progress.FAILED
+    plan_adoption(workspace, [raw.templates]).execute()
+    status = CampaignReader(workspace.paths).read()
+    assert not status.active
+    assert "parsl.log" in {path.name for path in list_packed(workspace.paths)}
+    (failed,) = find_failures(status.jobs).groups
+    assert failing in str(failed)
+    # Moved, it is the same run, with the logs that it had where it ran.
+    moved = raw.folder / "elsewhere" / raw.templates.name
+    moved.parent.mkdir()
+    shutil.move(raw.templates, moved)
+    assert read_submit_directory(moved).states == adoption.found.states
+    log = raw.folder / "runinfo" / "004" / "parsl.log"
+    lines = log.read_text().replace("MainProcess-1 ", f"MainProcess-{os.getpid()} ")
+    log.write_text(lines.replace("Unregistered default DFK", ""))
+    assert read_submit_directory(moved).progress is Progress.STOPPED
+    with log.open("a"):
+        (obstacle,) = plan_adoption(open_workspace(raw, tmp_path / "others"), [moved]).obstacles
+    assert f"process {os.getpid()} still runs" in str(obstacle)
+    log.unlink()
+    (obstacle,) = plan_adoption(open_workspace(raw, tmp_path / "others"), [moved]).obstacles
+    assert "no log of Parsl names" in str(obstacle)
+    (moved / "parsl_workflow.pickle").write_bytes(pickle.dumps(Harmful(tmp_path / "harm")))
+    (damage,) = read_submit_directory(moved).damage
+    assert "cannot be read as the workflow of BPS's plugin for Parsl" in damage
+    assert not (tmp_path / "harm").exists()
+
+
+class Harmful:
+    """What writes a file when it is unpickled."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.write_text, (self.path, "harm")
 
 
 def test_the_campaign_of_an_adopted_run_says_what_the_run_was_of(raw: RawRuns, tmp_path: Path) -> None:
@@ -160,8 +217,8 @@ REFUSED: dict[str, tuple[Callable[[RawRuns], object], str]] = {
         "_config.yaml",
     ),
     "another WMS": (
-        set_settings(wmsServiceClass="lsst.ctrl.bps.parsl.ParslService"),
-        "was submitted with lsst.ctrl.bps.parsl.ParslService",
+        set_settings(wmsServiceClass="lsst.ctrl.bps.panda.PanDAService"),
+        "was submitted with lsst.ctrl.bps.panda.PanDAService",
     ),
     "another campaign": (set_payload(output="u/you/other/diffim"), "not to campaign steps"),
     "another operator": (
