@@ -53,6 +53,11 @@ class Ledger:
         """The runs that were removed with all that they had made."""
         return tuple(run for record in self.retirements for run in record.runs)
 
+    @property
+    def unfinished_retirement(self) -> RetirementRecord | None:
+        """The removal that has begun and has not ended."""
+        return next((record for record in self.retirements if not record.ended), None)
+
     def find(self, name: str) -> RunRecord:
         """Find a run.
 

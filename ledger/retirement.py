@@ -150,13 +150,23 @@ class RetirementRecord(BaseModel):
         runs = "".join(f" --run {run.output_run}" for run in self.runs)
         return f"apcampaign retire{runs if self.scope is RetirementScope.RUNS else f' --{self.scope}'}"
 
-    def describe(self) -> str:
-        """Say it in a line."""
-        what = {
+    @property
+    def what(self) -> str:
+        """What was chosen, in words."""
+        return {
             RetirementScope.INTERMEDIATES: "intermediate datasets",
             RetirementScope.RUNS: ", ".join(run.output_run for run in self.runs),
             RetirementScope.EVERYTHING: "everything",
         }[self.scope]
+
+    @property
+    def progress(self) -> str:
+        """How far it is."""
+        return f"{sum(act.done for act in self.acts)} of {count(len(self.acts), 'part')} removed"
+
+    def describe(self) -> str:
+        """Say it in a line."""
+        what = self.what
         if not self.ended:
             return (
                 f"the retirement that {self.by} began at {self.timestamp} has not ended ({what}): go on with "

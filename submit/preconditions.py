@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator
 from ..bps import Plan, PlannedRun, Step
 from ..bps.lint import Severity
 from ..common.errors import ApcampaignError, BusyError, PreconditionError
-from ..ledger import Ledger, Workspace
+from ..ledger import Ledger, Workspace, is_submitting
 from ..monitor import is_active
 from ..monitor.outcomes import count_quanta, require_templates
 from ..monitor.submitted import read_submitted_campaign
@@ -33,10 +33,17 @@ _OWN_RULES = ("apdb", "apdb-unchecked", "no-templates")
 
 
 def check_idle(active: Iterable[ActiveRun], ledger: Ledger) -> PreconditionError | None:
-    """Refuse to begin or to continue while something of the campaign is active, or is being removed."""
-    for record in ledger.retirements:
-        if not record.ended:
-            return PreconditionError(record.describe())
+    """Refuse to begin or to continue while something of the campaign is active, or is being removed.
+
+    What is being removed at this moment will have ended; a removal that was interrupted will not by itself.
+    """
+    if (record := ledger.unfinished_retirement) is not None:
+        if any(is_submitting(ledger.paths.step(step)) for step in Step):
+            return BusyError(
+                f"{record.by} is removing {record.what} of campaign {record.campaign}: {record.progress}",
+                remedy="wait until that has ended, and see `apcampaign status`",
+            )
+        return PreconditionError(record.describe())
     for each in active:
         return BusyError(
             f"{each.what} has not ended: {each.state}", remedy="wait for it, or `apcampaign cancel` it"

@@ -38,7 +38,7 @@ def plan_retirement(
         If the scheduler, a repository or the APDB does not answer.
     """
     ledger = workspace.read_ledger()
-    unfinished = next((record for record in ledger.retirements if not record.ended), None)
+    unfinished = ledger.unfinished_retirement
     if unfinished is not None and request.scope is not None:
         return _continue(workspace, ledger, request, unfinished, archive)
     if not ledger.retirements:

@@ -19,6 +19,7 @@ def diagnose(health: CampaignHealth) -> tuple[Finding, ...]:
     """Name the states that a campaign is in, each with what mends it, in the order in which that is done."""
     kinds: tuple[Callable[[CampaignHealth], Iterator[Finding]], ...] = (
         _find_records,
+        _find_retirement,
         _find_queue,
         _find_files,
         _find_collections,
@@ -30,6 +31,16 @@ def diagnose(health: CampaignHealth) -> tuple[Finding, ...]:
 
 
 def _find_records(health: CampaignHealth) -> Iterator[Finding]:
+def _find_retirement(health: CampaignHealth) -> Iterator[Finding]:
+    if (record := health.ledger.unfinished_retirement) is not None:
+        yield Finding(
+            condition=Condition.RETIREMENT,
+            what=f"{record.by} began at {record.timestamp} to remove {record.what}, and that has not ended: "
+            f"{record.progress}",
+            remedy=f"if nobody does that now, go on with `{record.command}`",
+        )
+
+
     for error in health.damaged.values():
         yield Finding(
             condition=Condition.RECORD,

@@ -16,6 +16,7 @@ from ...ordering import VisitDetector
 class Condition(StrEnum):
     """A state, by kind."""
 
+    RETIREMENT = "interrupted retirement"
     RECORD = "damaged record"
     MOVED = "moved folder"
     STRAY_JOBS = "jobs of no recorded run"

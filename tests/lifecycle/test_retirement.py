@@ -10,10 +10,11 @@ import pytest
 import yaml
 from apcampaign.apdb import look_at_apdb, open_apdb
 from apcampaign.bps import Step
-from apcampaign.common.errors import LedgerError, PreconditionError, SchedulerError
+from apcampaign.common.errors import BusyError, LedgerError, PreconditionError, SchedulerError
 from apcampaign.ledger import RetirementScope, read_run, submission_lock, write_run
 from apcampaign.lifecycle.retirement import RetirementRequest, read_holdings
 from apcampaign.scripts.cli import command
+from apcampaign.submit.doctor.model import Condition
 from apdb_content import Survey, associate
 from click.testing import CliRunner
 from retired_ground import TYPES, Ground, make_ground, run_and_kill
@@ -336,6 +337,19 @@ def test_another_choice_has_to_wait_for_the_one_that_was_interrupted(ground: Gro
     for plan in (campaign.plan_submission(check=False), campaign.plan_resume()):
         assert "has not ended (everything): go on with" in str(plan.obstacles[0])
     assert "go on with it first: `apcampaign retire --everything`" in str(obstacle)
+    (finding,) = campaign.examine().findings
+    assert finding.condition is Condition.RETIREMENT
+    assert "part" in finding.what
+    assert finding.remedy.endswith("go on with `apcampaign retire --everything`")
+    assert campaign.examine().good is False
+    # It does not end by itself; what somebody does at this moment does.
+    refused = {"killed": campaign.plan_submission(check=False).obstacles[0]}
+    with submission_lock(campaign.workspace.paths.step(Step.DIFFIM)):
+        refused["running"] = campaign.plan_submission(check=False).obstacles[0]
+    assert {why: isinstance(error, BusyError) for why, error in refused.items()} == {
+        "killed": False,
+        "running": True,
+    }
 
 
 def test_only_one_choice_can_be_made(tmp_path: Path) -> None:
