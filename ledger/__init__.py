@@ -12,6 +12,7 @@ submissions apart.
 Truth lives in Butler, the APDB and HTCondor; the records only say where to look for it.
 """
 
+from .continuation import find_continued
 from .graphs import has_graph
 from .ledger import Ledger, read_ledger, read_sound_ledger
 from .lock import is_submitting, submission_lock
@@ -49,14 +50,15 @@ __all__ = [
     "RunRecord",
     "Workflow",
     "Workspace",
+    "find_continued",
     "has_graph",
     "hash_config",
     "installed_versions",
     "is_moved_dag",
     "is_submitting",
+    "keep_dimensions",
     "read_dag",
     "read_dag_record",
-    "keep_dimensions",
     "read_ledger",
     "read_quanta",
     "read_retirements",

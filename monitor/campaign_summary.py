@@ -11,7 +11,7 @@ from ..bps import Step
 from ..common.html import html_lines, html_table
 from ..ledger import RetirementRecord
 from ..ordering import SkippedAndWaiting
-from .outcomes import MissingImage, QuantaCount, TemplateCoverage, add_counts
+from .outcomes import LeftImage, MissingImage, QuantaCount, TemplateCoverage, add_counts, describe_left
 
 #: BPS's states of runs, the worst first; those that are not here are better than these.
 _WORST = (
@@ -118,6 +118,8 @@ class CampaignSummary:
         The science images that have no difference image.
     retired
         What was removed of it.
+    left
+        The images that earlier runs were to associate, and that are in none of the current runs.
     """
 
     campaign: str
@@ -133,6 +135,7 @@ class CampaignSummary:
     missing: tuple[MissingImage, ...] = ()
     dia_objects: int | None = None
     retired: tuple[RetirementRecord, ...] = ()
+    left: tuple[LeftImage, ...] = ()
 
     @property
     def apdb_described(self) -> dict[str, str]:
@@ -162,13 +165,13 @@ class CampaignSummary:
 
     @property
     def good(self) -> bool:
-        """Whether all its steps ran, all their quanta were successful, and the APDB holds just that.
+        """Whether all its steps ran, all their quanta were successful, and the APDB holds just that and all of it.
 
         Of a campaign that was retired, whether that was so before.
         """
         if not self.steps and self.retired:
             return any(record.whole and record.complete for record in self.retired)
-        return self.good_for(self.planned)
+        return self.good_for(self.planned) and not self.left
 
     def good_for(self, steps: Collection[Step]) -> bool:
         """Tell whether some steps ran and all their quanta were successful, with the APDB if they fill it.
@@ -208,6 +211,7 @@ class CampaignSummary:
             "missing_templates": sorted(self.templates.missing) if self.templates else None,
             "missing_images": [asdict(image) for image in self.missing],
             "retired": [record.as_dict() for record in self.retired],
+            "left_images": [asdict(image) for image in self.left],
         }
 
     def _repr_html_(self) -> str:
@@ -232,6 +236,8 @@ class CampaignSummary:
             return f"campaign {self.campaign}: retired; it was {before} before"
         if self.good:
             return f"campaign {self.campaign}: complete"
+        if self.left and self.good_for(self.planned):
+            return f"campaign {self.campaign}: NOT complete; go on with `apcampaign submit diffim --continue`"
         return (
             f"campaign {self.campaign}: NOT complete; see `apcampaign status` and `apcampaign failures`, "
             "then `apcampaign resume`"
@@ -248,6 +254,8 @@ class CampaignSummary:
         if self.associations.waiting:
             yield f"{len(self.associations.waiting)} associations wait for earlier overlapping ones that failed"
         yield from (record.describe() for record in self.retired)
+        if self.left:
+            yield describe_left(self.left)
         if self.associations.skipped:
             yield f"{len(self.associations.skipped)} failed associations were skipped by overlapping later visits"
         yield self.verdict

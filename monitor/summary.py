@@ -32,6 +32,7 @@ from .outcomes import (
     TemplateCoverage,
     check_templates,
     count_products,
+    find_left_images,
     find_missing_images,
     read_outcomes,
 )
@@ -104,6 +105,7 @@ def summarise(workspace: Workspace, ledger: Ledger | None = None) -> CampaignSum
         missing=_find_missing(workspace, ledger, outcomes),
         dia_objects=count_dia_objects(inspected) if inspected else None,
         retired=ledger.retirements,
+        left=find_left_images(workspace, ledger),
     )
 
 

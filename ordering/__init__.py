@@ -21,9 +21,12 @@ from .associations import (
     find_stored,
     read_associations,
     read_planned,
+    read_planned_jobs,
+    read_succeeded,
 )
 from .built_on import find_built_on
 from .clustering import CLUSTER_BY_VISIT, find_tasks_between
+from .data_ids import read_data_ids, select_raws, write_data_ids
 from .footprints import read_records
 from .guards import refuse_already_associated
 from .overlaps import find_late
@@ -48,7 +51,12 @@ __all__ = [
     "find_stored",
     "find_tasks_between",
     "read_associations",
+    "read_data_ids",
     "read_planned",
+    "read_planned_jobs",
     "read_records",
+    "read_succeeded",
     "refuse_already_associated",
+    "select_raws",
+    "write_data_ids",
 ]

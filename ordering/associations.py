@@ -8,6 +8,8 @@ __all__ = [
     "find_stored",
     "read_associations",
     "read_planned",
+    "read_planned_jobs",
+    "read_succeeded",
 ]
 
 import logging
@@ -155,19 +157,46 @@ def _read_status(record: RunRecord) -> dict[VisitDetector, _Status]:
 
 def _read_status_without_graph(butler: Any, record: RunRecord) -> dict[VisitDetector, _Status]:
     """Read from a run's jobs and from the repository what has become of its associations."""
-    from lsst.daf.butler import MissingCollectionError, MissingDatasetTypeError
+    status = dict.fromkeys(read_planned_jobs(record), _Status.UNKNOWN)
+    return status | dict.fromkeys(read_succeeded(butler, [record.output_run]), _Status.SUCCEEDED)
 
+
+def read_planned_jobs(record: RunRecord) -> frozenset[VisitDetector]:
+    """Read from the jobs of a diffim run, instead of from its graph, which (visit, detector)s it associates.
+
+    Raises
+    ------
+    LedgerError
+        If they cannot be read.
+    """
     jobs = read_workflow(RunPaths(Path(record.submit_dir).parent), record.output_run).nodes.values()
-    status = {
-        (int(job.tags["visit"]), int(job.tags["detector"])): _Status.UNKNOWN
+    return frozenset(
+        (int(job.tags["visit"]), int(job.tags["detector"]))
         for job in jobs
         if WRITER in job.quanta and {"visit", "detector"} <= job.tags.keys()
-    }
+    )
+
+
+def read_succeeded(butler: Any, runs: Iterable[str]) -> frozenset[VisitDetector]:
+    """Read which associations of some RUN collections the repository knows as done, or as without work.
+
+    Parameters
+    ----------
+    butler
+        A Butler of the repository.
+    runs
+        The RUN collections; those that are not there are left out.
+    """
+    from lsst.daf.butler import MissingDatasetTypeError
+
+    known = set(butler.collections.query("*"))
+    collections = [run for run in runs if run in known]
+    if not collections:
+        return frozenset()
     try:
-        done = butler.query_datasets(
-            f"{WRITER}_metadata", record.output_run, limit=None, explain=False, find_first=False
+        refs = butler.query_datasets(
+            f"{WRITER}_metadata", collections, limit=None, explain=False, find_first=False
         )
-    except (MissingCollectionError, MissingDatasetTypeError):
-        done = []
-    succeeded = ((int(ref.dataId["visit"]), int(ref.dataId["detector"])) for ref in done)
-    return status | dict.fromkeys(succeeded, _Status.SUCCEEDED)
+    except MissingDatasetTypeError:
+        return frozenset()
+    return frozenset((int(ref.dataId["visit"]), int(ref.dataId["detector"])) for ref in refs)

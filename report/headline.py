@@ -113,6 +113,9 @@ def headline(data: ReportData) -> list[Tile]:
                 "good" if data.verification.good else "bad",
             )
         )
+    if data.left_images:
+        remark = "images of earlier runs: `apcampaign submit diffim --continue`"
+        tiles.append(Tile("Left undone", number(data.left_images), remark, "bad"))
     return tiles
 
 

@@ -146,6 +146,8 @@ class ReportData:
         Why jobs failed.
     verification
         The comparison of the APDB with Butler.
+    left_images
+        How many images earlier runs have left undone that no current run has.
     provenance
         Titled mappings: collections, versions, …
     files
@@ -173,6 +175,7 @@ class ReportData:
     cutouts: tuple[Cutout, ...] = ()
     failures: tuple[FailureRow, ...] = ()
     verification: Verification | None = None
+    left_images: int = 0
     provenance: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     appendix: tuple[Figure, ...] = ()

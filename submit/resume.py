@@ -17,6 +17,7 @@ from ..bps import Step
 from ..common.errors import ApcampaignError, PreconditionError
 from ..common.html import html_lines, html_table
 from ..ledger import DagPaths, DagRecord, Ledger, Workspace
+from ..monitor.outcomes import describe_left
 from .executors import HTCondorExecutor, Submission
 from .executors.campaign_dag import read_work
 from .ledger_hold import hold_ledger
@@ -190,6 +191,8 @@ def decide_resume(state: CampaignState, request: ResumeRequest) -> ResumePlan:
         what = f"{request.step} run" if request.step else "run"
         return _refuse(plan, f"campaign {name} has no {what} to resume", "submit one first")
     unit = state.unfinished
+    if unit is None and state.left:
+        return _refuse(plan, describe_left(state.left))
     if unit is None:
         return _refuse(
             plan,

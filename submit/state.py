@@ -18,10 +18,12 @@ from ..ledger import (
 )
 from ..monitor import find_damaged_rescue, read_exit, read_rescue
 from ..monitor.outcomes import (
+    LeftImage,
     QuantaCount,
     add_counts,
     check_templates,
     count_quanta,
+    find_left_images,
     read_unregistered,
 )
 from .bps_process import has_passed
@@ -153,6 +155,8 @@ class CampaignState:
         What was submitted together, the newest first, up to the first that is not done.
     versions
         Of the software that is installed now.
+    left
+        The images that runs of before these have left undone, if all of these is done.
     """
 
     workspace: Workspace
@@ -160,6 +164,7 @@ class CampaignState:
     active: tuple[ActiveRun, ...]
     units: tuple[SubmittedUnit, ...]
     versions: Mapping[str, str]
+    left: tuple[LeftImage, ...] = ()
 
     @property
     def unfinished(self) -> SubmittedUnit | None:
@@ -205,6 +210,7 @@ def read_state(workspace: Workspace, step: Step | None = None) -> CampaignState:
         active=active,
         units=tuple(units),
         versions=installed_versions(),
+        left=find_left_images(workspace, ledger) if units and all(unit.done for unit in units) else (),
     )
 
 

@@ -5,22 +5,21 @@ __all__ = ["read_new_images"]
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
 
 from ..bps import NightSelection, Ordering, Step, plan_campaign
 from ..common.butler import open_butler
-from ..ledger import Ledger, RunRecord, Workspace, has_graph
+from ..ledger import Ledger, RunRecord, Workspace, find_continued, has_graph
 from ..monitor.outcomes import FAILED, count_quanta, read_outcomes, read_unregistered
 from ..ordering import (
-    WRITER,
     VisitDetector,
     find_late,
     find_stored,
     read_associations,
+    read_data_ids,
     read_planned,
+    read_succeeded,
+    select_raws,
 )
-from .completed import find_continued
-from .data_ids import read_data_ids, select_raws
 from .new_images import KnownImages, NewImages, sort_images
 from .repair import Repair
 
@@ -65,7 +64,7 @@ def read_new_images(
     given = {run.output_run: _read_given(ledger, run) for run in runs}
     planned: dict[str, frozenset[VisitDetector]] = {}
     with open_butler(campaign.butler, f"what is new in {campaign.butler} cannot be found") as butler:
-        done = find_stored(apdb_config) | _read_succeeded(butler, [run.output_run for run in filling])
+        done = find_stored(apdb_config) | read_succeeded(butler, [run.output_run for run in filling])
         done |= {image for run in repair.unregistered for image in read_unregistered(run).associated}
         done -= frozenset(repair.rollbacks)
         for run in filling:
@@ -145,20 +144,3 @@ def _read_given(ledger: Ledger, run: RunRecord) -> frozenset[VisitDetector]:
     """Read which images a run was given, if its graph was built of a table of them."""
     file = ledger.paths.run(run).data_ids
     return read_data_ids(file) if file.exists() else frozenset()
-
-
-def _read_succeeded(butler: Any, runs: Iterable[str]) -> frozenset[VisitDetector]:
-    """Read which associations the repository knows as done."""
-    from lsst.daf.butler import MissingDatasetTypeError
-
-    known = set(butler.collections.query("*"))
-    collections = [run for run in runs if run in known]
-    if not collections:
-        return frozenset()
-    try:
-        refs = butler.query_datasets(
-            f"{WRITER}_metadata", collections, limit=None, explain=False, find_first=False
-        )
-    except MissingDatasetTypeError:
-        return frozenset()
-    return frozenset((int(ref.dataId["visit"]), int(ref.dataId["detector"])) for ref in refs)

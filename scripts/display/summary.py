@@ -59,6 +59,10 @@ def show_summary(summary: "CampaignSummary") -> None:
         console.print(f"{summary.templates.describe()}{allowed}")
     _show_missing(summary, console)
     _show_associations(summary, console)
+    if summary.left:
+        from ...monitor.outcomes import describe_left
+
+        console.print(describe_left(summary.left))
     for record in summary.retired:
         console.print(record.describe())
     console.print(summary.verdict)

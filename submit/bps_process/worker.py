@@ -27,8 +27,7 @@ from ...common.explain import explain
 from ...common.files import keep_others_out, write_atomically
 from ...common.processes import collect_seldom
 from ...ledger import RunPaths, RunRecord, Workspace, hash_config, write_run, write_workflow
-from ...ordering import Order, add_order, refuse_already_associated
-from ..data_ids import write_data_ids
+from ...ordering import Order, add_order, refuse_already_associated, write_data_ids
 from ..output_collections import choose_inputs, rebase_output_chain
 from .graph import build_graph
 from .job_command import write_out_command

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
 from ...common.text import count
+from ...monitor.outcomes import describe_left
 from ...ordering import VisitDetector
 from ..reasons import describe_standstill
 from .health import CampaignHealth
@@ -18,8 +19,8 @@ _SHOWN = 10
 def diagnose(health: CampaignHealth) -> tuple[Finding, ...]:
     """Name the states that a campaign is in, each with what mends it, in the order in which that is done."""
     kinds: tuple[Callable[[CampaignHealth], Iterator[Finding]], ...] = (
-        _find_records,
         _find_retirement,
+        _find_records,
         _find_queue,
         _find_files,
         _find_collections,
@@ -30,7 +31,6 @@ def diagnose(health: CampaignHealth) -> tuple[Finding, ...]:
     return tuple(chain.from_iterable(find(health) for find in kinds))
 
 
-def _find_records(health: CampaignHealth) -> Iterator[Finding]:
 def _find_retirement(health: CampaignHealth) -> Iterator[Finding]:
     if (record := health.ledger.unfinished_retirement) is not None:
         yield Finding(
@@ -41,6 +41,7 @@ def _find_retirement(health: CampaignHealth) -> Iterator[Finding]:
         )
 
 
+def _find_records(health: CampaignHealth) -> Iterator[Finding]:
     for error in health.damaged.values():
         yield Finding(
             condition=Condition.RECORD,
@@ -141,6 +142,8 @@ def _find_losses(health: CampaignHealth) -> Iterator[Finding]:
 
 def _find_unfinished(health: CampaignHealth) -> Iterator[Finding]:
     unit = health.unit
+    if health.left:
+        yield Finding(condition=Condition.LEFT, what=describe_left(health.left))
     if unit is None:
         return
     lines = "; ".join(line for each in unit.remaining for line in each.describe())

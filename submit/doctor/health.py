@@ -20,8 +20,9 @@ from ...ledger import (
     read_workflow,
 )
 from ...monitor import find_damaged_rescue, open_run, read_exit
+from ...monitor.outcomes import LeftImage
 from ..executors import ActiveRun, find_active
-from ..state import SubmittedUnit, read_state
+from ..state import CampaignState, SubmittedUnit, read_state
 from .graphs import find_broken_graphs
 from .logs import is_cut
 from .losses import find_losses
@@ -50,6 +51,8 @@ class CampaignHealth:
         What is damaged, gone or lost.
     unit
         What was submitted last of what is not done.
+    left
+        What earlier runs have left undone, if all else is done.
     unknown
         What could not be looked at, and why.
     begun
@@ -69,6 +72,7 @@ class CampaignHealth:
     chains: tuple[BrokenChain, ...] = ()
     losses: tuple[Loss, ...] = ()
     unit: SubmittedUnit | None = None
+    left: tuple[LeftImage, ...] = ()
     unknown: tuple[ApcampaignError, ...] = ()
     begun: frozenset[str] = frozenset()
 
@@ -114,6 +118,8 @@ def read_health(workspace: Workspace) -> CampaignHealth:
             orphans=_with_descendants(orphans, queued),
             unknown=tuple(unknown),
         )
+    not_known: CampaignState | None = None
+    state = look(lambda: read_state(workspace), not_known)
     return CampaignHealth(
         workspace=workspace,
         ledger=ledger,
@@ -123,7 +129,8 @@ def read_health(workspace: Workspace) -> CampaignHealth:
         rescues=tuple(_find_damaged_rescues(ledger)),
         chains=look(lambda: find_broken_chains(ledger), ()),
         losses=look(lambda: find_losses(workspace, ledger), ()),
-        unit=look(lambda: read_state(workspace).unfinished, None),
+        unit=state.unfinished if state else None,
+        left=state.left if state else (),
         unknown=tuple(unknown),
         begun=frozenset(run.output_run for run in ledger.current() if _has_begun(ledger, run)),
     )

@@ -30,6 +30,7 @@ class Condition(StrEnum):
     LOST = "lost associations"
     UNSUBMITTED = "never submitted"
     UNFINISHED = "not done"
+    LEFT = "left undone"
     UNKNOWN = "not known"
 
 

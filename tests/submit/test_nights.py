@@ -13,14 +13,17 @@ from apcampaign.bps import CampaignConfig, NightSelection, Ordering, Step, dump_
 from apcampaign.common.butler import open_butler
 from apcampaign.common.errors import BusyError, SettingsError
 from apcampaign.ledger import Ledger, Workspace
+from apcampaign.monitor.outcomes import find_left_images
+from apcampaign.ordering import select_raws
 from apcampaign.scripts.cli import command
 from apcampaign.scripts.exits import ExitCode
 from apcampaign.submit import patience
-from apcampaign.submit.data_ids import select_raws
 from apcampaign.submit.executors import Submission
 from apcampaign.submit.ledger_hold import hold_ledger
 from apcampaign.submit.new_images import MOST_RUNS, ImageState, KnownImages, NewImages, sort_images
 from apcampaign.submit.repair import Repair
+from apcampaign.submit.resume import ResumeRequest, decide_resume
+from apcampaign.submit.state import CampaignState, SubmittedUnit
 from apcampaign.submit.submission_nights import read_new_images
 from click.testing import CliRunner
 from documents import FENCED, ROOT
@@ -197,6 +200,24 @@ def test_what_several_runs_have_not_associated_is_left_to_those_who_ask_for_it(
     asked_for = look(workspace, None)
     assert asked_for.deferred.keys() == images_of(FIRST)
     assert not list(asked_for.obstacles("apdb.yaml"))
+    # The next night is done without them, and nobody takes that for all of the campaign.
+    record = record_images(workspace, THIRD)
+    ledger = workspace.read_ledger()
+    assert ledger.current() == (record,)
+    left = find_left_images(workspace, ledger)
+    assert {(each.visit, each.detector) for each in left} == images_of(FIRST)
+    unit = SubmittedUnit(
+        timestamp=record.timestamp, steps=(Step.DIFFIM,), runs=(record,), workspace=workspace
+    )
+    state = CampaignState(
+        workspace=workspace, ledger=ledger, active=(), units=(unit,), versions={}, left=left
+    )
+    (refused,) = decide_resume(state, ResumeRequest()).obstacles
+    assert "visit 10 detector 0" in refused.what
+    assert "`apcampaign submit diffim --continue` goes on with them" in refused.what
+    without = workspace.campaign.model_copy(update={"where": "visit NOT IN (10, 11)"})
+    assert find_left_images(Workspace(without, workspace.runs), ledger) == ()
+    assert find_left_images(workspace, ledger.choose(record.output_run)) == ()
 
 
 IMAGES = st.tuples(st.integers(1, 9), st.integers(0, 3))

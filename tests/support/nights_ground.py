@@ -17,8 +17,7 @@ from pathlib import Path
 from apcampaign.apdb import ApdbTarget, init_apdb, open_apdb, plan_init
 from apcampaign.bps import CampaignConfig, Step, plan_campaign
 from apcampaign.ledger import RunRecord, Workspace, write_run
-from apcampaign.ordering import WRITER, VisitDetector
-from apcampaign.submit.data_ids import read_data_ids, write_data_ids
+from apcampaign.ordering import WRITER, VisitDetector, read_data_ids, write_data_ids
 from apdb_content import Survey, region_of, run
 from astropy.time import Time
 from run_records import record_of

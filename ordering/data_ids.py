@@ -11,7 +11,7 @@ from ..bps import PlannedRun
 from ..common.butler import butler_errors, open_butler
 from ..common.errors import RepositoryError
 from ..common.files import write_atomically
-from ..ordering import VisitDetector
+from .associations import VisitDetector
 
 _COLUMNS = ("instrument", "exposure", "visit", "detector")
 
