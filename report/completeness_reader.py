@@ -1,6 +1,6 @@
 """Reader of completeness: what a campaign injected, from its repository, and what it found, from its APDB."""
 
-__all__ = ["find_injected", "read_completeness", "read_outputs"]
+__all__ = ["find_injected", "read_completeness"]
 
 import re
 from collections.abc import Iterator, Sequence
@@ -77,29 +77,8 @@ def read_completeness(workspace: Workspace, ledger: Ledger | None = None) -> Com
         )
     newest_first = sorted(records, key=lambda record: record.timestamp, reverse=True)
     outputs = list(dict.fromkeys(record.output for record in newest_first))
-    return read_outputs(newest_first[0].butler, outputs, campaign.instrument, campaign.injection, apdb_config)
-
-
-def read_outputs(
-    repository: str, outputs: Sequence[str], instrument: str, settings: InjectionSettings, apdb_config: str
-) -> Completeness:
-    """Measure the completeness of what difference imaging has put into some collections and an APDB.
-
-    Parameters
-    ----------
-    repository, outputs, instrument, settings
-        As for `find_injected`.
-    apdb_config
-        The configuration of the APDB.
-
-    Raises
-    ------
-    RepositoryError
-        If the repository cannot be read.
-    ApdbError
-        If the APDB cannot be read.
-    """
-    injected, notes = find_injected(repository, outputs, instrument, settings)
+    settings = campaign.injection
+    injected, notes = find_injected(newest_first[0].butler, outputs, campaign.instrument, settings)
     sources = read_kept_sources(apdb_config)
     return measure_completeness(injected, sources, radius=settings.radius, notes=notes)
 
@@ -114,7 +93,7 @@ def find_injected(
     repository
         The repository.
     outputs
-        The CHAINED outputs of difference imaging.
+        The CHAINED outputs of difference imaging, of which all runs count, or single RUN collections.
     instrument
         Its instrument.
     settings
@@ -159,10 +138,11 @@ def _find_catalogues(
     butler: Any, outputs: Sequence[str], instrument: str, notes: list[str]
 ) -> dict[tuple[int, int], Any]:
     """Find the catalogues of the images that were associated, by (visit, detector), or of a sample of them."""
-    from lsst.daf.butler import MissingCollectionError
+    from lsst.daf.butler import CollectionType, MissingCollectionError
 
+    patterns = [pattern for output in outputs for pattern in (output, f"{output}/*")]
     try:
-        runs = sorted({run for output in outputs for run in butler.collections.query(f"{output}/*")})
+        runs = sorted(set(butler.collections.query(patterns, collection_types=CollectionType.RUN)))
     except MissingCollectionError:
         runs = []
     infos = butler.collections.query_info(runs, include_summary=True) if runs else []

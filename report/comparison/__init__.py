@@ -14,7 +14,7 @@ from .catalogues import compare_objects, compare_sources
 from .comparison import Comparison
 from .decide import compare
 from .matching import Pairs, match_positions
-from .model import Aspect, Comparable, Difference, Tolerances, Unread
+from .model import Aspect, Comparable, Difference, Injected, Tolerances, Unread
 from .reader import ComparableReader, select_runs
 from .render import render_comparison
 from .write import write_comparison
@@ -27,6 +27,7 @@ __all__ = [
     "Comparison",
     "Counts",
     "Difference",
+    "Injected",
     "Pairs",
     "Scorer",
     "Shift",

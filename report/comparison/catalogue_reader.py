@@ -11,6 +11,9 @@ from ...common.butler import open_butler
 from ...common.errors import RepositoryError, UnsupportedApdbError
 from ...ledger import Ledger, RunRecord
 from ...monitor.submitted import find_filled_apdb
+from ..completeness_measure import measure_completeness
+from ..completeness_reader import find_injected
+from .model import Injected
 from .repository import read_made_objects, read_made_sources
 
 if TYPE_CHECKING:
@@ -81,9 +84,44 @@ class CatalogueReader:
             objects = objects[objects["diaObjectId"].isin(sources["diaObjectId"])].reset_index(drop=True)
         return objects
 
-    def score(self, scorer: Scorer | None) -> Mapping[str, float] | None:
-        """Score it; `None` if that cannot be done; raises what the scorer raises."""
-        if scorer is None or self._config is None or not self._reads_database():
+    def read_injected(self) -> Injected | None:
+        """Read what was injected into the images; `None` if nothing was.
+
+        Raises
+        ------
+        RepositoryError
+            If that cannot be read.
+        """
+        settings = self._campaign.injection
+        if settings is None or self._config is None:
+            return None
+        filling = [record for record in self._records if record.apdb_config == self._config]
+        outputs = list(
+            dict.fromkeys(record.output if self._whole else record.output_run for record in filling)
+        )
+        sources, notes = find_injected(self._butler, outputs, self._campaign.instrument, settings)
+        return Injected(sources=sources, radius=settings.radius, notes=notes)
+
+    def score(
+        self, scorer: Scorer | None, sources: "pd.DataFrame | None", injected: Injected | None
+    ) -> Mapping[str, float] | None:
+        """Score it: by what was injected, or else against a simulated sky.
+
+        Parameters
+        ----------
+        scorer
+            Scores an APDB against a simulated sky; raises what it likes.
+        sources, injected
+            The DiaSources, and what was injected.
+
+        Returns
+        -------
+        numbers
+            `None` if there is nothing to score it by.
+        """
+        if injected is not None and sources is not None:
+            return measure_completeness(injected.sources, sources, radius=injected.radius).numbers or None
+        if scorer is None or self._config is None or not self._reads_database() or self._campaign.injection:
             return None
         return scorer(self._campaign, self._config)
 

@@ -1,6 +1,15 @@
 """Values of a comparison: what is compared, how closely, and a difference."""
 
-__all__ = ["Aspect", "Comparable", "Difference", "TaskKey", "Tolerances", "Unread", "list_examples"]
+__all__ = [
+    "Aspect",
+    "Comparable",
+    "Difference",
+    "Injected",
+    "TaskKey",
+    "Tolerances",
+    "Unread",
+    "list_examples",
+]
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -85,6 +94,25 @@ class Unread:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Injected:
+    """What a campaign has injected into its images.
+
+    Parameters
+    ----------
+    sources
+        The sources, as `apcampaign.report.completeness_measure.measure_completeness` takes them.
+    radius
+        Within how many arcseconds of one a DiaSource is that.
+    notes
+        What was left out of them.
+    """
+
+    sources: "pd.DataFrame"
+    radius: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Comparable:
     """A campaign, or one of its submissions, as far as it is compared.
 
@@ -113,8 +141,10 @@ class Comparable:
     sources, objects
         DiaSources that were not withdrawn, and DiaObjects in their latest versions, as `apcampaign.apdb` reads
         them; `None` if they cannot be read, or the campaign has no APDB.
+    injected
+        What was injected into its images; `None` if nothing was.
     score
-        Numbers of a score against a simulated sky; `None` if the sky is a real one.
+        Numbers of a score by what was injected, or else against a simulated sky; `None` if there is neither.
     unread
         What could not be read.
     """
@@ -131,6 +161,7 @@ class Comparable:
     templates: Mapping[tuple[int, int, str], int] | None = None
     sources: "pd.DataFrame | None" = None
     objects: "pd.DataFrame | None" = None
+    injected: Injected | None = None
     score: Mapping[str, float] | None = None
     unread: tuple[Unread, ...] = ()
 

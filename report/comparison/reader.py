@@ -98,6 +98,7 @@ class ComparableReader:
         quanta, causes = attempt(Aspect.QUANTA, "the outcomes of the quanta", self._read_quanta, ({}, {}))
         catalogues = CatalogueReader(campaign, self._ledger, self._records, whole=self._run is None)
         sources = attempt(Aspect.SOURCES, "the DiaSources", catalogues.read_sources, None)
+        injected = attempt(Aspect.SCORE, "the injected sources", catalogues.read_injected, None)
         return Comparable(
             name=self.name,
             settings=_flatten(campaign.model_dump(mode="json", by_alias=True, exclude_none=True)),
@@ -115,7 +116,10 @@ class ComparableReader:
             ),
             sources=sources,
             objects=attempt(Aspect.OBJECTS, "the DiaObjects", lambda: catalogues.read_objects(sources), None),
-            score=attempt(Aspect.SCORE, "the score", lambda: catalogues.score(self._scorer), None),
+            injected=injected,
+            score=attempt(
+                Aspect.SCORE, "the score", lambda: catalogues.score(self._scorer, sources, injected), None
+            ),
             unread=tuple(self._unread),
         )
 

@@ -3,11 +3,16 @@
 __all__ = ["differ_in_results"]
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from ...common.text import count
 from ...monitor.outcomes import QuantaCount
+from ..completeness_measure import match_injected
 from .catalogue_values import CatalogueComparison
-from .model import Aspect, Comparable, Difference, Tolerances, list_examples
+from .model import Aspect, Comparable, Difference, Injected, Tolerances, list_examples
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def differ_in_results(
@@ -55,14 +60,16 @@ def _differ_in_sources(
     if found is None:
         return
     counts = found.counts
-    for what, rows, number, share, of in (
-        ("lost DiaSources", found.only_a, counts.only_a, counts.lost_share, counts.a),
-        ("new DiaSources", found.only_b, counts.only_b, counts.gained_share, counts.b),
+    for what, rows, number, share, of, injected in (
+        ("lost DiaSources", found.only_a, counts.only_a, counts.lost_share, counts.a, a.injected),
+        ("new DiaSources", found.only_b, counts.only_b, counts.gained_share, counts.b, b.injected),
     ):
         if number:
             snr = rows["snr"].abs()
             low, middle, high = snr.quantile([0.05, 0.5, 0.95]) if snr.notna().any() else (0, 0, 0)
             note = f"{number:,} of {of:,} ({100 * share:.2g} %), S/N {low:.1f} to {high:.1f}, median {middle:.1f}"
+            if injected is not None:
+                note += f", {_count_injected(rows, injected)} of them injected sources"
             yield Difference(aspect=Aspect.SOURCES, what=what, note=note, weight=number)
     for name in ("flux", "separation", "reliability"):
         shift = found.shifts[name]
@@ -74,6 +81,12 @@ def _differ_in_sources(
                 note=f"{shift.changed:,} of {counts.both:,} differ, {_describe_shift(found, name)}",
                 weight=shift.changed / max(1, counts.both),
             )
+
+
+def _count_injected(rows: "pd.DataFrame", injected: Injected) -> str:
+    """Say how many DiaSources are what was injected; of many images only a sample of that is known."""
+    matched, _ = match_injected(injected.sources, rows, radius=injected.radius)
+    return f"{'at least ' if injected.notes else ''}{int(matched['found'].sum()):,}"
 
 
 def _describe_shift(found: CatalogueComparison, name: str) -> str:
@@ -125,6 +138,13 @@ def _differ_in_objects(
 
 
 def _differ_in_score(a: Comparable, b: Comparable, tolerances: Tolerances) -> Iterator[Difference]:
+    if (a.injected is None) != (b.injected is None):
+        # One is scored by what was injected, the other perhaps against a simulated sky.
+        side = b if a.injected is None else a
+        for name, value in (side.score or {}).items():
+            numbers = ("none", f"{value:.3f}") if side is b else (f"{value:.3f}", "none")
+            yield Difference(aspect=Aspect.SCORE, what=name, a=numbers[0], b=numbers[1])
+        return
     yield from _one_sided(a, b, Aspect.SCORE, a.score, b.score)
     for name in (a.score or {}).keys() & (b.score or {}).keys():
         one, other = (a.score or {})[name], (b.score or {})[name]

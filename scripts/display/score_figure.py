@@ -57,17 +57,10 @@ def score_numbers(campaign: "CampaignConfig", apdb_config: str) -> dict[str, flo
     Returns
     -------
     numbers
-        By the name of their goal; `None` if the sky is a real one, or nothing has been associated yet. Of a
-        campaign with injected sources, on any sky, what it has found of them.
+        By the name of their goal; `None` if the sky is a real one, or nothing has been associated yet.
     """
     from ...sandbox.score import GOALS, score
 
-    if campaign.injection:
-        from ...report.completeness_reader import read_outputs
-
-        outputs, instrument = [f"{campaign.root_collection}/diffim"], campaign.instrument
-        found = read_outputs(campaign.butler, outputs, instrument, campaign.injection, apdb_config)
-        return found.numbers or None
     known = _read(campaign, apdb_config)
     if known is None:
         return None

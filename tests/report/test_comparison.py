@@ -17,6 +17,7 @@ from apcampaign.monitor.outcomes import QuantaCount, Spread, TaskUsage
 from apcampaign.report.comparison import (
     Aspect,
     Comparison,
+    Injected,
     Tolerances,
     Unread,
     compare,
@@ -110,6 +111,31 @@ def test_a_campaign_is_the_same_as_itself_and_as_one_with_other_names():
         "the same within 0.001″, 0.01 σ of the flux, 0.001 of the reliability: 1,200 DiaSources, 200 DiaObjects, "
         "24 quanta, 5 templates, the configuration of 2 tasks"
     )
+
+
+def test_what_was_injected_is_told_from_what_else_is_new_and_scored():
+    def inject(sources: pd.DataFrame) -> Injected:
+        columns = ["visit", "detector", "band", "ra", "dec"]
+        return Injected(sources=sources[columns].assign(mag=22.0), radius=0.5)
+
+    plain = SOURCES[SOURCES.index % 10 != 0].reset_index(drop=True)
+    injected, others = SOURCES[SOURCES.index % 20 == 0], len(SOURCES) // 20
+    numbers = {"completeness of injected sources": 0.6}
+    with_injected = make_comparable("b", SOURCES, injected=inject(injected), score=numbers)
+    a = make_comparable("a", plain, score={"purity": 0.99})
+    first, *rest = told(compare(a, with_injected))
+    assert first.startswith(f"new DiaSources: {2 * others} of 1,200 (10 %)")
+    assert first.endswith(f", {others} of them injected sources")
+    assert "completeness of injected sources none → 0.600" in rest
+    assert not [line for line in rest if "purity" in line]
+    lost = told(compare(with_injected, a))
+    assert lost[0].startswith("lost DiaSources")
+    assert lost[0].endswith(f", {others} of them injected sources")
+    fewer = make_comparable(
+        "c", SOURCES, injected=inject(injected), score={**numbers, next(iter(numbers)): 0.5}
+    )
+    (difference,) = told(compare(with_injected, fewer))
+    assert difference == "completeness of injected sources 0.600 → 0.500"
 
 
 def test_another_threshold_is_named_with_what_it_has_lost():
