@@ -193,6 +193,44 @@ def test_commands_that_the_documents_name_exist_with_their_options():
         assert set(OPTION.findall(line)) <= known, f"{document.name}: {line}"
 
 
+def texts_of_the_code() -> Iterator[tuple[Path, int, str, bool]]:
+    """Find the texts in the code, with X for what is filled in, and whether each is a remedy."""
+    for path in sorted(
+        file for package in ROOT.glob("*/__init__.py") for file in package.parent.rglob("*.py")
+    ):
+        tree = ast.parse(path.read_text())
+        remedies = {
+            id(part)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.keyword) and node.arg == "remedy"
+            for part in ast.walk(node.value)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.JoinedStr):
+                parts = [part.value if isinstance(part, ast.Constant) else "X" for part in node.values]
+                yield path, node.lineno, "".join(map(str, parts)), id(node) in remedies
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield path, node.lineno, node.value, id(node) in remedies
+
+
+def test_commands_that_messages_name_exist_with_their_options(all_options):
+    named, wrong = 0, []
+    for path, line, text, is_remedy in texts_of_the_code():
+        for command in re.findall(r"`(apcampaign [^`]+)`", text):
+            words = command.split()[1:]
+            found = find_commands(words)
+            known = {option for each in found for option in options_of(each)}
+            named += 1
+            rest = words[len(found) - 1 :] if isinstance(found[-1], click.Group) else []
+            unknown = bool(rest) and re.fullmatch(r"[a-z-]+", rest[0]) and not rest[0].startswith("-")
+            if words[0] != "X" and (unknown or not set(OPTION.findall(command)) <= known):
+                wrong.append(f"{path.relative_to(ROOT)}:{line}: {command}")
+        if is_remedy and not set(OPTION.findall(text)) <= all_options | FOREIGN:
+            wrong.append(f"{path.relative_to(ROOT)}:{line}: {text}")
+    assert wrong == []
+    assert named > 100
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_options_that_a_document_names_exist(document, all_options):
     code = re.findall(r"`([^`\n]+)`", FENCED.sub("", text_of(document)))
