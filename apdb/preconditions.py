@@ -28,7 +28,7 @@ class Unchecked:
         return f"it was not checked {self.what}: {self.why}"
 
 
-def check_ready(reference: str, *, instrument: str, filled: bool = False) -> Unchecked | None:
+def check_ready(reference: str, *, instrument: str | None, filled: bool = False) -> Unchecked | None:
     """Refuse an APDB that a new run must not write to.
 
     Parameters
@@ -36,7 +36,7 @@ def check_ready(reference: str, *, instrument: str, filled: bool = False) -> Unc
     reference
         The APDB's configuration: a URI, or ``label:NAME``.
     instrument
-        The instrument of the run's visits.
+        The instrument of the run's visits, if it is known.
     filled
         Whether it may hold rows already.
 
@@ -54,10 +54,11 @@ def check_ready(reference: str, *, instrument: str, filled: bool = False) -> Unc
         found = open_apdb(reference).metadata.get("instrument")
     except UnsupportedApdbError as reason:
         return Unchecked(
-            f"that the APDB {reference} exists, is empty, has a compatible version and is for {instrument}",
+            f"that the APDB {reference} exists, is empty, has a compatible version and is for "
+            f"{instrument or 'the instrument of the run'}",
             reason.what,
         )
-    if found != instrument:
+    if instrument is not None and found != instrument:
         raise ApdbError(
             f"the APDB {reference} is for instrument {found or 'unknown'}, the campaign for {instrument}",
             remedy="create one for the campaign with `apcampaign apdb init`",

@@ -15,7 +15,7 @@ from .injection import InjectionSettings
 from .loading import change_campaign, compare_campaigns, dump_campaign, load_campaign
 from .nights import NightSelection
 from .notify import EmailSettings, NotifyEvent, NotifySettings
-from .options import GRAPH_OPTIONS, read_config_overrides, read_option
+from .options import APDB_CONFIG, GRAPH_OPTIONS, read_config_overrides, read_option
 from .pair import write_pair
 from .plan import Plan, PlannedRun, Stage, gate_node, make_timestamp, prepare_node
 from .planning import plan_campaign
@@ -25,6 +25,7 @@ from .site import Site, SiteNotes, Wms, list_sites, load_site, wms_kind
 from .starting import CAMERAS, CampaignStart, write_start
 
 __all__ = [
+    "APDB_CONFIG",
     "CAMERAS",
     "GRAPH_OPTIONS",
     "NARROW",

@@ -6,6 +6,7 @@ are given; what would undo what the campaign relies on is refused by name (`chec
 """
 
 __all__ = [
+    "APDB_CONFIG",
     "GRAPH_OPTIONS",
     "RUN_OPTIONS",
     "check_options",
@@ -78,7 +79,8 @@ _FIXED_GRAPH_OPTIONS = {
 _FIXED_RUN_OPTIONS = {"--qgraph-node-id": "remove it: BPS names the quanta of each job"}
 _FIXED_OPTIONS = {GRAPH_OPTIONS: _FIXED_GRAPH_OPTIONS, RUN_OPTIONS: _FIXED_RUN_OPTIONS}
 _PRUNE = "--prune-unanchored-quanta"
-_APDB = ("parameters", "apdb_config")
+#: The pipelines' parameter for the APDB, as it stands in options.
+APDB_CONFIG = ("parameters", "apdb_config")
 _APDB_REMEDY = "write it as 'config' of 'apdb'"
 
 
@@ -271,7 +273,7 @@ def join_options(base: Mapping[str, str], *layers: Mapping[str, Any]) -> dict[st
 
 
 def _check_override(label: str, field: str) -> None:
-    if (label, field) == _APDB:
+    if (label, field) == APDB_CONFIG:
         raise ValueError(f"{label}:{field} is set by apcampaign; {_APDB_REMEDY}")
 
 

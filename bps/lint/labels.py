@@ -37,7 +37,13 @@ class PipelineLabels:
     parameters: frozenset[str]
 
 
-def read_labels(path: Path, environment: Mapping[str, str], depth: int = 0) -> PipelineLabels | None:
+def read_labels(
+    path: Path,
+    environment: Mapping[str, str],
+    *,
+    depth: int = 0,
+    mistakes: list[tuple[Path, yaml.YAMLError]] | None = None,
+) -> PipelineLabels | None:
     """Read the labels of a pipeline file and of what it imports.
 
     Parameters
@@ -48,6 +54,8 @@ def read_labels(path: Path, environment: Mapping[str, str], depth: int = 0) -> P
         Variables for the locations of imports.
     depth
         The number of imports that lead here.
+    mistakes
+        Gets the files that are not YAML, and why.
 
     Returns
     -------
@@ -56,7 +64,11 @@ def read_labels(path: Path, environment: Mapping[str, str], depth: int = 0) -> P
     """
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - it is a safe one
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+    except yaml.YAMLError as error:
+        if mistakes is not None:
+            mistakes.append((path, error))
+        return None
+    except (OSError, UnicodeDecodeError):
         return None
     if not isinstance(content, dict) or depth > 20:
         return None
@@ -69,7 +81,7 @@ def read_labels(path: Path, environment: Mapping[str, str], depth: int = 0) -> P
         location = expand(str(entry.get("location", "")), environment)
         if UNSET.search(location) or "://" in location:
             return None
-        part = read_labels(path.parent / location, environment, depth + 1)
+        part = read_labels(path.parent / location, environment, depth=depth + 1, mistakes=mistakes)
         if part is None:
             return None
         chosen = _choose(part, entry)

@@ -7,6 +7,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import yaml
+
+from ..yaml_mistakes import describe_yaml_error
 from .campaign_file import is_campaign_file, lint_campaign_file
 from .findings import Finding, Severity, sort_findings
 from .includes import UNSET, read_with_includes
@@ -57,18 +60,37 @@ def lint_file(
     root = without_our_keys(root)
     config = SubmitFile(file=path, root=root, whole=whole, vocabulary=vocabulary, environment=environment)
     named = pipeline or config.text("pipelineYaml")
-    config = replace(config, labels=_labels(named, environment))
-    findings += _check_labels_known(config, named, given=bool(pipeline))
+    broken: list[tuple[Path, yaml.YAMLError]] = []
+    config = replace(config, labels=_labels(named, environment, broken))
+    findings += [_describe_broken(*each) for each in broken]
+    if not broken:
+        findings += _check_labels_known(config, named, given=bool(pipeline))
     if root.items:
         findings += [finding for check in CHECKS for finding in check(config)]
     return sort_findings(finding for finding in findings if finding.rule not in ignore)
 
 
-def _labels(pipeline: str, environment: Mapping[str, str]) -> PipelineLabels | None:
+def _labels(
+    pipeline: str, environment: Mapping[str, str], mistakes: list[tuple[Path, yaml.YAMLError]]
+) -> PipelineLabels | None:
     file = Path(pipeline.partition("#")[0])
     if not pipeline or UNSET.search(pipeline) or not file.is_file():
         return None
-    return read_labels(file, environment)
+    return read_labels(file, environment, mistakes=mistakes)
+
+
+def _describe_broken(pipeline: Path, error: yaml.YAMLError) -> Finding:
+    mistake = describe_yaml_error(error, "")
+    return Finding(
+        severity=Severity.ERROR,
+        rule="yaml",
+        what=mistake.what,
+        why="building the quantum graph ends with a traceback, and no label was compared with this pipeline",
+        remedy="correct the pipeline",
+        file=str(pipeline),
+        line=mistake.line or None,
+        column=mistake.column or None,
+    )
 
 
 def _check_labels_known(config: SubmitFile, pipeline: str, *, given: bool) -> Iterator[Finding]:

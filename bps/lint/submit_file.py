@@ -90,6 +90,11 @@ class SubmitFile:
         return not set(self.missing) - {"dataQuery"}
 
     @functools.cached_property
+    def begins(self) -> bool:
+        """Whether it is meant to be submitted, whatever it lacks: it names a pipeline, and what to do with it."""
+        return self.whole and "pipelineYaml" not in self.missing and bool(self.root.section("payload").items)
+
+    @functools.cached_property
     def referenced(self) -> frozenset[str]:
         """All variables that are used anywhere."""
         names: set[str] = set()

@@ -77,6 +77,7 @@ RULES = (
     "stack",
     "stale-chain",
     "unbalanced-brace",
+    "unbalanced-quote",
     "unchecked",
     "undefined-variable",
     "unknown-class",

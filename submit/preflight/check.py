@@ -20,15 +20,16 @@ from .apdb import check_apdb
 from .environment import check_disks, check_environment, check_versions
 from .file_names import check_file_names
 from .injection_apart import check_beside
-from .plugin import check_plugin, check_site
+from .plugin import check_plugin
 from .repository_checks import check_repository, check_taken_over, run_check, worst_first
 from .resources import check_slots
 from .run_spec import RunSpec, finding_from_error, make_finding, make_run_spec, outputs_before
 from .selection import Estimate
 
 #: Rules of the linter that do not apply here: a submission puts the order of visits into the workflow itself, a
-#: plugin that is not installed is reported as an error, and so is a pipeline that cannot be read.
-_NOT_OURS = ("apdb-order", "plugin-unknown", "unchecked")
+#: plugin that is not installed is reported as an error, so is a pipeline that cannot be read, and what is set of a
+#: pipeline is compared with the loaded one.
+_NOT_OURS = ("apdb-order", "plugin-unknown", "unchecked", "override")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,7 +190,6 @@ def _check_configs(
         specs.append(spec)
         findings += _lint(run, spec, environment)
         findings += check_plugin(spec)
-        findings += check_site(spec)
     return specs, findings
 
 

@@ -1,12 +1,9 @@
-"""BPS plugin checks: it is installed, and has the site that it needs."""
+"""BPS plugin check: it is installed."""
 
-__all__ = ["check_plugin", "check_site"]
+__all__ = ["check_plugin"]
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
-from ...bps import Wms
-from ...bps.data import merge
 from ...bps.lint import Finding, Severity, load_vocabulary
 from ...bps.lint.installed import has_class
 from .run_spec import RunSpec, make_finding
@@ -27,36 +24,3 @@ def check_plugin(spec: RunSpec) -> Iterator[Finding]:
         "set up the package that holds it, or choose another site",
         key=f"{spec.name}: wmsServiceClass",
     )
-
-
-def check_site(spec: RunSpec) -> Iterator[Finding]:
-    """Report a run for Parsl whose site has no settings."""
-    if spec.wms is not Wms.PARSL:
-        return
-    settings = merge(load_vocabulary().defaults_for(spec.wms_service), spec.config)
-    name, sites = settings.get("computeSite"), settings.get("site")
-    known = [key for key, section in sites.items() if _is_usable(section)] if isinstance(sites, dict) else []
-    if name in known or (isinstance(name, str) and ("{" in name or "$" in name)):
-        return
-    if not isinstance(name, str) or not name:
-        what, key = "Parsl is to run the jobs, and 'computeSite' does not name a site", "computeSite"
-    else:
-        what, key = f"Parsl is to run the jobs on {name!r}, and 'site.{name}' has no 'class'", f"site.{name}"
-    if known:
-        remedy = f"write computeSite: {known[0]}"
-    else:
-        example = "{class: lsst.ctrl.bps.parsl.sites.Local, cores: 2}"
-        remedy = f"write computeSite: {name or 'local'}, and site: {{{name or 'local'}: {example}}}"
-    yield make_finding(
-        Severity.ERROR,
-        "compute-site",
-        what,
-        "Parsl's plugin takes its executors from there: BPS stops with a traceback, mostly after the quantum "
-        "graph is built",
-        remedy,
-        key=f"{spec.name}: {key}",
-    )
-
-
-def _is_usable(section: Any) -> bool:
-    return isinstance(section, Mapping) and isinstance(section.get("class"), str)

@@ -3,20 +3,22 @@
 __all__ = ["check_file"]
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...bps import GRAPH_OPTIONS, read_config_overrides, read_option
+from ...bps import APDB_CONFIG, GRAPH_OPTIONS, read_config_overrides, read_option
 from ...bps.lint import Finding, Severity
 from ...bps.lint.includes import expand, read_with_includes
 from ...bps.lint.tree import plain
+from .apdb import check_apdb_config
 from .environment import check_environment, check_versions
-from .plugin import check_site
 from .repository_checks import check_repository, worst_first
 from .run_spec import RunSpec, make_finding
 
+_INSTRUMENT = re.compile(r"\binstrument\s*=\s*'([^']+)'")
 #: Without these a repository cannot be asked.
 _NEEDED = ("butlerConfig", "inCollection", "pipelineYaml")
 
@@ -51,8 +53,13 @@ def check_file(path: Path, environment: Mapping[str, str] | None = None) -> list
         skip_existing=_skipped(texts.get(GRAPH_OPTIONS, "")),
         config=config,
     )
-    findings = [*check_environment([spec], environment), *check_versions([spec]), *check_site(spec)]
+    findings = [*check_environment([spec], environment), *check_versions([spec])]
     findings += check_repository([spec]).findings
+    for label, field, value in spec.overrides:
+        if (label, field) == APDB_CONFIG and "{" not in value:
+            # What others have associated may be there: whose it is, the file does not say.
+            named = _INSTRUMENT.search(spec.query)
+            findings += check_apdb_config(value, instrument=named and named[1], filled=True)
     return [replace(finding, file=str(path)) for finding in worst_first(findings)]
 
 

@@ -115,6 +115,31 @@ def test_a_part_of_a_file_need_not_be_whole(tmp_path: Path) -> None:
     assert lint_file(path, environment=ENVIRONMENT) == []
 
 
+def test_all_that_is_left_to_the_command_line_is_told(tmp_path: Path) -> None:
+    text = TEMPLATES[: TEMPLATES.index("  payloadName")] + "  butlerConfig: main\n"
+    (finding,) = lint_file(write(tmp_path, text), environment=ENVIRONMENT)
+    assert (finding.severity, finding.rule) == (Severity.INFO, "missing-key")
+    assert "-i -d -o" in finding.why
+
+
+def test_a_mistake_in_the_yaml_of_the_pipeline_is_told_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "broken.yaml").write_text("description: x\ntasks:\n  isr: [1\n  b: }\n")
+    pipeline = tmp_path / "mine.yaml"
+    pipeline.write_text("description: x\nimports: [broken.yaml]\n")
+    text = TEMPLATES.replace("@PIPELINES@/ApTemplate-DC2.yaml", str(pipeline))
+    (finding,) = lint_file(write(tmp_path, text), environment=ENVIRONMENT)
+    assert (finding.rule, finding.line) == ("yaml", 4)
+    assert finding.file == str(tmp_path / "broken.yaml")
+
+
+def test_requests_of_a_cluster_in_an_included_file_are_told(tmp_path: Path) -> None:
+    (tmp_path / "more.yaml").write_text("pipetask:\n  singleFrame:\n    requestMemory: 4096\n")
+    (finding,) = lint_file(
+        write(tmp_path, "includeConfigs: [more.yaml]\n" + TEMPLATES), environment=ENVIRONMENT
+    )
+    assert (finding.rule, finding.remedy) == ("no-label", "write them under cluster.singleFrame")
+
+
 def test_a_subset_that_lost_a_task_by_an_import_is_gone(tmp_path: Path) -> None:
     labels = read_labels(ROOT / "pipelines" / "ApTemplate-DC2.yaml", ENVIRONMENT)
     assert labels

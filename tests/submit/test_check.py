@@ -181,10 +181,9 @@ def test_lint_asks_the_repository_of_a_file(ground: Ground) -> None:
     for tract, rules in ((3828, []), (4431, ["no-data"])):
         path.write_text(text.replace("tract=3828", f"tract={tract}"))
         assert lint(ground, path) == (bool(rules), rules)
-    path.write_text(
-        text.replace("htcondor.HTCondorService", "parsl.ParslService").replace("site:", "sites:", 1)
-    )
-    assert "compute-site" in lint(ground, path)[1]
+    options = f'extraQgraphOptions: "-c parameters:apdb_config={ground.apdb("HSC")}"\n'
+    path.write_text(options + text)
+    assert "apdb" in lint(ground, path)[1]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

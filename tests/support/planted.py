@@ -295,6 +295,44 @@ FILES = (
         "cluster",
         "isr",
     ),
+    FileMistake(
+        "requests of a cluster under pipetask",
+        "pipetask:\n",
+        "pipetask:\n  singleFrame:\n    requestMemory: 4096\n",
+        "no-label",
+        "write them under cluster.singleFrame",
+    ),
+    FileMistake(
+        "a value for a task that the pipeline lacks",
+        "-c parameters:",
+        "-c isrr:doBias=True -c parameters:",
+        "override",
+        "write 'isr'",
+        DIFFIM,
+    ),
+    FileMistake(
+        "a value for a parameter that the pipeline lacks",
+        "-c parameters:",
+        "-cparameters:releaseid=3 -c parameters:",
+        "override",
+        "write 'release_id'",
+        DIFFIM,
+    ),
+    FileMistake(
+        "an option without its value",
+        "-c parameters:",
+        "-c isr:doBias -c parameters:",
+        "override",
+        "isr",
+        DIFFIM,
+    ),
+    FileMistake(
+        "a quote that is not closed, in a command",
+        'setupEnv: ""',
+        'setupEnv: ""\nrunQuantumCommand: "pipetask run-qbb -b \'{butlerConfig}"',
+        "unbalanced-quote",
+        "closing quotation",
+    ),
     FileMistake("clusters without their algorithm", _CLUSTERING, "", "cluster-unused", "single_quantum"),
     FileMistake(
         "a misspelt algorithm",
@@ -344,6 +382,13 @@ FILES = (
     FileMistake("no dataQuery", _QUERY, "", "missing-key", "whole repository"),
     FileMistake(
         "no inCollection", "  inCollection: 2.2i/defaults/test-med-1\n", "", "missing-key", "inCollection"
+    ),
+    FileMistake(
+        "Parsl without a site",
+        "wmsServiceClass: lsst.ctrl.bps.htcondor.HTCondorService",
+        "wmsServiceClass: lsst.ctrl.bps.parsl.ParslService",
+        "compute-site",
+        "class: lsst.ctrl.bps.parsl.sites.Local",
     ),
     FileMistake(
         "no payloadName and no output",

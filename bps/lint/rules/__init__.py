@@ -5,8 +5,9 @@
 - `keys`: the name of every key;
 - `values`: the type and the unit of every value, class names, ``computeSite``, and ``payload`` over the
   tasks;
-- `variables`: the text of every value, of commands too: ``{name}``, braces, ``${NAME}``. No rule looks at
-  quotes in commands; one would belong there;
+- `variables`: the text of every value, of commands too: ``{name}``, braces, ``${NAME}``;
+- `options`: quotes in commands and their options, and what ``-c`` sets of the pipeline;
+- `sites`: the site that Parsl needs;
 - `query`: the text of ``dataQuery``, its quotes included;
 - `tasks`: the sections ``pipetask``, ``cluster`` and ``ordering``, and the labels in them;
 - `association`: the order and the retries of the task that writes to the APDB.
@@ -15,7 +16,9 @@
 from ..submit_file import Check
 from .association import check_association
 from .keys import check_keys
+from .options import check_options
 from .query import check_query
+from .sites import check_site
 from .submission import check_submission
 from .tasks import check_tasks
 from .values import check_values
@@ -28,6 +31,8 @@ CHECKS: tuple[Check, ...] = (
     check_keys,
     check_values,
     check_variables,
+    check_options,
+    check_site,
     check_query,
     check_tasks,
     check_association,

@@ -50,10 +50,23 @@ def _outside_quotes(text: str) -> str:
 
 
 def _check_missing(config: SubmitFile) -> Iterator[Finding]:
-    if not config.whole or len(config.missing) != 1:
+    if not config.whole or not config.missing or (len(config.missing) > 1 and not config.begins):
         return
-    (key,) = config.missing
+    key = config.missing[0]
     anchor = config.root.items.get("payload") or next(iter(config.root))
+    if len(config.missing) > 1:
+        options = {repr(name): NEEDED[name] for name in config.missing}
+        if not any(map(config.text, ("payloadName", "output", "outputRun"))):
+            options["'output'"] = "-o"
+        yield anchor.finding(
+            Severity.INFO,  # files are written to be completed like this
+            "missing-key",
+            f"there is no {', '.join(options)}",
+            f"without {' '.join(options.values())} for `bps submit` there is no graph, or one of the whole "
+            "repository, or outputs go among those of all other runs",
+            "give these options to `bps submit`, or write the keys into 'payload'",
+        )
+        return
     if key == "dataQuery":
         yield anchor.finding(
             Severity.WARNING,

@@ -192,11 +192,20 @@ def _check_ordering(config: SubmitFile, clustered: dict[str, Item]) -> Iterator[
 
 def _check_label(config: SubmitFile, item: Item, label: str) -> Iterator[Finding]:
     """Compare a label with the pipeline, in this file only: an included file may name more tasks."""
-    labels = config.labels
+    labels, section = config.labels, item.path[0]
+    if section == "pipetask" and label in config.root.section("cluster").items:
+        if labels is None or label not in labels.tasks:
+            yield item.finding(
+                Severity.WARNING,
+                "no-label",
+                f"{label!r} is a cluster, and no task",
+                "its settings in 'pipetask' never apply, and BPS does not report it",
+                f"write them under cluster.{label}",
+            )
+        return
     if labels is None or label in labels.tasks or item.place.file != str(config.file):
         return
     near = difflib.get_close_matches(label, labels.tasks, n=3, cutoff=0.6)
-    section = item.path[0]
     yield item.finding(
         Severity.WARNING,
         "no-label",
