@@ -168,7 +168,7 @@ def _explain(target: ApdbTarget, exc: Exception) -> ApdbError:
 
 def _explain_login(target: ApdbTarget, said: str) -> ApdbError | None:
     """Explain why the server cannot be reached, or does not let the user in."""
-    server, user = _server(target), _user(target)
+    server, user = target.server, _user(target)
     match = re.search(r'database "([^"]*)" does not exist', said)
     if match:
         return ApdbError(
@@ -218,7 +218,7 @@ def _explain_postgres(target: ApdbTarget, said: str, first: str) -> ApdbError | 
         )
     if re.search("no results to fetch|connection already closed|closed the connection", said):
         return ApdbError(
-            f"{_server(target)} closed the connection: {first}",
+            f"{target.server} closed the connection: {first}",
             remedy=_start_again(target) or "see whether the server still runs",
         )
     return None
@@ -244,11 +244,6 @@ def _explain_sqlite(target: ApdbTarget, said: str) -> ApdbError | None:
     if "readonly" in said:
         return ApdbError(f"{path} is read-only", remedy="correct its permissions or name another file")
     return None
-
-
-def _server(target: ApdbTarget) -> str:
-    url = target.secret_url()
-    return f"{url.host or 'the local server'}{f':{url.port}' if url.port else ''}"
 
 
 def _start_again(target: ApdbTarget) -> str:

@@ -3,6 +3,7 @@
 __all__ = ["ApdbTarget", "check_namespace", "namespace_for"]
 
 import importlib.util
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,8 @@ from ..common.errors import ApdbError
 # With psycopg 3, the other driver of SQLAlchemy, Apdb.store() fails: DatatypeMismatch on validityEndMjdTai.
 _DRIVER = "postgresql+psycopg2"
 _EXPECTED = "postgresql://user@host/database or sqlite:///path/of/file.db"
+# What of a URL's options names a server; libpq looks for each in the environment too.
+_PLACES = ("host", "hostaddr", "service")
 _NAMESPACE = re.compile(r"[a-z_][a-z0-9_]*")
 # PostgreSQL cuts longer identifiers off, silently.
 _LONGEST = 63
@@ -102,9 +105,21 @@ class ApdbTarget:
     @property
     def database(self) -> str:
         """A description of the database, for messages."""
+        name = make_url(self.url).database
+        return f"database {name!r} on {self.server}" if name else f"the database of {self.server}"
+
+    @property
+    def server(self) -> str:
+        """A description of the server, for messages: that of the URL, or where libpq looks for one."""
         url = make_url(self.url)
-        host = f"{url.host or 'the local server'}{f':{url.port}' if url.port else ''}"
-        return f"database {url.database!r} on {host}"
+        asked = {name: url.query.get(name) or os.environ.get(f"PG{name.upper()}") for name in _PLACES}
+        if url.host:
+            host = f"[{url.host}]" if ":" in url.host else url.host
+            return f"{host}:{url.port}" if url.port else host
+        for name, words in (("host", ""), ("hostaddr", ""), ("service", "service ")):
+            if found := asked[name]:
+                return words + (found if isinstance(found, str) else ", ".join(found))
+        return f"the local server{f':{url.port}' if url.port else ''}"
 
     def secret_url(self) -> URL:
         """Return the URL with the password, for a database driver; it must never be written or shown."""
@@ -171,7 +186,8 @@ def _parse(text: str) -> tuple[URL, SecretStr | None]:
 
 
 def _postgres_url(parsed: URL) -> str:
-    if not parsed.database:
+    parsed = _put_in_place(parsed)
+    if not parsed.database and "service" not in parsed.query:
         raise ApdbError(f"{_show(parsed)!r} names no database", expected=_EXPECTED)
     if importlib.util.find_spec("psycopg2") is None:
         raise ApdbError(
@@ -179,6 +195,23 @@ def _postgres_url(parsed: URL) -> str:
             remedy="install psycopg2-binary",
         )
     return _show(parsed.set(drivername=_DRIVER))
+
+
+def _put_in_place(parsed: URL) -> URL:
+    """Write host, port, user and database where a URL has them, if they are among its options as libpq takes them.
+
+    There credentials are looked up by them, here and in the jobs. A folder of sockets, or several hosts, stay.
+    """
+    places = {"host": "host", "port": "port", "user": "username", "dbname": "database"}
+    for option, part in places.items():
+        given = parsed.query.get(option)
+        if not isinstance(given, str) or getattr(parsed, part) or given.startswith("/") or "," in given:
+            continue
+        if option == "port" and not (given.isdecimal() and parsed.host):
+            continue
+        value = int(given) if option == "port" else given
+        parsed = parsed.difference_update_query([option])._replace(**{part: value})
+    return parsed
 
 
 def _sqlite_url(parsed: URL) -> str:

@@ -36,6 +36,33 @@ def test_options_of_the_url_are_kept():
     assert target.password.get_secret_value() == "hush"
 
 
+@pytest.mark.parametrize(
+    ("url", "written", "database"),
+    [
+        (
+            "postgresql://u@/d?host=db.example&port=5433",
+            "u@db.example:5433/d",
+            "database 'd' on db.example:5433",
+        ),
+        ("postgresql:///?host=db.example&user=u&dbname=d", "u@db.example/d", "database 'd' on db.example"),
+        ("postgresql://u@[::1]:5433/d", "u@[::1]:5433/d", "database 'd' on [::1]:5433"),
+        ("postgresql://u@/d?host=/run/pg", "u@/d?host=%2Frun%2Fpg", "database 'd' on /run/pg"),
+        ("postgresql:///?service=apdb", "/?service=apdb", "the database of service apdb"),
+        ("postgresql://u@/d?hostaddr=10.0.0.1", "u@/d?hostaddr=10.0.0.1", "database 'd' on 10.0.0.1"),
+        ("postgresql://u@/d", "u@/d", "database 'd' on the local server"),
+    ],
+)
+def test_the_server_is_named_however_it_is_given(url, written, database, monkeypatch):
+    for name in ("PGHOST", "PGHOSTADDR", "PGSERVICE"):
+        monkeypatch.delenv(name, raising=False)
+    target = ApdbTarget.from_url(url)
+    assert target.url == f"postgresql+psycopg2://{written}"
+    assert target.database == database
+    if "the local server" in database:
+        monkeypatch.setenv("PGHOST", "elsewhere")
+        assert target.database == "database 'd' on elsewhere"
+
+
 def test_a_relative_sqlite_path_becomes_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert ApdbTarget.from_url("sqlite:///sub/x.db").sqlite_path == tmp_path / "sub/x.db"
