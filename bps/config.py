@@ -55,9 +55,24 @@ NARROW = (
 )
 
 
-def describe_order(config: Mapping[str, Any]) -> str | None:
-    """Say what is to be known of the order that BPS is asked for in a config; `None` if there is nothing."""
+def describe_order(config: Mapping[str, Any], *, wanted: bool) -> str | None:
+    """Say what is to be known of the order that BPS is asked for in a config; `None` if there is nothing.
+
+    Parameters
+    ----------
+    config
+        The config.
+    wanted
+        Whether the campaign wants an order of its visits.
+    """
     groups = (config.get("ordering") or {}).values()
+    if wanted and not groups:
+        service = str(config["wmsServiceClass"]).rpartition(".")[2]
+        return (
+            f"warning: {service} cannot run BPS's 'ordering', so that the file has none: a visit may be "
+            "associated before an earlier one of the same sky, and miss its history; use `apcampaign submit`, "
+            "which orders them"
+        )
     if not (missing := find_missing_scripts()) or all(
         each.get("implementation") != "noop" for each in groups
     ):

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from ..common.files import write_atomically
-from .campaign import CampaignConfig
+from .campaign import CampaignConfig, Ordering
 from .config import build_config, describe_order, dump_config
 from .planning import plan_campaign
 from .site import Site
@@ -54,7 +54,12 @@ def write_pair(campaign: CampaignConfig, site: Site, folder: Path, *, apdb_confi
             apdb_config=apdb_config,
             environment=os.environ,
         )
-        if warning := describe_order(config):
+        # BPS's own time, so that a file can be submitted more than once.
+        config["payload"]["outputRun"] = f"{run.output}/{{timestamp}}"
+        config["submitPath"] = f"{(folder / 'submit' / run.step).resolve()}/{{timestamp}}"
+        if warning := describe_order(
+            config, wanted=run.fills_apdb and campaign.diffim.ordering is not Ordering.NONE
+        ):
             _log.warning("%s", warning)
         file = folder / f"{Path(run.pipeline.partition('#')[0]).stem}-bps.yaml"
         write_atomically(file, dump_config(config))

@@ -18,6 +18,7 @@ from apcampaign.bps import (
     load_site,
     plan_campaign,
     wms_kind,
+    write_pair,
 )
 from apcampaign.common.errors import PipelineError, SettingsError
 from apcampaign.pipelines.reference import load_table
@@ -152,6 +153,15 @@ def test_generate_warns_of_a_campaign_without_an_order(tmp_path):
         arguments = ["generate", "--campaign", str(tmp_path / "campaign.yaml"), "--output", str(tmp_path)]
         said = CliRunner().invoke(command, arguments).output
         assert ("miss its history" in said) == (ordering is Ordering.NONE)
+
+
+def test_the_pair_can_be_submitted_more_than_once_and_says_what_it_lacks(campaign, tmp_path, caplog):
+    for site in ("local", "parsl-local"):
+        for path in write_pair(campaign, load_site(site), tmp_path, apdb_config="/runs/apdb.yaml"):
+            config = yaml.safe_load(path.read_text())
+            assert config["payload"]["outputRun"] == f"{config['payload']['output']}/{{timestamp}}"
+            assert config["submitPath"].endswith("/{timestamp}")
+        assert ("ParslService cannot run BPS's 'ordering'" in caplog.text) == (site == "parsl-local")
 
 
 def test_parsl_is_not_asked_for_an_order_that_it_cannot_give(campaign):
