@@ -42,6 +42,9 @@ _ADDED_TASKS = {"singleFrame": ("injectVisit",), "diffim": ("injectTemplate", "s
 #: associations of its sky, would wait for that detector for ever. Rubin's AP and DRP campaigns set it too.
 _PARTIAL_OUTPUTS = "--no-raise-on-partial-outputs"
 
+#: What BPS replaces, splits at, or leaves to the shells in which HTCondor's jobs run.
+_NOT_IN_PATHS = frozenset(" {}\"'$&;|<>()*?[]`\\")
+
 #: The warning about a campaign whose associations do not wait for each other.
 UNORDERED = (
     "warning: diffim: ordering: none: associations do not wait for each other, so a visit may be associated "
@@ -261,9 +264,10 @@ def _graph_options(
 
 def _check_paths(paths: Mapping[str, str]) -> None:
     for name, text in paths.items():
-        if any(character in text for character in "{}\"' \n"):
+        if found := next((each for each in text if each in _NOT_IN_PATHS or not each.isprintable()), None):
+            shown = "a space" if found == " " else repr(found)
             raise SettingsError(
-                f"{name}: {text!r} holds a space, quote or brace, which BPS cannot pass on",
+                f"{name}: {text!r} holds {shown}, which BPS or the shells of its jobs would not pass on as it is",
                 remedy="use another path",
             )
 

@@ -27,14 +27,15 @@ def check_where(text: str) -> str:
     Raises
     ------
     ValueError
-        If quotes or parentheses are not balanced, or if it holds a double quote or a brace: BPS puts the
-        query between double quotes and replaces what is in braces.
+        If quotes or parentheses are not balanced, or if it holds a double quote, a brace or a dollar: BPS puts
+        the query between double quotes and replaces what is in braces, and variables of the environment.
     """
     text = " ".join(text.split())
     for character, why in (
         ('"', "BPS puts the query between double quotes; write strings in single quotes"),
         ("{", "BPS would replace what is in braces"),
         ("}", "BPS would replace what is in braces"),
+        ("$", "BPS would replace what looks like a variable"),
     ):
         if character in text:
             raise ValueError(f"{text!r} holds a {character}: {why}")

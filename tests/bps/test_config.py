@@ -370,9 +370,9 @@ def test_a_diffim_run_without_apdb_is_refused(campaign):
         configs(campaign, apdb_config=None)
 
 
-@pytest.mark.parametrize("butler", ["/my repo", "/re{po}", "/re'po"])
-def test_a_path_that_bps_cannot_carry_is_refused(campaign, butler):
-    with pytest.raises(SettingsError, match=r"butler: .* BPS cannot pass on"):
+@pytest.mark.parametrize("butler", [f"/re{character}po" for character in " {}\"'\n\t$&;|<>()*?[]`\\\x1b"])
+def test_a_path_that_bps_or_a_shell_would_change_is_refused(campaign, butler):
+    with pytest.raises(SettingsError, match=r"butler: .* would not pass on as it is"):
         configs(campaign.model_copy(update={"butler": butler}))
 
 
