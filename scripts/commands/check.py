@@ -13,7 +13,8 @@ from ..options.campaign import campaign_options, echo_json
 from ..options.findings import exit_code, finding_options
 
 if TYPE_CHECKING:
-    from ...campaign import Campaign, StepName
+    from ...campaign import Campaign
+    from ...campaign_handle import StepName
 
 STEPS = ("templates", "diffim")
 

@@ -16,7 +16,8 @@ from ..options.campaign import (
 )
 
 if TYPE_CHECKING:
-    from ...campaign import Campaign, StepName
+    from ...campaign import Campaign
+    from ...campaign_handle import StepName
 
 
 def _warn_of_old_name(_ctx: click.Context, _param: click.Parameter, value: bool) -> bool:

@@ -15,7 +15,8 @@ from ..options.campaign import campaign_options, dry_run_option, echo_json, json
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from ...campaign import Campaign, StepName
+    from ...campaign import Campaign
+    from ...campaign_handle import StepName
 
 _check = click.option("--check/--no-check", default=True, help="Whether to begin with a preflight.")
 _foreground = click.option(
