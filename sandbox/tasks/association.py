@@ -7,6 +7,7 @@ graph or runs other tasks of the same pipeline imports this module too.
 
 __all__ = ["DiaPipelineTask", "LoadDiaCatalogsTask"]
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import lsst.pipe.base as pipe_base
@@ -26,6 +27,7 @@ from .regions import IGD
 
 if TYPE_CHECKING:
     import pandas as pd
+    from lsst.dax.apdb import Apdb
 
 # The columns that the association needs of each table, so that an empty result has the right types.
 _OBJECTS = {"diaObjectId": "int64", "ra": "float64", "dec": "float64", "nDiaSources": "int64"}
@@ -58,6 +60,14 @@ class PostApdbUpdateError(pipe_base.AlgorithmError):
     def metadata(self) -> dict[str, Any]:
         """Nothing to add."""
         return {}
+
+
+@cache
+def _open_apdb(uri: str) -> "Apdb":
+    """Open an APDB, once in a process: two tasks of a job do, and reading its schema is most of what they do."""
+    from lsst.dax.apdb import Apdb
+
+    return Apdb.from_uri(uri)
 
 
 def _padded(region: Region, arcseconds: float) -> Region:
@@ -98,10 +108,8 @@ class LoadDiaCatalogsTask(pipe_base.PipelineTask):
     _DefaultName: ClassVar[str] = "loadDiaCatalogs"
 
     def __init__(self, **kwargs: Any) -> None:
-        from lsst.dax.apdb import Apdb
-
         super().__init__(**kwargs)
-        self.apdb = Apdb.from_uri(self.config.apdb_config_url)
+        self.apdb = _open_apdb(self.config.apdb_config_url)
 
     def run(self, regionTime: RegionTimeInfo) -> pipe_base.Struct:  # noqa: N803
         """Return earlier objects, sources and forced sources."""
@@ -198,10 +206,8 @@ class DiaPipelineTask(pipe_base.PipelineTask):
     _DefaultName: ClassVar[str] = "diaPipe"
 
     def __init__(self, **kwargs: Any) -> None:
-        from lsst.dax.apdb import Apdb
-
         super().__init__(**kwargs)
-        self.apdb = Apdb.from_uri(self.config.apdb_config_url)
+        self.apdb = _open_apdb(self.config.apdb_config_url)
 
     def run(
         self,
