@@ -21,6 +21,7 @@ from apcampaign.submit.bps_process.passing import let_dagman_pass, let_parsl_pas
 
 OUTPUT = "u/me/test/diffim/20260101T000000Z"
 FIRST, SECOND = 1, 2  # two visits of the same sky
+THIRD, FOURTH = 3, 4  # and of another one
 
 # A failing job counts its tries, and may write to the APDB before it fails.
 _JOB = """
@@ -54,9 +55,10 @@ def apdb(tmp_path: Path) -> str:
 
 
 class Run:
-    """A run of two visits: init, then for each diffim, association and metrics."""
+    """A run of pairs of visits: init, then for each visit diffim, association and metrics."""
 
     service = "lsst.ctrl.bps.htcondor.HTCondorService"
+    pairs: ClassVar = [(FIRST, SECOND)]
 
     def __init__(self, folder: Path, apdb: str, failing: set[str]):
         from lsst.ctrl.bps import GenericWorkflow, GenericWorkflowJob
@@ -65,15 +67,16 @@ class Run:
         self.files.submit.mkdir(parents=True)
         workflow = GenericWorkflow("test")
         workflow.add_job(GenericWorkflowJob("init", "init"))
-        writers = {(visit, 93): f"association_{visit}" for visit in (FIRST, SECOND)}
-        for visit in (FIRST, SECOND):
+        writers = {(visit, 93): f"association_{visit}" for pair in self.pairs for visit in pair}
+        for visit, _ in writers:
             names = [f"{label}_{visit}" for label in ("diffim", "association", "metrics")]
             tasks = [{"subtractImages": 1}, {READER: 1, WRITER: 1}, {"metrics": 1}]
             for name, quanta in zip(names, tasks, strict=True):
                 workflow.add_job(GenericWorkflowJob(name, name.partition("_")[0], quanta_counts=quanta))
             for parent, child in zip(["init", *names], names, strict=False):
                 workflow.add_job_relationships(parent, child)
-        order = Order(((writers[FIRST, 93], writers[SECOND, 93]),), writers)
+        edges = tuple((writers[first, 93], writers[second, 93]) for first, second in self.pairs)
+        order = Order(edges, writers)
         for edge in order.edges:
             workflow.add_job_relationships(*edge)
         workflow.add_final(GenericWorkflowJob("final", "final"))
@@ -145,6 +148,7 @@ class ParslRun(Run):
     """The same with Parsl, which itself tries every job a second time."""
 
     service = "lsst.ctrl.bps.parsl.ParslService"
+    pairs: ClassVar = [(FIRST, SECOND), (THIRD, FOURTH)]
     #: A failing job counts its tries.
     command = "sh -c 'echo >> {folder}/{name}.tries; exit {code}'"
     config: ClassVar = {
@@ -192,32 +196,37 @@ class ParslRun(Run):
         assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.slow
-def test_with_parsl_later_visits_go_past_a_failed_association_too(tmp_path, apdb):
-    database = open_apdb(apdb)
-    apdb_content.associate(database, apdb_content.Survey(), FIRST, 93, 61000.0)
-    run = ParslRun(tmp_path, apdb, {f"association_{FIRST}", f"metrics_{SECOND}"})
+@pytest.fixture(scope="module")
+def with_parsl(tmp_path_factory) -> ParslRun:
+    """A run in which an association fails that has written, and on the other sky an image."""
+    folder = tmp_path_factory.mktemp("parsl")
+    config = make_apdb(folder)
+    apdb_content.associate(open_apdb(config), apdb_content.Survey(), FIRST, 93, 61000.0)
+    run = ParslRun(folder, config, {f"association_{FIRST}", f"metrics_{SECOND}", f"diffim_{THIRD}"})
     run.execute()
-    states = run.states()
+    return run
+
+
+@pytest.mark.slow
+def test_with_parsl_later_visits_go_past_a_failed_association_too(with_parsl):
+    run, states = with_parsl, with_parsl.states()
     assert states[f"association_{FIRST}"] is states[f"metrics_{SECOND}"] is JobState.FAILED
     assert states[f"metrics_{FIRST}"] is JobState.PRUNED
     assert states[f"association_{SECOND}"] is JobState.DONE
     assert (run.tries(f"association_{FIRST}"), run.tries(f"association_{SECOND}")) == (2, 1)
     assert (run.tries(f"metrics_{FIRST}"), run.tries(f"metrics_{SECOND}")) == (0, 2)
     assert has_passed(run.files)
-    assert not database.containsVisitDetector(FIRST, 93)
+    assert not open_apdb(run.apdb).containsVisitDetector(FIRST, 93)
 
 
 @pytest.mark.slow
-def test_with_parsl_an_image_is_tried_again_before_its_association_is_passed(tmp_path, apdb):
-    run = ParslRun(tmp_path, apdb, {f"diffim_{FIRST}"})
-    run.execute()
-    states = run.states()
-    assert states.pop(f"diffim_{FIRST}") is JobState.FAILED
-    assert states.pop(f"association_{FIRST}") is states.pop(f"metrics_{FIRST}") is JobState.PRUNED
-    assert states[f"association_{SECOND}"] is states[f"metrics_{SECOND}"] is JobState.DONE
-    assert run.tries(f"diffim_{FIRST}") == 2
-    assert run.tries(f"association_{FIRST}") == 0
+def test_with_parsl_an_image_is_tried_again_before_its_association_is_passed(with_parsl):
+    run, states = with_parsl, with_parsl.states()
+    assert states[f"diffim_{THIRD}"] is JobState.FAILED
+    assert states[f"association_{THIRD}"] is states[f"metrics_{THIRD}"] is JobState.PRUNED
+    assert states[f"association_{FOURTH}"] is states[f"metrics_{FOURTH}"] is JobState.DONE
+    assert run.tries(f"diffim_{THIRD}") == 2
+    assert run.tries(f"association_{THIRD}") == 0
 
 
 @pytest.fixture(scope="module")
