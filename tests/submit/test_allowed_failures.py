@@ -20,7 +20,8 @@ def test_a_template_that_may_be_missing_does_not_stop_a_campaign_on_decam(
     folder.mkdir()
     operator = make_operator(folder, sandbox, condor_pool)
     content = sandbox.campaign()
-    calibration = {"bps": {"cluster": {"singleFrame": {"pipetasks": "isr,calibrateImage"}}}}
+    tasks = "isr,calibrateImage,consolidateVisitSummary"
+    calibration = {"bps": {"cluster": {"singleFrame": {"pipetasks": tasks, "dimensions": "instrument"}}}}
     once = {"bps": {"pipetask": {"selectTemplateCoaddVisits": {"numberOfRetries": 0}}}}
     once["bps"]["pipetask"]["assembleTemplateCoadd"] = {"numberOfRetries": 0}
     write_campaign(

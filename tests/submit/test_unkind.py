@@ -26,7 +26,7 @@ GOOD = SCIENCE - {LOST, BESIDE}
 _LITTLE = {
     label: {"requestMemory": 768} for label in COARSE["bps"]["cluster"]["makeWarp"]["pipetasks"].split(",")
 }
-_CALIBRATION = {"pipetasks": "isr,calibrateImage", "dimensions": "instrument"}
+_CALIBRATION = {"pipetasks": "isr,calibrateImage,consolidateVisitSummary", "dimensions": "instrument"}
 
 
 @pytest.fixture(scope="module")
