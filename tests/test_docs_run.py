@@ -24,7 +24,7 @@ from nbclient import NotebookClient
 from operators import COARSE, COARSE_DIFFIM, Operator, shell_environment
 
 DEADLINE = 600  # seconds, on two busy cores; it takes one or two minutes
-pytestmark = pytest.mark.slow(minutes=1.5)
+pytestmark = pytest.mark.slow(minutes=2.5)
 
 #: What of a process a library must leave alone.
 STATE = """

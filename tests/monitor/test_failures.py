@@ -12,7 +12,7 @@ from forked import run_forked
 from interference import wait_for
 from operators import COMMAND, Operator, make_operator, plant, write_campaign
 
-pytestmark = [pytest.mark.slow(minutes=2), pytest.mark.htcondor]
+pytestmark = [pytest.mark.slow(minutes=1.2), pytest.mark.htcondor]
 
 #: What befalls the jobs of the patches of tract 3828 that a detector sees.
 FAULTS = (

@@ -8,7 +8,7 @@ from apcampaign.sandbox.survey import SandboxSize, Survey
 from interference import wait_for
 from operators import COARSE_DIFFIM, Operator, make_operator, plant, read_apdb, write_campaign
 
-pytestmark = [pytest.mark.slow(minutes=1.5), pytest.mark.htcondor, pytest.mark.postgres]
+pytestmark = [pytest.mark.slow(minutes=3), pytest.mark.htcondor, pytest.mark.postgres]
 
 EARLY, LATE = 731000, 731100
 # The reader of the APDB is of a group, which is named after its time.

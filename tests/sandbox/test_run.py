@@ -15,7 +15,7 @@ from documents import commands_of
 from lsst.daf.butler import Butler
 from rehearsal import read_table
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(minutes=1)
 
 PIPELINES = Path(__file__).parents[2] / "pipelines"
 SIZE = SandboxSize(visits=2, detectors=(94,))

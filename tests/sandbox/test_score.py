@@ -19,7 +19,7 @@ from apcampaign.scripts.display.score_figure import score_figures, true_light_cu
 from click.testing import CliRunner
 from rehearsal import Rehearsal, rehearse
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(minutes=0.8)
 
 SURVEY = Survey(SandboxSize(visits=6, template_visits=3, detectors=(93, 94), seed=5))
 # Numbers and times of insertion are the only things that may differ.

@@ -19,7 +19,7 @@ from forked import run_forked
 from planted_campaigns import CAMPAIGNS, INTENDED, CampaignMistake
 from planting import Ground, check_all, check_parts, make_ground
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(minutes=1)
 
 
 @pytest.fixture(scope="module")

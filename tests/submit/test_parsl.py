@@ -7,7 +7,7 @@ from interference import KILLED, WHERE
 from operators import COARSE, COARSE_DIFFIM, RUN_DEADLINE, assert_complete, assert_same, plant, write_campaign
 
 # What it is compared with has run on HTCondor and PostgreSQL.
-pytestmark = [pytest.mark.slow(minutes=2), pytest.mark.htcondor, pytest.mark.postgres]
+pytestmark = [pytest.mark.slow(minutes=2.2), pytest.mark.htcondor, pytest.mark.postgres]
 
 
 def test_both_steps_with_parsl_and_sqlite_are_as_with_htcondor_and_postgresql(operator, sandbox, reference):

@@ -207,7 +207,7 @@ def with_parsl(tmp_path_factory) -> ParslRun:
     return run
 
 
-@pytest.mark.slow
+@pytest.mark.slow(minutes=0.8)
 def test_with_parsl_later_visits_go_past_a_failed_association_too(with_parsl):
     run, states = with_parsl, with_parsl.states()
     assert states[f"association_{FIRST}"] is states[f"metrics_{SECOND}"] is JobState.FAILED

@@ -17,7 +17,7 @@ from lsst.pipe.base import PipelineTaskConfig, PipelineTaskConnections, Task
 from lsst.pipe.base.connectionTypes import Input
 from reuse_ground import FIRST, OLD, OWN, SECOND, SIZE, THIRD, run_ground
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(minutes=0.4)
 
 type Told = dict[str, dict[str, list[str]]]
 

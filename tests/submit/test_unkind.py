@@ -13,7 +13,7 @@ from apcampaign.sandbox.survey import SandboxSize, Survey
 from lsst.daf.butler import Butler
 from operators import COARSE, COARSE_DIFFIM, RUN_DEADLINE, Operator, make_operator, write_campaign
 
-pytestmark = [pytest.mark.slow(minutes=4), pytest.mark.htcondor]
+pytestmark = [pytest.mark.slow(minutes=3.5), pytest.mark.htcondor]
 
 SIZE = SandboxSize(instrument="LSSTCam", visits=4, template_visits=2, detectors=(93, 94), unkind=0.02)
 SURVEY = Survey(SIZE)
