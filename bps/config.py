@@ -2,6 +2,7 @@
 
 __all__ = ["NARROW", "UNORDERED", "build_config", "describe_order", "dump_config"]
 
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
@@ -185,6 +186,8 @@ def build_config(
     for name in empty:
         if not config["cluster"][name]["pipetasks"]:
             del config["cluster"][name]
+    if run.step is Step.DIFFIM and not edges_added:
+        config["cluster"] = _by_group(config["cluster"], step_data["cluster"])
     # What a file says counts where it is included, unless it is said otherwise.
     check_release(merge(*included, config))
     return config
@@ -201,6 +204,20 @@ def _cluster_diffim(campaign: CampaignConfig, site: Site, *, edges_added: bool) 
     elif find_missing_scripts():
         settings["ordering"]["association"]["implementation"] = "noop"
     return settings
+
+
+def _by_group(clusters: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
+    """Let clusters that a campaign wants by visit be by group where their tasks have a group and no visit yet.
+
+    With the clustering of `apcampaign submit` a group belongs to its visit; BPS's own would refuse the tasks.
+    """
+    changed = dict(clusters)
+    for name, own in ours.items():
+        wanted = changed.get(name, {}).get("dimensions", "")
+        if "group" in own.get("dimensions", "") and "equalDimensions" not in changed[name]:
+            by_group = re.sub(r"\bvisit\b", "group", str(wanted))
+            changed[name] = {**changed[name], "dimensions": by_group}
+    return changed
 
 
 def _join_added_tasks(

@@ -138,6 +138,15 @@ def test_with_edges_of_our_own_the_association_is_one_job(campaign):
     assert diffim["clusterAlgorithm"] == "apcampaign.ordering.clustering.cluster_by_visit"
 
 
+def test_a_cluster_by_visit_of_tasks_that_have_a_group_only_is_by_group_for_raw_bps(campaign):
+    clusters = {"preload": {"dimensions": "visit"}, "diffim": {"dimensions": "visit"}}
+    diffim = campaign.diffim.model_copy(update={"bps": {"cluster": clusters}})
+    coarse = campaign.model_copy(update={"diffim": diffim})
+    by_hand, ours = (configs(coarse, edges_added=added)[1]["cluster"] for added in (False, True))
+    assert [by_hand[name]["dimensions"] for name in clusters] == ["group", "visit"]
+    assert [ours[name]["dimensions"] for name in clusters] == ["visit", "visit"]
+
+
 def test_without_an_order_raw_bps_is_asked_for_none(campaign):
     diffim = campaign.diffim.model_copy(update={"ordering": Ordering.NONE})
     assert "ordering" not in configs(campaign.model_copy(update={"diffim": diffim}))[1]
