@@ -2,9 +2,8 @@
 
 __all__ = ["NARROW", "UNORDERED", "build_config", "describe_order", "dump_config"]
 
-import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from itertools import batched, chain
 from pathlib import Path
@@ -15,9 +14,10 @@ import yaml
 from ..common.errors import SettingsError
 from ..pipelines import find_pipeline
 from .campaign import CampaignConfig, Ordering, Step, StepSettings
+from .clusters import by_group, join_added_tasks, leave_out_absent_tasks
 from .data import merge, read_mapping
 from .lint.includes import INCLUDE, expand, read_with_includes
-from .lint.labels import PipelineLabels, read_labels
+from .lint.labels import read_labels
 from .lint.tree import plain
 from .options import GRAPH_OPTIONS, RUN_OPTIONS, check_settings, join_options
 from .plan import PlannedRun
@@ -33,10 +33,6 @@ _HEADER = """\
 # BPS submit config of the {step} step of campaign {campaign}, made by apcampaign.
 # Change the campaign file and make it again rather than change this.
 """
-
-#: What ApPipeWithFakes and ApPipeWithPreconvolution have besides, by the cluster that it joins. All that follows
-#: calibration reads the image with the injected sources, also what is in the cluster of calibration.
-_ADDED_TASKS = {"singleFrame": ("injectVisit",), "diffim": ("injectTemplate", "subtractImagesScore")}
 
 #: A task that has failed for one detector and written what it could has succeeded: what needs the rest has no work
 #: for this detector, and the others of the visit go on. Without it the visit's summary, and so all coadds and
@@ -156,8 +152,8 @@ def build_config(
     if run.step is Step.DIFFIM:
         step_data = merge(step_data, _cluster_diffim(campaign, site, edges_added=edges_added))
         if labels is not None:
-            _join_added_tasks(step_data["cluster"], labels, (site.settings, campaign.bps, settings.bps))
-    empty = [] if labels is None else _leave_out_absent_tasks(step_data, labels)
+            join_added_tasks(step_data["cluster"], labels, (site.settings, campaign.bps, settings.bps))
+    empty = [] if labels is None else leave_out_absent_tasks(step_data, labels)
     options = {
         GRAPH_OPTIONS: _graph_options(run, settings, data_ids, apdb_config),
         RUN_OPTIONS: f"{_PARTIAL_OUTPUTS} {settings.run_options}".strip(),
@@ -187,7 +183,7 @@ def build_config(
         if not config["cluster"][name]["pipetasks"]:
             del config["cluster"][name]
     if run.step is Step.DIFFIM and not edges_added:
-        config["cluster"] = _by_group(config["cluster"], step_data["cluster"])
+        config["cluster"] = by_group(config["cluster"], step_data["cluster"])
     # What a file says counts where it is included, unless it is said otherwise.
     check_release(merge(*included, config))
     return config
@@ -204,50 +200,6 @@ def _cluster_diffim(campaign: CampaignConfig, site: Site, *, edges_added: bool) 
     elif find_missing_scripts():
         settings["ordering"]["association"]["implementation"] = "noop"
     return settings
-
-
-def _by_group(clusters: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
-    """Let clusters that a campaign wants by visit be by group where their tasks have a group and no visit yet.
-
-    With the clustering of `apcampaign submit` a group belongs to its visit; BPS's own would refuse the tasks.
-    """
-    changed = dict(clusters)
-    for name, own in ours.items():
-        wanted = changed.get(name, {}).get("dimensions", "")
-        if "group" in own.get("dimensions", "") and "equalDimensions" not in changed[name]:
-            by_group = re.sub(r"\bvisit\b", "group", str(wanted))
-            changed[name] = {**changed[name], "dimensions": by_group}
-    return changed
-
-
-def _join_added_tasks(
-    clusters: dict[str, Any], labels: PipelineLabels, theirs: Iterable[Mapping[str, Any]]
-) -> None:
-    """Let the tasks that a pipeline has between those of a cluster join it, if none of the user's has them."""
-    sections = [section for layer in theirs for section in (layer.get("cluster") or {}).values()]
-    placed = {
-        task.strip()
-        for section in sections
-        if isinstance(section, Mapping)
-        for task in str(section.get("pipetasks", "")).split(",")
-    }
-    for name, tasks in _ADDED_TASKS.items():
-        added = [task for task in tasks if task in labels.tasks and task not in placed]
-        clusters[name]["pipetasks"] = ",".join([clusters[name]["pipetasks"], *added])
-
-
-def _leave_out_absent_tasks(step_data: dict[str, Any], labels: PipelineLabels) -> list[str]:
-    """Name only tasks that the pipeline has: releases differ in some, and a campaign may leave out others.
-
-    Returns the names of the clusters of which nothing is left.
-    """
-    clusters = step_data["cluster"]
-    for task in [task for task in step_data["pipetask"] if task not in labels.tasks]:
-        del step_data["pipetask"][task]
-    for cluster in clusters.values():
-        present = [task for task in cluster["pipetasks"].split(",") if task in labels.tasks]
-        cluster["pipetasks"] = ",".join(present)
-    return [name for name, cluster in clusters.items() if not cluster["pipetasks"]]
 
 
 def _read_step(name: str) -> dict[str, Any]:
