@@ -111,6 +111,7 @@ class _Display(logging.Handler):
 def _make_bar() -> "rich.progress.Progress":
     from rich.console import Console
     from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task
+    from rich.table import Column
     from rich.text import Text
 
     class What(ProgressColumn):
@@ -121,8 +122,8 @@ def _make_bar() -> "rich.progress.Progress":
     console = Console(file=sys.__stderr__, highlight=False, markup=False)
     return Progress(
         SpinnerColumn(),
-        BarColumn(bar_width=20),
-        What(),
+        BarColumn(bar_width=min(20, console.width // 6)),
+        What(table_column=Column(no_wrap=True, overflow="ellipsis")),
         console=console,
         transient=True,
         redirect_stdout=False,

@@ -77,14 +77,14 @@ def test_an_end_is_told_also_if_it_was_an_error(caplog):
     assert last.progress.ended
 
 
-def on_a_terminal(*words: str) -> str:
+def on_a_terminal(*words: str, columns: int = 120) -> str:
     """Run the work with a terminal as its output, and give what that got."""
     leader, follower = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-c", WORK, *words],
         stdout=follower,
         stderr=follower,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+        env={**os.environ, "TERM": "xterm", "COLUMNS": str(columns)},
     )
     os.close(follower)
     got = b""
@@ -107,6 +107,14 @@ def test_a_terminal_shows_a_line_that_goes_away_before_the_result():
     erased, _, rest = after.partition("result")
     assert "\x1b[2K" in erased
     assert rest.strip("\r\n") == ""
+
+
+def test_a_narrow_terminal_gets_one_line_too():
+    drawn = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", on_a_terminal(columns=30).partition("result")[0])
+    lines = [line.strip() for line in re.split(r"[\r\n]+", drawn) if line.strip()]
+    assert any("3 of 12" in line for line in lines)
+    assert all(re.search("counting|templates", line) for line in lines)  # none is the rest of another
+    assert max(map(len, lines)) <= 30
 
 
 def test_nothing_is_drawn_for_a_machine_even_on_a_terminal():
