@@ -11,6 +11,7 @@ __all__ = ["CondorSoftware", "check_path", "is_plain", "system_condor_works"]
 import os
 import re
 import shutil
+import socket
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,18 +46,22 @@ def _default_root() -> Path:
 
 
 def system_condor_works(seconds: float = 15) -> bool:
-    """Tell whether this machine has an HTCondor that answers, so that no private pool is needed.
+    """Tell whether this machine has an HTCondor that runs jobs here, so that no private pool is needed.
+
+    On a submit host of a cluster jobs may wait for ever: at some, nodes have to be asked for first.
 
     Parameters
     ----------
     seconds
-        Time-out for the answer.
+        Time-out for each answer.
     """
     try:
         run(["condor_q", "-totals"], seconds=seconds)
+        machines = run(["condor_status", "-af", "Machine"], seconds=seconds)
     except SandboxError:
         return False
-    return True
+    here = {"localhost", socket.gethostname().partition(".")[0].casefold()}
+    return any(name.partition(".")[0].casefold() in here for name in machines.split())
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import contextlib
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import NoReturn
 
 import pytest
 from apcampaign.common.errors import SandboxError
-from apcampaign.sandbox.servers import CondorPool, CondorSoftware, Identity
+from apcampaign.sandbox.servers import CondorPool, CondorSoftware, Identity, system_condor_works
 from apcampaign.sandbox.servers.process_record import ProcessRecord
 from apcampaign.sandbox.servers.processes import wait_until
 
@@ -301,6 +302,19 @@ def test_a_working_htcondor_is_recognised(condor_pool: CondorPool, tmp_path: Pat
         timeout=30,
     )
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("machine", "works"), [("node7.cluster.org", False), ("localhost", True), (socket.gethostname(), True)]
+)
+def test_a_submit_host_whose_jobs_run_elsewhere_is_not_taken_for_a_machine_with_htcondor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: str, works: bool
+) -> None:
+    for name in ("condor_q", "condor_status"):
+        (tmp_path / name).write_text(f"#!/bin/sh\necho {machine}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert system_condor_works() is works
 
 
 def test_the_door_starts_uses_and_removes_a_pool(condor_pool: CondorPool, tmp_path: Path) -> None:
