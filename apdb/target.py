@@ -209,8 +209,8 @@ def _put_in_place(parsed: URL) -> URL:
             continue
         if option == "port" and not (given.isdecimal() and parsed.host):
             continue
-        value = int(given) if option == "port" else given
-        parsed = parsed.difference_update_query([option])._replace(**{part: value})
+        value: dict[str, Any] = {part: int(given) if option == "port" else given}
+        parsed = parsed.difference_update_query([option])._replace(**value)
     return parsed
 
 

@@ -76,7 +76,8 @@ def read_quanta(butler: Any, record: RunRecord, *, incomplete: bool = False) -> 
     from lsst.pipe.base.pipeline_graph import TaskImportMode
     from lsst.pipe.base.quantum_graph import PredictedQuantumGraph
 
-    found, ids = {}, set()
+    found: dict[tuple[str, tuple[Any, ...]], Any] = {}
+    ids: set[Any] = set()
     for name, refs in query_run(butler, record.output_run, ("",) if incomplete else _RECORDS):
         ids.update(ref.id for ref in refs)
         if name.endswith(_RECORDS):

@@ -65,6 +65,7 @@ def _light_curves(measurements: "pd.DataFrame") -> tuple[LightCurve, ...]:
         detected = found[~found["forced"]]
         if detected.empty:
             continue  # none of its detections has a flux
+        rows: list[Any] = list(found.itertuples(index=False))  # whose types pandas does not know
         points = tuple(
             LightCurvePoint(
                 mjd=float(row.midpointMjdTai),
@@ -74,7 +75,7 @@ def _light_curves(measurements: "pd.DataFrame") -> tuple[LightCurve, ...]:
                 error=None if np.isnan(row.psfFluxErr) else float(row.psfFluxErr),
                 forced=bool(row.forced),
             )
-            for row in found.itertuples(index=False)
+            for row in rows
         )
         ra, dec = detected[["ra", "dec"]].iloc[-1]
         curves.append(LightCurve(int(detected["diaObjectId"].iloc[-1]), float(ra), float(dec), points))
