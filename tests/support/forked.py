@@ -49,11 +49,14 @@ def run_forked(
         out, err = Path(name) / "out", Path(name) / "err"
         process = _SERVER.Process(target=_begin, args=(words, str(cwd), dict(env), str(out), str(err)))
         process.start()
-        process.join(timeout)
-        if process.exitcode is None:
+        try:
+            process.join(timeout)
+            if process.exitcode is None:
+                raise subprocess.TimeoutExpired(list(words), timeout)
+        except BaseException:  # the tests may be interrupted
             process.kill()
             process.join()
-            raise subprocess.TimeoutExpired(list(words), timeout, out.read_text(), err.read_text())
+            raise
         return subprocess.CompletedProcess(
             [str(COMMAND), *words], process.exitcode, out.read_text(), err.read_text()
         )
