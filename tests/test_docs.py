@@ -43,6 +43,7 @@ COMMON = {
 #: Options of other programs.
 FOREIGN = {
     "--rebase",
+    "--hist",
     "--id",
     "--now",
     "--skip-existing-in",
