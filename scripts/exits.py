@@ -4,7 +4,6 @@ __all__ = ["ExitCode", "run"]
 
 import json
 import os
-import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from ..common.errors import ApcampaignError, BusyError, PreconditionError
 from ..common.explain import DEBUG, explain
 from ..common.secrets import redact
 from ..common.text import printable
+from .make_targets import name_make_targets
 
 
 class ExitCode(IntEnum):
@@ -65,31 +65,6 @@ class _Command(Protocol):
     def main(self, *, prog_name: str, standalone_mode: bool) -> Any: ...
 
 
-#: The Make targets that run a command, for remedies where Make was used.
-_MAKE_TARGETS = {
-    "apcampaign apdb init": "make apdb-init",
-    "apcampaign submit templates": "make submit-templates",
-    "apcampaign submit diffim": "make submit-diffim",
-    "apcampaign submit diffim --wait": "make submit-diffim",
-    "apcampaign generate": "make configs",
-    **{
-        f"apcampaign {name}": f"make {name}"
-        for name in (
-            "submit",
-            "check",
-            "plan",
-            "resume",
-            "cancel",
-            "status",
-            "failures",
-            "runs",
-            "summary",
-            "report",
-        )
-    },
-}
-
-
 def run(command: _Command) -> int:
     """Run the command line, and tell how it has ended.
 
@@ -127,7 +102,7 @@ def _explain(raised: Exception) -> int:
     if os.environ.get(DEBUG):
         click.echo(redact(printable(traceback.format_exc())), err=True)
     error = explain(raised)
-    for line in redact(_name_make_targets(printable(str(error)))).splitlines():
+    for line in redact(name_make_targets(printable(str(error)))).splitlines():
         click.echo(f"apcampaign: {line}", err=True)
     return _fail(
         _find_code(error),
@@ -180,13 +155,3 @@ def _fail(
 
 def _asks_for_json(arguments: Sequence[str]) -> bool:
     return "--json" in arguments or "--format=json" in arguments or "--format json" in " ".join(arguments)
-
-
-def _name_make_targets(text: str) -> str:
-    """Name Make targets where Make was used: commands without options only, since Make takes none."""
-    if not os.environ.get("APCAMPAIGN_FROM_MAKE"):
-        return text
-    text = re.sub(r"`apcampaign apdb init --db (\S+)`", r"`make apdb-init DB=\1`", text)
-    return re.sub(
-        r"`(apcampaign [a-z -]+)`", lambda found: f"`{_MAKE_TARGETS.get(found[1], found[1])}`", text
-    )

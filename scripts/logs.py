@@ -9,6 +9,7 @@ import click
 from ..common.secrets import redact
 from ..common.text import printable
 from .machine import prints_for_a_machine
+from .make_targets import name_make_targets
 
 
 class _EchoHandler(logging.Handler):
@@ -17,7 +18,7 @@ class _EchoHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Print a message."""
         err = prints_for_a_machine() or record.levelno >= logging.ERROR
-        click.echo(printable(redact(self.format(record))), err=err)
+        click.echo(name_make_targets(printable(redact(self.format(record)))), err=err)
 
 
 def show_logs() -> None:

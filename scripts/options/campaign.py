@@ -28,6 +28,7 @@ from click.types import StringParamType
 from ...common.progress import show_progress
 from ...common.text import printable
 from ..exits import ExitCode
+from ..make_targets import name_make_targets
 
 RUNS_OPTION = click.option(
     "--runs",
@@ -183,7 +184,8 @@ dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would b
 def say(text: str) -> None:
     """Tell the user something; on standard error if the command prints JSON."""
     context = click.get_current_context(silent=True)
-    click.echo(printable(text), err=bool(context and context.params.get("as_json")))
+    shown = name_make_targets(printable(text))
+    click.echo(shown, err=bool(context and context.params.get("as_json")))
 
 
 def echo_json(content: Any) -> None:

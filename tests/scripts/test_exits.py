@@ -11,6 +11,7 @@ from apcampaign.bps.lint import Finding, Severity
 from apcampaign.common.errors import BusyError, LedgerError, PreconditionError
 from apcampaign.scripts.cli import command
 from apcampaign.scripts.exits import run
+from apcampaign.scripts.options.campaign import say
 from operators import COMMAND
 
 
@@ -114,3 +115,14 @@ def test_findings_and_passwords_of_an_error_are_what_they_should_be_in_json(end)
     told = json.loads(out)["error"]
     assert told["findings"][0]["line"] == 3
     assert "hush" not in out + err
+
+
+def test_where_make_was_used_its_targets_are_named(capsys, monkeypatch):
+    text = "next: `apcampaign submit diffim --wait`, or `apcampaign apdb info`"
+    say(text)
+    monkeypatch.setenv("APCAMPAIGN_FROM_MAKE", "1")
+    say(text)
+    assert capsys.readouterr().out.splitlines() == [
+        text,
+        "next: `make submit-diffim`, or `apcampaign apdb info`",
+    ]
