@@ -3,7 +3,7 @@
 __all__ = ["draw_light_curves", "draw_over_time", "draw_visits"]
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..common.text import count
@@ -108,6 +108,7 @@ def draw_over_time(
             {
                 "type": "scatter",
                 "mode": "markers",
+                "cliponaxis": False,  # those at zero are whole
                 "name": band,
                 "x": [_date(mjd) for *_, mjd, _ in chosen],
                 "y": [round(value, 4) for *_, value in chosen],
@@ -122,9 +123,14 @@ def draw_over_time(
         )
     layout = {
         "xaxis": {"type": "date", "title": {"text": "begin of exposure (TAI)"}, "nticks": 5},
-        "yaxis": {"title": {"text": axis}},
+        "yaxis": {"title": {"text": axis}, **_without_negatives(value for *_, value in known)},
     }
     return Panel(id, f"{title} of the visits over time", traces, layout, 300, title=title)
+
+
+def _without_negatives(values: Iterable[float]) -> dict[str, str]:
+    """Let an axis have no part below zero if no value is there; Plotly adds one where all values are zero."""
+    return {"rangemode": "nonnegative"} if all(value >= 0 for value in values) else {}
 
 
 def draw_light_curves(catalog: DiaCatalog | None) -> Figure:

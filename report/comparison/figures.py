@@ -182,7 +182,7 @@ def _draw_costs(comparison: Comparison) -> Figure:
         for side, name, colour in ((0, "A", "$s3"), (1, "B", "$s6"))
     ]
     layout = {
-        "xaxis": {"title": {"text": "seconds of a quantum, median"}},
+        "xaxis": {"title": {"text": "median seconds"}},
         "yaxis": {"type": "category", "autorange": "reversed"},
     }
     columns = (

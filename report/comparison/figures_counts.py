@@ -102,7 +102,7 @@ def _sky_traces(
     origin = corners[0][0][0]
     total = table["both"] + table[column]
     shares = (table[column] / total.where(total > 0, 1)).to_numpy()
-    largest = float(shares.max()) or 1.0
+    largest = float(shares.max())
     for place in range(SHADES):
         low, high = largest * place / SHADES, largest * (place + 1) / SHADES
         chosen = [
@@ -111,7 +111,10 @@ def _sky_traces(
             if low < share <= high or (place == 0 and share == 0)
         ]
         if chosen:
-            yield area(chosen, origin, f"{100 * low:.2g}–{100 * high:.2g} %", f"$s{place}")
+            name = f"{100 * low:.2g}–{100 * high:.2g} %" if largest else "0 %"
+            yield area(chosen, origin, name, f"$s{place}")
+            if not largest:
+                break
     middles = [middle(polygon, origin) for polygon in corners]
     yield {
         "type": "scatter",

@@ -399,6 +399,14 @@ def test_the_page_is_whole_and_nothing_in_it_is_markup(found):
     assert all(drawing["data"] for drawing in drawings.values())
 
 
+def test_shares_of_nothing_are_drawn_as_such():
+    a, b = make_comparable("a", SOURCES), make_comparable("b", SOURCES.copy())
+    drawings = json.loads(Page(render_comparison(compare(a, b))).texts["drawings"])
+    assert drawings["plot-visits-0"]["layout"]["yaxis"]["rangemode"] == "nonnegative"
+    named = {trace["name"] for trace in drawings["plot-sky"]["data"] if trace.get("name")}
+    assert named == {"0 %"}
+
+
 def test_json_holds_the_counts_the_shifts_and_what_differs(found):
     content = json.loads(json.dumps(found.as_dict(), allow_nan=False))
     assert content["same"] is False
