@@ -9,6 +9,7 @@ from apcampaign.bps import CampaignConfig, InjectionSettings, make_timestamp, pl
 from apcampaign.common.errors import LedgerError, SettingsError
 from apcampaign.ledger import RunRecord, Workspace, write_run
 from apcampaign.report import read_completeness
+from apcampaign.report.comparison.catalogue_reader import CatalogueReader
 from apcampaign.report.completeness_reader import find_injected
 from apcampaign.sandbox.instrument import LsstCamImSim
 from astropy.table import Table
@@ -70,7 +71,7 @@ def catalogue(*places: tuple[float, float], **other: Any) -> Table:
 
 
 def test_sources_count_that_were_injected_away_from_the_edge_into_an_image_that_was_associated(
-    record: RunRecord,
+    workspace: Workspace, record: RunRecord
 ) -> None:
     flags = {"injection_flag": [0, 0, 0, 8, 0], "isVariable": [False, False, False, False, True]}
     put(record, CATALOGUE, 1, 93, catalogue(MIDDLE, BORDER, BEYOND, MIDDLE, MIDDLE, **flags))
@@ -83,6 +84,18 @@ def test_sources_count_that_were_injected_away_from_the_edge_into_an_image_that_
     assert notes == ("1 of 2 images with injected sources were not associated",)
     lenient, _ = find_injected(record.butler, [OUTPUT], INSTRUMENT, SETTINGS.model_copy(update={"edge": 0.0}))
     assert len(lenient) == 2
+    # A comparison reads the same, of the campaign and of a single run, and scores by it.
+    filling = record.model_copy(update={"apdb_config": "apdb.yaml"})
+    campaign = workspace.campaign.model_copy(update={"injection": SETTINGS})
+    for whole in (True, False):
+        reader = CatalogueReader(campaign, workspace.read_ledger(), [filling], whole=whole)
+        found = reader.read_injected()
+        assert found is not None
+        assert (len(found.sources), found.radius, found.notes) == (1, 0.5, notes)
+        sources = injected.assign(psfFlux=14_454.0, psfFluxErr=100.0)
+        numbers = reader.score(None, sources, found)
+        assert numbers is not None
+        assert numbers["completeness of injected sources"] == 1.0
 
 
 def test_a_run_without_catalogues_says_so(record: RunRecord) -> None:
