@@ -104,7 +104,7 @@ def test_a_campaign_that_has_run_tells_what_another_will_take(undisturbed, refer
             "quanta"
         ]
         nodes = read_workflow(RunPaths(record.parent), made["output_run"]).nodes.values()
-        requested = {node.label: (node.request_memory, node.cpus) for node in nodes}
+        requested = {node.label: (node.request_memory, node.request_cpus) for node in nodes}
         assert {each["label"]: (each["memory"], each["cores"]) for each in run["jobs"]} == requested
         for each in run["jobs"]:
             if each["quanta"]:
