@@ -9,7 +9,8 @@ BPS itself is called by `apcampaign.submit.bps_process`. Nothing here imports ``
 ``sqlalchemy``.
 """
 
-from .campaign import ApdbSettings, CampaignConfig, Ordering, Step, StepSettings
+from .apdb_settings import ApdbSettings
+from .campaign import CampaignConfig, Ordering, Step, StepSettings
 from .config import NARROW, UNORDERED, build_config, dump_config
 from .injection import InjectionSettings
 from .loading import change_campaign, compare_campaigns, dump_campaign, load_campaign

@@ -1,6 +1,6 @@
 """Settings of a campaign (`CampaignConfig`), validated when they are read."""
 
-__all__ = ["ApdbSettings", "CampaignConfig", "DiffimSettings", "Ordering", "Step", "StepSettings"]
+__all__ = ["CampaignConfig", "DiffimSettings", "Ordering", "Step", "StepSettings"]
 
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -8,12 +8,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, PositiveInt, model_validator
 
 from ..common.identity import user_name
+from .apdb_settings import ApdbSettings
 from .injection import InjectionSettings, check_apart
 from .model import Model, NotTruth, split_list
 from .notify import NotifySettings
 from .options import config_overrides
 from .values import (
-    ApdbUrl,
     Bands,
     BpsSettings,
     Collection,
@@ -141,36 +141,6 @@ class DiffimSettings(StepSettings):
     ordering: Ordering = Ordering.OVERLAP
     templates: Collection | None = None
     skip_existing: SkippedCollections | None = Field(default=None, alias="skipExistingIn")
-
-
-class ApdbSettings(Model):
-    """Which alert production database the campaign fills.
-
-    Parameters
-    ----------
-    url
-        ``postgresql://user@host/database`` or ``sqlite:////absolute/path``, without a password.
-    namespace
-        The PostgreSQL schema; by default derived from the campaign's name.
-    config
-        Instead of both: the configuration of an existing APDB, the URI of its file or ``label:NAME``.
-    filled
-        Whether it may hold rows of other campaigns already. A run that would associate an image again is
-        refused all the same.
-    """
-
-    url: ApdbUrl | None = None
-    namespace: str | None = None
-    config: str | None = Field(default=None, min_length=1)
-    filled: bool = False
-
-    @model_validator(mode="after")
-    def _one_source(self) -> "ApdbSettings":
-        if self.config and (self.url or self.namespace):
-            raise ValueError(
-                "give 'url' (and 'namespace') of an APDB to create, or the 'config' of an existing one, not both"
-            )
-        return self
 
 
 class CampaignConfig(Model):

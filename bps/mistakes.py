@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from .campaign import ApdbSettings, CampaignConfig, DiffimSettings, StepSettings
+from .apdb_settings import ApdbSettings
+from .campaign import CampaignConfig, DiffimSettings, StepSettings
 from .injection import InjectionSettings
 from .notify import EmailSettings, NotifySettings
 from .yaml_reading import KeyPath, YamlFile

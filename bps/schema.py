@@ -9,7 +9,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from .campaign import ApdbSettings, CampaignConfig, DiffimSettings, StepSettings
+from .apdb_settings import ApdbSettings
+from .campaign import CampaignConfig, DiffimSettings, StepSettings
 from .injection import InjectionSettings
 from .model import Model
 from .notify import EmailSettings, NotifySettings

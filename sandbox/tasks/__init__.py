@@ -6,6 +6,6 @@ and storage class names, and do the same work on small images with the functions
 
 The flow: `isr` → `calibrate` → `visits` (tables of a visit) → `selection` (the visits of a template) →
 `coadds` (warps and templates) → `differences` (template, subtraction, detection) → `sources` (filters,
-reliability, standardisation) → `association` (the APDB), whose input is prepared by `regions`. `single_frame`
-measures fainter sources; `sampled_metrics` and `analysis` are quality assessment.
+reliability, standardisation) → `association` (the APDB), whose input is made by `regions` and `preload`.
+`single_frame` measures fainter sources; `sampled_metrics` and `analysis` are quality assessment.
 """

@@ -1,13 +1,11 @@
-"""Stand-ins for ``loadDiaCatalogs`` and ``associateApdb``: read the APDB's history, match, write.
+"""Stand-in for ``associateApdb``: matches the DiaSources of an image with the APDB's history, and writes.
 
-They replace ``LoadDiaCatalogsTask`` and ``DiaPipelineTask`` of ``lsst.ap.association``; the database behind
-them is a real one. What only they need, pandas and ``lsst.dax.apdb``, is imported when they run: whoever builds a
-graph or runs other tasks of the same pipeline imports this module too.
+It replaces ``DiaPipelineTask`` of ``lsst.ap.association``; the database behind it is a real one. What only it
+needs, pandas, is imported when it runs, as in `preload`.
 """
 
-__all__ = ["DiaPipelineTask", "LoadDiaCatalogsTask"]
+__all__ = ["DiaPipelineTask"]
 
-from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import lsst.pipe.base as pipe_base
@@ -16,41 +14,18 @@ from astropy.table import Table
 from astropy.time import Time
 from lsst.pex.config import Config, ConfigField, Field, ListField
 from lsst.pipe.base.connectionTypes import Input, Output
-from lsst.pipe.base.utils import RegionTimeInfo
-from lsst.sphgeom import Angle, Region
 
 from ..cameras import APDB_BANDS
 from ..exposure import Exposure
 from ..geometry import sky_polygon
 from .calibrate import IVD, IdGeneratorConfig, first_id
+from .preload import FORCED_COLUMNS, OBJECT_COLUMNS, SOURCE_COLUMNS, open_apdb, padded, trim
 from .regions import IGD
 
 if TYPE_CHECKING:
     import pandas as pd
-    from lsst.dax.apdb import Apdb
 
-# The columns that the association needs of each table, so that an empty result has the right types.
-_OBJECTS = {"diaObjectId": "int64", "ra": "float64", "dec": "float64", "nDiaSources": "int64"}
-_SOURCES = {
-    "diaSourceId": "int64",
-    "diaObjectId": "int64",
-    "visit": "int64",
-    "detector": "int64",
-    "band": "str",
-    "midpointMjdTai": "float64",
-    "ra": "float64",
-    "dec": "float64",
-    "psfFlux": "float64",
-    "psfFluxErr": "float64",
-}
 _REAL_SCALE = 0.2  # arcseconds per pixel of the real camera
-_FORCED = {
-    "diaForcedSourceId": "int64",
-    "diaObjectId": "int64",
-    "visit": "int64",
-    "detector": "int64",
-    "psfFlux": "float64",
-}
 
 
 class PostApdbUpdateError(pipe_base.AlgorithmError):
@@ -60,68 +35,6 @@ class PostApdbUpdateError(pipe_base.AlgorithmError):
     def metadata(self) -> dict[str, Any]:
         """Nothing to add."""
         return {}
-
-
-@cache
-def _open_apdb(uri: str) -> "Apdb":
-    """Open an APDB, once in a process: two tasks of a job do, and reading its schema is most of what they do."""
-    from lsst.dax.apdb import Apdb
-
-    return Apdb.from_uri(uri)
-
-
-def _padded(region: Region, arcseconds: float) -> Region:
-    return region.getBoundingCircle().dilatedBy(Angle.fromDegrees(arcseconds / 3600))
-
-
-def _trim(frame: Any, columns: dict[str, str]) -> "pd.DataFrame":
-    import pandas as pd
-
-    if frame is None or frame.empty:
-        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
-    trimmed: pd.DataFrame = frame[list(columns)].astype(columns).reset_index(drop=True)
-    return trimmed
-
-
-class LoadDiaCatalogsConnections(pipe_base.PipelineTaskConnections, dimensions=IGD):
-    """As the real task's."""
-
-    regionTime = Input(name="regionTimeInfo", storageClass="RegionTimeInfo", dimensions=IGD)  # noqa: N815
-    diaObjects = Output(name="preloaded_diaObjects", storageClass="ArrowAstropy", dimensions=IGD)  # noqa: N815
-    diaSources = Output(name="preloaded_diaSources", storageClass="ArrowAstropy", dimensions=IGD)  # noqa: N815
-    diaForcedSources = Output(  # noqa: N815
-        name="preloaded_diaForcedSources", storageClass="ArrowAstropy", dimensions=IGD
-    )
-
-
-class LoadDiaCatalogsConfig(pipe_base.PipelineTaskConfig, pipelineConnections=LoadDiaCatalogsConnections):
-    """The options of the real task that the pipelines set."""
-
-    apdb_config_url = Field[str](doc="The APDB's configuration: a URI or label:NAME.", optional=False)
-    angleMargin = Field[float](doc="Margin around the detector, arcsec.", default=20.0)  # noqa: N815
-
-
-class LoadDiaCatalogsTask(pipe_base.PipelineTask):
-    """Read the history of a detector's sky from the database."""
-
-    ConfigClass = LoadDiaCatalogsConfig
-    _DefaultName: ClassVar[str] = "loadDiaCatalogs"
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.apdb = _open_apdb(self.config.apdb_config_url)
-
-    def run(self, regionTime: RegionTimeInfo) -> pipe_base.Struct:  # noqa: N803
-        """Return earlier objects, sources and forced sources."""
-        region = _padded(regionTime.region, self.config.angleMargin)
-        begin, end = regionTime.timespan.begin, regionTime.timespan.end
-        middle = begin + (end - begin) / 2
-        objects = _trim(self.apdb.getDiaObjects(region), _OBJECTS).drop_duplicates("diaObjectId")
-        ids = objects["diaObjectId"]
-        sources = _trim(self.apdb.getDiaSources(region, ids, middle), _SOURCES)
-        forced = _trim(self.apdb.getDiaForcedSources(region, ids, middle), _FORCED)
-        self.log.info("Loaded %d DiaObjects, %d DiaSources.", len(objects), len(sources))
-        return pipe_base.Struct(diaObjects=objects, diaSources=sources, diaForcedSources=forced)
 
 
 class DiaPipelineConnections(
@@ -207,7 +120,7 @@ class DiaPipelineTask(pipe_base.PipelineTask):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.apdb = _open_apdb(self.config.apdb_config_url)
+        self.apdb = open_apdb(self.config.apdb_config_url)
 
     def run(
         self,
@@ -240,12 +153,12 @@ class DiaPipelineTask(pipe_base.PipelineTask):
             )
         objects = preloadedDiaObjects
         if self.config.doReloadDiaObjects:
-            region = _padded(sky_polygon(exposure.sky, exposure.box), 2.0)
-            objects = _trim(self.apdb.getDiaObjects(region), _OBJECTS).drop_duplicates("diaObjectId")
+            region = padded(sky_polygon(exposure.sky, exposure.box), 2.0)
+            objects = trim(self.apdb.getDiaObjects(region), OBJECT_COLUMNS).drop_duplicates("diaObjectId")
         sources = diaSourceTable.reset_index(drop=True).copy()
         new = self._associate(sources, objects, exposure.sky.scale / _REAL_SCALE)
         # As in the real task, the history is that which was loaded, not that of now.
-        columns = list(_SOURCES)
+        columns = list(SOURCE_COLUMNS)
         history = pd.concat([preloadedDiaSources[columns], sources[columns]], ignore_index=True)
         updated = summarise(history[history["diaObjectId"].isin(sources["diaObjectId"])])
         forced = self._forced(history, diffIm, exposure)
@@ -299,7 +212,7 @@ class DiaPipelineTask(pipe_base.PipelineTask):
         now = Time.now().tai.mjd
         for number, row in enumerate(rows):
             row |= {"diaForcedSourceId": start + number, "timeProcessedMjdTai": now}
-        kinds = _FORCED | {
+        kinds = FORCED_COLUMNS | {
             name: "float64"
             for name in (
                 "ra",

@@ -24,7 +24,7 @@ from apcampaign.sandbox.refcat import reference_catalogue
 from apcampaign.sandbox.repository import camera
 from apcampaign.sandbox.sky import Sky
 from apcampaign.sandbox.survey import Survey
-from apcampaign.sandbox.tasks.association import DiaPipelineTask, LoadDiaCatalogsTask
+from apcampaign.sandbox.tasks.association import DiaPipelineTask
 from apcampaign.sandbox.tasks.calibrate import CalibrateImageTask, first_id
 from apcampaign.sandbox.tasks.coadds import (
     CompareWarpAssembleCoaddTask,
@@ -38,6 +38,7 @@ from apcampaign.sandbox.tasks.differences import (
 )
 from apcampaign.sandbox.tasks.injection import VisitInjectTask
 from apcampaign.sandbox.tasks.isr import IsrTask
+from apcampaign.sandbox.tasks.preload import LoadDiaCatalogsTask
 from apcampaign.sandbox.tasks.selection import BestSeeingQuantileSelectVisitsTask
 from apcampaign.sandbox.tasks.sources import (
     FilterDiaSourceReliabilityTask,
