@@ -1,9 +1,10 @@
-"""Reasons why jobs in the queue do not run: held, too large for every slot, or no slot free."""
+"""Reasons why jobs in the queue do not run: held, too large for every slot, no slot free, or no contact."""
 
 __all__ = ["explain_waiting"]
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from ..common.condor import JobStatus, Slot
 from ..common.text import count
@@ -30,6 +31,7 @@ def explain_waiting(jobs: Sequence[Job], queue: Queue) -> tuple[str, ...]:
         if reason is not None
     ]
     lines += _explain_held(jobs)
+    lines += _explain_lost(queue.jobs)
     idle = [job for job in queue.jobs if job.status is JobStatus.IDLE]
     if not idle or queue.slots is None:
         return tuple(lines)
@@ -50,6 +52,19 @@ def explain_waiting(jobs: Sequence[Job], queue: Queue) -> tuple[str, ...]:
     if rest := len(idle) - sum(too_big.values()):
         lines.append(f"{count(rest, 'job')} idle: {_explain_load(queue.slots, idle)}")
     return tuple(lines)
+
+
+def _explain_lost(jobs: Sequence[QueuedJob]) -> list[str]:
+    """Say which jobs HTCondor takes for running, though it has no contact with their slots."""
+    lost = {job.name: job.lost for job in jobs if job.lost is not None}
+    if not lost:
+        return []
+    name, (since, lease) = min(lost.items(), key=lambda item: item[1])
+    until = datetime.fromtimestamp(since + lease, UTC)
+    return [
+        f"{count(len(lost), 'job')} without contact to the slot, such as {name}: HTCondor looks for it until "
+        f"{until:%H:%M} UTC, then it starts the job anew; at once by `apcampaign cancel` and `apcampaign resume`"
+    ]
 
 
 def _explain_held(jobs: Sequence[Job]) -> list[str]:

@@ -21,6 +21,9 @@ _ATTRIBUTES = (
     "RequestCpus",
     "UserLog",
     "Iwd",
+    "JobCurrentStartDate",
+    "JobDisconnectedDate",
+    "JobLeaseDuration",
     # What BPS's RequestMemory is an expression of.
     "LastJobStatus",
     "LastHoldReasonCode",
@@ -43,6 +46,9 @@ class QueuedJob:
         HTCondor's state of it.
     memory, cpus
         What it requests now, in MiB and cores; memory is `None` where that cannot be evaluated.
+    lost
+        When HTCondor lost contact with the slot that runs it (Unix time), and for how long it looks for it before
+        it starts the job anew, in seconds; `None` if it has contact.
     """
 
     cluster: int
@@ -50,6 +56,7 @@ class QueuedJob:
     status: JobStatus
     memory: float | None
     cpus: int
+    lost: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,9 +135,18 @@ def _ask(
                     status=JobStatus(status),
                     memory=eval_number(ad, "RequestMemory"),
                     cpus=int(eval_number(ad, "RequestCpus") or 1),
+                    lost=_read_lost(ad) if status == JobStatus.RUNNING else None,
                 )
             )
     return jobs, found
+
+
+def _read_lost(ad: Any) -> tuple[float, float] | None:
+    since = eval_number(ad, "JobDisconnectedDate")
+    # HTCondor forgets it if it finds the slot again, but not if it starts the job anew.
+    if since is None or since < (eval_number(ad, "JobCurrentStartDate") or 0.0):
+        return None
+    return since, eval_number(ad, "JobLeaseDuration") or 0.0
 
 
 def _find_slots() -> tuple[Slot, ...] | None:

@@ -123,8 +123,10 @@ POLLING_INTERVAL = 2
 PERIODIC_EXPR_INTERVAL = 5
 MachineMaxVacateTime = 2
 KILLING_TIMEOUT = 3
-# A pool that is started again continues with its queue at once.
+# A pool that is started again continues with its queue at once; a job that was just starting when it was stopped
+# is looked for, and not started anew, for so long (40 min by default).
 SCHEDULER_UNIVERSE_COOL_DOWN_DURATION = 1
+JOB_DEFAULT_LEASE_DURATION = 300
 CONDOR_FSYNC = False
 """
 

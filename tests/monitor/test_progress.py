@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from apcampaign.monitor import (
 )
 from apcampaign.monitor.idle_reasons import explain_waiting
 from apcampaign.monitor.progress import count_labels, estimate_end
-from apcampaign.monitor.queue import Queue, QueuedJob, ask_queue, eval_number
+from apcampaign.monitor.queue import Queue, QueuedJob, _read_lost, ask_queue, eval_number
 from made_jobs import NOW, make_job
 
 
@@ -90,6 +91,16 @@ def test_it_is_told_when_no_slot_fits_and_who_is_held():
     assert none == "3 jobs idle: the pool has no machine"
 
 
+def test_a_job_whose_slot_is_lost_is_told_though_htcondor_takes_it_for_running():
+    since = datetime(2026, 11, 26, 15, 21, 39, tzinfo=UTC).timestamp()
+    running = replace(queued("final_0"), status=JobStatus.RUNNING)
+    (lost,) = explain_waiting([], Queue(jobs=(running, replace(running, name="final_1", lost=(since, 2400)))))
+    assert lost.startswith(
+        "1 job without contact to the slot, such as final_1: HTCondor looks for it until 16:01 UTC"
+    )
+    assert "`apcampaign cancel`" in lost
+
+
 def test_what_a_job_requests_is_evaluated_as_htcondor_does():
     import classad2
 
@@ -102,6 +113,17 @@ def test_what_a_job_requests_is_evaluated_as_htcondor_does():
     assert eval_number(ad, "RequestMemory") == 1600
     assert eval_number(ad, "Nothing") is None
     assert eval_number(ad, "RequestCpus") is None
+
+
+def test_a_slot_that_was_lost_before_the_job_began_anew_is_forgotten():
+    import classad2
+
+    ad = classad2.ClassAd({"JobDisconnectedDate": 100, "JobCurrentStartDate": 90, "JobLeaseDuration": 2400})
+    assert _read_lost(ad) == (100, 2400)
+    ad["JobCurrentStartDate"] = 200
+    assert _read_lost(ad) is None
+    ad["JobDisconnectedDate"] = classad2.ExprTree("Undefined")
+    assert _read_lost(ad) is None
 
 
 @pytest.mark.parametrize("setting", ["/nowhere/condor_config", None])

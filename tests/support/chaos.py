@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from apcampaign.sandbox.servers import CondorPool, PostgresServer
 from interference import find_processes
@@ -224,10 +225,16 @@ def _wait_for_end(ground: Ground, deadline: float) -> bool:
         status = ground.status()
         if not status.get("active"):
             return True
-        if (now := [status.get("dag"), status.get("steps")]) != before:
+        if (now := _count_jobs(status)) != before:
             before, since = now, time.monotonic()
         time.sleep(3)
     return False
+
+
+def _count_jobs(status: Mapping[str, Any]) -> list[object]:
+    """Give what changes while a campaign goes on, without the estimates, which change always."""
+    nodes = [(node["name"], node["state"]) for node in status.get("dag", ())]
+    return [nodes, [(step["state"], step["jobs"]) for step in status.get("steps", ())]]
 
 
 def _follow(ground: Ground, said: str) -> None:
