@@ -1,17 +1,20 @@
 """Butler access: the only module that opens existing repositories; translates Butler's errors."""
 
-__all__ = ["butler_errors", "open_butler", "query_run"]
+__all__ = ["butler_errors", "open_butler", "query_run", "reuse_butlers"]
 
 import contextlib
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 from .errors import ApcampaignError, RepositoryError
 
 _PATIENCE = 20.0  # seconds; transactions of runs take less
+#: The repositories that are kept open, by name, and what closes them.
+_kept: ContextVar[tuple[ExitStack, dict[str, Any]] | None] = ContextVar("_kept", default=None)
 
 
 @contextmanager
@@ -76,26 +79,50 @@ def open_butler(repository: str, purpose: str, *, writeable: bool = False) -> It
     Returns
     -------
     butler
-        As a context: an `lsst.daf.butler.Butler`.
+        As a context: an `lsst.daf.butler.Butler`; within `reuse_butlers` one that may have been open already.
 
     Raises
     ------
     RepositoryError
         If it cannot be opened, or anything inside the block fails.
     """
-    with butler_errors(purpose):
-        from lsst.daf.butler import Butler, ButlerConfig
+    with butler_errors(purpose), ExitStack() as mine:
+        kept = None if writeable else _kept.get()
+        stack, butlers = (mine, {}) if kept is None else kept
+        if repository not in butlers:
+            butlers[repository] = stack.enter_context(_open(repository, purpose, writeable=writeable))
+        yield butlers[repository]
 
+
+@contextmanager
+def reuse_butlers() -> Iterator[None]:
+    """Open each repository once for all that only reads it as long as the block lasts; also a decorator.
+
+    What reads the results of a campaign asks its repository a dozen times, and opening that takes longer than most
+    of the questions.
+    """
+    if _kept.get() is not None:
+        yield
+        return
+    with ExitStack() as stack:
+        token = _kept.set((stack, {}))
         try:
-            config = ButlerConfig(repository)
-            _refuse_locked(config, purpose, writeable=writeable)
-            butler = Butler.from_config(config, writeable=writeable)
-        except FileNotFoundError as error:
-            raise RepositoryError(
-                f"{purpose}: there is no Butler repository {repository}", remedy="correct its path or alias"
-            ) from error
-        with butler:
-            yield butler
+            yield
+        finally:
+            _kept.reset(token)
+
+
+def _open(repository: str, purpose: str, *, writeable: bool) -> Any:
+    from lsst.daf.butler import Butler, ButlerConfig
+
+    try:
+        config = ButlerConfig(repository)
+        _refuse_locked(config, purpose, writeable=writeable)
+        return Butler.from_config(config, writeable=writeable)
+    except FileNotFoundError as error:
+        raise RepositoryError(
+            f"{purpose}: there is no Butler repository {repository}", remedy="correct its path or alias"
+        ) from error
 
 
 def query_run(butler: Any, run: str, endings: tuple[str, ...] = ("",)) -> Iterator[tuple[str, list[Any]]]:

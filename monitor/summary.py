@@ -20,7 +20,7 @@ from ..apdb import (
     verify_apdb,
 )
 from ..bps import Step
-from ..common.butler import open_butler
+from ..common.butler import open_butler, reuse_butlers
 from ..common.errors import RepositoryError, UnsupportedApdbError
 from ..ledger import Ledger, RunRecord, Workspace
 from ..ordering import SkippedAndWaiting, find_skipped
@@ -40,6 +40,7 @@ from .run_state import run_state
 from .submitted import find_filled_apdb, read_planned_run, read_submitted_campaign
 
 
+@reuse_butlers()
 def summarise(workspace: Workspace, ledger: Ledger | None = None) -> CampaignSummary:
     """Ask the repository and the APDB for the results of a campaign's current runs.
 

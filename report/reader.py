@@ -10,6 +10,7 @@ from functools import partial
 
 from ..apdb import ApdbExplorer, Verification
 from ..bps import CampaignConfig, Step
+from ..common.butler import reuse_butlers
 from ..common.errors import ApcampaignError
 from ..common.secrets import redact
 from ..ledger import Ledger, RunRecord, Workspace
@@ -82,6 +83,7 @@ class ReportReader:
         self._notes: list[str] = []
         self._unread: set[str] = set()
 
+    @reuse_butlers()
     def read(self, *, summary: CampaignSummary | None = None) -> ReportData:
         """Read all of it. What cannot be read is noted, and the rest is read all the same.
 

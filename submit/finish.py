@@ -11,6 +11,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from ..bps import CampaignConfig, Step
+from ..common.butler import reuse_butlers
 from ..common.secrets import redact
 from ..ledger import Workspace
 from ..monitor.campaign_summary import CampaignSummary
@@ -21,6 +22,7 @@ from .forecast import record_costs
 _log = logging.getLogger(__name__)
 
 
+@reuse_butlers()
 def finish_campaign(workspace: Workspace, steps: Collection[Step]) -> CampaignSummary:
     """Do what there is to do when a submission has ended, however it has.
 

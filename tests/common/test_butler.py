@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from apcampaign.common import butler
-from apcampaign.common.butler import butler_errors, open_butler
+from apcampaign.common.butler import butler_errors, open_butler, reuse_butlers
 from apcampaign.common.errors import RepositoryError
 from apcampaign.sandbox.create import Sandbox
 
@@ -30,6 +30,33 @@ def test_a_locked_registry_is_told_soon(untouched_sandbox: Sandbox, monkeypatch,
         holder.close()
     with open_butler(repository, "it cannot be read", writeable=writeable) as opened:
         assert opened.collections.query("*")
+
+
+@pytest.mark.slow
+def test_who_only_reads_shares_an_open_repository_and_sees_what_others_write(tmp_path: Path):
+    from lsst.daf.butler import Butler
+
+    repository = str(tmp_path)
+    Butler.makeRepo(repository)
+
+    @reuse_butlers()
+    def look() -> None:
+        with open_butler(repository, "it cannot be read") as first:
+            assert not first.collections.query("*")
+        with open_butler(repository, "it cannot be changed", writeable=True) as writing:
+            writing.collections.register("new")
+        with reuse_butlers(), open_butler(repository, "it cannot be read") as second:
+            assert second is first
+            assert second.collections.query("*") == ["new"]
+        with (
+            pytest.raises(RepositoryError, match="it cannot be read: KeyError"),
+            open_butler(repository, "it cannot be read") as third,
+        ):
+            raise KeyError(third)
+
+    look()
+    with open_butler(repository, "it is read") as one, open_butler(repository, "it is read") as other:
+        assert one is not other
 
 
 def test_what_a_user_can_do_nothing_about_is_not_said(caplog: pytest.LogCaptureFixture):
