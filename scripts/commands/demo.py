@@ -57,7 +57,7 @@ _CLUSTERS = {
 def command(folder: Path, site: str | None, cpus: int, default_settings: bool) -> None:
     """Run a whole small campaign on this machine.
 
-    Makes a miniature DC2, starts a private HTCondor pool (unless HTCondor is here already) and a private
+    Makes a miniature DC2, starts a private HTCondor pool (unless one runs jobs here already) and a private
     PostgreSQL server, creates an APDB, runs both steps, and summarises the results.
     """
     from ...common.progress import show_progress
