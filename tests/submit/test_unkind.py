@@ -41,12 +41,16 @@ def done(
     """A campaign of both steps, run to its end by one command."""
     operator = make_operator(tmp_path_factory.mktemp("done"), unkind, condor_pool)
     content = unkind.campaign()
-    clusters = {"singleFrame": _CALIBRATION}
+    calibration = {
+        "cluster": {"singleFrame": _CALIBRATION},
+        # A job requests as much as the greediest of its tasks.
+        "pipetask": {"consolidateVisitSummary": _LITTLE["consolidateVisitSummary"]},
+    }
     write_campaign(
         operator.folder,
         unkind,
         templates=merge(COARSE, content["templates"], {"bps": {"pipetask": _LITTLE}}),
-        diffim=merge(COARSE_DIFFIM, content["diffim"], {"bps": {"cluster": clusters}}),
+        diffim=merge(COARSE_DIFFIM, content["diffim"], {"bps": calibration}),
     )
     operator.apcampaign("apdb", "init", "--db", f"sqlite:///{operator.folder}/apdb.db")
     operator.apcampaign("submit")
