@@ -31,6 +31,7 @@ _IMPORTED = (
     "lsst.pipe.base.quantum_graph",
     "rich.console",
 )
+_GRACE = 30.0  # seconds
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload([*_IMPORTED, __name__])
 
@@ -54,6 +55,8 @@ def run_forked(
             if process.exitcode is None:
                 raise subprocess.TimeoutExpired(list(words), timeout)
         except BaseException:  # the tests may be interrupted
+            process.terminate()  # it ends what it has started
+            process.join(_GRACE)
             process.kill()
             process.join()
             raise
