@@ -18,7 +18,7 @@ from .nights import NightSelection
 from .notify import EmailSettings, NotifyEvent, NotifySettings
 from .options import APDB_CONFIG, GRAPH_OPTIONS, read_config_overrides, read_option
 from .pair import write_pair
-from .plan import Plan, PlannedRun, Stage, gate_node, make_timestamp, prepare_node
+from .plan import TIMESTAMP, Plan, PlannedRun, Stage, gate_node, make_timestamp, prepare_node
 from .planning import plan_campaign
 from .query import make_query
 from .schema import SCHEMA_FILE, campaign_schema, modeline, schema_text
@@ -31,6 +31,7 @@ __all__ = [
     "GRAPH_OPTIONS",
     "NARROW",
     "SCHEMA_FILE",
+    "TIMESTAMP",
     "UNORDERED",
     "ApdbSettings",
     "CampaignConfig",

@@ -1,6 +1,6 @@
 """Plan of a campaign: the graph of its runs, all named before any of them exists."""
 
-__all__ = ["Plan", "PlannedRun", "Stage", "gate_node", "make_timestamp", "prepare_node"]
+__all__ = ["TIMESTAMP", "Plan", "PlannedRun", "Stage", "gate_node", "make_timestamp", "prepare_node"]
 
 import graphlib
 from collections.abc import Iterator, Mapping
@@ -12,6 +12,9 @@ from typing import Any, Self
 from pydantic import TypeAdapter
 
 from .campaign import Step
+
+#: How a moment is named, as in Rubin's collections.
+TIMESTAMP = "%Y%m%dT%H%M%SZ"
 
 
 class Stage(StrEnum):
@@ -209,4 +212,4 @@ def prepare_node(run: PlannedRun) -> str:
 
 def make_timestamp(now: datetime | None = None) -> str:
     """Name a moment (default: now) as Rubin's collections do, in UTC."""
-    return (now or datetime.now(UTC)).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return (now or datetime.now(UTC)).astimezone(UTC).strftime(TIMESTAMP)

@@ -150,6 +150,13 @@ def _exists(path: Path, reason: str) -> FileError:
 
 def _too_long(path: Path, reason: str) -> FileError:
     longest = max((os.fsencode(part) for part in path.parts), key=len, default=b"")
+    if len(longest) <= _LONGEST_NAME:
+        return FileError(
+            f"the path of a file is too long for its file system: {str(path)[:60]}… has "
+            f"{len(os.fsencode(path)):,} bytes, and {len(longest)} in its longest part",
+            expected="at most 4,095 and 255 on most",
+            remedy=f"use shorter names, or {_OTHER_RUNS}",
+        )
     return FileError(
         f"the name of a file is too long: {os.fsdecode(longest[:60])}… has {len(longest)} bytes",
         expected=f"at most {_LONGEST_NAME} in each part of a path, and 4,095 in all",

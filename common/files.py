@@ -1,6 +1,7 @@
 """Files that nobody else can write to, and that are written completely or not at all."""
 
 __all__ = [
+    "find_files",
     "keep_others_out",
     "make_folder",
     "naming",
@@ -17,7 +18,8 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePath
 
 from .errors import FileError
 
@@ -47,6 +49,40 @@ def make_folder(path: Path) -> None:
         missing.append(folder)
     for folder in reversed(missing):
         folder.mkdir(mode=0o755, exist_ok=True)
+
+
+def find_files(folder: Path, pattern: str) -> list[Path]:
+    """Find what is below a folder and matches a pattern, such as ``*/run.yaml``, in the order of names.
+
+    `pathlib.Path.glob` takes a folder that cannot be read for an empty one: of a campaign nothing would then seem
+    to have been submitted.
+
+    Parameters
+    ----------
+    folder
+        Where to look; what is not there holds nothing.
+    pattern
+        Names of folders and of a file, of which each may have wildcards, but for ``**``.
+
+    Raises
+    ------
+    OSError
+        If a folder that is there cannot be read.
+    """
+    found = [folder]
+    for part in PurePath(pattern).parts:
+        found = [path for place in found for path in _match(place, part)]
+    return sorted(found)
+
+
+def _match(folder: Path, pattern: str) -> Iterator[Path]:
+    """Find what one folder holds of a name, or of names with wildcards."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        if set("*?[") & set(pattern):
+            yield from (path for path in folder.iterdir() if fnmatchcase(path.name, pattern))
+        else:
+            (folder / pattern).lstat()
+            yield folder / pattern
 
 
 def open_own(path: Path, *, mode: int = 0o644) -> int:

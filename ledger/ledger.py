@@ -2,11 +2,14 @@
 
 __all__ = ["Ledger", "read_ledger", "read_sound_ledger"]
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
-from ..bps import Stage, Step
+from ..bps import TIMESTAMP, Stage, Step, make_timestamp
 from ..common.errors import LedgerError
+from ..common.text import format_duration
 from .paths import CampaignPaths, DagPaths, RunPaths
 from .records import DagRecord, RunRecord, read_dag_record, read_run
 from .relocation import relocate_run
@@ -14,6 +17,10 @@ from .retirement import RetirementRecord, read_retirements
 
 #: Of more runs the newest are named.
 _MOST_LISTED = 8
+#: By how many seconds the clocks of hosts may differ without a word.
+_UNSURE = 60
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -115,6 +122,28 @@ class Ledger:
             sorted(found, key=lambda run: (order.index(run.step), stages.index(run.stage), run.part))
         )
 
+    def next_timestamp(self) -> str:
+        """Name the time of what is submitted next: now, or the second after the newest, if clocks do not agree.
+
+        What counts is told by these times, and the clock may have been set back, or be that of another host.
+        """
+        known = [run.timestamp for run in (*self.runs, *self.retired)]
+        known += [plan.timestamp for _, plan in (*self.dags, *self.without_dag)]
+        now, newest = make_timestamp(), max(known, default="")
+        if now > newest:
+            return now
+        try:
+            after = datetime.strptime(newest, TIMESTAMP).replace(tzinfo=UTC) + timedelta(seconds=1)
+        except ValueError:
+            return now  # it is none of ours, such as that of an adopted run
+        if (ahead := (after - datetime.now(UTC)).total_seconds()) > _UNSURE:
+            _log.warning(
+                "the clock is %s behind the time of what campaign %s has submitted last, and goes on from there",
+                format_duration(ahead),
+                self.paths.campaign,
+            )
+        return make_timestamp(after)
+
     def absent_parts(self, step: Step) -> tuple[str, ...]:
         """Name the parts into which a step was divided that have no run, though there is something to do."""
         if self.chosen is not None:
@@ -206,6 +235,9 @@ def read_sound_ledger(paths: CampaignPaths) -> tuple[Ledger, dict[RunPaths | Dag
     runs = [relocate_run(files, record) for files, record in _read_each(paths.list_runs(), read_run, damaged)]
     retirements = read_retirements(paths)
     gone = {run.output_run for record in retirements for run in record.runs}
+    # Their files may be half removed.
+    gone_folders = {output_run.rpartition("/")[2] for output_run in gone}
+    damaged = {files: error for files, error in damaged.items() if files.folder.name not in gone_folders}
     gone_dags = {timestamp for record in retirements for timestamp in record.dags}
     plans = sorted(
         (each for each in plans if each[1].timestamp not in gone_dags), key=lambda each: each[1].timestamp

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..bps import Step
+from ..common.files import find_files
 
 _DAGS, _OLD_DAGS, _FOREGROUND, _RETIRED = "dag", "chain", "foreground", "retired"
 
@@ -99,6 +100,10 @@ class RunPaths:
         """The quantum graph."""
         return self.submit / f"{name_bps_run(output_run)}.qg"
 
+    def has_begun(self) -> bool:
+        """Whether DAGMan or Parsl has ever begun to run its jobs."""
+        return bool(find_files(self.submit, "*.dag.dagman.out") or find_files(self.folder, "runinfo/*"))
+
 
 @dataclass(frozen=True)
 class DagPaths:
@@ -158,7 +163,7 @@ class DagPaths:
 
     def has_rescue(self) -> bool:
         """Whether DAGMan left where it ended, to go on from there."""
-        return any(self.folder.glob(f"{self.dag.name}.rescue*"))
+        return bool(find_files(self.folder, f"{self.dag.name}.rescue*"))
 
     @property
     def summary(self) -> Path:
@@ -175,12 +180,12 @@ class DagPaths:
 
     def list_empty(self) -> list[str]:
         """List the names of the runs that had nothing to do."""
-        return sorted(path.name for path in self.folder.glob("empty/*"))
+        return [path.name for path in find_files(self.folder, "empty/*")]
 
     @property
     def has_passed(self) -> bool:
         """Whether a run has failed that counts as done in the DAG."""
-        return any(self.folder.glob("passed/*"))
+        return bool(find_files(self.folder, "passed/*"))
 
     def node(self, name: str, suffix: str) -> Path:
         """A node between runs: its submit description (`sub`), and what it said (`out`, `err`)."""
@@ -239,7 +244,7 @@ class CampaignPaths:
 
     def list_retirements(self) -> list[Path]:
         """List the records of what was removed, the oldest first."""
-        return sorted(self.folder.glob(f"{_RETIRED}/*.yaml"))
+        return find_files(self.folder, f"{_RETIRED}/*.yaml")
 
     @property
     def pending(self) -> Path:
@@ -250,25 +255,27 @@ class CampaignPaths:
     def removable(self) -> tuple[Path, ...]:
         """What is removed with all of the campaign: nothing but what its runs and their reports have left."""
         names = (*Step, _DAGS, _OLD_DAGS, _FOREGROUND)
-        found = [path for name in names for path in sorted((self.folder / name).glob("*/"))]
-        reports = sorted(self.folder.glob(f"{self.report.stem}*{self.report.suffix}"))
+        found = [path for name in names for path in find_files(self.folder, f"{name}/*") if path.is_dir()]
+        reports = find_files(self.folder, f"{self.report.stem}*{self.report.suffix}")
         return (*found, *reports, *(path for path in (self.apdb_config,) if path.exists()))
 
     def list_runs(self) -> Iterator[RunPaths]:
-        """List the runs that have a record."""
+        """List the runs that have a record, or have lost it after they had begun."""
         for step in Step:
-            for record in sorted(self.step(step).glob("*/run.yaml")):
-                yield RunPaths(record.parent)
+            for folder in find_files(self.step(step), "*"):
+                run = RunPaths(folder)
+                if find_files(folder, run.record.name) or run.has_begun():
+                    yield run
 
     def list_dags(self) -> Iterator[DagPaths]:
         """List the campaign DAGs that have a record."""
         for pattern in (f"{_OLD_DAGS}/*/chain.yaml", f"{_DAGS}/*/dag.yaml"):
-            for record in sorted(self.folder.glob(pattern)):
+            for record in find_files(self.folder, pattern):
                 yield DagPaths(record.parent)
 
     def list_foreground(self) -> Iterator[DagPaths]:
         """List the plans that were executed in the foreground."""
-        for record in sorted(self.folder.glob(f"{_FOREGROUND}/*/dag.yaml")):
+        for record in find_files(self.folder, f"{_FOREGROUND}/*/dag.yaml"):
             yield DagPaths(record.parent)
 
 

@@ -20,10 +20,12 @@ from typing import Any
 
 from ..common.errors import LedgerError
 from ..common.files import write_atomically
+from ..common.text import count
 from .paths import RunPaths
 
 _NODE = re.compile(r'(JOB|FINAL|SUBDAG EXTERNAL)\s+(\S+)\s+"?([^"\s]+)"?(?:\s+DIR\s+"?([^"\s]+)"?)?')
 
+_NEW_GRAPHS = "`apcampaign resume --new-graph` goes on without it"
 _NO_DIMENSIONS = {"label", "node_number"}  # what else BPS puts among the tags of a job
 
 
@@ -197,7 +199,7 @@ def _write_jobs(paths: RunPaths, jobs: Iterable[Mapping[str, Any]]) -> None:
     write_atomically(paths.jobs, f"[\n{lines}\n]\n")
 
 
-def read_workflow(paths: RunPaths, output_run: str) -> Workflow:
+def read_workflow(paths: RunPaths, output_run: str, *, expected: int = 0) -> Workflow:
     """Read the jobs of a run from what `write_workflow` wrote, or else from its DAG, which tells less.
 
     Parameters
@@ -206,18 +208,35 @@ def read_workflow(paths: RunPaths, output_run: str) -> Workflow:
         The run's files.
     output_run
         Its RUN collection, after which the DAG is named.
+    expected
+        How many jobs the run's record says that it has.
 
     Raises
     ------
     LedgerError
-        If neither can be read.
+        If neither can be read, or there are fewer jobs: the file is cut off.
     """
+    source, dag = paths.jobs, paths.dag(output_run)
     try:
-        return Workflow(nodes=_read_jobs(paths))
+        workflow = Workflow(nodes=_read_jobs(paths))
     except FileNotFoundError:
-        return read_dag(paths.dag(output_run))
-    except (ValueError, LookupError, TypeError) as error:
-        raise LedgerError(f"{paths.jobs} cannot be read: {type(error).__name__}: {error}") from error
+        source, workflow = dag, read_dag(dag)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise LedgerError(
+            f"{paths.jobs} cannot be read: {type(error).__name__}: {error}", remedy=_advise(dag)
+        ) from error
+    # Of jobs in groups the DAG itself does not tell.
+    grouped = any(node.subdag for node in workflow.nodes.values())
+    if not grouped and len(workflow.nodes) < expected:
+        raise LedgerError(
+            f"{source} is cut off: it has {len(workflow.nodes):,} of the {count(expected, 'job')} of its run",
+            remedy=_advise(dag) if source == paths.jobs else _NEW_GRAPHS,
+        )
+    return workflow
+
+
+def _advise(dag: Path) -> str:
+    return f"remove it, since {dag.name} beside it tells the jobs too" if dag.exists() else _NEW_GRAPHS
 
 
 def _read_jobs(paths: RunPaths) -> dict[str, Node]:

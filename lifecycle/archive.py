@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ..common.errors import ApcampaignError, FileError, PreconditionError, SettingsError
-from ..common.files import make_folder, naming
+from ..common.files import find_files, make_folder, naming
 from ..common.secrets import SECRET_NAME, redact
 from ..common.text import count, format_size
 from ..ledger import CampaignPaths, Workspace
@@ -186,7 +186,7 @@ def list_packed(paths: CampaignPaths) -> list[Path]:
 
 def _list_graphs(paths: CampaignPaths) -> list[Path]:
     """List the quantum graphs, of which only small parts are packed."""
-    return sorted(paths.folder.glob("*/*/submit/*.qg"))
+    return find_files(paths.folder, "*/*/submit/*.qg")
 
 
 def _list_files(paths: CampaignPaths) -> Iterator[Path]:
@@ -202,8 +202,8 @@ def _list_files(paths: CampaignPaths) -> Iterator[Path]:
                 yield path
         # A run that was adopted has only links to what made and ran it.
         if (submit := folder / "submit").is_symlink():
-            yield from (path for path in sorted(submit.glob("*")) if _matches(path.name, _OF_SUBMIT))
-        yield from (log for log in sorted(folder.glob("runinfo/*/parsl.log")) if log.parent.is_symlink())
+            yield from (path for path in find_files(submit, "*") if _matches(path.name, _OF_SUBMIT))
+        yield from (log for log in find_files(folder, "runinfo/*/parsl.log") if log.parent.is_symlink())
 
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:

@@ -14,6 +14,8 @@ import re
 import time
 from pathlib import Path
 
+from ..common.files import find_files
+
 _ERROR = re.compile(rb'Node = "([^"]+)";\s+NodeStatus = 6;[^\n]*\s+StatusDetails = "([^"]*)"')
 
 
@@ -86,7 +88,7 @@ def read_errors(dag: Path) -> dict[str, str]:
 
 def read_rescue(dag: Path) -> frozenset[str] | None:
     """Read which nodes were done when a DAG ended before; `None` if it has not."""
-    rescues = sorted(dag.parent.glob(f"{dag.name}.rescue[0-9][0-9][0-9]"))
+    rescues = find_files(dag.parent, f"{dag.name}.rescue[0-9][0-9][0-9]")
     if not rescues:
         return None
     with rescues[-1].open(encoding="utf-8", errors="replace") as stream:
@@ -98,7 +100,7 @@ def find_damaged_rescue(dag: Path) -> Path | None:
 
     DAGMan would run again what is done, or refuse it.
     """
-    rescues = sorted(dag.parent.glob(f"{dag.name}.rescue[0-9][0-9][0-9]"))
+    rescues = find_files(dag.parent, f"{dag.name}.rescue[0-9][0-9][0-9]")
     if not rescues:
         return None
     text = rescues[-1].read_text(encoding="utf-8", errors="replace")

@@ -4,6 +4,7 @@ __all__ = ["EventLogs"]
 
 from pathlib import Path
 
+from ..common.files import find_files
 from .event_log import EventLog
 from .history import History
 
@@ -32,7 +33,7 @@ class EventLogs:
         """Read what was appended since the last time; gives the clusters of which there is something new."""
         own = self._dag.with_name(f"{self._dag.name}.nodes.log")
         changed: set[int] = set()
-        for path in (own, *sorted(self._dag.parent.glob("subdags/*/*.nodes.log"))):
+        for path in (own, *find_files(self._dag.parent, "subdags/*/*.nodes.log")):
             changed |= self._logs.setdefault(path, EventLog(path)).read()
         first, *others = self._logs.values()
         self.histories = dict(first.histories) if others else first.histories

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ..common.files import find_files
 from ..ledger import RunPaths, RunRecord, Workflow
 from .jobs import Attempt, AttemptOutcome, Job, JobState
 
@@ -87,7 +88,7 @@ class ParslReader:
         return cls(
             paths.submit,
             workflow,
-            lambda: sorted(paths.folder.glob("runinfo/[0-9]*/parsl.log")),
+            lambda: find_files(paths.folder, "runinfo/[0-9]*/parsl.log"),
             called=Path(record.adopted_from or paths.submit).name,
             order=paths.order,
             record=record,

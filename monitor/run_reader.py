@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..bps import Wms
+from ..common.files import find_files
 from ..ledger import Node, RunPaths, RunRecord, Workflow, read_dag, read_run, read_workflow
 from .dagman import has_begun, read_errors, read_exit, read_rescue
 from .event_log import EventLog
@@ -107,8 +108,8 @@ class RunReader:
         self._ended = read_exit(self.dag) is not None
         changed = self._log.read()
         if self._order is not None:
-            self._passed = {path.name for path in (self._order / "failed").glob("*")}
-            self._blocked = {path.name for path in (self._order / "blocked").glob("*")}
+            self._passed = {path.name for path in find_files(self._order, "failed/*")}
+            self._blocked = {path.name for path in find_files(self._order, "blocked/*")}
         # Only a DAGMan that has ended tells which jobs HTCondor refused, and one that was resumed takes that back:
         # either may change the state of any job.
         if self._ended != (self._refused is not None):
@@ -222,7 +223,7 @@ def open_run(paths: RunPaths, record: RunRecord | None = None) -> JobReader:
     """
     record = record or read_run(paths)
     with _without_collector():
-        workflow = read_workflow(paths, record.output_run)
+        workflow = read_workflow(paths, record.output_run, expected=sum(record.jobs.values()))
     if record.wms is Wms.PARSL:
         return ParslReader.of_run(paths, workflow, record)
     return RunReader(paths.dag(record.output_run), workflow, record, paths.order)
@@ -258,4 +259,4 @@ def _without_collector() -> Iterator[None]:
 
 def _logs(nodes: Mapping[str, Node]) -> Iterator[Path]:
     for folder in sorted({node.folder for node in nodes.values()}):
-        yield from sorted(folder.glob("*.log"))
+        yield from find_files(folder, "*.log")

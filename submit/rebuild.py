@@ -5,7 +5,7 @@ __all__ = ["plan_rebuild"]
 from collections.abc import Collection
 from dataclasses import replace
 
-from ..bps import Plan, Step, Wms, change_campaign, make_timestamp, plan_campaign
+from ..bps import Plan, Step, Wms, change_campaign, plan_campaign
 from ..common.errors import ApcampaignError
 from ..ledger import Ledger, RunRecord, Workspace
 from ..monitor.outcomes import count_quanta, read_unregistered
@@ -92,7 +92,13 @@ def _plan_remaining(workspace: Workspace, ledger: Ledger, unit: SubmittedUnit) -
         before = [run for run in unit.runs if run.step is Step.DIFFIM]
         templates = next((run.inputs[0] for run in before), None)
     skip = find_completed(ledger, unit.repair, steps)
-    return plan_campaign(workspace.campaign, steps=steps, templates=templates, skip_done=skip)
+    return plan_campaign(
+        workspace.campaign,
+        timestamp=ledger.next_timestamp(),
+        steps=steps,
+        templates=templates,
+        skip_done=skip,
+    )
 
 
 def _plan_remaining_parts(ledger: Ledger, unit: SubmittedUnit, submitted: Plan) -> Plan:
@@ -105,7 +111,7 @@ def _plan_remaining_parts(ledger: Ledger, unit: SubmittedUnit, submitted: Plan) 
         if run.step in steps and not chosen.isdisjoint(submitted.parents(run)):
             chosen.add(run.name)
     done = find_completed(ledger, unit.repair, submitted.steps)
-    timestamp = make_timestamp()
+    timestamp = ledger.next_timestamp()
     return Plan(
         timestamp=timestamp,
         runs=tuple(

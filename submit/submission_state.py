@@ -135,7 +135,13 @@ def read_submission_state(workspace: Workspace, request: SubmissionRequest) -> S
         workspace = replace(workspace, campaign=request.nights.select(workspace.campaign))
     steps = () if new is not None and new.is_empty else request.steps
     done = find_completed(ledger, repair, steps) if further else {}
-    plan = plan_campaign(workspace.campaign, steps=steps, templates=request.templates, skip_done=done)
+    plan = plan_campaign(
+        workspace.campaign,
+        timestamp=ledger.next_timestamp(),
+        steps=steps,
+        templates=request.templates,
+        skip_done=done,
+    )
     remarks += _look_at_templates(workspace, ledger, plan, given=request.templates)
     preflight: Preflight | None = None
     if request.check and plan.runs and not _is_refused(remarks) and _can_run(workspace, plan, request):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ...common.butler import butler_errors
 from ...common.errors import LedgerError
+from ...common.files import find_files
 from ...ledger import Node, Workflow, read_dag
 
 #: What the plugin's own jobs are called: those that only order others, and the DAGs inside of a DAG.
@@ -92,7 +93,7 @@ def _list_nodes(dag: Path) -> Iterator[tuple[str, Node]]:
             yield name, node
             continue
         inner: dict[str, Node] = {}
-        for path in node.folder.glob("*.dag"):
+        for path in find_files(node.folder, "*.dag"):
             inner |= read_dag(path).nodes
         last = inner.keys() - {parent for each in inner.values() for parent in each.parents}
         for inside, each in inner.items():

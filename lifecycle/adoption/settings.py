@@ -12,6 +12,7 @@ import yaml
 from ...bps import GRAPH_OPTIONS, read_config_overrides
 from ...bps.options import RUN_OPTIONS
 from ...common.errors import LedgerError
+from ...common.files import find_files
 
 _SUFFIX = "_config.yaml"
 _PRINTED = "name what `bps submit` has printed as the submit directory"
@@ -128,7 +129,7 @@ def find_settings(folder: Path) -> Path:
 
 def _list_settings(folder: Path, depth: str) -> list[Path]:
     """List the settings of runs in the folders so far below one; the configuration of an APDB is none of them."""
-    return sorted(path for path in folder.glob(f"{depth}*{_SUFFIX}") if path.name != f"apdb{_SUFFIX}")
+    return [path for path in find_files(folder, f"{depth}*{_SUFFIX}") if path.name != f"apdb{_SUFFIX}"]
 
 
 def read_settings(path: Path) -> RunSettings:

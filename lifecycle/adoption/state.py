@@ -10,6 +10,7 @@ import yaml
 
 from ...bps import Plan, PlannedRun, Step, build_config, plan_campaign
 from ...common.errors import ApcampaignError, LedgerError
+from ...common.files import find_files
 from ...common.progress import show_progress
 from ...ledger import Ledger, Workspace
 from .as_run import Expected
@@ -51,7 +52,7 @@ def read_adoption_state(workspace: Workspace, folders: Sequence[Path]) -> Adopti
                 directories[folder.resolve()] = read_submit_directory(folder)
             except ApcampaignError as error:
                 directories[folder.resolve()] = error
-    prepared = (path for step in Step for path in workspace.paths.step(step).glob("*/submit"))
+    prepared = (path for step in Step for path in find_files(workspace.paths.step(step), "*/submit"))
     return AdoptionState(
         workspace=workspace,
         ledger=ledger,

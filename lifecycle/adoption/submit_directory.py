@@ -14,6 +14,7 @@ from pathlib import Path
 from ...bps import Wms, wms_kind
 from ...common.condor import JobMark, find_marked, name_schedd
 from ...common.errors import LedgerError, SchedulerError
+from ...common.files import find_files
 from ...ledger import Workflow
 from ...ledger.paths import name_bps_run
 from ...monitor import JobState, is_dag_alive, read_exit
@@ -219,7 +220,7 @@ def _find_progress(dag: Path, name: str, schedd: str) -> Progress:
 
 def _read_id(folder: Path, dag: Path) -> tuple[str, str]:
     """Read the id of the DAGMan job, and the name of its scheduler, from what BPS and HTCondor left."""
-    for path in folder.glob("*.info.json"):
+    for path in find_files(folder, "*.info.json"):
         try:
             ((schedd, jobs),) = json.loads(path.read_text(encoding="utf-8")).items()
             (wms_id,) = jobs

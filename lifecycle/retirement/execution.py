@@ -14,6 +14,7 @@ from ...apdb import ApdbTarget, remove_apdb
 from ...bps import Step, make_timestamp
 from ...common.butler import open_butler
 from ...common.errors import ApcampaignError, PreconditionError
+from ...common.files import find_files
 from ...common.identity import user_name
 from ...common.progress import show_progress
 from ...ledger import (
@@ -158,7 +159,7 @@ def execute_retirement(plan: RetirementPlan) -> RetirementRecord:
             acts = (*record.acts[:number], act.model_copy(update={"done": True}), *record.acts[number + 1 :])
             record = record.model_copy(update={"acts": acts})
             write_retirement(workspace.paths, record)
-        for leftover in workspace.paths.pending.parent.glob(".*"):  # of a write that was killed
+        for leftover in find_files(workspace.paths.pending.parent, ".*"):  # of a write that was killed
             leftover.unlink()
         record = record.model_copy(update={"ended": datetime.now(UTC).isoformat(timespec="seconds")})
         write_retirement(workspace.paths, record)

@@ -14,6 +14,7 @@ from ...apdb import ApdbContents, look_at_apdb
 from ...bps import Step
 from ...common.butler import open_butler
 from ...common.errors import ApdbError, UnsupportedApdbError
+from ...common.files import find_files
 from ...common.progress import show_progress
 from ...ledger import CampaignPaths, Ledger, RunRecord, Workspace
 
@@ -257,7 +258,7 @@ def _list_files(paths: CampaignPaths) -> Iterator[FileHolding]:
 
 def _list_others(paths: CampaignPaths) -> Iterator[str]:
     ours = {path.relative_to(paths.folder).parts[0] for path in paths.removable} | {"retired"}
-    for path in sorted(paths.folder.glob("*")):
+    for path in find_files(paths.folder, "*"):
         if path.name not in ours and not (path / "submission.lock").exists():
             yield path.name
 

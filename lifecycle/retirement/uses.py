@@ -10,6 +10,7 @@ from typing import Any
 from ...apdb import ApdbTarget, find_apdb
 from ...common.butler import open_butler
 from ...common.errors import ApdbError
+from ...common.files import find_files
 from ...ledger import CampaignPaths, Ledger, RunRecord, Workspace, read_sound_ledger
 from ...ordering import VisitDetector
 from .holdings import own_chains
@@ -117,8 +118,8 @@ def _find_tags(butler: Any, runs: set[str]) -> Iterator[Use]:
 
 def _list_campaigns(workspace: Workspace) -> Iterator[Ledger]:
     """Read the ledgers of the other campaigns in the folder of all runs, as far as they can be read."""
-    for folder in sorted(workspace.paths.folder.parent.glob("*/")):
-        if folder.name != workspace.campaign.name:
+    for folder in find_files(workspace.paths.folder.parent, "*"):
+        if folder.is_dir() and folder.name != workspace.campaign.name:
             yield read_sound_ledger(CampaignPaths(folder.parent, folder.name))[0]
 
 

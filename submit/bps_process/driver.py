@@ -23,7 +23,7 @@ from ...bps import PlannedRun, dump_campaign
 from ...common import errors
 from ...common.environment import environment_for_batch
 from ...common.errors import BpsError, PreconditionError
-from ...common.files import make_folder, open_own, try_lock, write_atomically
+from ...common.files import find_files, make_folder, open_own, try_lock, write_atomically
 from ...common.processes import end_session
 from ...common.progress import Tell, show_progress
 from ...ledger import RunPaths, RunRecord, read_run
@@ -124,7 +124,7 @@ def prepare_or_reuse(work: Work, run: PlannedRun) -> RunRecord:
     with _hold_preparation(files) as lock:
         if files.record.exists():
             return read_run(files)
-        for leftover in (files.submit, *files.folder.glob(".graph-*")):
+        for leftover in (files.submit, *find_files(files.folder, ".graph-*")):
             shutil.rmtree(leftover, ignore_errors=True)
         return prepare_run(work, run, keep_open=(lock,))
 

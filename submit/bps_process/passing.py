@@ -23,7 +23,7 @@ from typing import Any
 from ...apdb import open_apdb, plan_rollback, roll_back
 from ...common.condor_submission import write_dag_path
 from ...common.errors import UnsupportedApdbError
-from ...common.files import make_folder, write_atomically
+from ...common.files import find_files, make_folder, write_atomically
 from ...ledger import RunPaths
 from ...ordering import Order, VisitDetector
 
@@ -226,7 +226,7 @@ def _write_script(
 
 def has_passed(files: RunPaths) -> bool:
     """Tell whether jobs of a run have failed that count as done for the WMS."""
-    return any((files.order / "failed").glob("*"))
+    return bool(find_files(files.order, "failed/*"))
 
 
 def settle(apdb_config: str, folder: Path, job: str) -> bool:

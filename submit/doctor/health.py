@@ -9,6 +9,7 @@ from pathlib import Path
 from ...bps import Wms
 from ...common.condor import PlacedJob, find_below
 from ...common.errors import ApcampaignError
+from ...common.files import find_files
 from ...ledger import (
     DagPaths,
     Ledger,
@@ -186,13 +187,11 @@ def _find_cut_logs(ledger: Ledger) -> Iterator[CutLog]:
         files = ledger.paths.run(run)
         if is_cut(dag := files.dag(run.output_run)):
             folders = {node.folder for node in read_workflow(files, run.output_run).nodes.values()}
-            yield CutLog(
-                dag, tuple(log for folder in sorted(folders) for log in sorted(folder.glob("*.log")))
-            )
+            yield CutLog(dag, tuple(log for folder in sorted(folders) for log in find_files(folder, "*.log")))
     for dag_files in _current_dags(ledger):
         if is_cut(dag_files.dag):
-            runs = ledger.paths.folder.glob(f"*/{dag_files.folder.name}*/submit/*.dagman.log")
-            yield CutLog(dag_files.dag, (dag_files.folder / "nodes.log", *sorted(runs)))
+            runs = find_files(ledger.paths.folder, f"*/{dag_files.folder.name}*/submit/*.dagman.log")
+            yield CutLog(dag_files.dag, (dag_files.folder / "nodes.log", *runs))
 
 
 def _find_damaged_rescues(ledger: Ledger) -> Iterator[Path]:

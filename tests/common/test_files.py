@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from apcampaign.common.errors import FileError, PreconditionError
 from apcampaign.common.explain import explain
-from apcampaign.common.files import keep_others_out, make_folder, open_own, write_atomically
+from apcampaign.common.files import find_files, keep_others_out, make_folder, open_own, write_atomically
 from apcampaign.ledger import submission_lock
 from system_faults import KINDS, SystemFaults
 
@@ -83,9 +83,9 @@ def test_each_call_of_a_lock_that_fails_names_it(tmp_path: Path):
     with faults.failing():
         lock()
     calls = faults.calls
-    assert {"mkdir", "open", "lock", "write"} <= set(calls)
-    for place, kind in enumerate(calls[:-1]):  # the last empties the file, which nobody needs
-        for number in KINDS[kind]:
+    assert {"mkdir", "open", "lock", "write"} <= {call.kind for call in calls}
+    for place, call in enumerate(calls[:-1]):  # the last empties the file, which nobody needs
+        for number in KINDS[call.kind]:
             with faults.failing(place, number), pytest.raises((OSError, FileError)) as caught:
                 lock()
             said = str(explain(caught.value))
@@ -104,3 +104,18 @@ def test_a_file_system_without_locks_is_named(number, tmp_path: Path, monkeypatc
         submission_lock(tmp_path / "campaign" / "templates"),
     ):
         pass
+
+
+def test_a_folder_that_cannot_be_listed_is_not_taken_for_an_empty_one(tmp_path: Path):
+    for name in ("b/run.yaml", "a/run.yaml", "c/other.yaml"):
+        write_atomically(tmp_path / name, "")
+    assert [path.parent.name for path in find_files(tmp_path, "*/run.yaml")] == ["a", "b"]
+    assert find_files(tmp_path / "nowhere", "*/run.yaml") == []
+    assert find_files(tmp_path / "a", "run.yaml/*") == []
+    faults = SystemFaults(tmp_path)
+    with faults.failing():
+        find_files(tmp_path, "*/*.yaml")
+    assert faults.calls
+    for place in range(len(faults.calls)):
+        with faults.failing(place, errno.EIO), pytest.raises(OSError, match="Input/output error"):
+            find_files(tmp_path, "*/*.yaml")

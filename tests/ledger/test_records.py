@@ -1,13 +1,16 @@
 """Records that were damaged, and those of folders that were moved."""
 
 import shutil
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from apcampaign.bps import CampaignConfig, plan_campaign
+from apcampaign.bps import TIMESTAMP, CampaignConfig, Step, plan_campaign
 from apcampaign.common.errors import LedgerError
 from apcampaign.ledger import (
     CampaignPaths,
+    DagPaths,
     DagRecord,
     Workspace,
     is_moved_dag,
@@ -17,6 +20,7 @@ from apcampaign.ledger import (
     restore_run,
     write_dag_record,
 )
+from apcampaign.monitor import read_jobs
 from apcampaign.submit.executors.campaign_dag import write_campaign_dag
 from apcampaign.submit.work import Work
 from older_runs import unpack_older_runs
@@ -58,12 +62,15 @@ def test_a_folder_that_is_seen_under_another_name_was_not_moved(
     assert read_ledger(seen).runs == read_ledger(complete).runs
 
 
-@pytest.mark.parametrize("kept", [0, 100, 700])
-def test_a_run_record_is_made_again_from_the_files_beside_it(moved: CampaignPaths, kept: int) -> None:
+@pytest.mark.parametrize("kept", [None, 0, 100, 700])
+def test_a_run_record_is_made_again_from_the_files_beside_it(moved: CampaignPaths, kept: int | None) -> None:
     whole = read_ledger(moved).runs
     for run in whole:
         record = moved.run(run).record
-        record.write_bytes(record.read_bytes()[:kept])
+        if kept is None:
+            record.unlink()
+        else:
+            record.write_bytes(record.read_bytes()[:kept])
     with pytest.raises(LedgerError, match="apcampaign doctor --fix"):
         read_ledger(moved)
     ledger, damaged = read_sound_ledger(moved)
@@ -72,6 +79,52 @@ def test_a_run_record_is_made_again_from_the_files_beside_it(moved: CampaignPath
         # What is in no other file.
         expected = run.model_copy(update={"versions": {}, "config_hash": None})
         assert restore_run(moved, moved.run(run)) == expected
+
+
+def test_what_was_never_run_and_has_no_record_is_no_run(moved: CampaignPaths) -> None:
+    for run in read_ledger(moved).runs:
+        moved.run(run).record.unlink()
+        for path in moved.run(run).submit.glob("*.dag.dagman.out"):
+            path.unlink()
+    assert read_ledger(moved).runs == ()
+
+
+def test_what_is_submitted_next_is_newer_whatever_the_clock_says(moved: CampaignPaths, caplog) -> None:
+    ledger = read_ledger(moved)
+    first = ledger.next_timestamp()
+    assert abs(datetime.strptime(first, TIMESTAMP).replace(tzinfo=UTC) - datetime.now(UTC)) < timedelta(
+        seconds=9
+    )
+    later = [run.model_copy(update={"timestamp": "29991231T235959Z"}) for run in ledger.runs]
+    for changed in (
+        replace(ledger, runs=tuple(later)),
+        replace(ledger, dags=((DagPaths(moved.folder), later[0]),)),
+    ):
+        caplog.clear()
+        assert changed.next_timestamp() == "30000101T000000Z"
+        assert "behind the time of what campaign complete has submitted last" in caplog.text
+    odd = replace(ledger, runs=(later[0].model_copy(update={"timestamp": "tonight"}),))
+    assert odd.next_timestamp() >= first
+
+
+def test_jobs_that_are_cut_off_are_told_with_what_to_do(moved: CampaignPaths) -> None:
+    run = read_ledger(moved).current(Step.TEMPLATES)[0]
+    files = moved.run(run)
+    whole = files.jobs.read_text()
+    files.jobs.write_text("[\n" + "".join(whole.splitlines(keepends=True)[1:3]).rstrip(",\n") + "\n]\n")
+    with pytest.raises(
+        LedgerError, match=r"is cut off: it has 2 of the .* remove it, since .*\.dag beside it"
+    ):
+        read_jobs(files)
+    files.jobs.write_text(whole[: len(whole) // 2])
+    with pytest.raises(LedgerError, match=r"cannot be read: JSONDecodeError.* remove it"):
+        read_jobs(files)
+    files.jobs.unlink()
+    assert len(read_jobs(files)) == sum(run.jobs.values())
+    dag = files.dag(run.output_run)
+    dag.write_text(dag.read_text()[:2000])
+    with pytest.raises(LedgerError, match=r"is cut off: .*`apcampaign resume --new-graph`"):
+        read_jobs(files)
 
 
 def test_a_run_of_which_nothing_else_is_there_is_given_up(moved: CampaignPaths) -> None:

@@ -102,14 +102,14 @@ def test_each_call_that_fails_gives_a_sentence_and_leaves_what_was_there(words, 
     calls = faults.calls
     assert calls
     for place in range(0, len(calls), step):
-        kind = calls[place]
-        number = KINDS[kind][place % len(KINDS[kind])]
-        with faults.failing(place, number):
+        call = calls[place]
+        fault = KINDS[call.kind][place % len(KINDS[call.kind])]
+        with faults.failing(place, fault):
             code, said = command(*words)
-        assert code == 0 or said.strip(), (place, kind, number)
+        assert code == 0 or said.strip(), (call, fault)
         new = {path for path in tmp_path.rglob("*") if path.is_file()} - before.keys()
         # Where something could not be read, the earlier report is kept beside the poorer one.
-        assert {path.name for path in new} <= {"report.fuller.html"}, (place, kind, number)
+        assert {path.name for path in new} <= {"report.fuller.html"}, (call, fault)
     made = ("configs", "report.html", "submission.lock")
     for path, content in before.items():
         assert path.read_bytes() == content or path.name in made or path.parent.name in made, path
@@ -191,7 +191,7 @@ def test_a_full_disk_is_told_with_what_is_free(tmp_path, command, monkeypatch):
     faults = SystemFaults(tmp_path)
     with faults.failing():
         command("generate")
-    place = faults.calls.index("write")
+    place = next(place for place, call in enumerate(faults.calls) if call.kind == "write")
     with faults.failing(place, errno.ENOSPC):
         code, said = command("generate")
     assert code == 3
