@@ -151,8 +151,9 @@ def _exists(path: Path, reason: str) -> FileError:
 def _too_long(path: Path, reason: str) -> FileError:
     longest = max((os.fsencode(part) for part in path.parts), key=len, default=b"")
     if len(longest) <= _LONGEST_NAME:
+        shown = str(path) if len(str(path)) <= _LONGEST_NAME else f"{str(path)[:60]}…"
         return FileError(
-            f"the path of a file is too long for its file system: {str(path)[:60]}… has "
+            f"the path of a file is too long for its file system: {shown} has "
             f"{len(os.fsencode(path)):,} bytes, and {len(longest)} in its longest part",
             expected="at most 4,095 and 255 on most",
             remedy=f"use shorter names, or {_OTHER_RUNS}",

@@ -2,6 +2,7 @@
 
 __all__ = ["ExitCode", "run"]
 
+import errno
 import json
 import os
 import sys
@@ -12,7 +13,7 @@ from typing import Any, Protocol, Self
 
 import click
 
-from ..common.errors import ApcampaignError, BusyError, PreconditionError
+from ..common.errors import ApcampaignError, BusyError, FileError, PreconditionError
 from ..common.explain import DEBUG, explain
 from ..common.secrets import redact
 from ..common.text import printable
@@ -93,7 +94,14 @@ def run(command: _Command) -> int:
         return ExitCode.NOBODY_READS
     except Exception as error:
         if isinstance(error, OSError) and error.filename is None:
-            _drop_output()  # it may be what cannot be written, to a full disk
+            _drop_output()  # it may be what cannot be written; files are named
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                return _explain(
+                    FileError(
+                        f"what this command says cannot be written: {error.strerror}",
+                        remedy="free some space, or let it go elsewhere",
+                    )
+                )
         return _explain(error)
 
 
