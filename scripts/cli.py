@@ -14,7 +14,7 @@ from ..common.explain import DEBUG
 from .exits import run
 from .help import add_examples, show_versions, suggest_command, write_examples
 from .logs import show_logs
-from .process import prepare_process
+from .process import hide_passwords, prepare_process
 from .progress import show_progress_lines
 
 #: The commands, in the order in which a campaign needs them; each is the module of that name in `commands`.
@@ -132,6 +132,7 @@ def command(debug: bool) -> None:
 def main() -> None:
     """Run the command line, and exit as `ExitCode` says."""
     prepare_process()
+    hide_passwords()
     show_logs()
     show_progress_lines()
     sys.exit(run(command))

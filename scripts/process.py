@@ -1,15 +1,20 @@
 """What the process of a command is to be like, whatever it was started from."""
 
-__all__ = ["prepare_process"]
+__all__ = ["hide_passwords", "prepare_process"]
 
 import contextlib
 import io
+import os
+import re
 import signal
 import sys
 from types import FrameType
 
+import click
+
 from ..common.files import keep_others_out
 from ..common.processes import collect_seldom
+from ..common.secrets import holds_database_password, redact
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
 
@@ -27,6 +32,24 @@ def prepare_process() -> None:
             with contextlib.suppress(OSError, ValueError):
                 stream.reconfigure(errors="replace")
     keep_others_out()
+
+
+def hide_passwords() -> None:
+    """Take passwords off the command line that ``ps`` shows, as far as this process can."""
+    shown = [re.sub(r"([?&]password=)[^&]*", r"\1***", redact(word)) for word in sys.argv]
+    # Make hands down what stands on its own command line, which only Make could hide.
+    if shown != sys.argv or holds_database_password(os.environ.get("MAKEFLAGS", "")):
+        click.echo(
+            "apcampaign: a password on the command line can be seen by others on this machine; better give the "
+            "URL in the variable APCAMPAIGN_DB, or the password in ~/.pgpass",
+            err=True,
+        )
+    if shown != sys.argv:
+        try:
+            from setproctitle import setproctitle
+        except ImportError:
+            return
+        setproctitle(" ".join(shown))
 
 
 def _exit(received: int, _: FrameType | None) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ..options.apdb import campaign_options, hide_passwords, new_apdb
+from ..options.apdb import campaign_options, new_apdb
 from ..options.campaign import echo_json, say
 
 INDICES = ("baseline", "pix_id_iov", "last_object_table")
@@ -43,7 +43,6 @@ def command(yes: bool, dry_run: bool, as_json: bool, **given: Any) -> None:
     """
     from ...apdb import init_apdb, plan_init
 
-    hide_passwords()
     plan = plan_init(**new_apdb(**given))
     if dry_run or not as_json:
         echo_json(plan.as_dict()) if as_json else say("\n".join(plan.describe()))

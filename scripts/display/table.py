@@ -31,7 +31,7 @@ class Table(rich.table.Table):
         for row in zip(*columns, strict=True):
             marker = "• "
             for column, cell in zip(self.columns, row, strict=True):
-                text = cell if isinstance(cell, Text) else Text.from_markup(str(cell))
+                text = cell if isinstance(cell, Text) else Text(str(cell))
                 if text.plain:
                     yield Text.assemble(marker, (f"{column.header}: " if column.header else "", "dim"), text)
                     marker = "  "

@@ -6,15 +6,12 @@ __all__ = [
     "find_apdb_reference",
     "find_campaign",
     "find_expected_associations",
-    "hide_passwords",
     "new_apdb",
     "place_options",
 ]
 
 import functools
 import os
-import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +20,6 @@ import click
 
 from ...common.errors import SettingsError
 from ...common.progress import show_progress
-from ...common.secrets import holds_database_password, redact
 from .campaign import RUNS_OPTION
 
 if TYPE_CHECKING:
@@ -115,7 +111,6 @@ def find_apdb_reference(
     reference: str | None, campaign_file: Path | None, runs: Path, namespace: str | None
 ) -> tuple[str, str | None]:
     """Name the APDB that is meant: the one given, else the campaign's."""
-    hide_passwords()
     if reference is not None:
         return reference, (namespace or None) if "://" in reference else None
     campaign = find_campaign(campaign_file, runs)
@@ -126,24 +121,6 @@ def find_apdb_reference(
             "--campaign FILE",
         )
     return campaign.workspace.planned_apdb_config, None
-
-
-def hide_passwords() -> None:
-    """Take passwords off the command line that ``ps`` shows, as far as this process can."""
-    shown = [re.sub(r"([?&]password=)[^&]*", r"\1***", redact(word)) for word in sys.argv]
-    # Make hands down what stands on its own command line, which only Make could hide.
-    if shown != sys.argv or holds_database_password(os.environ.get("MAKEFLAGS", "")):
-        click.echo(
-            "apcampaign: a password on the command line can be seen by others on this machine; better give the "
-            "URL in the variable APCAMPAIGN_DB, or the password in ~/.pgpass",
-            err=True,
-        )
-    if shown != sys.argv:
-        try:
-            from setproctitle import setproctitle
-        except ImportError:
-            return
-        setproctitle(" ".join(shown))
 
 
 def new_apdb(

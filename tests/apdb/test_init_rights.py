@@ -224,7 +224,7 @@ def test_a_password_on_the_command_line_is_taken_off_it(guarded, tmp_path):
         """
         import sys
         from pathlib import Path
-        from apcampaign.scripts.options.apdb import hide_passwords
+        from apcampaign.scripts.process import hide_passwords
         hide_passwords()
         print(Path("/proc/self/cmdline").read_text())
         """

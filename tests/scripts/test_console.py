@@ -9,6 +9,8 @@ import click
 import pytest
 import yaml
 from apcampaign.scripts.cli import command
+from apcampaign.scripts.display.console import make_console
+from apcampaign.scripts.display.table import Table
 from commands import list_commands
 from operators import COMMAND
 
@@ -88,3 +90,13 @@ def test_a_shell_completes_commands_and_options(tmp_path):
     assert words.split() == ["plain,status"]
     words = run(tmp_path, **asked, COMP_WORDS="apcampaign status --wa", COMP_CWORD="2").stdout
     assert words.split() == ["plain,--watch"]
+
+
+@pytest.mark.parametrize("width", [30, 200])
+def test_brackets_are_shown_as_they_are_on_every_screen(width, capsys):
+    console = make_console()
+    console.width = width
+    table = Table("what", "message")
+    table.add_row("[/x] of [bold]", "word " + "w" * 25)
+    console.print(table)
+    assert "[/x] of [bold]" in capsys.readouterr().out
