@@ -10,6 +10,7 @@ __all__ = [
     "PlacedJob",
     "Slot",
     "advise",
+    "allows_environment",
     "dag_descendants",
     "find_below",
     "find_holds",
@@ -143,6 +144,18 @@ def name_schedd() -> str:
         import htcondor2
 
         return str(htcondor2.Collector().locate(htcondor2.DaemonType.Schedd)["Name"])
+
+
+def allows_environment() -> bool:
+    """Tell whether jobs may take along the environment of whoever submits them; raises as `open_schedd`."""
+    with open_schedd():  # for its errors
+        import htcondor2
+
+        return str(htcondor2.param.get("SUBMIT_ALLOW_GETENV", "true")).strip().lower() not in (
+            "false",
+            "f",
+            "0",
+        )
 
 
 def query_slots() -> tuple[Slot, ...]:

@@ -103,9 +103,11 @@ def write_dag_path(path: Path) -> str:
     """
     text = os.fspath(path)
     if shlex.quote(text) != text:
+        odd = next(character for character in text if shlex.quote(character) != character)
         raise PreconditionError(
-            f"{text!r} holds a space or a quote, which a DAG cannot carry",
-            remedy="use another folder for the runs",
+            f"{text!r} holds {'a space' if odd == ' ' else repr(odd)}, which a DAG cannot carry",
+            expected="letters without accents, digits and @%+=:,./_- in the names of folders",
+            remedy="use another folder for the runs (--runs FOLDER)",
         )
     return text
 

@@ -22,7 +22,7 @@ from .quanta import (
     read_outcomes,
 )
 from .task_usage import Spread, TaskUsage, read_clusters, read_task_usage
-from .templates import TemplateCoverage, check_templates, require_templates
+from .templates import TemplateCoverage, check_templates, find_templates, require_templates
 
 __all__ = [
     "DIFFERENCE_IMAGE",
@@ -46,6 +46,7 @@ __all__ = [
     "describe_left",
     "find_left_images",
     "find_missing_images",
+    "find_templates",
     "find_troubled_quanta",
     "read_clusters",
     "read_outcomes",

@@ -1,6 +1,6 @@
 """Templates that the science visits need, and which of them are missing."""
 
-__all__ = ["TemplateCoverage", "check_templates", "require_templates"]
+__all__ = ["TemplateCoverage", "check_templates", "find_templates", "require_templates"]
 
 from collections import Counter
 from collections.abc import Mapping
@@ -62,12 +62,17 @@ class TemplateCoverage:
         needed = f"{len(self.needed)} (patch, band) that the science visits need"
         if not self.missing:
             return f"templates: all {needed} are there{self._by_run()}"
-        shown = sorted(self.missing)[:_SHOWN]
-        listed = ", ".join(f"tract {tract} patch {patch} {band}" for tract, patch, band in shown)
-        more = f" and {len(self.missing) - len(shown)} more" if len(self.missing) > len(shown) else ""
         return (
             f"templates: {len(self.missing)} of {needed} are missing in {', '.join(self.collections)}: "
-            f"{listed}{more}{self._by_run()}"
+            f"{self.list_missing()}{self._by_run()}"
+        )
+
+    def list_missing(self) -> str:
+        """List the first of the missing ones."""
+        shown = sorted(self.missing)[:_SHOWN]
+        listed = ", ".join(f"tract {tract} patch {patch} {band}" for tract, patch, band in shown)
+        return listed + (
+            f" and {len(self.missing) - len(shown)} more" if len(self.missing) > len(shown) else ""
         )
 
     def _by_run(self) -> str:
@@ -142,6 +147,16 @@ def _find_needed(butler: Any, collections: list[str], where: str) -> frozenset[T
     with butler.query() as query:
         rows = query.join_dataset_search("raw", collections).where(where).data_ids(dimensions)
         return frozenset((int(row["tract"]), int(row["patch"]), str(row["band"])) for row in rows)
+
+
+def find_templates(butler: Any, collection: str) -> frozenset[TemplateId]:
+    """Find the templates that are there; none if there is no such collection yet."""
+    from lsst.daf.butler import MissingCollectionError
+
+    try:
+        return frozenset(_find_made(butler, collection))
+    except MissingCollectionError:
+        return frozenset()
 
 
 def _find_made(butler: Any, collection: str) -> dict[TemplateId, str]:

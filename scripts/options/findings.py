@@ -78,6 +78,7 @@ RULES = (
     "stale-chain",
     "unbalanced-brace",
     "unbalanced-quote",
+    "uncovered",
     "unchecked",
     "undefined-variable",
     "unknown-class",

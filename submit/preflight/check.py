@@ -15,10 +15,10 @@ from ...bps.lint import Finding, Severity, lint_file
 from ...common.errors import ApcampaignError
 from ...common.html import html_lines, html_table
 from ...ledger import Workspace
-from ...monitor.outcomes import check_templates
+from ...monitor.outcomes import TemplateCoverage, check_templates
 from .apdb import check_apdb
 from .environment import check_disks, check_environment, check_versions
-from .file_names import check_file_names
+from .file_names import check_file_names, check_folder
 from .injection_apart import check_beside
 from .plugin import check_plugin
 from .repository_checks import check_repository, check_taken_over, run_check, worst_first
@@ -123,6 +123,7 @@ def check_campaign(
     findings += check_versions(specs)
     findings += check_disks(_find_folders(workspace))
     findings += check_file_names(plan, workspace.campaign)
+    findings += check_folder(workspace, plan)
     if any(run.fills_apdb for run in plan):
         findings += check_apdb(workspace)
         findings += _check_order(workspace.campaign)
@@ -130,6 +131,8 @@ def check_campaign(
     findings += check_slots(workspace.site, specs)
     in_repository = check_repository(specs)
     findings += in_repository.findings
+    for name, coverage in in_repository.templates.items():
+        findings += _check_visits_for_templates(workspace.campaign, name, coverage)
     if not any(finding.rule == "no-input" for finding in findings):
         for run in plan:
             built = not run.needs_templates or run.inputs[0] in outputs_before(plan, run)
@@ -213,6 +216,25 @@ def _check_templates(campaign: CampaignConfig, run: PlannedRun) -> Iterator[Find
             "there is no difference image where there is no template",
             f"build them, or allow some to be missing (allowMissingTemplates, now {allowed:g} %)",
             key=f"{run.name}: inCollection",
+        )
+
+
+def _check_visits_for_templates(
+    campaign: CampaignConfig, name: str, coverage: TemplateCoverage
+) -> Iterator[Finding]:
+    """Report templates that the templates step cannot build, since it has no visit there."""
+    if coverage.missing:
+        allowed = campaign.allow_missing_templates
+        yield make_finding(
+            Severity.WARNING if coverage.within(allowed) else Severity.ERROR,
+            "uncovered",
+            f"no visit for templates overlaps {len(coverage.missing)} of {len(coverage.needed)} (patch, band) "
+            f"under the science visits: {coverage.list_missing()}",
+            "there is no difference image where there is no template, and the gate between the steps lets only as "
+            "many be missing as the campaign allows",
+            "take more visits for templates, or fewer science visits ('where' of the step), or allow some to be "
+            f"missing (allowMissingTemplates, now {allowed:g} %)",
+            key=f"{name}: where",
         )
 
 

@@ -1,17 +1,24 @@
 """Names of files that Butler, BPS and HTCondor make out of a run's collection: whether they can be that long."""
 
-__all__ = ["check_file_names", "find_longest_name"]
+__all__ = ["check_file_names", "check_folder", "find_longest_name"]
 
 import functools
+import os
 from collections.abc import Iterable, Iterator, Mapping
 
-from ...bps import CampaignConfig, Plan, PlannedRun
+from ...bps import CampaignConfig, Plan, PlannedRun, Wms
 from ...bps.lint import Finding, Severity
+from ...common.condor_submission import write_dag_path
+from ...common.errors import PreconditionError
+from ...ledger import Workspace
 from ...pipelines.reference import load_table
-from .run_spec import make_finding
+from .run_spec import finding_from_error, make_finding
 
 #: Bytes of a name, on every file system of Linux.
 _LONGEST = 255
+#: Bytes of a whole path, with the one at its end (PATH_MAX); and what the folders and files of a job add at most.
+_LONGEST_PATH = 4095
+_OF_JOBS = 200
 #: What the name of a part adds to a collection's; whether there will be parts is known only after the checks.
 _PART = "-association-000"
 #: What follows the collection's name in those that BPS and DAGMan make in the submit directory.
@@ -68,6 +75,34 @@ def check_file_names(plan: Plan, campaign: CampaignConfig) -> Iterator[Finding]:
                 f"shorten the campaign's name, or write an outCollection that is {excess} characters shorter",
                 key="name",
             )
+
+
+def check_folder(workspace: Workspace, plan: Plan) -> Iterator[Finding]:
+    """Report a folder of runs that a campaign DAG cannot name, or below which paths are too long."""
+    if workspace.site.wms is Wms.HTCONDOR:
+        try:
+            write_dag_path(workspace.runs.resolve())
+        except PreconditionError as error:
+            yield finding_from_error(
+                error,
+                "file-names",
+                "the campaign DAG names its files with their whole paths, after the quantum graph is built",
+                remedy=error.remedy,
+                key="runs",
+            )
+    for run in plan:
+        deepest = workspace.paths.run(run).submit / find_longest_name(run, instrument=None)
+        length = len(os.fsencode(deepest)) + _OF_JOBS
+        if length > _LONGEST_PATH:
+            yield make_finding(
+                Severity.ERROR,
+                "file-names",
+                f"paths of files in {str(deepest)[:60]}… have {length:,} bytes or more",
+                f"a path can have {_LONGEST_PATH:,} bytes: jobs or the submission end with «File name too long»",
+                "use another folder for the runs (--runs FOLDER)",
+                key="runs",
+            )
+            return
 
 
 def find_longest_name(run: PlannedRun, *, instrument: str | None) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...bps.lint import Finding, Severity
 from ...common.errors import RepositoryError
+from ...monitor.outcomes import TEMPLATE, TemplateCoverage, find_templates
 from .bands import check_bands
 from .clusters import check_clusters
 from .injection import check_injection
@@ -35,11 +36,15 @@ class RepositoryChecks:
         Counts of what the data query of each run selects, by the run's name.
     estimates
         Quanta of each run, by its name.
+    templates
+        Of each run that reads the templates of another one, by its name: those that it needs, and those over which
+        no visit for templates lies.
     """
 
     findings: list[Finding] = field(default_factory=list)
     selections: dict[str, dict[str, int]] = field(default_factory=dict)
     estimates: dict[str, tuple[Estimate, ...]] = field(default_factory=dict)
+    templates: dict[str, TemplateCoverage] = field(default_factory=dict)
 
 
 def check_repository(specs: Sequence[RunSpec]) -> RepositoryChecks:
@@ -68,6 +73,8 @@ def check_repository(specs: Sequence[RunSpec]) -> RepositoryChecks:
             parents = _find_parents(spec, specs)
             if butler is not None:
                 selections[spec.name] = _check_data(butler, spec, parents, graphs, found)
+                if coverage := _cover(butler, spec, parents, graphs, selections):
+                    found.templates[spec.name] = coverage
             if spec.name in graphs:
                 makers = [
                     Maker(name=parent.name, graph=graphs[parent.name], selection=selections.get(parent.name))
@@ -167,6 +174,40 @@ def _check_data(
         found.selections[spec.name] = selection.counts
         found.estimates[spec.name] = tuple(estimate_quanta(selection, graph))
     return selection
+
+
+def _cover(
+    butler: Any,
+    spec: RunSpec,
+    parents: Sequence[RunSpec],
+    graphs: Mapping[str, Any],
+    selections: Mapping[str, Selection | None],
+) -> TemplateCoverage | None:
+    """Compare the patches under the visits of a run with those under the visits that make its templates.
+
+    `None` if it reads no templates that another run makes, or not all patches of that were looked up.
+    """
+    science = selections.get(spec.name)
+    makers = [
+        parent
+        for parent in parents
+        if parent.name in graphs and graphs[parent.name].producer_of(TEMPLATE) is not None
+    ]
+    built = [selections.get(maker.name) for maker in makers]
+    if science is None or not makers or any(each is None or each.cut or each.share < 1 for each in built):
+        return None
+    names = ("tract", "patch", "band")
+    if not {*names} <= {*science.dimensions} or any(
+        each and not {*names} <= {*each.dimensions} for each in built
+    ):
+        return None
+    needed = science.project(names)
+    covered = {key for each in built if each for key in each.project(names)}
+    for maker in makers:  # what earlier runs have built is in the same collection
+        covered |= find_templates(butler, maker.output)
+    return TemplateCoverage(
+        needed=needed, missing=needed - covered, collections=tuple(maker.output for maker in makers)
+    )
 
 
 def _find_products(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ...bps import Site, Wms
 from ...bps.lint import Finding, Severity
-from ...common.condor import Slot, open_schedd, query_slots
+from ...common.condor import Slot, allows_environment, open_schedd, query_slots
 from ...common.errors import SchedulerError
 from ...common.own_servers import find_stopped_pool
 from .requests import JobRequests
@@ -80,6 +80,16 @@ def _check_htcondor(site: Site, specs: Sequence[RunSpec]) -> Iterator[Finding]:
             key="site",
         )
         return
+    if not allows_environment():
+        yield make_finding(
+            Severity.ERROR,
+            "wms",
+            "HTCondor lets no job take the environment of whoever submits it along (SUBMIT_ALLOW_GETENV is false)",
+            "the nodes of the campaign DAG and the jobs of BPS need it: HTCondor takes none of them, after the "
+            "quantum graph is built",
+            "ask whoever administers the submit host to allow it, or work on another one",
+            key="site",
+        )
     if site.settings.get("provisionResources"):
         return  # the slots come with the run
     try:

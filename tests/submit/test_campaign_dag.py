@@ -11,6 +11,7 @@ from apcampaign.common.errors import PreconditionError
 from apcampaign.ledger import Workspace
 from apcampaign.scripts.cli import command
 from apcampaign.submit.executors.campaign_dag import read_work, write_campaign_dag
+from apcampaign.submit.preflight.file_names import check_folder
 from apcampaign.submit.work import Work
 from click.testing import CliRunner
 
@@ -140,6 +141,11 @@ def test_the_nodes_read_what_was_decided(workspace):
 
 def test_a_folder_that_a_dag_cannot_name_is_refused(workspace, hostile_path):
     hostile = Workspace(workspace.campaign, hostile_path)
-    with pytest.raises(PreconditionError, match="holds a space or a quote") as refusal:
+    with pytest.raises(PreconditionError, match="which a DAG cannot carry") as refusal:
         write_campaign_dag(Work(workspace=hostile, plan=plan_campaign(workspace.campaign)))
-    assert refusal.value.remedy == "use another folder for the runs"
+    assert refusal.value.remedy == "use another folder for the runs (--runs FOLDER)"
+    (finding,) = check_folder(hostile, plan_campaign(workspace.campaign))
+    assert (finding.rule, finding.key) == ("file-names", "runs")
+    deep = Workspace(workspace.campaign, Path("/tmp") / "/".join(["d" * 200] * 19))
+    (finding,) = check_folder(deep, plan_campaign(workspace.campaign))
+    assert "paths of files" in finding.what

@@ -250,3 +250,5 @@ def test_a_pool_is_asked_for_its_slots_and_whether_it_answers_to_this_user(
     (finding,) = check_on_pool(ground, condor_pool, _CONDOR_SEC_CLIENT_AUTHENTICATION="NEVER")
     assert finding["rule"] == "wms"
     assert "does not answer" in finding["what"]
+    (finding,) = check_on_pool(ground, condor_pool, _CONDOR_SUBMIT_ALLOW_GETENV="False")
+    assert "SUBMIT_ALLOW_GETENV is false" in finding["what"]

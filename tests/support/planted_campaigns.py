@@ -184,6 +184,16 @@ CAMPAIGNS = (
         step="diffim",
     ),
     CampaignMistake(
+        "science visits beside those for templates",
+        "uncovered",
+        "no visit for templates overlaps",
+        {
+            "templates": {"pipeline": "ApTemplate-DC2.yaml", "where": "visit = 731000 AND patch < 20"},
+            "diffim": {"pipeline": "ApPipe-DC2.yaml", "skipExistingIn": []},
+        },
+        step="diffim",
+    ),
+    CampaignMistake(
         "a band that the APDB has no columns for",
         "band",
         "visits in r are selected, and 'associateApdb' takes g only",

@@ -1,10 +1,10 @@
 """A place for planted mistakes: a sandbox with faulty collections, APDBs and pipelines, and campaigns on it.
 
-``python planting.py FOLDER`` reads the numbers of mistakes from standard input and writes the findings of the
+``python planting.py FOLDER`` reads mistakes from standard input and writes the findings of the
 preflight; it runs in its own process, since Butler reads its environment variables once per process.
 """
 
-__all__ = ["Ground", "check_all", "check_parts", "make_ground"]
+__all__ = ["Ground", "check_all", "check_campaigns", "check_parts", "make_ground"]
 
 import itertools
 import json
@@ -13,21 +13,22 @@ import sqlite3
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 from apcampaign.bps import CampaignConfig, Plan, plan_campaign
+from apcampaign.common.errors import ApcampaignError
 from apcampaign.common.processes import collect_seldom
 from apcampaign.ledger import Workspace
 from apcampaign.sandbox.create import Sandbox, create_sandbox
 from apcampaign.sandbox.survey import SandboxSize
 from planted import PIPELINES
-from planted_campaigns import CAMPAIGNS, INTENDED, CampaignMistake
+from planted_campaigns import CampaignMistake
 from schemas import read_schemas_once
 
-ALL = (*CAMPAIGNS, *INTENDED)
 SIZE = SandboxSize(visits=2, detectors=(94,))
 TIMEOUT = 600
 
@@ -81,8 +82,13 @@ def make_ground(folder: Path) -> Ground:
 
 def check_all(ground: Ground, mistakes: list[CampaignMistake | None]) -> list[dict[str, Any]]:
     """Check the campaign once for each mistake (`None`: without one)."""
-    numbers = [None if mistake is None else ALL.index(mistake) for mistake in mistakes]
-    found: list[dict[str, Any]] = json.loads(_run(ground, "check", json.dumps(numbers)))
+    return check_campaigns(ground, mistakes)
+
+
+def check_campaigns(ground: Ground, campaigns: Sequence[CampaignMistake | None]) -> list[dict[str, Any]]:
+    """Check campaigns, also such as are not among the planted ones; one that cannot be read has an ``error``."""
+    given = [None if each is None else asdict(each) for each in campaigns]
+    found: list[dict[str, Any]] = json.loads(_run(ground, "check", json.dumps(given)))
     return found
 
 
@@ -168,6 +174,8 @@ def _check(ground: Ground, mistake: CampaignMistake | None) -> dict[str, Any]:
         begin = time.monotonic()
         result = check_campaign(workspace)
         return {**result.as_dict(), "seconds": time.monotonic() - begin}
+    except ApcampaignError as error:
+        return {"error": str(error), "good": False, "findings": []}
     finally:
         os.environ.clear()
         os.environ.update(before)
@@ -203,5 +211,5 @@ if __name__ == "__main__":
         sys.stdout.write(json.dumps(_check_parts(here, json.load(sys.stdin))))
     else:
         wanted = json.load(sys.stdin)
-        results = [_check(here, None if number is None else ALL[number]) for number in wanted]
+        results = [_check(here, None if each is None else CampaignMistake(**each)) for each in wanted]
         sys.stdout.write(json.dumps(results))
