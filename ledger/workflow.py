@@ -214,13 +214,13 @@ def read_workflow(paths: RunPaths, output_run: str, *, expected: int = 0) -> Wor
     Raises
     ------
     LedgerError
-        If neither can be read, or there are fewer jobs: the file is cut off.
+        If neither can be read, or the DAG has fewer jobs: it is cut off.
     """
-    source, dag = paths.jobs, paths.dag(output_run)
+    dag = paths.dag(output_run)
     try:
-        workflow = Workflow(nodes=_read_jobs(paths))
+        return Workflow(nodes=_read_jobs(paths))
     except FileNotFoundError:
-        source, workflow = dag, read_dag(dag)
+        workflow = read_dag(dag)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise LedgerError(
             f"{paths.jobs} cannot be read: {type(error).__name__}: {error}", remedy=_advise(dag)
@@ -229,8 +229,8 @@ def read_workflow(paths: RunPaths, output_run: str, *, expected: int = 0) -> Wor
     grouped = any(node.subdag for node in workflow.nodes.values())
     if not grouped and len(workflow.nodes) < expected:
         raise LedgerError(
-            f"{source} is cut off: it has {len(workflow.nodes):,} of the {count(expected, 'job')} of its run",
-            remedy=_advise(dag) if source == paths.jobs else _NEW_GRAPHS,
+            f"{dag} is cut off: it has {len(workflow.nodes):,} of the {count(expected, 'job')} of its run",
+            remedy=_NEW_GRAPHS,
         )
     return workflow
 

@@ -12,6 +12,8 @@ from ..common.text import format_duration
 from .jobs import AttemptOutcome, Job, JobState
 
 _TO_COME = {JobState.UNREADY, JobState.IDLE, JobState.RUNNING}
+#: Seconds after which nothing having run is a pause, and no more the turn of somebody else's jobs.
+_PAUSE = 1800.0
 Key = tuple[str, str]
 
 
@@ -134,13 +136,13 @@ def estimate_end(jobs: Sequence[Job], now: float) -> Estimate | None:
             work -= min(now - job.last.started, 0.9 * expected[job.label])
     begun = min(a.started for job in jobs for a in job.attempts if a.started is not None)
     window = _window(jobs, begun, now)
-    ended, concurrency = _activity(jobs, now - window, now)
+    ended, active, concurrency = _activity(jobs, now - window, now)
     seconds = max(work / concurrency, _critical_path(left, expected), 0.0)
     relative = math.sqrt(variance) / work if work > 0 else 0.0
     # How well the few jobs that have ended tell the concurrency.
     relative = math.hypot(relative, 1 / math.sqrt(max(ended, 1)))
     return Estimate(
-        jobs_per_hour=3600 * ended / window,
+        jobs_per_hour=3600 * ended / active,
         concurrency=concurrency,
         seconds=seconds,
         uncertainty=seconds * relative,
@@ -180,17 +182,34 @@ def _window(jobs: Sequence[Job], begun: float, now: float) -> float:
     return max(min(now - begun, max(1800.0, now - tenth)), 1.0)
 
 
-def _activity(jobs: Sequence[Job], since: float, now: float) -> tuple[int, float]:
-    """Count the jobs that succeeded in an interval, and the mean number of jobs that ran at a time."""
+def _activity(jobs: Sequence[Job], since: float, now: float) -> tuple[int, float, float]:
+    """Count the jobs that succeeded in an interval, the seconds of it in which any ran, and their mean number.
+
+    Pauses do not count: after a cancellation and before what continues it nothing could run.
+    """
     ended, busy = 0, 0.0
+    intervals = []
     for job in jobs:
         for attempt in job.attempts:
             if attempt.started is None:
                 continue
             end = now if attempt.ended is None else attempt.ended
-            busy += max(0.0, min(end, now) - max(attempt.started, since))
             ended += attempt.outcome is AttemptOutcome.DONE and end >= since
-    return ended, busy / (now - since) if busy else 1.0
+            if (first := max(attempt.started, since)) < (last := min(end, now)):
+                busy += last - first
+                intervals.append((first, last))
+    active = max(now - since - _pauses(intervals, since, now), 1.0)
+    return ended, active, busy / active if busy else 1.0
+
+
+def _pauses(intervals: Sequence[tuple[float, float]], since: float, now: float) -> float:
+    """Add up the times in which nothing ran for long."""
+    paused, reached = 0.0, since
+    for first, last in (*sorted(intervals), (now, now)):
+        if first - reached > _PAUSE:
+            paused += first - reached
+        reached = max(reached, last)
+    return paused
 
 
 def _critical_path(left: Sequence[Job], expected: Mapping[str, float]) -> float:

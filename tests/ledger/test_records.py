@@ -111,13 +111,10 @@ def test_jobs_that_are_cut_off_are_told_with_what_to_do(moved: CampaignPaths) ->
     run = read_ledger(moved).current(Step.TEMPLATES)[0]
     files = moved.run(run)
     whole = files.jobs.read_text()
-    files.jobs.write_text("[\n" + "".join(whole.splitlines(keepends=True)[1:3]).rstrip(",\n") + "\n]\n")
-    with pytest.raises(
-        LedgerError, match=r"is cut off: it has 2 of the .* remove it, since .*\.dag beside it"
-    ):
-        read_jobs(files)
     files.jobs.write_text(whole[: len(whole) // 2])
-    with pytest.raises(LedgerError, match=r"cannot be read: JSONDecodeError.* remove it"):
+    with pytest.raises(
+        LedgerError, match=r"cannot be read: JSONDecodeError.* remove it, since .*\.dag beside it"
+    ):
         read_jobs(files)
     files.jobs.unlink()
     assert len(read_jobs(files)) == sum(run.jobs.values())

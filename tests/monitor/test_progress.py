@@ -37,6 +37,23 @@ def test_the_end_waits_for_the_critical_path():
     assert math.isclose(estimate.seconds, 10 * 100)
 
 
+@pytest.mark.parametrize("pause", [0.0, 3 * 86400.0])
+def test_a_pause_does_not_make_the_end_later(pause):
+    before = [make_job(f"warp_{n}", JobState.DONE, seconds=100) for n in range(4)]
+    moved = [
+        replace(each, started=NOW - 2000 - pause, ended=NOW - 100 - pause)
+        for job in before
+        for each in job.attempts
+    ]
+    before = [replace(job, attempts=(attempt,)) for job, attempt in zip(before, moved, strict=True)]
+    after = [make_job(f"warp_r{n}", JobState.DONE, seconds=100) for n in range(4)]
+    left = [make_job(f"warp_{n}", JobState.UNREADY) for n in range(10, 50)]
+    estimate = estimate_end([*before, *after, *left], NOW)
+    assert estimate is not None
+    assert 3 < estimate.concurrency < 5
+    assert estimate.jobs_per_hour > 6
+
+
 def test_little_known_is_less_certain():
     few = [make_job("warp_0", JobState.DONE), make_job("coadd_1", JobState.UNREADY)]
     many = [make_job(f"coadd_{n}", JobState.DONE) for n in range(30)]
