@@ -57,6 +57,12 @@ def explain(error: Exception) -> ApcampaignError:
             f"the Python package {error.name} is missing",
             remedy="`setup lsst_distrib`, or `make dev`",
         )
+    if isinstance(error, ImportError):
+        return UnexpectedError(
+            f"a Python package cannot be loaded: {_one_line(error)}",
+            remedy="see whether there is memory for it (`ulimit -v`), and whether the environment is whole "
+            "(`setup lsst_distrib`, or `make dev`)",
+        )
     return _explain_library(error) or _unexpected(error)
 
 
@@ -186,6 +192,7 @@ _REMEDIES = {
     errno.ENOSPC: f"free some space, or {_OTHER_RUNS}",
     errno.EDQUOT: f"free some space, or {_OTHER_RUNS}",
     errno.EROFS: _OTHER_RUNS,
+    errno.EFBIG: "allow larger files with `ulimit -f unlimited`",
     errno.EMFILE: "allow more open files with `ulimit -n 4096`",
     errno.ENFILE: "close programs, since this machine has no more files to open",
     errno.ENOMEM: "run it on a machine with more memory",

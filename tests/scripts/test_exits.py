@@ -1,5 +1,6 @@
 """How commands end: with exit codes that tell «no» from «not known», and errors that machines can read."""
 
+import errno
 import json
 import os
 import subprocess
@@ -84,6 +85,20 @@ def test_a_traceback_is_shown_to_those_who_ask_for_it(end, monkeypatch):
     assert "Traceback" in end(command=raising(LedgerError("postgresql://me:hush@host/db")))[2]
     assert "hush" not in end(command=raising(LedgerError("postgresql://me:hush@host/db")))[2]
     assert os.environ["APCAMPAIGN_DEBUG"]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ImportError("libx.so: failed to map segment"), "a Python package cannot be loaded: libx.so"),
+        (OSError(errno.EFBIG, "File too large", "x.yaml"), "x.yaml: File too large; allow larger files"),
+    ],
+)
+def test_a_limit_of_the_shell_is_told_with_what_raises_it(end, error, told):
+    code, _, said = end(command=raising(error))
+    assert code == 3
+    assert told in said
+    assert "ulimit" in said
 
 
 @pytest.mark.parametrize("place", ["/dev/full", "&-"])
