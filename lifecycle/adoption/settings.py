@@ -2,7 +2,7 @@
 
 __all__ = ["RunSettings", "find_settings", "read_settings"]
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,7 +110,7 @@ def find_settings(folder: Path) -> Path:
     LedgerError
         If it is none; submit directories below it are named.
     """
-    found = _list_settings(folder, "")
+    found = _without_apdb(find_files(folder, f"*{_SUFFIX}"))
     if len(found) == 1:
         return found[0]
     what = f"{folder} is no submit directory of BPS"
@@ -118,8 +118,10 @@ def find_settings(folder: Path) -> Path:
         raise LedgerError(f"{what}: it holds {len(found)} files *{_SUFFIX}, and BPS writes one")
     if not folder.is_dir():
         raise LedgerError(f"there is no folder {folder}", remedy=_PRINTED)
+    # What cannot be read below is not what is meant.
+    depths = ("*/", "*/*/", "*/*/*/")
     below = sorted(
-        path.parent for depth in ("*/", "*/*/", "*/*/*/") for path in _list_settings(folder, depth)
+        path.parent for depth in depths for path in _without_apdb(folder.glob(f"{depth}*{_SUFFIX}"))
     )
     meant = f"did you mean {' or '.join(map(str, below[:3]))}?" if below else _PRINTED
     raise LedgerError(
@@ -127,9 +129,9 @@ def find_settings(folder: Path) -> Path:
     )
 
 
-def _list_settings(folder: Path, depth: str) -> list[Path]:
-    """List the settings of runs in the folders so far below one; the configuration of an APDB is none of them."""
-    return [path for path in find_files(folder, f"{depth}*{_SUFFIX}") if path.name != f"apdb{_SUFFIX}"]
+def _without_apdb(paths: Iterable[Path]) -> list[Path]:
+    """Leave out the configuration of an APDB, which is called like the settings of a run."""
+    return [path for path in paths if path.name != f"apdb{_SUFFIX}"]
 
 
 def read_settings(path: Path) -> RunSettings:

@@ -13,7 +13,7 @@ from typing import Any, Self
 from ...bps import Step
 from ...common.butler import open_butler, query_run
 from ...common.errors import ApcampaignError, LedgerError
-from ...common.files import find_files, write_atomically
+from ...common.files import write_atomically
 from ...ledger import CampaignPaths, RunPaths, RunRecord, read_run
 from ...monitor import AttemptOutcome, Job, read_jobs
 from ...monitor.outcomes import TaskUsage, read_clusters, read_task_usage
@@ -96,7 +96,8 @@ def load_costs(paths: CampaignPaths, step: Step) -> Costs:
         Of each task what the newest run of each part of the step took that has done some of it; where this
         campaign has none, what the newest run of another campaign took.
     """
-    runs = [RunPaths(record.parent) for record in find_files(paths.runs.resolve(), f"*/{step}/*/run.yaml")]
+    # Campaigns of others that cannot be read are none to learn from.
+    runs = [RunPaths(record.parent) for record in paths.runs.resolve().glob(f"*/{step}/*/run.yaml")]
     # The campaign's own first, then the newest first: its folder begins with the time.
     runs.sort(key=lambda run: (run.folder.parent == paths.step(step), run.folder.name), reverse=True)
     unmeasured = [run for run in runs if not run.costs.exists()][_MOST_MEASURED:]
