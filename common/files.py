@@ -3,6 +3,7 @@
 __all__ = [
     "find_files",
     "keep_others_out",
+    "list_tree",
     "make_folder",
     "naming",
     "open_own",
@@ -73,6 +74,25 @@ def find_files(folder: Path, pattern: str) -> list[Path]:
     for part in PurePath(pattern).parts:
         found = [path for place in found for path in _match(place, part)]
     return sorted(found)
+
+
+def list_tree(folder: Path) -> list[Path]:
+    """List all files and folders below a folder, in the order of names; links to folders are not followed.
+
+    Raises
+    ------
+    OSError
+        If one of the folders cannot be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    return sorted(
+        Path(place) / name
+        for place, folders, files in os.walk(folder, onerror=refuse)
+        for name in (*folders, *files)
+    )
 
 
 def _match(folder: Path, pattern: str) -> Iterator[Path]:

@@ -220,7 +220,10 @@ def read_workflow(paths: RunPaths, output_run: str, *, expected: int = 0) -> Wor
     try:
         return Workflow(nodes=_read_jobs(paths))
     except FileNotFoundError:
-        workflow = read_dag(dag)
+        try:
+            workflow = read_dag(dag)
+        except LedgerError as error:
+            raise LedgerError(error.what, remedy=_NEW_GRAPHS) from error
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise LedgerError(
             f"{paths.jobs} cannot be read: {type(error).__name__}: {error}", remedy=_advise(dag)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ..common.errors import ApcampaignError, FileError, PreconditionError, SettingsError
-from ..common.files import find_files, make_folder, naming
+from ..common.files import find_files, list_tree, make_folder, naming
 from ..common.secrets import SECRET_NAME, redact
 from ..common.text import count, format_size
 from ..ledger import CampaignPaths, Workspace
@@ -194,7 +194,7 @@ def _list_files(paths: CampaignPaths) -> Iterator[Path]:
     tops = [paths.report, paths.apdb_config, *paths.list_retirements()]
     yield from (path for path in tops if path.is_file())
     for folder in paths.removable:
-        for path in sorted(folder.glob("**/*")) if folder.is_dir() else ():
+        for path in list_tree(folder) if folder.is_dir() else ():
             inside = path.relative_to(folder).parts
             if not path.is_file() or path.is_symlink() or _matches(path.name, _ENVIRONMENTS):
                 continue

@@ -182,5 +182,17 @@ class Job:
         if attempt == same[-1]:
             candidates += [f"{self.name}.{attempt.cluster}.out", f"{self.name}.stderr"]
             candidates += [f"{self.name}.err", f"{self.name}.out"]  # of a node of the campaign DAG
-        found = [path for name in candidates if (path := self.folder / name).exists()]
-        return next((path for path in found if path.stat().st_size), found[0] if found else None)
+        sizes = {
+            path: size for name in candidates if (size := _measure(path := self.folder / name)) is not None
+        }
+        return next((path for path, size in sizes.items() if size), next(iter(sizes), None))
+
+
+def _measure(path: Path) -> int | None:
+    """Give the size of a file, 0 of one that cannot be looked at; `None` if it is not there."""
+    try:
+        return path.stat().st_size
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:
+        return 0

@@ -14,7 +14,7 @@ from ...apdb import ApdbContents, look_at_apdb
 from ...bps import Step
 from ...common.butler import open_butler
 from ...common.errors import ApdbError, UnsupportedApdbError
-from ...common.files import find_files
+from ...common.files import find_files, list_tree
 from ...common.progress import show_progress
 from ...ledger import CampaignPaths, Ledger, RunRecord, Workspace
 
@@ -267,4 +267,4 @@ def _measure(path: Path) -> int:
     """Sum the bytes of a file, or of all files of a folder; links are not followed."""
     if not path.is_dir():
         return path.lstat().st_size
-    return sum((Path(folder) / name).lstat().st_size for folder, _, names in os.walk(path) for name in names)
+    return sum(found.lstat().st_size for found in list_tree(path) if not found.is_dir() or found.is_symlink())

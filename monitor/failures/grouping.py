@@ -136,8 +136,10 @@ def _read_tail(path: Path) -> str:
         with path.open("rb") as stream:
             stream.seek(max(0, stream.seek(0, SEEK_END) - _TAIL))
             return stream.read().decode(errors="replace")
-    except OSError:
-        return ""  # it may be moved or written at this moment
+    except FileNotFoundError:
+        return ""  # it may be moved at this moment
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror}"
 
 
 def _group(step: Step | None, cases: Iterable[_Case], children: _Children) -> list[Group]:

@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 from apcampaign.common.errors import FileError, PreconditionError
 from apcampaign.common.explain import explain
-from apcampaign.common.files import find_files, keep_others_out, make_folder, open_own, write_atomically
+from apcampaign.common.files import (
+    find_files,
+    keep_others_out,
+    list_tree,
+    make_folder,
+    open_own,
+    write_atomically,
+)
 from apcampaign.ledger import submission_lock
 from system_faults import KINDS, SystemFaults
 
@@ -119,3 +126,18 @@ def test_a_folder_that_cannot_be_listed_is_not_taken_for_an_empty_one(tmp_path: 
     for place in range(len(faults.calls)):
         with faults.failing(place, errno.EIO), pytest.raises(OSError, match="Input/output error"):
             find_files(tmp_path, "*/*.yaml")
+    assert [path.name for path in list_tree(tmp_path)] == [
+        "a",
+        "run.yaml",
+        "b",
+        "run.yaml",
+        "c",
+        "other.yaml",
+    ]
+    with faults.failing():
+        list_tree(tmp_path)
+    listings = [place for place, call in enumerate(faults.calls) if call.kind == "list"]
+    assert len(listings) == 4
+    for place in listings:
+        with faults.failing(place, errno.EIO), pytest.raises(OSError, match="Input/output error"):
+            list_tree(tmp_path)

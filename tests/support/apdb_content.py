@@ -9,6 +9,7 @@ import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -205,7 +206,7 @@ def run(apdb: Apdb, survey: Survey, visits: list[int], start: float = 61000.0) -
     counts
         (visit, detector) → number of DiaSources.
     """
-    counts = {}
+    counts: dict[tuple[int, int], int] = {}
     for visit in visits:
         for detector in range(survey.detectors):
             now = start + len(counts) / 1440
@@ -219,7 +220,7 @@ def region_of(survey: Survey, visit: int, detector: int) -> ConvexPolygon:
     return ConvexPolygon([UnitVector3d(LonLat.fromDegrees(*corner)) for corner in corners])
 
 
-def dump(target: ApdbTarget) -> dict[str, list[tuple]]:
+def dump(target: ApdbTarget) -> dict[str, list[tuple[Any, ...]]]:
     """Return all rows of all tables but the metadata, sorted; without what differs by design."""
     engine = make_engine(target)
     metadata = sqlalchemy.MetaData(schema=target.namespace)

@@ -30,7 +30,7 @@ TIMESTAMP = "20260101T000000Z"
 _IMAGE = ("instrument", "visit", "detector")
 _PATCH = ("skymap", "tract", "patch", "band")
 #: What each step makes, with its dimensions, and whether it is intermediate.
-TYPES = {
+TYPES: dict[Step, dict[str, tuple[tuple[str, ...], bool]]] = {
     Step.TEMPLATES: {
         "post_isr_image": (_IMAGE, True),
         "direct_warp": ((*_PATCH[:3], "instrument", "visit"), True),
