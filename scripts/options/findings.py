@@ -57,6 +57,7 @@ RULES = (
     "no-refcat",
     "no-subset",
     "no-templates",
+    "options",
     "ordering",
     "other-file",
     "output-exists",

@@ -17,6 +17,7 @@ from ...common.html import html_lines, html_table
 from ...ledger import Workspace
 from ...monitor.outcomes import TemplateCoverage, check_templates
 from .apdb import check_apdb
+from .command_options import check_command_options
 from .environment import check_disks, check_environment, check_versions
 from .file_names import check_file_names, check_folder
 from .injection_apart import check_beside
@@ -193,6 +194,7 @@ def _check_configs(
         specs.append(spec)
         findings += _lint(run, spec, environment)
         findings += check_plugin(spec)
+        findings += run_check(check_command_options, spec)
     return specs, findings
 
 

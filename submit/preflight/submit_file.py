@@ -14,8 +14,9 @@ from ...bps.lint import Finding, Severity
 from ...bps.lint.includes import expand, read_with_includes
 from ...bps.lint.tree import plain
 from .apdb import check_apdb_config
+from .command_options import check_command_options
 from .environment import check_environment, check_versions
-from .repository_checks import check_repository, worst_first
+from .repository_checks import check_repository, run_check, worst_first
 from .run_spec import RunSpec, make_finding
 
 _INSTRUMENT = re.compile(r"\binstrument\s*=\s*'([^']+)'")
@@ -54,6 +55,7 @@ def check_file(path: Path, environment: Mapping[str, str] | None = None) -> list
         config=config,
     )
     findings = [*check_environment([spec], environment), *check_versions([spec])]
+    findings += run_check(check_command_options, spec)
     findings += check_repository([spec]).findings
     for label, field, value in spec.overrides:
         if (label, field) == APDB_CONFIG and "{" not in value:

@@ -235,6 +235,18 @@ CAMPAIGNS = (
         {"bps": {"extraQgraphOptions": "-c calibrateImage:id_generator.releaseid=3"}},
     ),
     CampaignMistake(
+        "an option that pipetask does not have",
+        "options",
+        "No such option '--timout'",
+        {"bps": {"pipetask": {"isr": {"extraRunQuantumOptions": "--timout 600"}}}},
+    ),
+    CampaignMistake(
+        "an option without its value",
+        "options",
+        "requires an argument",
+        {"bps": {"extraQgraphOptions": "-c"}},
+    ),
+    CampaignMistake(
         "injection without a task that injects",
         "injection",
         "no task of the pipeline injects",
