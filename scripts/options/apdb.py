@@ -100,7 +100,9 @@ def find_campaign(campaign_file: Path | None, runs: Path) -> "Campaign | None":
     """Open the campaign, if there is one."""
     from ...campaign import Campaign
 
-    if campaign_file is None and not DEFAULT_CAMPAIGN.exists():
+    if campaign_file is None and not os.path.lexists(
+        DEFAULT_CAMPAIGN
+    ):  # a link that leads nowhere is one that is meant
         return None
     # The URL may hold a password here, which a campaign refuses; the commands read it themselves.
     environment = {key: value for key, value in os.environ.items() if key != "APCAMPAIGN_DB"}
