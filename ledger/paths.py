@@ -101,7 +101,9 @@ class RunPaths:
         return self.submit / f"{name_bps_run(output_run)}.qg"
 
     def has_begun(self) -> bool:
-        """Whether DAGMan or Parsl has ever begun to run its jobs."""
+        """Whether DAGMan or Parsl has ever begun to run its jobs; false for those of a run that is adopted."""
+        if self.submit.is_symlink():
+            return False  # its record is written last, and again by another adoption
         return bool(find_files(self.submit, "*.dag.dagman.out") or find_files(self.folder, "runinfo/*"))
 
 
