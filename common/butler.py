@@ -113,10 +113,10 @@ def reuse_butlers() -> Iterator[None]:
 
 
 def _open(repository: str, purpose: str, *, writeable: bool) -> Any:
-    from lsst.daf.butler import Butler, ButlerConfig
+    from lsst.daf.butler import Butler
 
     try:
-        config = ButlerConfig(repository)
+        config = _read_config(repository, purpose)
         _refuse_locked(config, purpose, writeable=writeable)
         return Butler.from_config(config, writeable=writeable)
     except FileNotFoundError as error:
@@ -153,6 +153,22 @@ def query_run(butler: Any, run: str, endings: tuple[str, ...] = ("",)) -> Iterat
     with butler.registry.caching_context():
         for name in sorted(name for name in info.dataset_types or () if name.endswith(endings)):
             yield name, butler.query_datasets(name, run, find_first=False, limit=None, explain=False)
+
+
+def _read_config(repository: str, purpose: str) -> Any:
+    """Read the configuration of a repository, of which foreign code says little if it is damaged."""
+    from lsst.daf.butler import ButlerConfig
+
+    try:
+        return ButlerConfig(repository)
+    except (FileNotFoundError, PermissionError):
+        raise
+    except Exception as error:
+        first = str(error).strip().partition("\n")[0]
+        raise RepositoryError(
+            f"{purpose}: the configuration of {repository} is damaged ({type(error).__name__}: {first})",
+            remedy="correct its butler.yaml, or restore it from a backup",
+        ) from error
 
 
 def _refuse_locked(config: Any, purpose: str, *, writeable: bool) -> None:

@@ -74,3 +74,15 @@ def test_what_a_user_can_do_nothing_about_is_not_said(caplog: pytest.LogCaptureF
     assert caplog.messages == ["the rest is said"]
     ask()
     assert len(caplog.messages) == 2
+
+
+@pytest.mark.parametrize("content", ["[1, 2]\n", "a: [1\nb: }\n", "\x00"])
+def test_a_repository_whose_configuration_is_damaged_is_told_as_that(tmp_path: Path, content: str):
+    (tmp_path / "butler.yaml").write_text(content)
+    with (
+        pytest.raises(
+            RepositoryError, match=r"the configuration of .* is damaged .* correct its butler\.yaml"
+        ),
+        open_butler(str(tmp_path), "it cannot be read"),
+    ):
+        pass
