@@ -1,7 +1,7 @@
 # The one entry: `make demo`, `make test`, and the words of an operator (`make help`).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help dev chaos demo configs check plan apdb-init submit submit-templates submit-diffim resume cancel status \
+.PHONY: help dev chaos faults demo configs check plan apdb-init submit submit-templates submit-diffim resume cancel status \
 	failures runs summary report lint types format test test-fast notebook reference docs docs-links slurm-test wheel-test version release clean
 
 VENV ?= .venv
@@ -137,6 +137,10 @@ test-fast: dev ## the tests that take neither a server nor several seconds
 SEEDS ?= 1..3
 chaos: dev ## kill, restart and cancel campaigns at random (SEEDS="1..40")
 	SEEDS="$(SEEDS)" $(BIN)/pytest -n $(WORKERS) tests/chaos
+
+FAULTS ?= build/faults
+faults: dev ## let every call of every command fail in every way, and write docs/faults.md anew (FAULTS=folder)
+	$(BIN)/python benchmarks/faults.py "$(FAULTS)" --table docs/faults.md
 
 notebook: dev ## run docs/notebook.ipynb again, in a folder that is removed, and keep its results
 	$(BIN)/python tools/run_notebook.py docs/notebook.ipynb
