@@ -6,6 +6,7 @@ HTCondor's own reader, `htcondor2.JobEventLog`, makes a mapping of every event; 
 
 __all__ = ["EventLog"]
 
+import logging
 import os
 import re
 from collections.abc import Sequence
@@ -16,10 +17,13 @@ from .history import History, OpenAttempt
 from .jobs import AttemptOutcome, JobState
 from .log_clock import LogClock, find_zone
 
+_log = logging.getLogger(__name__)
+
 _END = b"\n...\n"
 _HEAD = re.compile(
     rb"(\d{3}) \((\d+)\.\d+\.\d+\) (\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:?\d\d)?"
 )
+_BEGINNING = re.compile(rb"\d{3} \(")
 _NODE = re.compile(rb'DAGNodeName = "([^"]*)"|DAG Node: (\S+)')
 _EXIT = re.compile(rb"Normal termination \(return value (-?\d+)\)|Abnormal termination \(signal (\d+)\)")
 _CPU = re.compile(rb"Usr (\d+) (\d\d):(\d\d):(\d\d), Sys (\d+) (\d\d):(\d\d):(\d\d)  -  Run Remote Usage")
@@ -48,6 +52,7 @@ class EventLog:
         self._offset = 0
         self._beginning = b""
         self._clock: LogClock | None = None
+        self._told_damaged = False
         #: What happened, by cluster, in the order of submission.
         self.histories: dict[int, History] = {}
 
@@ -76,6 +81,13 @@ class EventLog:
                 written = before if os.fstat(stream.fileno()).st_mtime == before else None
         except FileNotFoundError:
             return changed
+        if len(beginning) > 9 and not _BEGINNING.match(beginning) and not self._told_damaged:
+            self._told_damaged = True
+            _log.warning(
+                "%s is damaged: it does not begin with an event of HTCondor, and what became of jobs is not known "
+                "from it; `apcampaign doctor --fix` fills it in when its DAG has ended",
+                self.path,
+            )
         whole = text.rfind(_END)  # what follows is being written
         if whole < 0:
             return changed

@@ -92,6 +92,21 @@ def test_a_log_that_is_read_in_pieces_tells_the_same(tmp_path):
     assert pieces.histories == whole.histories
 
 
+@pytest.mark.parametrize("content", [b"\0" * 300, b"null, and more\n"])
+def test_a_log_that_is_damaged_is_told_once(tmp_path, caplog, content):
+    shutil.copytree(recorded("troubled").folder, tmp_path / "run")
+    reader = open_run(RunPaths(tmp_path / "run"))
+    reader.read()
+    assert not caplog.messages
+    (log,) = (tmp_path / "run").glob("submit/*.nodes.log")
+    log.write_bytes(content)
+    reader = open_run(RunPaths(tmp_path / "run"))
+    for _ in range(2):
+        reader.read()
+    (message,) = caplog.messages
+    assert "does not begin with an event of HTCondor" in message
+
+
 def test_what_was_done_before_a_dag_was_resumed_is_not_forgotten(tmp_path):
     jobs = {job.name: job for job in read_jobs(recorded("resumed"))}
     assert states(list(jobs.values())) == {"done": 22}
