@@ -1,6 +1,6 @@
 """What any exception means to whoever runs a command: a sentence with the value, the reason and the next step."""
 
-__all__ = ["DEBUG", "explain"]
+__all__ = ["DEBUG", "explain", "explain_briefly"]
 
 import errno
 import os
@@ -64,6 +64,14 @@ def explain(error: Exception) -> ApcampaignError:
             "(`setup lsst_distrib`, or `make dev`)",
         )
     return _explain_library(error) or _unexpected(error)
+
+
+def explain_briefly(error: Exception) -> str:
+    """Say in a clause what was raised, for where something is left out because of it."""
+    explained = explain(error)
+    if isinstance(explained, UnexpectedError):
+        return f"{type(error).__name__}: {_one_line(error)}"
+    return explained.what
 
 
 def _explain_library(error: Exception) -> ApcampaignError | None:

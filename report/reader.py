@@ -12,6 +12,7 @@ from ..apdb import ApdbExplorer, Verification
 from ..bps import CampaignConfig, Step
 from ..common.butler import reuse_butlers
 from ..common.errors import ApcampaignError
+from ..common.explain import explain_briefly
 from ..common.secrets import redact
 from ..ledger import Ledger, RunRecord, Workspace
 from ..monitor import CampaignReader
@@ -168,8 +169,7 @@ class ReportReader:
             reason = str(error)
         except Exception as error:
             # Foreign code under it may raise anything.
-            first = str(error).splitlines()[0] if str(error) else ""
-            reason = f"{type(error).__name__}: {first}"
+            reason = explain_briefly(error)
         self._notes.append(redact(f"{what}: {reason}"))
         self._unread.add(what)
         return otherwise

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..bps import CampaignConfig, Step
 from ..common.butler import reuse_butlers
-from ..common.secrets import redact
+from ..common.explain import explain_briefly
 from ..ledger import Workspace
 from ..monitor.campaign_summary import CampaignSummary
 from ..monitor.notify import Notification, completion_message, failure_message, send_notification
@@ -57,7 +57,7 @@ def finish_campaign(workspace: Workspace, steps: Collection[Step]) -> CampaignSu
     except Exception as error:  # a forecast can do without
         _log.warning(
             "could not save the measured costs for later forecasts: %s",
-            redact(f"{type(error).__name__}: {error}"),
+            explain_briefly(error),
         )
     return summary
 
@@ -79,7 +79,7 @@ def _write_report(workspace: Workspace, summary: CampaignSummary) -> Path | None
     try:
         file, _ = write_report(workspace, summary=summary)
     except Exception as error:
-        _log.warning("the report could not be written: %s", redact(f"{type(error).__name__}: {error}"))
+        _log.warning("the report could not be written: %s", explain_briefly(error))
         return None
     _log.info("report: %s", file)
     return file

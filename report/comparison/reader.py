@@ -9,6 +9,7 @@ from typing import Any
 from ...bps import CampaignConfig, Step
 from ...common.butler import open_butler
 from ...common.errors import ApcampaignError
+from ...common.explain import explain_briefly
 from ...common.progress import show_progress
 from ...common.secrets import redact
 from ...ledger import Ledger, RunRecord, Workspace, installed_versions
@@ -134,8 +135,7 @@ class ComparableReader:
             reason = str(error)
         except Exception as error:
             # Foreign code under it may raise anything.
-            first = str(error).partition("\n")[0]
-            reason = f"{type(error).__name__}: {first}"
+            reason = explain_briefly(error)
         self._note(aspect, f"{what} cannot be read: {reason}")
         return otherwise
 

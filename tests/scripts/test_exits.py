@@ -10,6 +10,7 @@ import click
 import pytest
 from apcampaign.bps.lint import Finding, Severity
 from apcampaign.common.errors import BusyError, LedgerError, PreconditionError
+from apcampaign.common.explain import explain_briefly
 from apcampaign.scripts.cli import command
 from apcampaign.scripts.exits import run
 from apcampaign.scripts.options.campaign import say
@@ -99,6 +100,14 @@ def test_a_limit_of_the_shell_is_told_with_what_raises_it(end, error, told):
     assert code == 3
     assert told in said
     assert "ulimit" in said
+
+
+def test_what_is_left_out_is_told_as_a_clause():
+    said = explain_briefly(PermissionError(errno.EACCES, "Permission denied", "/nowhere/x"))
+    assert "/nowhere/x: Permission denied; / is of root" in said
+    assert explain_briefly(ZeroDivisionError("postgresql://me:hush@host/db")) == (
+        "ZeroDivisionError: postgresql://me:***@host/db"
+    )
 
 
 @pytest.mark.parametrize("place", ["/dev/full", "&-"])
