@@ -31,7 +31,16 @@ from .retirement import (
     write_retirement,
 )
 from .versions import installed_versions
-from .workflow import Node, Workflow, keep_dimensions, read_dag, read_workflow, write_nodes, write_workflow
+from .workflow import (
+    Node,
+    Workflow,
+    is_dag_whole,
+    keep_dimensions,
+    read_dag,
+    read_workflow,
+    write_nodes,
+    write_workflow,
+)
 from .workspace import Workspace
 
 __all__ = [
@@ -54,6 +63,7 @@ __all__ = [
     "has_graph",
     "hash_config",
     "installed_versions",
+    "is_dag_whole",
     "is_moved_dag",
     "is_submitting",
     "keep_dimensions",

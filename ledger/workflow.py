@@ -3,6 +3,7 @@
 __all__ = [
     "Node",
     "Workflow",
+    "is_dag_whole",
     "keep_dimensions",
     "read_dag",
     "read_workflow",
@@ -11,6 +12,7 @@ __all__ = [
 ]
 
 import json
+import logging
 import os
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -23,9 +25,11 @@ from ..common.files import write_atomically
 from ..common.text import count
 from .paths import RunPaths
 
+_log = logging.getLogger(__name__)
+
 _NODE = re.compile(r'(JOB|FINAL|SUBDAG EXTERNAL)\s+(\S+)\s+"?([^"\s]+)"?(?:\s+DIR\s+"?([^"\s]+)"?)?')
 
-_NEW_GRAPHS = "`apcampaign resume --new-graph` goes on without it"
+_NEW_GRAPHS = "see with `apcampaign summary` what is not done, and go on with `apcampaign resume --new-graph`"
 _NO_DIMENSIONS = {"label", "node_number"}  # what else BPS puts among the tags of a job
 
 
@@ -220,26 +224,38 @@ def read_workflow(paths: RunPaths, output_run: str, *, expected: int = 0) -> Wor
     try:
         return Workflow(nodes=_read_jobs(paths))
     except FileNotFoundError:
-        try:
-            workflow = read_dag(dag)
-        except LedgerError as error:
-            raise LedgerError(error.what, remedy=_NEW_GRAPHS) from error
+        pass
     except (ValueError, LookupError, TypeError, AttributeError) as error:
+        damage = f"{paths.jobs} cannot be read: {type(error).__name__}: {error}"
+        if not dag.exists():
+            raise LedgerError(damage, remedy=_NEW_GRAPHS) from error
+        _log.warning(
+            "%s; the jobs are read from %s, which tells neither quanta nor requests", damage, dag.name
+        )
+    try:
+        workflow = read_dag(dag)
+    except LedgerError as error:
+        raise LedgerError(error.what, remedy=_NEW_GRAPHS) from error
+    if missing := _count_missing(workflow, expected):
         raise LedgerError(
-            f"{paths.jobs} cannot be read: {type(error).__name__}: {error}", remedy=_advise(dag)
-        ) from error
-    # Of jobs in groups the DAG itself does not tell.
-    grouped = any(node.subdag for node in workflow.nodes.values())
-    if not grouped and len(workflow.nodes) < expected:
-        raise LedgerError(
-            f"{dag} is cut off: it has {len(workflow.nodes):,} of the {count(expected, 'job')} of its run",
+            f"{dag} is cut off: it lacks {missing:,} of the {count(expected, 'job')} of its run",
             remedy=_NEW_GRAPHS,
         )
     return workflow
 
 
-def _advise(dag: Path) -> str:
-    return f"remove it, since {dag.name} beside it tells the jobs too" if dag.exists() else _NEW_GRAPHS
+def is_dag_whole(dag: Path, jobs: int) -> bool:
+    """Tell whether a DAG of BPS can be read, and has all the jobs of its run."""
+    try:
+        return not _count_missing(read_dag(dag), jobs)
+    except LedgerError:
+        return False
+
+
+def _count_missing(workflow: Workflow, expected: int) -> int:
+    """Count the jobs that a DAG lacks; of jobs in groups it does not tell itself."""
+    grouped = any(node.subdag for node in workflow.nodes.values())
+    return 0 if grouped else max(expected - len(workflow.nodes), 0)
 
 
 def _read_jobs(paths: RunPaths) -> dict[str, Node]:

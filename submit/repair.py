@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ..apdb import find_apdb, plan_rollback, roll_back, verify_apdb
-from ..common.errors import UnsupportedApdbError
+from ..common.errors import LedgerError, UnsupportedApdbError
 from ..ledger import Ledger, RunRecord, has_graph
 from ..monitor import JobState, read_jobs
 from ..monitor.outcomes import read_unregistered
@@ -144,6 +144,10 @@ def _find_rollbacks(
 
 def _has_unregistered_outputs(ledger: Ledger, run: RunRecord) -> bool:
     """Tell whether jobs of a run have ended since its final job has, if that did."""
-    jobs = read_jobs(ledger.paths.run(run))
+    try:
+        jobs = read_jobs(ledger.paths.run(run))
+    except LedgerError as error:
+        _log.warning("%s: whether all outputs of %s are registered is not known", error.what, run.output_run)
+        return True
     final = [job.state is JobState.DONE for job in jobs if job.label == FINAL]
     return not any(final) and any(job.state is JobState.DONE for job in jobs)

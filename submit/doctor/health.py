@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...bps import Wms
 from ...common.condor import PlacedJob, find_below
-from ...common.errors import ApcampaignError
+from ...common.errors import ApcampaignError, LedgerError
 from ...common.files import find_files
 from ...ledger import (
     DagPaths,
@@ -125,7 +125,7 @@ def read_health(workspace: Workspace) -> CampaignHealth:
         workspace=workspace,
         ledger=ledger,
         moved=tuple(run for run in ledger.runs if read_run(ledger.paths.run(run)) != run),
-        logs=tuple(_find_cut_logs(ledger)),
+        logs=look(lambda: tuple(_find_cut_logs(ledger)), ()),
         graphs=look(lambda: find_broken_graphs(ledger), ()),
         rescues=tuple(_find_damaged_rescues(ledger)),
         chains=look(lambda: find_broken_chains(ledger), ()),
@@ -138,9 +138,14 @@ def read_health(workspace: Workspace) -> CampaignHealth:
 
 
 def _has_begun(ledger: Ledger, run: RunRecord) -> bool:
-    reader = open_run(ledger.paths.run(run), run)
+    if run.wms_id is not None or ledger.paths.run(run).has_begun():
+        return True
+    try:
+        reader = open_run(ledger.paths.run(run), run)
+    except LedgerError:
+        return False  # its jobs are not known
     reader.read()
-    return reader.begun or run.wms_id is not None
+    return reader.begun
 
 
 def _uses_htcondor(ledger: Ledger) -> bool:

@@ -13,6 +13,7 @@ from apcampaign.ledger import (
     DagPaths,
     DagRecord,
     Workspace,
+    is_dag_whole,
     is_moved_dag,
     read_ledger,
     read_sound_ledger,
@@ -107,20 +108,23 @@ def test_what_is_submitted_next_is_newer_whatever_the_clock_says(moved: Campaign
     assert odd.next_timestamp() >= first
 
 
-def test_jobs_that_are_cut_off_are_told_with_what_to_do(moved: CampaignPaths) -> None:
+def test_jobs_that_are_cut_off_are_told_with_what_to_do(moved: CampaignPaths, caplog) -> None:
     run = read_ledger(moved).current(Step.TEMPLATES)[0]
-    files = moved.run(run)
+    files, jobs = moved.run(run), sum(run.jobs.values())
+    dag = files.dag(run.output_run)
+    assert is_dag_whole(dag, jobs)
     whole = files.jobs.read_text()
     files.jobs.write_text(whole[: len(whole) // 2])
-    with pytest.raises(
-        LedgerError, match=r"cannot be read: JSONDecodeError.* remove it, since .*\.dag beside it"
-    ):
-        read_jobs(files)
-    files.jobs.unlink()
-    assert len(read_jobs(files)) == sum(run.jobs.values())
-    dag = files.dag(run.output_run)
+    assert len(read_jobs(files)) == jobs  # from its DAG
+    assert "JSONDecodeError" in caplog.text
     dag.write_text(dag.read_text()[:2000])
-    with pytest.raises(LedgerError, match=r"is cut off: .*`apcampaign resume --new-graph`"):
+    assert not is_dag_whole(dag, jobs)
+    for _ in range(2):
+        with pytest.raises(LedgerError, match=r"is cut off: .*`apcampaign resume --new-graph`"):
+            read_jobs(files)
+        files.jobs.unlink(missing_ok=True)
+    dag.unlink()
+    with pytest.raises(LedgerError, match=r"cannot be read as a DAG: .*`apcampaign resume --new-graph`"):
         read_jobs(files)
 
 

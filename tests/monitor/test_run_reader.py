@@ -6,7 +6,6 @@ from io import StringIO
 
 import pytest
 from apcampaign.bps import Step
-from apcampaign.common.errors import LedgerError
 from apcampaign.ledger import (
     CampaignPaths,
     RunPaths,
@@ -50,7 +49,7 @@ def test_a_run_with_troubles_is_read_from_its_log_and_dag():
     assert jobs["selectAndAssemble_r_3828_24"].state is JobState.PRUNED
 
 
-def test_the_file_of_a_runs_jobs_tells_more_than_its_dag(tmp_path):
+def test_the_file_of_a_runs_jobs_tells_more_than_its_dag(tmp_path, caplog):
     shutil.copytree(recorded("troubled").folder, tmp_path / "run")
     paths = RunPaths(tmp_path / "run")
     page = [
@@ -71,8 +70,8 @@ def test_the_file_of_a_runs_jobs_tells_more_than_its_dag(tmp_path):
     assert (job.tags, job.quanta) == ({"patch": 18}, {"makeDirectWarp": 1})
     assert (job.request_memory, job.request_cpus) == (8192, 2)
     paths.jobs.write_text(json.dumps(page).replace('"folder"', '"place"'))
-    with pytest.raises(LedgerError, match="cannot be read: KeyError"):
-        read_jobs(paths)
+    assert len(read_jobs(paths)) == len(page)
+    assert "cannot be read: KeyError" in caplog.text
 
 
 def test_a_log_that_is_read_in_pieces_tells_the_same(tmp_path):
