@@ -46,7 +46,13 @@ def write_out_command(config: Mapping[str, Any]) -> str | None:
         _, sections = settings.search(kind, opt=dict(raw))
         # The job that initialises the run has a command of its own.
         for label in sections.names(topLevelOnly=True):
-            if label != "pipetaskInit" and any(f".{kind}.{label}.{name}" in settings for name in used):
+            # What is no section is a value for those without one.
+            section = isinstance(sections[label], Mapping)
+            if label in used or (
+                section
+                and label != "pipetaskInit"
+                and any(f".{kind}.{label}.{name}" in settings for name in used)
+            ):
                 return None
     _, command = settings.search(_COMMAND, opt=raw | {"replaceVars": True, "skipNames": sorted(kept)})
     return str(command)

@@ -21,7 +21,7 @@ from .command_options import check_command_options
 from .environment import check_disks, check_environment, check_versions
 from .file_names import check_file_names, check_folder
 from .injection_apart import check_beside
-from .plugin import check_plugin
+from .plugin import check_algorithm, check_plugin
 from .repository_checks import check_repository, check_taken_over, run_check, worst_first
 from .resources import check_slots
 from .run_spec import RunSpec, finding_from_error, make_finding, make_run_spec, outputs_before
@@ -194,6 +194,7 @@ def _check_configs(
         specs.append(spec)
         findings += _lint(run, spec, environment)
         findings += check_plugin(spec)
+        findings += check_algorithm(spec)
         findings += run_check(check_command_options, spec)
     return specs, findings
 

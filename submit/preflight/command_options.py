@@ -2,8 +2,10 @@
 
 __all__ = ["check_command_options"]
 
+import os
 import shlex
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import click
@@ -53,11 +55,33 @@ def _find_problem(command: click.Command, text: str) -> str:
         for option in options:
             if option.name in values and "{" not in str(values[option.name]):
                 option.type_cast_value(context, values[option.name])
+        problems = [*_find_odd_settings(values), *_find_absent_files(values)]
     except click.ClickException as error:
         return error.format_message()
     except ValueError as error:  # of quotes
         return str(error)
-    return f"Got unexpected extra argument ({' '.join(rest)})" if rest else ""
+    if rest:
+        return f"Got unexpected extra argument ({' '.join(rest)})"
+    return problems[0] if problems else ""
+
+
+def _find_odd_settings(values: Mapping[str, Any]) -> Iterator[str]:
+    """Find what is given with ``-c`` and sets nothing."""
+    for value in values.get("config") or ():
+        name, equals, _ = str(value).partition("=")
+        if not (equals and ":" in name) and "{" not in str(value):
+            yield f"-c {value} has not the form label:field=value."
+
+
+def _find_absent_files(values: Mapping[str, Any]) -> Iterator[str]:
+    """Find files of configurations (``-C``) that are not there."""
+    for value in values.get("config_file") or ():
+        label, colon, path = str(value).partition(":")
+        path = os.path.expandvars(path)
+        if not colon:
+            yield f"-C {value} has not the form label:file."
+        elif "://" not in path and not {"{", "$"} & set(path) and not Path(path).is_file():
+            yield f"there is no file {path} with the configuration of {label}."
 
 
 def _walk(settings: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -1,7 +1,8 @@
-"""BPS plugin check: it is installed."""
+"""Checks of the code that BPS imports by name: its plugin, and the algorithm of clustering."""
 
-__all__ = ["check_plugin"]
+__all__ = ["check_algorithm", "check_plugin"]
 
+import importlib
 from collections.abc import Iterator
 
 from ...bps.lint import Finding, Severity, load_vocabulary
@@ -24,3 +25,22 @@ def check_plugin(spec: RunSpec) -> Iterator[Finding]:
         "set up the package that holds it, or choose another site",
         key=f"{spec.name}: wmsServiceClass",
     )
+
+
+def check_algorithm(spec: RunSpec) -> Iterator[Finding]:
+    """Report an algorithm of clustering that cannot be imported; of BPS's own the linter tells."""
+    name = str(spec.config.get("clusterAlgorithm") or "")
+    module, _, function = name.rpartition(".")
+    if not module or "{" in name or name.startswith("lsst.ctrl.bps"):
+        return
+    try:
+        getattr(importlib.import_module(module), function)
+    except Exception as error:  # foreign code may raise anything
+        yield make_finding(
+            Severity.ERROR,
+            "unknown-class",
+            f"the clusterAlgorithm {name} cannot be imported: {error}",
+            "BPS ends with a traceback after the graph is built",
+            "correct the name, or set up the package that holds it",
+            key=f"{spec.name}: clusterAlgorithm",
+        )

@@ -9,7 +9,11 @@ CONFIG = {
     "extraRunQuantumOptions": "--no-raise-on-partial-outputs",
     "runPreCmdOpts": "{defaultPreCmdOpts} --log-file ${HOME}/{visit}.log",
     "site": {"here": {"extraRunQuantumOptions": "--of-the-site"}},
-    "pipetask": {"isr": {"requestMemory": 4096}, "pipetaskInit": {"runPreCmdOpts": "--quiet"}},
+    "pipetask": {
+        "isr": {"requestMemory": 4096},
+        "requestMemory": 2048,
+        "pipetaskInit": {"runPreCmdOpts": "--quiet"},
+    },
     "cluster": {"singleFrame": {"pipetasks": "isr,calibrateImage"}},
 }
 
@@ -36,6 +40,7 @@ def test_the_command_written_out_is_what_bps_makes_for_each_job():
         {"pipetask": {"isr": {"extraRunQuantumOptions": "--other"}}},
         {"pipetask": {"isr": {"defaultPreCmdOpts": "--other"}}},
         {"pipetask": {"isr": {"computeSite": "elsewhere"}}},
+        {"pipetask": {"extraRunQuantumOptions": "--of-tasks-without-a-section"}},
         {"cluster": {"singleFrame": {"runQuantumCommand": "other {qgraphFile}"}}},
         {"extraRunQuantumOptions": "bpsEval(len, 'x')"},
     ],

@@ -225,6 +225,13 @@ FILES = (
         "counts as true",
     ),
     FileMistake(
+        "an environment that is a list",
+        "campaign: quick",
+        "campaign: quick\nenvironment: [A=1]",
+        "wrong-type",
+        "expected a mapping",
+    ),
+    FileMistake(
         "a word for a number",
         "campaign: quick",
         "campaign: quick\nnumberOfRetries: three",

@@ -241,10 +241,16 @@ CAMPAIGNS = (
         {"bps": {"pipetask": {"isr": {"extraRunQuantumOptions": "--timout 600"}}}},
     ),
     CampaignMistake(
-        "an option without its value",
+        "a value that sets nothing",
         "options",
-        "requires an argument",
-        {"bps": {"extraQgraphOptions": "-c"}},
+        "has not the form label:field=value",
+        {"bps": {"extraQgraphOptions": "-c isr:doBias"}},
+    ),
+    CampaignMistake(
+        "an algorithm that is not there",
+        "unknown-class",
+        "No module named 'nowhere'",
+        {"bps": {"clusterAlgorithm": "nowhere.algorithm"}},
     ),
     CampaignMistake(
         "injection without a task that injects",

@@ -33,6 +33,8 @@ def _check_section(config: SubmitFile, section: Section, inside: str | None) -> 
     vocabulary = config.vocabulary
     for item in section:
         key, at_top = item.key, len(item.path) == 1
+        if key in FREE_SECTIONS and isinstance(item.value, list | str | int):
+            yield _no_mapping(item, "NAME: value")
         if key in FREE_SECTIONS or vocabulary.matches_pattern(key):
             continue
         if at_top and key in vocabulary.label_sections:
@@ -56,13 +58,7 @@ def _check_labels(config: SubmitFile, item: Item) -> Iterator[Finding]:
     """Check a section whose keys are names of tasks, clusters, sites or groups."""
     if not isinstance(item.value, Section):
         if item.value is not None:
-            yield item.finding(
-                Severity.ERROR,
-                "wrong-type",
-                f"{item.key!r} is {item.value!r}; expected a mapping",
-                "BPS ends with a traceback, or ignores it",
-                f"write a name under {item.key!r}, and settings under the name",
-            )
+            yield _no_mapping(item, "a name, and settings under the name")
         return
     for label in item.value:
         if isinstance(label.value, Section):
@@ -78,6 +74,16 @@ def _check_labels(config: SubmitFile, item: Item) -> Iterator[Finding]:
                 else f"it applies only to those that have no section of their own under {item.key!r}",
                 f"put it under a name, or at the top of the file to apply to every {_entry(item.key)}",
             )
+
+
+def _no_mapping(item: Item, content: str) -> Finding:
+    return item.finding(
+        Severity.ERROR,
+        "wrong-type",
+        f"{item.key!r} is {item.value!r}; expected a mapping",
+        "BPS ends with a traceback, or ignores it",
+        f"write under {item.key!r}: {content}",
+    )
 
 
 def _entry(section: str) -> str:
