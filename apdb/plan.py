@@ -2,6 +2,7 @@
 
 __all__ = ["InitPlan", "plan_init", "tables_to_drop"]
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -153,10 +154,25 @@ def plan_init(
         found = _look_into_sqlite(target, readers + writers)
     else:
         found = _look_into_postgres(target, readers + writers)
-    tables_to_drop(target, found, reset=reset)
+    try:
+        tables_to_drop(target, found, reset=reset)
+    except ApdbError as error:
+        if found.has_apdb and not config.exists():
+            raise ApdbError(
+                error.what,
+                remedy=f"if its configuration was lost, write {config} again: {_write_config(target)}; "
+                f"else {error.remedy}",
+            ) from None
+        raise
     return InitPlan(
         target, instrument, config, options, readers, writers, reset, replace_config, campaign, found
     )
+
+
+def _write_config(target: ApdbTarget) -> str:
+    """Write the configuration of an APDB that is there in one line; all else is in its metadata."""
+    namespace = {} if target.namespace is None else {"namespace": target.namespace}
+    return json.dumps({"implementation_type": "sql", "db_url": target.url, **namespace})
 
 
 def tables_to_drop(target: ApdbTarget, found: NamespaceContents, *, reset: bool) -> list[str]:

@@ -2,9 +2,10 @@
 
 import dataclasses
 import json
+import re
 
 import pytest
-from apcampaign.apdb import ApdbOptions, ApdbTarget, count_rows, init_apdb, open_apdb, plan_init
+from apcampaign.apdb import ApdbOptions, ApdbTarget, count_rows, find_apdb, init_apdb, open_apdb, plan_init
 from apcampaign.apdb.connection import make_engine
 from apcampaign.common.errors import ApdbError
 from apdb_init import make, name_of, put_rows, run_sql, tables_in, target_of
@@ -61,6 +62,18 @@ def test_planning_changes_nothing(database, tmp_path):
     assert tables_in(target) == set()
     assert not (tmp_path / "apdb.db").exists()
     assert not plan.config.exists()
+
+
+def test_a_configuration_that_was_lost_can_be_written_again(database, tmp_path):
+    made = make(target_of(database), tmp_path)
+    before = find_apdb(str(made.config)).config
+    made.config.unlink()
+    with pytest.raises(ApdbError, match="if its configuration was lost, write") as caught:
+        make(target_of(database), tmp_path)
+    (line,) = re.findall(r"again: ({.*}); else", caught.value.remedy)
+    made.config.write_text(line)
+    assert find_apdb(str(made.config)).config == before
+    assert open_apdb(str(made.config)).metadata.get("instrument") == "LSSTCam-imSim"
 
 
 def test_an_empty_apdb_is_not_made_twice(database, tmp_path):
