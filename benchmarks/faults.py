@@ -487,15 +487,17 @@ def show(folder: Path) -> str:
     order = {command.name: place for place, command in enumerate(COMMANDS)}
     kept.sort(key=lambda each: order.get(each["command"], 99))
     lines = [
-        "| command | operations | faults | a sentence | goes on, and says so | no difference | silent | traceback "
-        "| left behind |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "| command | operations | faults | tried | damaged files | a sentence | goes on, and says so"
+        " | no difference | silent | traceback | left behind |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     total: Counter[str] = Counter()
     for each in kept:
         counts = Counter(_column(result) for result in each["results"])
         counts["left"] = sum(bool(result["left"]) for result in each["results"])
-        row = {"operations": each["operations"], "faults": len(each["results"]), **counts}
+        contents = sum(result["kind"] == "content" for result in each["results"])
+        row = {"operations": each["operations"], "faults": each["faults"], "content": contents, **counts}
+        row["tried"] = len(each["results"]) - contents
         total.update(row)
         lines.append(_row(f"`{each['command']}`", row))
     lines.append(_row("all", total))
@@ -531,7 +533,18 @@ NAMES = {
 
 
 def _row(name: str, row: Mapping[str, int]) -> str:
-    cells = ("operations", "faults", "sentence", "says", "same", "silent", "traceback", "left")
+    cells = (
+        "operations",
+        "faults",
+        "tried",
+        "content",
+        "sentence",
+        "says",
+        "same",
+        "silent",
+        "traceback",
+        "left",
+    )
     return (
         f"| {name} | " + " | ".join(f"{row.get(cell, 0):,}" if row.get(cell) else "" for cell in cells) + " |"
     )

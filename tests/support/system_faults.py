@@ -101,7 +101,7 @@ class SystemFaults:
                 # For a program its name, for a descriptor nothing.
                 path = str(first) if named else str(first[0]) if kind == "start" else ""
                 if self._comes(kind, path):
-                    return self._fail(call, args, kwargs, path if named else None)
+                    return self._fail(kind, call, args, kwargs, path if named else None)
                 if kind == "open" and _writes(args, kwargs) and self._comes("fill", path):
                     call(*args, **kwargs).close()
                     return call("/dev/full", *args[1:], **kwargs)
@@ -115,12 +115,19 @@ class SystemFaults:
         return self._fail_at is not None and len(self.calls) == self._fail_at + 1
 
     def _fail(
-        self, call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], name: str | None
+        self,
+        kind: str,
+        call: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        name: str | None,
     ) -> Any:
-        if isinstance(self._fault, int):
-            raise OSError(self._fault, os.strerror(self._fault), *([name] if name else []))
+        # A second run may have other calls: its call in this place need not be one that the fault is for.
+        number = self._fault if isinstance(self._fault, int) else errno.EIO
+        if self._fault not in _INSTEAD or kind != "start":
+            raise OSError(number, os.strerror(number), *([name] if name else []))
         kept = {key: value for key, value in kwargs.items() if key not in ("args", "executable")}
-        process = call(_INSTEAD[self._fault], *args[1:], **kept)
+        process = call(_INSTEAD[str(self._fault)], *args[1:], **kept)
         if self._fault == "never ends":
             process.communicate = _run_out_of_time(process.communicate, 1)
             process.wait = _run_out_of_time(process.wait, 0)
@@ -132,7 +139,7 @@ class SystemFaults:
 
         def execute(_cursor: Any, statement: str, *_: Any) -> None:
             if self._comes("statement", statement.split(None, 1)[0]):
-                raise _DATABASE[str(self._fault)]
+                raise _DATABASE.get(str(self._fault), _DATABASE["disk"])
 
         names = ("do_execute", "do_executemany", "do_execute_no_params")
         for name in names:
