@@ -303,6 +303,13 @@ FILES = (
         "isr",
     ),
     FileMistake(
+        "a task's settings as a number",
+        "pipetask:\n",
+        "pipetask:\n  isr: 4096\n",
+        "misplaced-key",
+        "BPS ends with a traceback",
+    ),
+    FileMistake(
         "requests of a cluster under pipetask",
         "pipetask:\n",
         "pipetask:\n  singleFrame:\n    requestMemory: 4096\n",

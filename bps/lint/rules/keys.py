@@ -64,7 +64,8 @@ def _check_labels(config: SubmitFile, item: Item) -> Iterator[Finding]:
         if isinstance(label.value, Section):
             yield from _check_section(config, label.value, item.key)
         elif label.value is not None and item.key != "site":
-            fatal = item.key in ("cluster", "ordering")
+            of_task = config.labels is not None and label.key in config.labels.tasks
+            fatal = item.key in ("cluster", "ordering") or of_task
             yield label.finding(
                 Severity.ERROR if fatal else Severity.WARNING,
                 "misplaced-key",
