@@ -13,9 +13,11 @@ Truth lives in Butler, the APDB and HTCondor; the records only say where to look
 """
 
 from .continuation import find_continued
+from .dag_file import is_dag_whole, read_dag
 from .graphs import has_graph
 from .ledger import Ledger, read_ledger, read_sound_ledger
 from .lock import is_submitting, submission_lock
+from .nodes import Node, Workflow
 from .paths import CampaignPaths, DagPaths, RunPaths
 from .quanta import Quantum, QuantumState, read_quanta
 from .records import DagRecord, RunRecord, hash_config, read_dag_record, read_run, write_dag_record, write_run
@@ -31,16 +33,7 @@ from .retirement import (
     write_retirement,
 )
 from .versions import installed_versions
-from .workflow import (
-    Node,
-    Workflow,
-    is_dag_whole,
-    keep_dimensions,
-    read_dag,
-    read_workflow,
-    write_nodes,
-    write_workflow,
-)
+from .workflow import keep_dimensions, read_workflow, write_nodes, write_workflow
 from .workspace import Workspace
 
 __all__ = [

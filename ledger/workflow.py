@@ -1,116 +1,25 @@
 """Jobs of a run and their order: written when the run is prepared, or read from its DAG."""
 
-__all__ = [
-    "Node",
-    "Workflow",
-    "is_dag_whole",
-    "keep_dimensions",
-    "read_dag",
-    "read_workflow",
-    "write_nodes",
-    "write_workflow",
-]
+__all__ = ["keep_dimensions", "read_workflow", "write_nodes", "write_workflow"]
 
 import json
 import logging
 import os
-import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..common.errors import LedgerError
 from ..common.files import write_atomically
 from ..common.text import count
+from .dag_file import count_missing, read_dag
+from .nodes import Node, Workflow
 from .paths import RunPaths
 
 _log = logging.getLogger(__name__)
 
-_NODE = re.compile(r'(JOB|FINAL|SUBDAG EXTERNAL)\s+(\S+)\s+"?([^"\s]+)"?(?:\s+DIR\s+"?([^"\s]+)"?)?')
-
 _NEW_GRAPHS = "see with `apcampaign summary` what is not done, and go on with `apcampaign resume --new-graph`"
 _NO_DIMENSIONS = {"label", "node_number"}  # what else BPS puts among the tags of a job
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
-    """A job of a workflow, or a DAG inside of a DAG.
-
-    Parameters
-    ----------
-    name, label
-        As BPS named it.
-    folder
-        Where its files are.
-    tags
-        The data id that its quanta have in common, where it is known.
-    quanta
-        The number of its quanta by task label.
-    parents
-        The names of the jobs that it waits for.
-    order_parents
-        Those of them after whose failure it runs all the same: an earlier association of the same sky.
-    request_memory, request_cpus
-        What it requests, in MiB and cores.
-    final
-        Whether it runs last, whatever became of the others.
-    subdag
-        Whether it is a DAG of its own.
-    """
-
-    name: str
-    label: str
-    folder: Path
-    tags: Mapping[str, str | int] = field(default_factory=dict)
-    quanta: Mapping[str, int] = field(default_factory=dict)
-    parents: tuple[str, ...] = ()
-    order_parents: tuple[str, ...] = ()
-    request_memory: float | None = None
-    request_cpus: int = 1
-    final: bool = False
-    subdag: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Workflow:
-    """The jobs of a run.
-
-    Parameters
-    ----------
-    nodes
-        By name, in the order of the file.
-    """
-
-    nodes: Mapping[str, Node]
-
-    def prune(self, failed: set[str], alive: set[str], waited_for: set[str] | None = None) -> set[str]:
-        """Find the jobs that cannot run since a job before them failed.
-
-        Parameters
-        ----------
-        failed
-            The names of the jobs that failed.
-        alive
-            The names of those that have not begun.
-        waited_for
-            The names of those that also keep from running whatever only waits for its turn after them.
-        """
-        waited_for = waited_for or set()
-        children: dict[str, list[str]] = {}
-        for node in self.nodes.values():
-            in_turn = set(node.order_parents)
-            for parent in node.parents:
-                if parent not in in_turn or parent in waited_for:
-                    children.setdefault(parent, []).append(node.name)
-        pruned: set[str] = set()
-        front = list(failed)
-        while front:
-            for child in children.get(front.pop(), ()):
-                if child in alive and child not in pruned:
-                    pruned.add(child)
-                    front.append(child)
-        return pruned
 
 
 def write_workflow(
@@ -236,26 +145,12 @@ def read_workflow(paths: RunPaths, output_run: str, *, expected: int = 0) -> Wor
         workflow = read_dag(dag)
     except LedgerError as error:
         raise LedgerError(error.what, remedy=_NEW_GRAPHS) from error
-    if missing := _count_missing(workflow, expected):
+    if missing := count_missing(workflow, expected):
         raise LedgerError(
             f"{dag} is cut off: it lacks {missing:,} of the {count(expected, 'job')} of its run",
             remedy=_NEW_GRAPHS,
         )
     return workflow
-
-
-def is_dag_whole(dag: Path, jobs: int) -> bool:
-    """Tell whether a DAG of BPS can be read, and has all the jobs of its run."""
-    try:
-        return not _count_missing(read_dag(dag), jobs)
-    except LedgerError:
-        return False
-
-
-def _count_missing(workflow: Workflow, expected: int) -> int:
-    """Count the jobs that a DAG lacks; of jobs in groups it does not tell itself."""
-    grouped = any(node.subdag for node in workflow.nodes.values())
-    return 0 if grouped else max(expected - len(workflow.nodes), 0)
 
 
 def _read_jobs(paths: RunPaths) -> dict[str, Node]:
@@ -277,43 +172,3 @@ def _read_jobs(paths: RunPaths) -> dict[str, Node]:
         )
         for job in jobs
     }
-
-
-def read_dag(path: Path) -> Workflow:
-    """Read the nodes of an HTCondor DAG and their edges.
-
-    Raises
-    ------
-    LedgerError
-        If it cannot be read.
-    """
-    heads: dict[str, tuple[str, str, Path]] = {}
-    parents: dict[str, list[str]] = {}
-    try:
-        with path.open(encoding="utf-8") as stream:
-            for line in stream:
-                if line.startswith("PARENT "):
-                    before, after = line[7:].split(" CHILD ")
-                    for child in after.split():
-                        parents.setdefault(child, []).extend(before.split())
-                elif found := _NODE.match(line):
-                    kind, name, _, folder = found.groups()
-                    # BPS gives the jobs of a label a folder of that name.
-                    parts = Path(folder).parts if folder else ()
-                    label = parts[1] if len(parts) > 1 and parts[0] == "jobs" else name
-                    heads[name] = (kind, label, path.parent / (folder or ""))
-    except (OSError, ValueError) as error:
-        raise LedgerError(f"{path} cannot be read as a DAG: {error}") from error
-    return Workflow(
-        nodes={
-            name: Node(
-                name=name,
-                label=label,
-                folder=folder,
-                parents=tuple(parents.get(name, ())),
-                final=kind == "FINAL",
-                subdag=kind == "SUBDAG EXTERNAL",
-            )
-            for name, (kind, label, folder) in heads.items()
-        }
-    )

@@ -5,7 +5,7 @@ __all__ = ["CampaignState", "Remaining", "SubmittedUnit", "describe_remaining", 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ..bps import Plan, Step, Wms, plan_campaign
+from ..bps import Plan, Step, plan_campaign
 from ..ledger import (
     DagPaths,
     DagRecord,
@@ -262,7 +262,7 @@ def _find_break(files: DagPaths, record: DagRecord, ledger: Ledger, runs: Sequen
     for run in runs:
         if not has_graph(run):
             return f"the graph of {run.name} is gone or cut off"
-        if run.wms is Wms.HTCONDOR and not _has_whole_dag(ledger, run):
+        if not is_dag_whole(ledger.paths.run(run), run):
             return f"the DAG of {run.name} is gone or cut off"
     for dag in (files.dag, *(ledger.paths.run(run).dag(run.output_run) for run in runs)):
         if read_exit(dag) != 0 and (rescue := find_damaged_rescue(dag)):
@@ -270,11 +270,6 @@ def _find_break(files: DagPaths, record: DagRecord, ledger: Ledger, runs: Sequen
     if record.runs and set(record.runs) <= (read_rescue(files.dag) or set()):
         return "all of its runs count as done"
     return ""
-
-
-def _has_whole_dag(ledger: Ledger, run: RunRecord) -> bool:
-    jobs = sum(run.jobs.values())
-    return not jobs or is_dag_whole(ledger.paths.run(run).dag(run.output_run), jobs)
 
 
 def _read_plan(files: DagPaths, workspace: Workspace, record: DagRecord) -> Plan | None:

@@ -112,13 +112,13 @@ def test_jobs_that_are_cut_off_are_told_with_what_to_do(moved: CampaignPaths, ca
     run = read_ledger(moved).current(Step.TEMPLATES)[0]
     files, jobs = moved.run(run), sum(run.jobs.values())
     dag = files.dag(run.output_run)
-    assert is_dag_whole(dag, jobs)
+    assert is_dag_whole(files, run)
     whole = files.jobs.read_text()
     files.jobs.write_text(whole[: len(whole) // 2])
     assert len(read_jobs(files)) == jobs  # from its DAG
     assert "JSONDecodeError" in caplog.text
     dag.write_text(dag.read_text()[:2000])
-    assert not is_dag_whole(dag, jobs)
+    assert not is_dag_whole(files, run)
     for _ in range(2):
         with pytest.raises(LedgerError, match=r"is cut off: .*`apcampaign resume --new-graph`"):
             read_jobs(files)
