@@ -1,5 +1,6 @@
 """How a campaign goes on, decided from how it stands: no repository, database or scheduler is asked."""
 
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -190,6 +191,16 @@ def test_what_dagman_needs_and_has_no_more_is_named(workspace, tmp_path):
         return unit.can_go_on, unit.broken
 
     assert look(workspace.runs) == (True, "")
+    run = record(workspace, Step.TEMPLATES, jobs={"isr": 2})
+    write_run(of_run := workspace.paths.run(run), run)
+    of_run.submit.mkdir()
+    with zipfile.ZipFile(run.graph, "w") as graph:
+        graph.writestr("header", "{}")
+    lines = [f'JOB isr_{number} "isr_{number}.sub" DIR "jobs/isr"\n' for number in range(2)]
+    for written, broken in ((lines, ""), (lines[:1], "the DAG of templates is gone or cut off")):
+        of_run.dag(run.output_run).write_text("".join(written))
+        assert look(workspace.runs)[1] == broken
+    of_run.record.unlink()
     out, rescue = (files.dag.with_name(f"campaign.dag.{name}") for name in ("dagman.out", "rescue001"))
     out.write_text("pid 1 EXITING WITH STATUS 1\n")
     assert look(workspace.runs) == (False, "")
