@@ -1,6 +1,7 @@
 """What `apcampaign check` says to each planted mistake and each odd campaign, and what the preparation then says.
 
-``python benchmarks/check_vs_prepare.py FOLDER [mistakes] [oddities] [--first N] [--last N] [--passed]`` makes a
+``python benchmarks/check_vs_prepare.py FOLDER [mistakes] [oddities] [--first N] [--last N] [--passed]
+[--only PATTERN]`` makes a
 sandbox in FOLDER, checks each campaign of `planted_campaigns` (tests/support) and each of `ODDITIES`, prepares its
 run as ``submit --no-check`` would (in a folder that is thrown away), and prints a table in Markdown. What `check`
 passes and the preparation refuses is marked. Takes about ten seconds each; with ``--passed`` only what `check`
@@ -9,6 +10,7 @@ passes is prepared.
 
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -92,6 +94,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", default=["mistakes", "oddities"])
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--last", type=int, default=1000)
+    parser.add_argument("--only", default="", help="only campaigns whose names match this pattern")
     parser.add_argument("--passed", action="store_true", help="prepare only what check passes")
     arguments = parser.parse_args()
     folder = arguments.folder.resolve()
@@ -106,7 +109,7 @@ def main() -> None:
             CampaignMistake(name, "", "", change, step="diffim" if "diffim" in change else "templates")
             for name, change in ODDITIES.items()
         ]
-    cases = cases[arguments.first : arguments.last]
+    cases = [case for case in cases if re.search(arguments.only, case.name)][arguments.first : arguments.last]
     results = check_campaigns(ground, cases)
     print("| campaign | `check` | preparing it | |\n|---|---|---|---|")
     defects = 0
