@@ -1,11 +1,10 @@
 """What `apcampaign check` says to each planted mistake and each odd campaign, and what the preparation then says.
 
-``python benchmarks/check_vs_prepare.py FOLDER [mistakes] [oddities] [--first N] [--last N] [--passed]
-[--only PATTERN]`` makes a
-sandbox in FOLDER, checks each campaign of `planted_campaigns` (tests/support) and each of `ODDITIES`, prepares its
-run as ``submit --no-check`` would (in a folder that is thrown away), and prints a table in Markdown. What `check`
-passes and the preparation refuses is marked. Takes about ten seconds each; with ``--passed`` only what `check`
-passes is prepared.
+``python benchmarks/check_vs_prepare.py FOLDER [mistakes] [oddities] [--first N] [--last N] [--only PATTERN]
+[--passed]`` makes a sandbox in FOLDER, checks each campaign of `planted_campaigns` (tests/support) and each of
+`ODDITIES`, prepares its run as ``submit --no-check`` would (in a folder that is thrown away), and prints a table
+in Markdown. What `check` passes and the preparation refuses is marked. Takes about ten seconds each; with
+``--passed`` only what `check` passes is prepared.
 """
 
 import argparse
