@@ -30,6 +30,8 @@ _SAFETY_NET = 120
 collect_seldom()
 read_schemas_once()
 os.environ["PYTHONPATH"] = str(Path(__file__).parent / "support" / "processes")
+# `make test` is Make, but the tests' operators type commands.
+os.environ.pop("APCAMPAIGN_FROM_MAKE", None)
 # What one process has compiled is for all others that import our packages.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False

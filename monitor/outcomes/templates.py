@@ -150,12 +150,12 @@ def _find_needed(butler: Any, collections: list[str], where: str) -> frozenset[T
 
 
 def find_templates(butler: Any, collection: str) -> frozenset[TemplateId]:
-    """Find the templates that are there; none if there is no such collection yet."""
-    from lsst.daf.butler import MissingCollectionError
+    """Find the templates that are there; none if the repository has no such collection, or has never had any."""
+    from lsst.daf.butler import MissingCollectionError, MissingDatasetTypeError
 
     try:
         return frozenset(_find_made(butler, collection))
-    except MissingCollectionError:
+    except (MissingCollectionError, MissingDatasetTypeError):
         return frozenset()
 
 

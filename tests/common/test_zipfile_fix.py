@@ -61,7 +61,7 @@ def test_releases_with_the_bug_are_known(version, affected):
 
 @pytest.mark.slow
 def test_quanta_of_a_large_graph_are_read_and_run_one_by_one(tmp_path):
-    size = SandboxSize(visits=4, detectors=tuple(range(81, 108)), pixels=32)
+    size = SandboxSize(visits=5, detectors=tuple(range(81, 108)), pixels=32)
     sandbox = create_sandbox(tmp_path / "sandbox", size)
     environment = {**os.environ, **sandbox.environment}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
