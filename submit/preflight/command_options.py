@@ -28,11 +28,10 @@ def check_command_options(spec: RunSpec) -> Iterator[Finding]:
     given = [(path, text) for path, text in _walk(spec.config) if path[-1] in _COMMANDS and text.strip()]
     if not given:
         return
-    from lsst.ctrl.mpexec.cli import cmd
-
+    commands = _import_commands()
     for path, text in given:
         name, why = _COMMANDS[path[-1]]
-        command = getattr(cmd, name, None)
+        command = getattr(commands, name, None)
         if isinstance(command, click.Command) and (problem := _find_problem(command, text)):
             yield make_finding(
                 Severity.ERROR,
@@ -42,6 +41,16 @@ def check_command_options(spec: RunSpec) -> Iterator[Finding]:
                 f"see `pipetask {name.replace('_', '-')} --help`",
                 key=f"{spec.name}: {'.'.join(path)}",
             )
+
+
+def _import_commands() -> Any:
+    """Import the commands of `pipetask`, and take back what that adds to the environment of this process."""
+    before = set(os.environ)
+    from lsst.ctrl.mpexec.cli import cmd
+
+    for name in set(os.environ) - before:
+        del os.environ[name]
+    return cmd
 
 
 def _find_problem(command: click.Command, text: str) -> str:
