@@ -1,6 +1,6 @@
 """Log messages of the packages below, shown to the user of a command."""
 
-__all__ = ["show_logs"]
+__all__ = ["set_handler", "show_logs"]
 
 import logging
 
@@ -24,6 +24,13 @@ class _EchoHandler(logging.Handler):
 def show_logs() -> None:
     """Show messages from now on, of our own packages only."""
     ours = logging.getLogger("apcampaign")
-    ours.addHandler(_EchoHandler())
+    set_handler(ours, _EchoHandler())
     ours.setLevel(logging.INFO)
     ours.propagate = False
+
+
+def set_handler(logger: logging.Logger, handler: logging.Handler) -> None:
+    """Give a logger this handler, in the place of an earlier one of its kind."""
+    for earlier in [each for each in logger.handlers if type(each) is type(handler)]:
+        logger.removeHandler(earlier)
+    logger.addHandler(handler)

@@ -17,6 +17,7 @@ import click
 from ..common.progress import Progress
 from ..common.secrets import redact
 from ..common.text import printable
+from .logs import set_handler
 from .machine import prints_for_a_machine
 
 if TYPE_CHECKING:
@@ -42,7 +43,6 @@ class _Display(logging.Handler):
         self._items: dict[int, Progress] = {}
         self._guard = threading.RLock()
         self._thread: threading.Thread | None = None
-        self._wake = threading.Event()
         self._bar: rich.progress.Progress | None = None
         self._next_line = 0.0
         self._draws = False
@@ -61,7 +61,6 @@ class _Display(logging.Handler):
                 self._items.pop(progress.number, None)
                 if not self._items:
                     self.hide()
-                    self._wake.clear()
                 return
             if not self._items:
                 self._next_line = progress.begun + _LINE
@@ -69,7 +68,6 @@ class _Display(logging.Handler):
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, daemon=True)
                 self._thread.start()
-            self._wake.set()
 
     def hide(self) -> None:
         """Take the line away, before something else is printed."""
@@ -79,10 +77,12 @@ class _Display(logging.Handler):
                 self._bar = None
 
     def _run(self) -> None:
-        while self._wake.wait():
+        while True:
             with self._guard:
-                if self._items:
-                    self._look(next(reversed(self._items.values())))
+                if not self._items:
+                    self._thread = None
+                    return
+                self._look(next(reversed(self._items.values())))
             time.sleep(_TICK)
 
     def _look(self, item: Progress) -> None:
@@ -150,12 +150,12 @@ class _Watched:
 
 
 def show_progress_lines() -> None:
-    """Show progress from now on."""
+    """Show progress from now on, in one line however often this is called in a process."""
     # Sequences that draw over a line would be shown as they are by what calls itself dumb.
     terminal = _is_terminal(sys.stderr) and os.environ.get("TERM", "dumb") != "dumb"
     display = _Display(terminal=terminal)
     logger = logging.getLogger("apcampaign.common.progress")
-    logger.addHandler(display)
+    set_handler(logger, display)
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
     if terminal:

@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -30,6 +31,7 @@ def command(tmp_path: Path, capsys, monkeypatch) -> Iterator[Command]:
     mask = os.umask(0o022)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     ours = logging.getLogger("apcampaign")
+    threads = set(threading.enumerate())
     monkeypatch.chdir(tmp_path)
     for name in list(os.environ):
         if name.startswith("APCAMPAIGN_"):
@@ -55,6 +57,10 @@ def command(tmp_path: Path, capsys, monkeypatch) -> Iterator[Command]:
         signal.signal(number, handler)
     ours.handlers.clear()
     ours.propagate = True
+    left = set(threading.enumerate()) - threads
+    for thread in left:
+        thread.join(5)
+    assert not [thread for thread in left if thread.is_alive()]
 
 
 def write(folder: Path, name: str, **changes: object) -> None:
