@@ -45,14 +45,16 @@ class EventLog:
     ----------
     path
         The file; it may not be there yet.
+    warn
+        Whether to warn of one that is damaged, as is due for the log of a DAG.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, *, warn: bool = True):
         self.path = path
         self._offset = 0
         self._beginning = b""
         self._clock: LogClock | None = None
-        self._told_damaged = False
+        self._told_damaged = not warn
         #: What happened, by cluster, in the order of submission.
         self.histories: dict[int, History] = {}
 

@@ -23,7 +23,7 @@ def list_failures(status: CampaignStatus | None) -> tuple[FailureRow, ...]:
             hosts=tuple(group.hosts),
             example=group.example,
             log=str(group.log or ""),
-            lines=tuple(redact(line) for line in group.cause.lines),
+            lines=tuple(redact(line) for line in (*group.cause.lines, *group.describe_gaps())),
             remedies=tuple(redact(line) for line in group.remedies),
         )
         for kind, groups in (("failed", found.groups), ("retried", found.retried))

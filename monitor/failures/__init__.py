@@ -1,8 +1,9 @@
 """Failures of a campaign by root cause, and what to do about them.
 
-The flow: `find_failures` takes the jobs that failed or are held and reads the end of their logs; `find_cause`
-finds why each attempt failed, from HTCondor's codes and from the exception in the log (`find_exception`). Jobs of
-one label and one cause make a `Group`, and `advise` gives its remedies. All groups together are the `Failures`.
+The flow: `find_failures` takes the jobs that failed or are held and reads the end of their logs (`evidence`, which
+says what is missing of these); `find_cause` finds why each attempt failed, from HTCondor's codes and from the
+exception in the log (`find_exception`). Jobs of one label and one cause make a `Group`, and `advise` gives its
+remedies. All groups together are the `Failures`.
 """
 
 from .causes import Cause, FailureKind

@@ -74,6 +74,8 @@ def _advise_on_cause(group: Group) -> str:
         case FailureKind.SUBMISSION:
             return "see the DAGMan log in the run's submit directory, then run `apcampaign resume`"
         case _:
+            if group.log is None:
+                return "run them again with `apcampaign resume`, and see the logs of that"
             return "see the log, then run `apcampaign resume`"
 
 

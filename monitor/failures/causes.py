@@ -203,7 +203,7 @@ def _classify_log(job: Job, attempt: Attempt, text: str, exit_code: int | None) 
     lines = tuple(errors[-1:]) or tuple(text.splitlines()[-3:])
     message = f"exit code {exit_code}" if exit_code is not None else "it ended without success"
     if not text:
-        message += ", and it left no log"
+        message += ", and no log says why"
     elif errors:
         # Our own commands print several lines, of which the first is the sentence.
         error = errors[0] if errors[0].startswith("apcampaign:") else errors[-1]

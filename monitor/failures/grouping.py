@@ -6,20 +6,18 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from os import SEEK_END
 from pathlib import Path
 
 from ...bps import Step
 from ...ledger import RunRecord
-from ..event_log import EventLog
 from ..jobs import Attempt, AttemptOutcome, Job, JobState
 from ..outcomes import find_troubled_quanta
 from .advice import advise
 from .causes import Cause, FailureKind, find_cause
+from .evidence import Gap, read_log, read_memory
 from .model import Failures, Group
 
 _BAD = {JobState.FAILED, JobState.HELD}
-_TAIL = 128 * 1024  # bytes of a log that are read
 _READERS = 16  # on a cluster's file system the opening of a log is nearly all waiting
 
 _Children = Mapping[tuple[str, str], Sequence[Job]]
@@ -33,6 +31,7 @@ class _Case:
     attempt: Attempt
     log: Path | None
     cause: Cause
+    gaps: tuple[Gap, ...]
 
 
 def find_failures(
@@ -108,38 +107,31 @@ def _order(groups: Iterable[Group]) -> tuple[Group, ...]:
 
 
 def _examine(case: tuple[Job, Attempt]) -> _Case:
-    job, attempt = case
-    if attempt.memory is None:
-        attempt = _measure(job, attempt)
-    log = job.find_log(case[1])
-    return _Case(
-        job=job, attempt=attempt, log=log, cause=find_cause(job, attempt, _read_tail(log) if log else "")
-    )
+    job, found = case
+    attempt, wrong_memory = read_memory(job, found)
+    log, text, wrong_log = read_log(job, found)
+    cause = find_cause(job, attempt, text)
+    gaps = []
+    if wrong_log and _has_begun(attempt, cause):
+        unknown = "what else the log said" if text.strip() else _name_unknown(job, cause)
+        gaps.append(Gap(unknown=unknown, reason=wrong_log))
+    if wrong_memory and cause.kind is FailureKind.OUT_OF_MEMORY and job.step is not None:
+        gaps.append(Gap(unknown="how much memory was used", reason=wrong_memory))
+    return _Case(job=job, attempt=attempt, log=log, cause=cause, gaps=tuple(gaps))
 
 
-def _measure(job: Job, attempt: Attempt) -> Attempt:
-    """Read the memory of an attempt from the job's own log; the DAG's log has it only once it has ended."""
-    own = EventLog(job.folder / f"{job.name}.{attempt.cluster}.log")
-    own.read()
-    history = own.histories.get(attempt.cluster)
-    # HTCondor logs the size only when it grows, so that a later attempt may have no entry of its own.
-    sizes = [
-        other.memory
-        for other in (history.attempts() if history else ())
-        if other.memory is not None and (other.started or 0) <= (attempt.started or 0)
-    ]
-    return replace(attempt, memory=max(sizes)) if sizes else attempt
+def _has_begun(attempt: Attempt, cause: Cause) -> bool:
+    """Tell whether a program was started that could have left a log."""
+    refused = cause.kind is FailureKind.MISSING_EXECUTABLE and attempt.outcome is AttemptOutcome.HELD
+    return attempt.started is not None and cause.kind is not FailureKind.SUBMISSION and not refused
 
 
-def _read_tail(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            stream.seek(max(0, stream.seek(0, SEEK_END) - _TAIL))
-            return stream.read().decode(errors="replace")
-    except FileNotFoundError:
-        return ""  # it may be moved at this moment
-    except OSError as error:
-        return f"{path} cannot be read: {error.strerror}"
+def _name_unknown(job: Job, cause: Cause) -> str:
+    """Name what only the log would have told."""
+    if job.step is None:
+        return "why"
+    by_log = cause.kind in (FailureKind.EXIT, FailureKind.SIGNAL, FailureKind.MISSING_EXECUTABLE)
+    return "why, and in which task" if by_log else "in which task"
 
 
 def _group(step: Step | None, cases: Iterable[_Case], children: _Children) -> list[Group]:
@@ -175,6 +167,7 @@ def _make_group(step: Step | None, cases: Sequence[_Case], children: _Children) 
         data_ids=tuple(data_id for data_id in data_ids if data_id),
         pruned=Counter(job.label for job in behind if job.state is JobState.PRUNED),
         waiting=sum(job.state is JobState.UNREADY for job in behind),
+        gaps=tuple(dict.fromkeys(gap for case in cases for gap in case.gaps)),
     )
     return replace(group, remedies=advise(group))
 

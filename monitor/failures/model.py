@@ -12,8 +12,10 @@ from ...common.html import html_lines, html_table
 from ..jobs import JobState
 from ..outcomes.provenance import QuantaTrouble
 from .causes import Cause
+from .evidence import Gap
 
-_LISTED = 20  # data ids of a group in JSON
+_LISTED = 20  # data ids and gaps of a group in JSON
+_SHOWN = 3  # gaps of one kind in a line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +50,8 @@ class Group:
         How many wait for jobs of this group that are held.
     remedies
         What to do next.
+    gaps
+        What is not known of them, since files are missing or damaged.
     """
 
     step: Step | None
@@ -66,6 +70,7 @@ class Group:
     pruned: Mapping[str, int]
     waiting: int
     remedies: tuple[str, ...] = ()
+    gaps: tuple[Gap, ...] = ()
 
     @property
     def place(self) -> str:
@@ -76,6 +81,17 @@ class Group:
     def count(self) -> int:
         """How many jobs there are."""
         return sum(len(names) for names in self.jobs.values())
+
+    def describe_gaps(self) -> list[str]:
+        """Say in a line each what is not known of them, and why."""
+        reasons: dict[str, list[str]] = {}
+        for gap in self.gaps:
+            reasons.setdefault(gap.unknown, []).append(gap.reason)
+        return [
+            f"not known: {unknown}; {'; '.join(each[:_SHOWN])}"
+            + (f"; and {len(each) - _SHOWN} more" if len(each) > _SHOWN else "")
+            for unknown, each in reasons.items()
+        ]
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values, for JSON."""
@@ -101,6 +117,7 @@ class Group:
             "pruned": dict(self.pruned),
             "waiting": self.waiting,
             "remedies": list(self.remedies),
+            "gaps": [gap.as_dict() for gap in self.gaps[:_LISTED]],
         }
 
 
@@ -168,4 +185,5 @@ class Failures:
 
 def _group_cells(group: Group) -> tuple[object, ...]:
     states = ", ".join(f"{len(names)} {state}" for state, names in group.jobs.items())
-    return group.place, group.label, states, group.cause.kind, group.cause.message, "\n".join(group.remedies)
+    cause = "\n".join([group.cause.message, *group.describe_gaps()])
+    return group.place, group.label, states, group.cause.kind, cause, "\n".join(group.remedies)

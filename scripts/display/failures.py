@@ -29,6 +29,8 @@ def show_failures(failures: "Failures") -> None:
         states = ", ".join(f"{len(names)} {state}" for state, names in group.jobs.items())
         console.print(f"  {group.place} {group.label}: {group.cause.kind}: ", end="")
         console.print(f"{group.cause.message} ({states})")
+        for gap in group.describe_gaps():
+            console.print(Text(f"    {gap}", style="yellow"))
     pruned = ", ".join(f"{number} of {step}" for step, number in failures.pruned.items())
     if pruned:
         console.print(f"jobs that will not run because of these: {pruned}")
@@ -75,6 +77,8 @@ def _show_group(console: "Console", group: "Group") -> None:
             console.print(Text.assemble((f"  {name:11}", "dim"), str(value)))
     for line in group.cause.lines:
         console.print(Text(f"    │ {line}", style="dim"))
+    for gap in group.describe_gaps():
+        console.print(Text(f"  {gap}", style="yellow"))
     if group.pruned:
         listed = ", ".join(f"{number} {label}" for label, number in group.pruned.items())
         console.print(Text(f"  will not run because of these: {listed}"))

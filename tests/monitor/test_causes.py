@@ -194,7 +194,7 @@ EXPRESSION = "The job attribute PeriodicRemove expression '{}' evaluated to TRUE
             outcome(AttemptOutcome.FAILED, exit_code=3),
             "",
             FailureKind.EXIT,
-            "exit code 3, and it left no log",
+            "exit code 3, and no log says why",
         ),
         (
             outcome(AttemptOutcome.FAILED, reason="Job submit failed"),
