@@ -21,6 +21,7 @@ from typing import Any
 
 from ..common.errors import ApcampaignError, FileError, PreconditionError, SettingsError
 from ..common.files import find_files, list_tree, make_folder, naming
+from ..common.progress import show_progress
 from ..common.secrets import SECRET_NAME, redact
 from ..common.text import count, format_size
 from ..ledger import CampaignPaths, Workspace
@@ -139,7 +140,7 @@ def write_archive(workspace: Workspace, file: Path) -> Archive:
         raise obstacle
     require_records(workspace)
     content, left_out = _collect(workspace)
-    with naming(file), _staged(file) as staging:
+    with show_progress(f"writing {file}"), naming(file), _staged(file) as staging:
         with staging.open("wb") as stream:
             pack(stream, workspace.campaign.name, content, left_out, zstd=file.name.endswith(ZSTD))
             stream.flush()
@@ -159,15 +160,18 @@ def _collect(workspace: Workspace) -> tuple[dict[str, bytes], list[str]]:
     """Read what goes into the archive, by the name of the file in the campaign's folder."""
     paths, left_out = workspace.paths, []
     content: dict[str, bytes] = {}
-    for path in _list_files(paths):
-        name = path.relative_to(paths.folder).as_posix()
-        content[name] = _read(path)
-    for graph in _list_graphs(paths):
-        name = graph.relative_to(paths.folder).as_posix()
-        try:
-            content |= {f"{name}.{part}": _clean(found) for part, found in _read_graph(graph).items()}
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
-            left_out.append(f"{name}: {error}")
+    files, graphs = [*_list_files(paths)], _list_graphs(paths)
+    with show_progress("reading the records", unit="files") as tell:
+        for number, path in enumerate([*files, *graphs]):
+            tell("reading the records", number, len(files) + len(graphs), 0)
+            name = path.relative_to(paths.folder).as_posix()
+            if number < len(files):
+                content[name] = _read(path)
+                continue
+            try:
+                content |= {f"{name}.{part}": _clean(found) for part, found in _read_graph(path).items()}
+            except (OSError, ValueError, zipfile.BadZipFile) as error:
+                left_out.append(f"{name}: {error}")
     try:
         summary = json.dumps(summarise(workspace).as_dict(), indent=2, sort_keys=True, default=str)
         content[_SUMMARY] = summary.encode()

@@ -13,6 +13,7 @@ from ..bps import CampaignConfig, Step
 from ..common.butler import reuse_butlers
 from ..common.errors import ApcampaignError
 from ..common.explain import explain_briefly
+from ..common.progress import show_progress
 from ..common.secrets import redact
 from ..ledger import Ledger, RunRecord, Workspace
 from ..monitor import CampaignReader
@@ -164,7 +165,8 @@ class ReportReader:
     ) -> Result | Other:
         """Read something; a report without it is better than none."""
         try:
-            return read()
+            with show_progress(f"reading {what}"):
+                return read()
         except ApcampaignError as error:
             reason = str(error)
         except Exception as error:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..common.files import write_atomically
+from ..common.progress import show_progress
 from ..ledger import Workspace
 from ..monitor.campaign_summary import CampaignSummary
 from ..monitor.notify import TroubleNotifier
@@ -59,7 +60,8 @@ def write_report(
     file = file or workspace.paths.report
     data = (reader or ReportReader(workspace)).read(summary=summary)
     data = _keep_fuller(file, data)
-    write_atomically(file, render_report(data, refresh=refresh))
+    with show_progress("drawing the report"):
+        write_atomically(file, render_report(data, refresh=refresh))
     return file, data
 
 

@@ -29,7 +29,7 @@ _LINE = 60.0  # seconds between two lines where nothing can be drawn over
 
 
 class _Display(logging.Handler):
-    """Shows what was begun last and has not ended.
+    """Shows what was begun last and has not ended, once what it is a part of takes long.
 
     Parameters
     ----------
@@ -82,13 +82,16 @@ class _Display(logging.Handler):
                 if not self._items:
                     self._thread = None
                     return
-                self._look(next(reversed(self._items.values())))
+                self._look()
             time.sleep(_TICK)
 
-    def _look(self, item: Progress) -> None:
+    def _look(self) -> None:
         now = time.monotonic()
+        items = list(self._items.values())
+        whole, item = items[0], items[-1]
         if self._draws:
-            if now - item.begun >= _DELAY and self.at_line_begin:
+            # Many parts may be short each.
+            if now - whole.begun >= _DELAY and self.at_line_begin:
                 self._draw(item)
             elif self._bar is not None:
                 self.hide()

@@ -189,9 +189,11 @@ def _read_run(butler: Any, record: RunRecord, *, exists: bool) -> RunHolding:
         return RunHolding(record=record, exists=False, types={})
     types: dict[str, TypeHolding] = {}
     folder = ""
-    with show_progress(f"sizes of {record.output_run}"):
+    what = f"sizes of {record.output_run}"
+    with show_progress(what, unit="dataset types") as tell:
         info = butler.collections.get_info(record.output_run, include_summary=True)
-        for name in sorted(info.dataset_types):
+        for number, name in enumerate(sorted(info.dataset_types)):
+            tell(what, number, len(info.dataset_types), 0)
             refs = butler.query_datasets(name, record.output_run, find_first=False, limit=None, explain=False)
             if not refs:
                 continue  # a summary may name types of which there is none any more

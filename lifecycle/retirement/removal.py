@@ -27,6 +27,7 @@ from typing import Any
 from uuid import UUID
 
 from ...common.files import write_atomically
+from ...common.progress import show_progress
 from ...common.text import count
 
 # As many are written down at a time; a kill has Butler look at no more than these again.
@@ -67,11 +68,13 @@ def remove_run(butler: Any, run: str, chains: Collection[str], pending: Path) ->
 def remove_datasets(butler: Any, run: str, types: Collection[str] | None, pending: Path) -> None:
     """Remove datasets of a RUN collection, of some types or of all; parameters and errors as `remove_run`."""
     info = butler.collections.get_info(run, include_summary=True)
-    for name in sorted(info.dataset_types if types is None else info.dataset_types & set(types)):
-        refs = butler.query_datasets(name, run, find_first=False, limit=None, explain=False)
-        for chunk in itertools.batched(refs, _CHUNK):
-            write_atomically(pending, json.dumps(_write_refs(chunk)))
-            _prune(butler, chunk)
+    with show_progress(f"removing datasets of {run}", unit="datasets") as tell:
+        for name in sorted(info.dataset_types if types is None else info.dataset_types & set(types)):
+            refs = butler.query_datasets(name, run, find_first=False, limit=None, explain=False)
+            for number, chunk in enumerate(itertools.batched(refs, _CHUNK)):
+                tell(f"removing {name} of {run}", number * _CHUNK, len(refs), 0)
+                write_atomically(pending, json.dumps(_write_refs(chunk)))
+                _prune(butler, chunk)
     pending.unlink(missing_ok=True)
 
 

@@ -5,6 +5,7 @@ __all__ = ["compare"]
 from collections.abc import Iterator
 from dataclasses import replace
 
+from ...common.progress import show_progress
 from ...common.text import count
 from .catalogues import compare_objects, compare_sources
 from .comparison import Comparison
@@ -28,9 +29,11 @@ def compare(a: Comparable, b: Comparable, tolerances: Tolerances | None = None) 
         a, b = replace(a, name=f"{a.name} (A)"), replace(b, name=f"{b.name} (B)")
     sources = objects = None
     if a.sources is not None and b.sources is not None:
-        sources = compare_sources(a.sources, b.sources, tolerances)
+        with show_progress("matching DiaSources"):
+            sources = compare_sources(a.sources, b.sources, tolerances)
     if a.objects is not None and b.objects is not None:
-        objects = compare_objects(a.objects, b.objects, tolerances)
+        with show_progress("matching DiaObjects"):
+            objects = compare_objects(a.objects, b.objects, tolerances)
     found = [
         *differ_in_results(a, b, sources, objects, tolerances),
         *differ_in_origins(a, b, tolerances),

@@ -12,6 +12,7 @@ from ...bps.division import describe_division
 from ...bps.lint import Finding
 from ...bps.shape import PART_QUANTA, is_large, wanted_parts
 from ...common.errors import ApcampaignError, PreconditionError, SettingsError
+from ...common.progress import show_progress
 from ...ledger import Workspace
 from ..division import read_large_steps
 from ..preflight.pipelines import load_graph
@@ -65,7 +66,8 @@ def make_forecast(
         costs = {step: load_costs(workspace.paths, step) for step in plan.steps}
         for run in plan:
             skipped = [done[output] for output in run.skip_existing if output in done]
-            workload, more = _find_workload(workspace, plan, run, butler, skipped)
+            with show_progress(f"counting the quanta of {run.name}"):
+                workload, more = _find_workload(workspace, plan, run, butler, skipped)
             notes += more
             workloads[run.name] = workload
             notes += _find_refusals(butler, plan, run, workloads)

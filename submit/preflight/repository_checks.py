@@ -9,6 +9,7 @@ from typing import Any
 
 from ...bps.lint import Finding, Severity
 from ...common.errors import RepositoryError
+from ...common.progress import show_progress
 from ...monitor.outcomes import TEMPLATE, TemplateCoverage, find_templates
 from .bands import check_bands
 from .clusters import check_clusters
@@ -162,7 +163,8 @@ def _check_data(
     if any(finding.rule == "no-collection" for finding in collections):
         return None
     selection: Selection | None
-    selection, findings = select(butler, spec, graph)
+    with show_progress(f"reading what {spec.name} selects"):
+        selection, findings = select(butler, spec, graph)
     found.findings += findings
     made = _find_products(spec, parents, graphs)
     found.findings += run_check(check_inputs, butler, spec, graph, selection, made)
@@ -224,11 +226,12 @@ def _find_products(
 
 def run_check(check: Callable[..., Iterator[Finding]], *arguments: Any) -> list[Finding]:
     """Collect the findings of a check; one that fails is a finding too, and the others go on."""
+    what = check.__name__.lstrip("_").removeprefix("check_").replace("_", " ")
     try:
-        return list(check(*arguments))
+        with show_progress(f"checking {what}"):
+            return list(check(*arguments))
     except Exception as error:
         first = str(error).splitlines()[0] if str(error) else ""
-        what = check.__name__.lstrip("_").removeprefix("check_").replace("_", " ")
         return [
             make_finding(
                 Severity.WARNING,

@@ -7,9 +7,12 @@ import re
 import select
 import subprocess
 import sys
+import time
+from dataclasses import replace
 
 import pytest
 from apcampaign.common.progress import Progress, show_progress
+from apcampaign.scripts.progress import _Display
 
 WORK = """\
 import logging, time
@@ -115,6 +118,20 @@ def test_a_narrow_terminal_gets_one_line_too():
     assert any("3 of 12" in line for line in lines)
     assert all(re.search("counting|templates", line) for line in lines)  # none is the rest of another
     assert max(map(len, lines)) <= 30
+
+
+def test_many_short_parts_of_what_takes_long_are_shown():
+    display, now = _Display(terminal=True), time.monotonic()
+    whole = Progress(number=1, what="apcampaign report", begun=now)
+    part = Progress(number=2, what="reading the sky", begun=now)
+    display._draws = True
+    for begun, shown in ((now, False), (now - 3, True)):
+        display._items = {1: replace(whole, begun=begun), 2: part}
+        display._look()
+        assert (display._bar is not None) is shown
+    assert display._bar is not None
+    assert str(display._bar.tasks[0].fields["what"]) == "reading the sky, 0 s"
+    display.hide()
 
 
 def test_nothing_is_drawn_for_a_machine_even_on_a_terminal():
