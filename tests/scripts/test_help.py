@@ -119,6 +119,22 @@ def test_a_table_loses_nothing_on_a_narrow_screen():
     assert any(line.startswith("┏") for line in draw(80))
 
 
+def test_a_table_that_hardly_fits_breaks_neither_words_nor_sizes():
+    name, size = "single_visit_star_reprocessed_footprints", "22 MiB"
+    for width in range(30, 90):
+        table = Table("dataset type", "size", "what it is")
+        table.add_row(name, size, "intermediate, read by later tasks")
+        console = Console(file=io.StringIO(), width=width, soft_wrap=True)
+        console.print(table)
+        assert isinstance(console.file, io.StringIO)
+        text = console.file.getvalue()
+        assert name in text, width
+        assert size in text, width
+        assert "…" not in text, width
+        if text.startswith("┏"):
+            assert max(map(len, text.splitlines())) <= width
+
+
 def test_what_is_piped_is_whole(monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "40")
     table = Table("what", "why")
