@@ -1,9 +1,11 @@
 """The code in the documents does what they say: the notebook runs a small campaign, the rest looks at it."""
 
 import json
+import re
 import shutil
 import sqlite3
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +21,14 @@ from apcampaign.report.comparison.catalogue_reader import CatalogueReader
 from apcampaign.report.comparison.resumed import add_earlier_counts, add_earlier_troubles
 from apcampaign.scripts.commands.compare import command as compare
 from click.testing import CliRunner
-from documents import FENCED, ROOT, text_of
+from documents import DOCUMENTS, FENCED, ROOT, text_of
 from nbclient import NotebookClient
 from operators import COARSE, COARSE_DIFFIM, Operator, shell_environment
+from page_shell import PageShell
+from shell_lines import ShellBlock, find_missing, read_shell_blocks
 
 DEADLINE = 600  # seconds, on two busy cores; it takes one or two minutes
-pytestmark = pytest.mark.slow(minutes=2.5)
+pytestmark = pytest.mark.slow(minutes=3)
 
 #: What of a process a library must leave alone.
 STATE = """
@@ -67,6 +71,47 @@ Path("results.json").write_text(json.dumps(results))
 """
 #: What a campaign does once; the notebook has done it.
 ONCE = ("campaign.create_apdb()\n", "campaign.submit(foreground=True)")
+#: Pages with campaigns of their own: those of tests/sandbox/test_run.py and tests/submit/test_injection.py.
+OTHER_CAMPAIGN = ("dc2.md", "fakes.md")
+#: What is not typed here, by what a campaign file and a line begin with, and why.
+NOT_TYPED = {
+    r"\S+ (?!apcampaign )": "no command of ours",
+    r"\S+ apcampaign submit": "has jobs; the notebook has run some, and the tests of submissions do",
+    r"\S+ apcampaign adopt": "takes over runs of `bps submit`, of which there are none; the tests of adoption do",
+    r"\S+ apcampaign sandbox (?!score)": "makes a sandbox or starts servers; the tests of the sandbox do",
+    r"\S+ apcampaign init": "asks, or needs a repository that is elsewhere; the tests of `init` do",
+    r"\S+ apcampaign .*--(site|day-obs) ": "is for a site or a night that is elsewhere",
+    r"\S+ apcampaign resume --(set|skip-failed)": "is for jobs that have failed; the tests of resumes do",
+    r"\S+ apcampaign retire --run": "is refused while the associations of the run are in the APDB",
+    r"\S+ apcampaign retire .*--everything": "takes three seconds to plan; the tests of retirements do",
+    r"\S+ apcampaign lint --butler": "is for what was not submitted yet; the tests of `lint` do",
+    r"\S+ apcampaign compare campaign.yaml --run": "is for two submissions, and there is one",
+    r"campaign.yaml apcampaign check$": "is for a campaign that has not begun, such as the second of the tutorial",
+    r"campaign.yaml apcampaign apdb init(?!.*--config)": "makes an APDB, which the campaign has",
+}
+#: What would change the campaign, or what is in its queue: its plan is shown instead.
+PLANNED = r"apcampaign (cancel|resume|doctor --fix|apdb rollback|retire .*--)(?!.*--dry-run)"
+INTERMEDIATES = "--type 'difference_image' --keep 'preliminary_visit_image'"
+#: What is typed as the longer form that a page gives too, which does the same and more.
+LONGER = {
+    r"(apcampaign compare \S+ \S+)$": r"\1 --output comparison.html",
+    r"(apcampaign retire --intermediates)( --dry-run)?$": rf"\1 {INTERMEDIATES}",
+    r"(apcampaign doctor)$": r"\1 --fix",
+}
+#: What a page shows of a campaign in another state than this one: by its commands and what they print.
+OTHER_STATE = {
+    r"(tutorial|howto).md .*failures": "a job has failed",
+    r"tutorial.md .*resume": "a job has failed",
+    r"apdb.md .*(1 finding|rollback)": "an association is not recorded",
+    r"compare.md .*threshold": "the other campaign has another threshold",
+    r"retire.md .*summary": "it was retired",
+}
+#: Exit codes other than 0, and why.
+EXIT_CODES = {
+    r"apcampaign cancel": (1, "would be refused: there is nothing in a queue"),
+    r"apcampaign resume": (1, "would be refused: there is nothing to resume"),
+    r"apcampaign sandbox score": (1, "on two visits not all goals are reached"),
+}
 
 
 @dataclass(frozen=True)
@@ -255,3 +300,65 @@ def test_what_earlier_runs_have_done_counts_for_those_that_continue_them(finishe
     troubles = add_earlier_troubles((), [run])
     assert troubles == list(done.troubles)
     assert add_earlier_counts({}, [run], troubles) == done.counts
+
+
+def name_what_is_here(finished: Finished) -> dict[str, str]:
+    """Give what stands here for what pages name: runs, visits, positions, databases, campaigns."""
+    folder = finished.operator.folder
+    ((visit,),) = finished.stored["visits"][-1:]
+    (run,) = (folder / "runs" / "example" / "diffim").glob("*/bps.yaml")
+    with sqlite3.connect(folder / "apdb.db") as connection:
+        position = connection.execute("SELECT ra, dec FROM DiaObject ORDER BY nDiaSources DESC").fetchone()
+    return {
+        r"\bruns/\w+/": f"{folder}/runs/example/",
+        r"\d{8}T\d{6}Z": run.parent.name,
+        r"--visit \d+ --detector \d+": f"--visit {visit} --detector 94",
+        r"--at \S+ \S+": "--at {} {}".format(*position),
+        r"postgresql://\S+( --namespace \w+)?": "sqlite:///new.db",
+        r"\b(weekly-\d+|plain|threshold-8)\.yaml": "campaign.yaml",
+        r"compare campaign.yaml campaign-v2.yaml": "compare campaign.yaml campaign.yaml",
+        r"\bmy-bps\.yaml": str(run),
+        r"\bdc2-apdb\b": "night-1-apdb",
+    }
+
+
+def lines_to_type(block: ShellBlock, shell: PageShell, names: dict[str, str]) -> Iterator[str]:
+    """Give the lines of a block that are typed, as they are typed."""
+    for line in block.lines:
+        if line.startswith("export APCAMPAIGN_"):
+            shell.export(line)
+        elif any(re.match(rule, f"{shell.campaign_file(line).name} {line}") for rule in NOT_TYPED):
+            if "apcampaign submit" in line:
+                shell.stand_in(line)
+        else:
+            for there, here in [*names.items(), *LONGER.items()]:
+                line = re.sub(there, here, line)
+            yield f"{line.replace(' --yes', '')} --dry-run" if re.match(PLANNED, line) else line
+
+
+def test_the_shell_lines_of_the_documents_do_what_the_pages_say(finished: Finished, results, tmp_path):
+    names = name_what_is_here(finished)
+    typed: dict[tuple[str, str], tuple[int, str]] = {}
+    wrong, found = [], 0
+    for document in DOCUMENTS:
+        if document.name in OTHER_CAMPAIGN:
+            continue
+        shell = PageShell(finished.operator, tmp_path / document.stem)
+        for block in read_shell_blocks(document):
+            printed = ""
+            for line in lines_to_type(block, shell, names):
+                key = shell.campaign(line), line
+                if key not in typed:
+                    typed[key] = shell.run(line)
+                code, said = typed[key]
+                printed += said
+                expected = next((code for rule, (code, _) in EXIT_CODES.items() if re.match(rule, line)), 0)
+                if code != expected:
+                    wrong.append(f"{document.name}: {line} ended with {code}:\n{said}")
+            page = " ".join([document.name, *block.lines, *block.shown])
+            if printed and not any(re.match(rule, page) for rule in OTHER_STATE):
+                missing = find_missing(block.shown, printed)
+                found += len(block.shown) - len(missing)
+                wrong += [f"{document.name}: {block.lines}: {each}" for each in missing]
+    assert wrong == []
+    assert (len(typed), found) == (38, 43)

@@ -26,6 +26,7 @@ _IMPORTED = (
     "apcampaign.submit",
     "apcampaign.submit.preflight",
     "lsst.ctrl.bps",
+    "lsst.ctrl.bps.parsl",
     "lsst.daf.butler",
     "lsst.dax.apdb",
     "lsst.pipe.base.quantum_graph",
