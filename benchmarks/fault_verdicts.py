@@ -82,7 +82,8 @@ def judge(
     elif more and told:
         verdict = "sentence"
     else:
-        verdict = "sentence (other)" if more else "silent"
+        # To be told that all is well is worse than nothing.
+        verdict = "sentence (other)" if more and (outcome.code or not plain.code) else "silent"
     left = sorted(
         str(path)
         for path in outcome.files.keys() - before.keys() - plain.files.keys()

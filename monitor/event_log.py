@@ -54,7 +54,8 @@ class EventLog:
         self._offset = 0
         self._beginning = b""
         self._clock: LogClock | None = None
-        self._told_damaged = not warn
+        #: Whether it was warned of, or is not to be.
+        self.told_damaged = not warn
         #: What happened, by cluster, in the order of submission.
         self.histories: dict[int, History] = {}
 
@@ -83,8 +84,8 @@ class EventLog:
                 written = before if os.fstat(stream.fileno()).st_mtime == before else None
         except FileNotFoundError:
             return changed
-        if len(beginning) > 9 and not _BEGINNING.match(beginning) and not self._told_damaged:
-            self._told_damaged = True
+        if len(beginning) > 9 and not _BEGINNING.match(beginning) and not self.told_damaged:
+            self.told_damaged = True
             _log.warning(
                 "%s is damaged: it does not begin with an event of HTCondor, and what became of jobs is not known "
                 "from it; `apcampaign doctor --fix` fills it in when its DAG has ended",

@@ -29,6 +29,11 @@ class EventLogs:
         """The DAGs whose logs were read, the run's own first."""
         return tuple(path.with_name(path.name.removesuffix(".nodes.log")) for path in self._logs)
 
+    @property
+    def told_damaged(self) -> bool:
+        """Whether one of them was warned of."""
+        return any(log.told_damaged for log in self._logs.values())
+
     def read(self) -> set[int]:
         """Read what was appended since the last time; gives the clusters of which there is something new."""
         own = self._dag.with_name(f"{self._dag.name}.nodes.log")

@@ -3,6 +3,8 @@
 __all__ = ["JobReader", "RunReader", "open_run", "read_jobs"]
 
 import gc
+import logging
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +20,9 @@ from .history import History
 from .jobs import Attempt, AttemptOutcome, Job, JobState
 from .parsl_log import ParslReader
 
+_log = logging.getLogger(__name__)
+
+_AT_ONCE = 60.0  # seconds between the writing of an event to one log and to the other
 _WAITING = {JobState.UNREADY, JobState.PRUNED}
 
 
@@ -68,7 +73,7 @@ class RunReader:
         self._older: dict[str, list[History]] = {}
         self._rescued: frozenset[str] | None = None
         self._jobs: dict[str, Job] = {}
-        self._begun = self._ended = False
+        self._begun = self._ended = self._told_lost = False
         self._refused: dict[str, str] | None = None
 
     @classmethod
@@ -124,6 +129,7 @@ class RunReader:
         by_name: dict[str, list[History]] = {}
         for history in self._log.histories.values():
             by_name.setdefault(history.node, []).append(history)
+        self._warn_of_lost(by_name)
         forgotten = changed - self._log.histories.keys()  # the log is a new one
         names = {self._log.histories[cluster].node for cluster in changed - forgotten}
         if forgotten or not self._jobs:
@@ -161,6 +167,29 @@ class RunReader:
         if name in self._blocked:  # also done, for DAGMan
             return JobState.UNREADY
         return JobState.DONE if self._rescued and name in self._rescued else JobState.UNREADY
+
+    def _warn_of_lost(self, by_name: Mapping[str, list[History]]) -> None:
+        """Warn, once, where jobs have events in logs of their own, and none in that of the DAG."""
+        # While it is active, only a log without any event is worth the look at the folders of all jobs.
+        if not self._begun or (self._log.histories and not self._ended):
+            return
+        if self._told_lost or self._log.told_damaged:
+            return
+        missing = {
+            name: node
+            for name, node in self._workflow.nodes.items()
+            if name not in by_name and name not in self._older
+        }
+        logs = (path for path in _logs(missing) if path.name.rsplit(".", 2)[0] in missing)
+        before = None if self._ended else time.time() - _AT_ONCE
+        if lost := next((path for path in logs if _has_content(path, before)), None):
+            self._told_lost = True
+            _log.warning(
+                "%s.nodes.log lacks events that %s has: what became of some jobs is not known from it; "
+                "`apcampaign doctor --fix` fills it in when its DAG has ended",
+                self.dag,
+                lost.name,
+            )
 
     def _read_refused(self) -> dict[str, str]:
         """Read which jobs HTCondor refused, of which its log knows nothing."""
@@ -255,6 +284,15 @@ def _without_collector() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def _has_content(path: Path, before: float | None) -> bool:
+    """Tell whether there is something in a file, which was written before some time."""
+    try:
+        status = path.stat()
+    except OSError:
+        return False
+    return status.st_size > 0 and (before is None or status.st_mtime < before)
 
 
 def _logs(nodes: Mapping[str, Node]) -> Iterator[Path]:

@@ -74,6 +74,32 @@ def test_the_file_of_a_runs_jobs_tells_more_than_its_dag(tmp_path, caplog):
     assert "cannot be read: KeyError" in caplog.text
 
 
+@pytest.mark.parametrize("left", [None, b"", b"[1, 2]\n"])
+def test_a_log_of_a_dag_that_was_lost_is_warned_of_once(tmp_path, caplog, left):
+    shutil.copytree(recorded("troubled").folder, tmp_path / "run")
+    reader = open_run(RunPaths(tmp_path / "run"))
+    reader.read()
+    assert not caplog.text
+    (log,) = tmp_path.rglob("*.nodes.log")
+    log.unlink() if left is None else log.write_bytes(left)
+    reader = open_run(RunPaths(tmp_path / "run"))
+    reader.read()
+    reader.read()
+    assert caplog.text.count(f"{log} lacks events that makeWarp_3828_25_731000.12.log has") == 1
+
+
+def test_a_log_of_a_dag_that_has_ended_lacks_no_job_without_a_word(tmp_path, caplog):
+    shutil.copytree(recorded("troubled").folder, tmp_path / "run")
+    (log,) = tmp_path.rglob("*.nodes.log")
+    (output,) = tmp_path.rglob("*.dagman.out")
+    whole = log.read_bytes()
+    cut = whole[: whole.index(b"(012.000.000)")]
+    log.write_bytes(cut[: cut.rindex(b"\n...\n") + 5])
+    output.write_text("11/22/26 15:39:00 **** condor_dagman (condor_DAGMAN) EXITING WITH STATUS 1\n")
+    open_run(RunPaths(tmp_path / "run")).read()
+    assert f"{log} lacks events that makeWarp_3828_25_731000.12.log has" in caplog.text
+
+
 def test_a_log_that_is_read_in_pieces_tells_the_same(tmp_path):
     (log,) = recorded("troubled").submit.glob("*.nodes.log")
     text = log.read_bytes()
