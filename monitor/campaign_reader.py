@@ -255,10 +255,18 @@ def _step_status(view: _View, step: Step, now: float) -> StepStatus:
     )
 
 
+def _written(file: Path) -> float | None:
+    """Give the time at which a file was last written to; `None` of one that is not there."""
+    try:
+        return file.stat().st_mtime
+    except FileNotFoundError:
+        return None
+
+
 def _explain_unknown(queue: Queue, view: _View, dags: Sequence[Path], now: float) -> tuple[str, ...]:
     """Say what the files cannot tell."""
     logs = [dag.with_name(f"{dag.name}.nodes.log") for dag in dags]
-    written = max((log.stat().st_mtime for log in logs if log.exists()), default=None)
+    written = max((time for log in logs if (time := _written(log)) is not None), default=None)
     when = "before anything was written" if written is None else f"of {format_duration(now - written)} ago"
     if queue.problem is not None:
         return (
