@@ -41,6 +41,10 @@ from .removal import (
 from .state import RetirementState, find_activity
 from .uses import find_uses_of_runs
 
+#: How many folders above that of a RUN collection have the campaign's names: its step's, and its own. Those above
+#: these are shared with the operator's other campaigns.
+_OWN_FOLDERS = 2
+
 _log = logging.getLogger(__name__)
 
 
@@ -202,7 +206,7 @@ def _execute(workspace: Workspace, act: RetirementAct) -> None:
         case _:
             _remove_collection(act, paths)
             if act.folder:
-                remove_empty_folders(Path(act.folder))
+                remove_empty_folders(Path(act.folder), _OWN_FOLDERS)
 
 
 def _remove_collection(act: RetirementAct, paths: CampaignPaths) -> None:

@@ -115,11 +115,23 @@ def remove_files(folder: Path, name: str) -> None:
         shutil.rmtree(path)
 
 
-def remove_empty_folders(folder: Path) -> None:
-    """Remove the empty folders that a datastore leaves of a RUN collection; those with files in them stay."""
+def remove_empty_folders(folder: Path, above: int) -> None:
+    """Remove the empty folders that a datastore leaves of a RUN collection; those with files in them stay.
+
+    Parameters
+    ----------
+    folder
+        The folder of the RUN collection.
+    above
+        How many of the folders above it go too, once nothing is in them any more.
+    """
     for path, _, _ in os.walk(folder, topdown=False):
         with contextlib.suppress(OSError):
             Path(path).rmdir()
+    if not folder.exists():
+        with contextlib.suppress(OSError):
+            for path in folder.parents[:above]:
+                path.rmdir()
 
 
 def _prune(butler: Any, refs: Collection[Any]) -> None:

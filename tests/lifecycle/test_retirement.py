@@ -85,7 +85,8 @@ def assert_gone(ground: Ground, apdb: str, namespace: str | None) -> None:
         str(path) for path in (ground.runs / "mine").glob("retired/*.yaml")
     } | {str(ground.runs / "mine" / step / "submission.lock") for step in Step}
     assert ground.list_files("mine") == []
-    assert not (ground.folder / "repo/u/me/mine/templates" / "20260101T000000Z").exists()
+    # Those above are the operator's, with their other campaigns.
+    assert [path.name for path in (ground.folder / "repo/u/me").iterdir()] == ["theirs"]
     assert ground.count_trash() == 0
     assert look_at_apdb(apdb, namespace) is None
 
@@ -142,7 +143,9 @@ def test_a_run_goes_alone_and_leaves_the_chains_that_held_it(ground: Ground) -> 
     assert "2 associations in the APDB would be recorded by no run" in str(plan.obstacles[0])
     with pytest.raises(PreconditionError, match="2 associations"):
         plan.execute()
+    (somebodys := ground.folder / "repo/u/me/mine/empty").mkdir()
     campaign.plan_retirement(runs=[ground.collection(Step.TEMPLATES)]).execute()
+    assert {path.name for path in somebodys.parent.iterdir()} == {"diffim", "empty"}
     found = ground.look("mine")
     assert ground.collection(Step.TEMPLATES) not in found
     assert found["u/me/mine/diffim"][1] == (ground.collection(Step.DIFFIM), "inputs")
