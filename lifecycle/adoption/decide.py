@@ -37,6 +37,8 @@ class AdoptionState:
         The parts of steps that the campaign has planned, by RUN collection.
     occupied
         Folders of runs that are being prepared.
+    lost
+        The RUN collections of adopted runs whose submit directory is not where it was any more.
     """
 
     workspace: Workspace
@@ -45,6 +47,7 @@ class AdoptionState:
     expected: Mapping[Step, Expected] = field(default_factory=dict)
     parts: Mapping[str, PlannedRun] = field(default_factory=dict)
     occupied: frozenset[Path] = frozenset()
+    lost: frozenset[str] = frozenset()
 
 
 def decide_adoption(state: AdoptionState) -> AdoptionPlan:
@@ -63,7 +66,7 @@ def decide_adoption(state: AdoptionState) -> AdoptionPlan:
             adoptions.append(Adoption(folder=folder, obstacles=(error,)))
             continue
         run = known.get(found.settings.output_run)
-        if run is not None:
+        if run is not None and run.output_run not in state.lost:
             adoptions.append(Adoption(folder=folder, found=found, record=run, known=True))
             continue
         adoption = _decide(state, found)
@@ -224,10 +227,15 @@ def _make_record(state: AdoptionState, found: SubmitDirectory, step: Step) -> Ru
     )
 
 
+def _list_others(state: AdoptionState, record: RunRecord) -> list[RunRecord]:
+    """List the other runs of a run's step: one that is adopted anew, since it was moved, is among them already."""
+    return [run for run in state.ledger.runs_of(record.step) if run.output_run != record.output_run]
+
+
 def _look_at_place(state: AdoptionState, record: RunRecord) -> Iterator[ApcampaignError]:
     """See whether the folder that a run gets is free."""
     files = state.workspace.paths.run(record)
-    others = {run.folder: run for run in state.ledger.runs_of(record.step)}
+    others = {run.folder: run for run in _list_others(state, record)}
     if other := others.get(record.folder):
         yield PreconditionError(f"{files.folder} already holds {other.output_run}")
     elif files.folder in state.occupied:
@@ -239,8 +247,11 @@ def _look_at_place(state: AdoptionState, record: RunRecord) -> Iterator[Apcampai
 
 def _describe_progress(state: AdoptionState, found: SubmitDirectory, record: RunRecord) -> Iterator[str]:
     """Say how a run stands, and what becomes of the campaign's others."""
-    current = state.ledger.current(record.step)
+    others = _list_others(state, record)
+    current = [run for run in state.ledger.current(record.step) if run in others]
     newer = [run for run in current if run.timestamp > record.timestamp]
+    if record.output_run in state.lost:
+        yield "its submit directory was moved here"
     if newer and not record.part:
         yield f"{newer[-1].output_run} is newer, and goes on to count for step {record.step}"
     elif current and not record.part:

@@ -60,6 +60,11 @@ def read_adoption_state(workspace: Workspace, folders: Sequence[Path]) -> Adopti
         expected={step: _expect(workspace, step) for step in workspace.campaign.steps},
         parts={run.output_run: run for run in _list_planned(ledger) if run.part},
         occupied=frozenset(path.parent for path in prepared if not path.is_symlink()),
+        lost=frozenset(
+            run.output_run
+            for run in ledger.runs
+            if run.adopted_from and not workspace.paths.run(run).submit.exists()
+        ),
     )
 
 

@@ -178,6 +178,27 @@ def test_an_adoption_that_was_cut_off_is_finished_by_the_next_one(untouched: Raw
     assert again.execute() == (record,)
 
 
+def test_an_adopted_run_whose_submit_directory_was_moved_is_found_again_by_adopting_it(
+    raw: RawRuns, tmp_path: Path
+) -> None:
+    workspace = open_workspace(raw, tmp_path / "runs")
+    (record,) = plan_adoption(workspace, [raw.diffim]).execute()
+    before = CampaignReader(workspace.paths).read()
+    moved = raw.folder / "elsewhere" / raw.diffim.name
+    moved.parent.mkdir()
+    shutil.move(raw.diffim, moved)
+    (adoption,) = (plan := plan_adoption(workspace, [moved])).adoptions
+    assert (adoption.known, adoption.obstacles) == (False, ())
+    assert adoption.notes[0] == "its submit directory was moved here"
+    (again,) = plan.execute()
+    assert again == record.model_copy(update={"adopted_from": str(moved)})
+    assert workspace.read_ledger().runs == (again,)
+    assert CampaignReader(workspace.paths).read().jobs == before.jobs
+    # A copy of it does not count instead of it.
+    shutil.copytree(moved, raw.diffim, symlinks=True)
+    assert plan_adoption(workspace, [raw.diffim]).adoptions[0].known
+
+
 def test_a_plan_that_has_become_old_is_refused(untouched: RawRuns, tmp_path: Path) -> None:
     workspace = open_workspace(untouched, tmp_path / "runs")
     old = plan_adoption(workspace, [untouched.templates])
