@@ -11,7 +11,7 @@ from ..bps import Step
 from ..common.html import html_lines, html_table
 from ..ledger import RetirementRecord
 from ..ordering import SkippedAndWaiting
-from .outcomes import LeftImage, MissingImage, QuantaCount, TemplateCoverage, add_counts, describe_left
+from .outcomes import LeftBehind, MissingImage, QuantaCount, TemplateCoverage, add_counts
 
 #: BPS's states of runs, the worst first; those that are not here are better than these.
 _WORST = (
@@ -119,7 +119,7 @@ class CampaignSummary:
     retired
         What was removed of it.
     left
-        The images that earlier runs were to associate, and that are in none of the current runs.
+        What earlier runs were to do, and is in none of the current runs.
     """
 
     campaign: str
@@ -135,7 +135,7 @@ class CampaignSummary:
     missing: tuple[MissingImage, ...] = ()
     dia_objects: int | None = None
     retired: tuple[RetirementRecord, ...] = ()
-    left: tuple[LeftImage, ...] = ()
+    left: LeftBehind = field(default_factory=LeftBehind)
 
     @property
     def apdb_described(self) -> dict[str, str]:
@@ -211,7 +211,8 @@ class CampaignSummary:
             "missing_templates": sorted(self.templates.missing) if self.templates else None,
             "missing_images": [asdict(image) for image in self.missing],
             "retired": [record.as_dict() for record in self.retired],
-            "left_images": [asdict(image) for image in self.left],
+            "left_images": [asdict(image) for image in self.left.images],
+            "left_quanta": [asdict(quantum) for quantum in self.left.quanta],
         }
 
     def _repr_html_(self) -> str:
@@ -255,7 +256,7 @@ class CampaignSummary:
             yield f"{len(self.associations.waiting)} associations wait for earlier overlapping ones that failed"
         yield from (record.describe() for record in self.retired)
         if self.left:
-            yield describe_left(self.left)
+            yield self.left.describe()
         if self.associations.skipped:
             yield f"{len(self.associations.skipped)} failed associations were skipped by overlapping later visits"
         yield self.verdict

@@ -32,7 +32,7 @@ from .outcomes import (
     TemplateCoverage,
     check_templates,
     count_products,
-    find_left_images,
+    find_left,
     find_missing_images,
     read_outcomes,
 )
@@ -106,7 +106,7 @@ def summarise(workspace: Workspace, ledger: Ledger | None = None) -> CampaignSum
         missing=_find_missing(workspace, ledger, outcomes),
         dia_objects=count_dia_objects(inspected) if inspected else None,
         retired=ledger.retirements,
-        left=find_left_images(workspace, ledger),
+        left=find_left(workspace, ledger),
     )
 
 

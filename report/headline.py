@@ -113,9 +113,10 @@ def headline(data: ReportData) -> list[Tile]:
                 "good" if data.verification.good else "bad",
             )
         )
-    if data.left_images:
-        remark = "images of earlier runs: `apcampaign submit diffim --continue`"
-        tiles.append(Tile("Left undone", number(data.left_images), remark, "bad"))
+    for left, of in ((data.left_images, "images"), (data.left_quanta, "quanta")):
+        if left:
+            remark = f"{of} of earlier runs: `apcampaign submit diffim --continue`"
+            tiles.append(Tile("Left undone", number(left), remark, "bad"))
     return tiles
 
 

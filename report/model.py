@@ -148,6 +148,8 @@ class ReportData:
         The comparison of the APDB with Butler.
     left_images
         How many images earlier runs have left undone that no current run has.
+    left_quanta
+        The same of quanta of other visits.
     provenance
         Titled mappings: collections, versions, …
     files
@@ -176,6 +178,7 @@ class ReportData:
     failures: tuple[FailureRow, ...] = ()
     verification: Verification | None = None
     left_images: int = 0
+    left_quanta: int = 0
     provenance: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     appendix: tuple[Figure, ...] = ()

@@ -147,7 +147,8 @@ class ReportReader:
             cutouts=cutouts,
             failures=self._attempt("the failures", lambda: list_failures(status), ()),
             verification=self._verify(ledger, summary) if over else None,
-            left_images=len(summary.left) if summary else 0,
+            left_images=len(summary.left.images) if summary else 0,
+            left_quanta=len(summary.left.quanta) if summary else 0,
             provenance=list_provenance(campaign, ledger, records),
             files=list_files(campaign, workspace.paths, records),
             appendix=(

@@ -42,7 +42,7 @@ class KnownImages:
     done
         Those that are associated.
     undone
-        Those of which the newest runs have left anything undone, whether or not they are associated.
+        Those of which runs have left anything undone that no other has done, whether or not they are associated.
     """
 
     nights: Mapping[VisitDetector, int]

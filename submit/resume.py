@@ -17,7 +17,6 @@ from ..bps import Step
 from ..common.errors import ApcampaignError, PreconditionError
 from ..common.html import html_lines, html_table
 from ..ledger import DagPaths, DagRecord, Ledger, Workspace
-from ..monitor.outcomes import describe_left
 from .executors import HTCondorExecutor, Submission
 from .executors.campaign_dag import read_work
 from .ledger_hold import hold_ledger
@@ -192,7 +191,7 @@ def decide_resume(state: CampaignState, request: ResumeRequest) -> ResumePlan:
         return _refuse(plan, f"campaign {name} has no {what} to resume", "submit one first")
     unit = state.unfinished
     if unit is None and state.left:
-        return _refuse(plan, describe_left(state.left))
+        return _refuse(plan, state.left.describe())
     if unit is None:
         return _refuse(
             plan,

@@ -19,12 +19,12 @@ from ..ledger import (
 )
 from ..monitor import find_damaged_rescue, read_exit, read_rescue
 from ..monitor.outcomes import (
-    LeftImage,
+    LeftBehind,
     QuantaCount,
     add_counts,
     check_templates,
     count_quanta,
-    find_left_images,
+    find_left,
     read_unregistered,
 )
 from .bps_process import has_passed
@@ -157,7 +157,7 @@ class CampaignState:
     versions
         Of the software that is installed now.
     left
-        The images that runs of before these have left undone, if all of these is done.
+        What runs of before these have left undone, if all of these is done.
     """
 
     workspace: Workspace
@@ -165,7 +165,7 @@ class CampaignState:
     active: tuple[ActiveRun, ...]
     units: tuple[SubmittedUnit, ...]
     versions: Mapping[str, str]
-    left: tuple[LeftImage, ...] = ()
+    left: LeftBehind = field(default_factory=LeftBehind)
 
     @property
     def unfinished(self) -> SubmittedUnit | None:
@@ -211,7 +211,7 @@ def read_state(workspace: Workspace, step: Step | None = None) -> CampaignState:
         active=active,
         units=tuple(units),
         versions=installed_versions(),
-        left=find_left_images(workspace, ledger) if units and all(unit.done for unit in units) else (),
+        left=find_left(workspace, ledger) if units and all(unit.done for unit in units) else LeftBehind(),
     )
 
 

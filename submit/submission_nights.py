@@ -3,13 +3,13 @@
 __all__ = ["read_new_images"]
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from ..bps import NightSelection, Ordering, Step, plan_campaign
 from ..common.butler import open_butler
 from ..ledger import Ledger, RunRecord, Workspace, find_continued, has_graph
-from ..monitor.outcomes import FAILED, count_quanta, read_outcomes, read_unregistered
+from ..monitor.outcomes import FAILED, count_quanta, find_left_quanta, read_outcomes, read_unregistered
 from ..ordering import (
     VisitDetector,
     find_late,
@@ -72,7 +72,9 @@ def read_new_images(
             if not given[run.output_run] or given[run.output_run] - done:
                 planned[run.output_run] = _read_planned(run)
         known = {name: images | planned.get(name, frozenset()) for name, images in given.items()}
-        undone = _find_undone(ledger, repair, known)
+        # What runs before the newest have left undone after the association of an image.
+        visits = {quantum.visit for quantum in find_left_quanta(butler, filling, ledger.current(Step.DIFFIM))}
+        undone = _find_undone(ledger, repair, known) | _choose(_join(known.values()), visits)
         left = (_join(planned.values()) - done) | undone
         if asked is not None:
             campaign = asked.add_visits(visit for visit, _ in left).select(campaign)
@@ -89,6 +91,11 @@ def read_new_images(
         if campaign.diffim.ordering is Ordering.NONE:
             return new
         return replace(new, late=find_late(butler, campaign.instrument, new.pending - done, done))
+
+
+def _choose(images: Iterable[VisitDetector], visits: Collection[int]) -> frozenset[VisitDetector]:
+    """Choose the images of some visits."""
+    return frozenset(image for image in images if image[0] in visits)
 
 
 def _join(images: Iterable[frozenset[VisitDetector]]) -> frozenset[VisitDetector]:
@@ -132,7 +139,7 @@ def _find_undone(
             continue
         failed = [each.data_id for each in read_outcomes(run).troubles if each.why == FAILED]
         visits = {int(each.get("visit", each.get("exposure", 0))) for each in failed}
-        found |= {image for image in own if image[0] in visits}
+        found |= _choose(own, visits)
     return frozenset(found)
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from ...bps import NotifyEvent, Step
 from ...common.secrets import redact
 from ...common.text import count
-from ..outcomes import describe_left
 
 if TYPE_CHECKING:
     from ..campaign_summary import CampaignSummary
@@ -94,7 +93,7 @@ def completion_message(
     if summary.verification:
         lines.append(f"verification of the APDB: {'good' if summary.verification.good else 'NOT good'}")
     if summary.left:
-        lines.append(describe_left(summary.left))
+        lines.append(summary.left.describe())
     if report:
         lines.append(f"report: {report}")
     if not good:

@@ -3,12 +3,13 @@
 The flow: `count_quanta` counts the outcomes of runs' quanta, `count_products` counts what the steps have made
 in the end, and `check_templates` finds which templates the science visits need and which of them are there.
 `read_outcomes` also tells which quanta did not make all that they were to make, `find_missing_images` which
-science images have no difference image, and why, and `find_left_images` which images earlier runs have not done.
+science images have no difference image, and why, and `find_left` what earlier runs have not done.
 `find_troubled_quanta` finds the quanta that did not make what they should also while a run is active;
 `read_task_usage` reads the time and the memory that tasks took. Nothing is changed.
 """
 
-from .left_behind import LeftImage, describe_left, find_left_images
+from .left_behind import LeftBehind, LeftImage, find_left
+from .left_quanta import LeftQuantum, find_left_quanta
 from .missing import MissingImage, find_missing_images
 from .products import DIFFERENCE_IMAGE, PRODUCTS, TEMPLATE, count_products
 from .provenance import QuantaTrouble, Unregistered, find_troubled_quanta, read_unregistered
@@ -29,7 +30,9 @@ __all__ = [
     "FAILED",
     "PRODUCTS",
     "TEMPLATE",
+    "LeftBehind",
     "LeftImage",
+    "LeftQuantum",
     "MissingImage",
     "Outcomes",
     "QuantaCount",
@@ -43,8 +46,8 @@ __all__ = [
     "check_templates",
     "count_products",
     "count_quanta",
-    "describe_left",
-    "find_left_images",
+    "find_left",
+    "find_left_quanta",
     "find_missing_images",
     "find_templates",
     "find_troubled_quanta",

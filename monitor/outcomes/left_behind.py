@@ -1,10 +1,12 @@
-"""Images that runs of before were to associate, and that neither they nor a newer run has associated."""
+"""What runs of before were to do, and neither they nor a newer run has: images, and what comes after them."""
 
-__all__ = ["LeftImage", "describe_left", "find_left_images"]
+__all__ = ["LeftBehind", "LeftImage", "find_left"]
 
 import logging
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ...apdb import read_stored
 from ...bps import Step, plan_campaign
@@ -14,8 +16,10 @@ from ...common.text import count
 from ...ledger import Ledger, RunRecord, Workspace, find_continued
 from ...ordering import VisitDetector, read_data_ids, read_planned_jobs, read_succeeded, select_raws
 from ..submitted import find_filled_apdb
+from .left_quanta import LeftQuantum, find_left_quanta
 
 _SHOWN = 5
+_IMAGE = ("visit", "detector")
 
 _log = logging.getLogger(__name__)
 
@@ -37,11 +41,50 @@ class LeftImage:
     output_run: str
 
 
-def find_left_images(workspace: Workspace, ledger: Ledger) -> tuple[LeftImage, ...]:
-    """Find the images that the runs which the newest ones of difference imaging continue have left undone.
+@dataclass(frozen=True, kw_only=True)
+class LeftBehind:
+    """What earlier runs have left undone; false if that is nothing.
 
-    Those that the campaign does not select any more, such as a visit that was excluded, are none of them, nor are
-    those that had nothing to associate.
+    Parameters
+    ----------
+    images
+        The images that are not associated, and in none of the runs that count.
+    quanta
+        The quanta of other visits, such as metrics and tables of a visit, that are in none of these either.
+    """
+
+    images: tuple[LeftImage, ...] = ()
+    quanta: tuple[LeftQuantum, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.images or self.quanta)
+
+    def describe(self) -> str:
+        """Say in a sentence what is left, and what goes on with it."""
+        return (
+            f"{', and '.join(self._list())}; `apcampaign submit diffim --continue` goes on with them, 'where' "
+            "excludes what will never succeed"
+        )
+
+    def _list(self) -> Iterator[str]:
+        where = "of earlier runs not {}, and in no current run"
+        if self.images:
+            named = [f"visit {each.visit} detector {each.detector}" for each in self.images]
+            yield f"{count(len(named), 'image')} {where.format('associated')}: {_shorten(named)}"
+        if self.quanta:
+            labels = Counter(each.label for each in self.quanta)
+            named = [f"{number} {label}" for label, number in labels.items()]
+            visits = _shorten([f"visit {visit}" for visit in sorted({each.visit for each in self.quanta})])
+            yield (
+                f"{count(len(self.quanta), 'quantum')} {where.format('done')}: {_shorten(named)} ({visits})"
+            )
+
+
+def find_left(workspace: Workspace, ledger: Ledger) -> LeftBehind:
+    """Find what the runs which the newest ones of difference imaging continue have left undone.
+
+    What the campaign does not select any more, such as a visit that was excluded, is no part of it, nor are images
+    that had nothing to associate.
 
     Parameters
     ----------
@@ -55,52 +98,59 @@ def find_left_images(workspace: Workspace, ledger: Ledger) -> tuple[LeftImage, .
     LedgerError
         If the jobs of a run that counts cannot be read.
     RepositoryError
-        If the repository cannot be read.
+        If the repository, or the graph of a run, cannot be read.
     ApdbError
         If the APDB cannot be read.
     """
     if ledger.chosen is not None:
-        return ()
+        return LeftBehind()
     current = ledger.current(Step.DIFFIM)
     apdb_config = find_filled_apdb(current)
     runs = [run for run in find_continued(ledger, Step.DIFFIM) if run.apdb_config == apdb_config is not None]
     older = [run for run in runs if run not in current]
     if not older:
-        return ()
+        return LeftBehind()
     with open_butler(older[0].butler, "what earlier runs have left undone cannot be found") as butler:
-        done = read_succeeded(butler, [run.output_run for run in runs])
-        left: dict[VisitDetector, RunRecord] = {}
-        for run in older:  # the newest first
-            for image in _read_planned(ledger, run, done) - left.keys():
-                left[image] = run
-        for run in current if left else ():
-            for image in left.keys() & read_planned_jobs(run):
-                del left[image]
-        if not left:
-            return ()
+        left = _find_planned(butler, ledger, runs, current)
+        quanta = find_left_quanta(butler, runs, current)
+        if not left and not quanta:
+            return LeftBehind()
         # The nights may have been chosen when they were submitted, instead of in the campaign file.
         campaign = workspace.campaign.model_copy(update={"day_obs": None})
         (planned,) = plan_campaign(campaign, steps=[Step.DIFFIM])
-        selected = set(select_raws(butler, planned, ("visit", "detector")))
+        selected = {(int(visit), int(detector)) for visit, detector in select_raws(butler, planned, _IMAGE)}
     try:
-        stored = read_stored(str(apdb_config))
+        stored = read_stored(str(apdb_config)) if left else frozenset()
     except UnsupportedApdbError:
         stored = frozenset()
-    return tuple(
+    images = tuple(
         LeftImage(visit=visit, detector=detector, output_run=run.output_run)
         for (visit, detector), run in sorted(left.items(), key=lambda item: item[0])
         if (visit, detector) in selected - stored
     )
+    # The rest of a visit of which an image is left comes after that.
+    visits = {visit for visit, _ in selected} - {image.visit for image in images}
+    return LeftBehind(images=images, quanta=tuple(each for each in quanta if each.visit in visits))
 
 
-def describe_left(images: Sequence[LeftImage]) -> str:
-    """Say in a sentence what is left, and what goes on with it."""
-    named = ", ".join(f"visit {each.visit} detector {each.detector}" for each in images[:_SHOWN])
-    more = f" and {len(images) - _SHOWN} more" if len(images) > _SHOWN else ""
-    return (
-        f"{count(len(images), 'image')} of earlier runs not associated, and in no current run: {named}{more}; "
-        "`apcampaign submit diffim --continue` goes on with them, 'where' excludes what will never succeed"
-    )
+def _find_planned(
+    butler: Any, ledger: Ledger, runs: list[RunRecord], current: tuple[RunRecord, ...]
+) -> Mapping[VisitDetector, RunRecord]:
+    """Find the images that earlier runs were to associate and have not, each with the last of these runs."""
+    done = read_succeeded(butler, [run.output_run for run in runs])
+    left: dict[VisitDetector, RunRecord] = {}
+    for run in runs:  # the newest first
+        for image in () if run in current else _read_planned(ledger, run, done) - left.keys():
+            left[image] = run
+    for run in current if left else ():
+        for image in left.keys() & read_planned_jobs(run):
+            del left[image]
+    return left
+
+
+def _shorten(named: list[str]) -> str:
+    more = f" and {len(named) - _SHOWN} more" if len(named) > _SHOWN else ""
+    return f"{', '.join(named[:_SHOWN])}{more}"
 
 
 def _read_planned(ledger: Ledger, run: RunRecord, done: frozenset[VisitDetector]) -> frozenset[VisitDetector]:

@@ -60,9 +60,7 @@ def show_summary(summary: "CampaignSummary") -> None:
     _show_missing(summary, console)
     _show_associations(summary, console)
     if summary.left:
-        from ...monitor.outcomes import describe_left
-
-        console.print(describe_left(summary.left))
+        console.print(summary.left.describe())
     for record in summary.retired:
         console.print(record.describe())
     console.print(summary.verdict)

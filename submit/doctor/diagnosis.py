@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
 from ...common.text import count
-from ...monitor.outcomes import describe_left
 from ...ordering import VisitDetector
 from ..reasons import describe_standstill
 from .health import CampaignHealth
@@ -143,7 +142,7 @@ def _find_losses(health: CampaignHealth) -> Iterator[Finding]:
 def _find_unfinished(health: CampaignHealth) -> Iterator[Finding]:
     unit = health.unit
     if health.left:
-        yield Finding(condition=Condition.LEFT, what=describe_left(health.left))
+        yield Finding(condition=Condition.LEFT, what=health.left.describe())
     if unit is None:
         return
     lines = "; ".join(line for each in unit.remaining for line in each.describe())

@@ -21,7 +21,7 @@ from ...ledger import (
     read_workflow,
 )
 from ...monitor import find_damaged_rescue, open_run, read_exit
-from ...monitor.outcomes import LeftImage
+from ...monitor.outcomes import LeftBehind
 from ..executors import ActiveRun, find_active
 from ..state import CampaignState, SubmittedUnit, read_state
 from .graphs import find_broken_graphs
@@ -73,7 +73,7 @@ class CampaignHealth:
     chains: tuple[BrokenChain, ...] = ()
     losses: tuple[Loss, ...] = ()
     unit: SubmittedUnit | None = None
-    left: tuple[LeftImage, ...] = ()
+    left: LeftBehind = field(default_factory=LeftBehind)
     unknown: tuple[ApcampaignError, ...] = ()
     begun: frozenset[str] = frozenset()
 
@@ -131,7 +131,7 @@ def read_health(workspace: Workspace) -> CampaignHealth:
         chains=look(lambda: find_broken_chains(ledger), ()),
         losses=look(lambda: find_losses(workspace, ledger), ()),
         unit=state.unfinished if state else None,
-        left=state.left if state else (),
+        left=state.left if state else LeftBehind(),
         unknown=tuple(unknown),
         begun=frozenset(run.output_run for run in ledger.current() if _has_begun(ledger, run)),
     )

@@ -6,9 +6,17 @@ from typing import Any
 import pytest
 from apcampaign.bps import Step
 from apcampaign.ledger import RunRecord
-from apcampaign.monitor.outcomes import FAILED, Outcomes, QuantaCount, count_quanta, read_outcomes
+from apcampaign.monitor.outcomes import (
+    FAILED,
+    Outcomes,
+    QuantaCount,
+    count_quanta,
+    find_left_quanta,
+    read_outcomes,
+)
 from lsst.daf.butler.logging import ButlerLogRecords
 from lsst.pipe.base import QuantumSuccessCaveats, TaskMetadata
+from lsst.pipe.base.all_dimensions_quantum_graph_builder import AllDimensionsQuantumGraphBuilder
 from lsst.pipe.base.quantum_provenance_graph import QuantumProvenanceGraph, TaskSummary
 from lsst.pipe.base.tests.mocks import DirectButlerRepo, DynamicConnectionConfig
 
@@ -62,6 +70,24 @@ def make_run(repo: DirectButlerRepo, file: Path) -> None:
                     repo.butler.put(content.get(ending, {}), ref)
 
 
+def record_of_graph(butler: str, run: str, graph: Path, **quanta: int) -> RunRecord:
+    return RunRecord(
+        campaign="camp",
+        step=Step.DIFFIM,
+        timestamp="1",
+        butler=butler,
+        inputs=(),
+        output="output",
+        output_run=run,
+        config="",
+        submit_dir="",
+        graph=str(graph),
+        wms_service="",
+        jobs={},
+        quanta=quanta,
+    )
+
+
 def count(task: TaskSummary) -> QuantaCount:
     return QuantaCount(
         expected=task.n_expected,
@@ -78,21 +104,7 @@ def test_outcomes_are_those_that_rubins_provenance_graph_tells(tmp_path: Path) -
         make_run(repo, tmp_path / "run.qg")
         graph = QuantumProvenanceGraph(repo.butler, [str(tmp_path / "run.qg")], use_qbb=False)
         told = graph.to_summary(do_store_logs=False).tasks
-        record = RunRecord(
-            campaign="camp",
-            step=Step.DIFFIM,
-            timestamp="1",
-            butler=root,
-            inputs=(),
-            output="output",
-            output_run=RUN,
-            config="",
-            submit_dir="",
-            graph=str(tmp_path / "run.qg"),
-            wms_service="",
-            jobs={},
-            quanta={},
-        )
+        record = record_of_graph(root, RUN, tmp_path / "run.qg")
         found: Outcomes = read_outcomes(record)
         without = count_quanta([record])
     assert found.counts == {label: count(task) for label, task in told.items()}
@@ -110,3 +122,61 @@ def test_outcomes_are_those_that_rubins_provenance_graph_tells(tmp_path: Path) -
     assert {label: (each.successful, each.blocked) for label, each in without.items()} == {
         label: (each.successful, each.blocked) for label, each in found.counts.items()
     }
+
+
+def run_visits(repo: DirectButlerRepo, run: str, where: str, failing: set[int], *done: str) -> RunRecord:
+    """Make a run of some visits that leaves out what others have done; the tables of some of them fail."""
+    builder = AllDimensionsQuantumGraphBuilder(
+        repo.pipeline_graph,
+        repo.butler,
+        where=f"instrument = 'Cam1' AND {where}",
+        input_collections=[repo.input_chain],
+        output_run=run,
+        skip_existing_in=done,
+    )
+    components = builder.finish(attach_datastore_records=False)
+    file = Path(repo.butler._config.configDir.ospath) / f"{run}.qg"
+    components.write(str(file))
+    graph = components.assemble()
+    repo.butler.collections.register(run)
+    for label in graph.quanta_by_task:
+        node = repo.pipeline_graph.tasks[label]
+        repo.butler.put(node.config, node.init.config_output.dataset_type_name, run=run)
+        for quantum in graph.build_execution_quanta(task_label=label).values():
+            failed = label == "table" and quantum.dataId["visit"] in failing
+            for name, (ref,) in quantum.outputs.items():
+                if name.name.endswith("_log"):
+                    repo.butler.put(ButlerLogRecords.from_records([]), ref)
+                elif not failed:
+                    metadata = name.name.endswith("_metadata")
+                    repo.butler.put(TaskMetadata() if metadata else {}, ref)
+    counts = {label: len(quanta) for label, quanta in graph.quanta_by_task.items() if quanta}
+    return record_of_graph(str(repo.butler._config.configDir.ospath), run, file, **counts)
+
+
+def test_quanta_that_no_newer_run_has_done_or_is_to_do_are_left() -> None:
+    with DirectButlerRepo.make_temporary("base.yaml", "spatial.yaml") as (repo, _):
+        made = connect("made", "visit", "detector")
+        repo.add_task(
+            "associate",
+            dimensions=("instrument", "visit", "detector"),
+            inputs=connect("raw", "visit", "detector"),
+            outputs=made,
+        )
+        repo.add_task(
+            "table",
+            dimensions=("instrument", "visit"),
+            inputs=connect("made", "visit", "detector", multiple=True),
+            outputs=connect("table_made", "visit"),
+        )
+        repo.make_quantum_graph_builder()  # registers the dataset types
+        first = run_visits(repo, "first", "visit IN (1, 2)", {1, 2})
+        again = run_visits(repo, "again", "visit = 2", set(), "first")
+        assert dict(again.quanta) == {"table": 1}
+        newest = run_visits(repo, "newest", "visit = 2", set(), "again")
+        (left,) = find_left_quanta(repo.butler, (newest, again, first), [newest])
+        assert (left.label, left.visit, left.output_run) == ("table", 1, "first")
+        # A run that counts tells itself what becomes of it.
+        still = run_visits(repo, "still", "visit = 1", {1})
+        assert find_left_quanta(repo.butler, (still, again, first), [still]) == ()
+        assert find_left_quanta(repo.butler, (newest,), [newest]) == ()

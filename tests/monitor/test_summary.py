@@ -8,7 +8,14 @@ import pytest
 from apcampaign.apdb import ApdbTarget, Verification
 from apcampaign.bps import Step
 from apcampaign.monitor.campaign_summary import CampaignSummary, RunSummary, StepSummary
-from apcampaign.monitor.outcomes import QuantaCount, Spread, TemplateCoverage, add_counts
+from apcampaign.monitor.outcomes import (
+    LeftBehind,
+    LeftQuantum,
+    QuantaCount,
+    Spread,
+    TemplateCoverage,
+    add_counts,
+)
 from apcampaign.ordering import SkippedAndWaiting, SkippedAssociation
 
 GOOD = QuantaCount(expected=4, successful=4, failed=0, blocked=0, unknown=0)
@@ -57,6 +64,24 @@ def test_a_campaign_is_good_if_all_parts_of_both_steps_and_the_apdb_are():
     assert not summary(templates).good
     assert not summary(templates, diffim, verification=None).good
     assert summary(templates, diffim, verification=None, apdb_unchecked="it is Cassandra").good
+
+
+def test_a_campaign_is_not_complete_if_earlier_runs_have_left_tables_of_visits_undone():
+    quanta = tuple(
+        LeftQuantum(
+            label="consolidateDiaSourceTable",
+            visit=visit,
+            data_id={"visit": visit},
+            output_run="u/me/diffim/1",
+        )
+        for visit in (2, 1)
+    )
+    found = summary(step(Step.TEMPLATES, GOOD), step(Step.DIFFIM, GOOD), left=LeftBehind(quanta=quanta))
+    assert not found.good
+    assert "go on with `apcampaign submit diffim --continue`" in found.verdict
+    said = "2 quanta of earlier runs not done, and in no current run: 2 consolidateDiaSourceTable (visit 1, "
+    assert found.left.describe().startswith(f"{said}visit 2); ")
+    assert len(json.loads(json.dumps(found.as_dict()))["left_quanta"]) == 2
 
 
 def test_a_submission_of_one_step_is_judged_by_that_step():

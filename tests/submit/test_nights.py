@@ -13,7 +13,7 @@ from apcampaign.bps import CampaignConfig, NightSelection, Ordering, Step, dump_
 from apcampaign.common.butler import open_butler
 from apcampaign.common.errors import BusyError, SettingsError
 from apcampaign.ledger import Ledger, Workspace
-from apcampaign.monitor.outcomes import find_left_images
+from apcampaign.monitor.outcomes import LeftBehind, find_left
 from apcampaign.ordering import select_raws
 from apcampaign.scripts.cli import command
 from apcampaign.scripts.exits import ExitCode
@@ -204,8 +204,8 @@ def test_what_several_runs_have_not_associated_is_left_to_those_who_ask_for_it(
     record = record_images(workspace, THIRD)
     ledger = workspace.read_ledger()
     assert ledger.current() == (record,)
-    left = find_left_images(workspace, ledger)
-    assert {(each.visit, each.detector) for each in left} == images_of(FIRST)
+    left = find_left(workspace, ledger)
+    assert {(each.visit, each.detector) for each in left.images} == images_of(FIRST)
     unit = SubmittedUnit(
         timestamp=record.timestamp, steps=(Step.DIFFIM,), runs=(record,), workspace=workspace
     )
@@ -216,8 +216,8 @@ def test_what_several_runs_have_not_associated_is_left_to_those_who_ask_for_it(
     assert "visit 10 detector 0" in refused.what
     assert "`apcampaign submit diffim --continue` goes on with them" in refused.what
     without = workspace.campaign.model_copy(update={"where": "visit NOT IN (10, 11)"})
-    assert find_left_images(Workspace(without, workspace.runs), ledger) == ()
-    assert find_left_images(workspace, ledger.choose(record.output_run)) == ()
+    assert find_left(Workspace(without, workspace.runs), ledger) == LeftBehind()
+    assert find_left(workspace, ledger.choose(record.output_run)) == LeftBehind()
 
 
 IMAGES = st.tuples(st.integers(1, 9), st.integers(0, 3))
