@@ -20,6 +20,7 @@ from .campaign_reader import CampaignJobs, CampaignReader
 from .dagman import find_damaged_rescue, is_dag_alive, read_exit, read_rescue
 from .failures import Failures, find_failures
 from .jobs import Attempt, AttemptOutcome, Job, JobState
+from .parsl_processes import find_parsl_processes
 from .run_reader import JobReader, open_run, read_jobs
 from .run_state import ACTIVE_STATES, is_active, run_state
 from .status import CampaignStatus
@@ -37,6 +38,7 @@ __all__ = [
     "JobState",
     "find_damaged_rescue",
     "find_failures",
+    "find_parsl_processes",
     "is_active",
     "is_dag_alive",
     "open_run",

@@ -85,7 +85,9 @@ def plan_cancel(workspace: Workspace) -> CancelPlan:
                 f"the runs of campaign {name} are not in a queue: {', '.join(services)} runs the jobs in the "
                 "process that submitted them"
             )
-            remedy = "end that process (Ctrl-C), then go on with `apcampaign resume`"
+            ends = [each.end for _, runs in found for each in runs if each.end]
+            end = ", ".join(ends) or "end that process (Ctrl-C)"
+            remedy = f"{end}, then go on with `apcampaign resume`"
         obstacles = (PreconditionError(what, remedy=remedy),)
     elif elsewhere and any(executor.detached for executor, _ in active):
         obstacles = tuple(

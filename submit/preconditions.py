@@ -46,7 +46,8 @@ def check_idle(active: Iterable[ActiveRun], ledger: Ledger) -> PreconditionError
         return PreconditionError(record.describe())
     for each in active:
         return BusyError(
-            f"{each.what} has not ended: {each.state}", remedy="wait for it, or `apcampaign cancel` it"
+            f"{each.what} has not ended: {each.state}",
+            remedy=each.end or "wait for it, or `apcampaign cancel` it",
         )
     return None
 

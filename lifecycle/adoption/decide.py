@@ -124,11 +124,12 @@ def _find_obstacles(state: AdoptionState, found: SubmitDirectory) -> Iterator[Ap
             expected="the plugin of HTCondor or of Parsl, which leave files that tell what became of the jobs",
         )
         return
-    if found.process is not None:
+    if found.processes:
+        named = " ".join(map(str, found.processes))
         yield PreconditionError(
-            f"process {found.process} still runs {run.output_run}",
+            f"process {named.replace(' ', ', ')} still runs {run.output_run}",
             expected="a run of Parsl that has ended: no queue tells others that it is active",
-            remedy="adopt it then",
+            remedy=f"adopt it then, or end it before: `kill {named}`",
         )
     for what in found.damage:
         yield PreconditionError(what, remedy=f"restore {found.folder} from a backup, or submit it anew")

@@ -17,7 +17,7 @@ from ...common.errors import LedgerError, SchedulerError
 from ...common.files import find_files
 from ...ledger import Workflow
 from ...ledger.paths import name_bps_run
-from ...monitor import JobState, is_dag_alive, read_exit
+from ...monitor import JobState, find_parsl_processes, is_dag_alive, read_exit
 from ...monitor.parsl_log import ParslReader
 from ...monitor.run_reader import RunReader
 from .jobs import read_prepared_jobs
@@ -77,8 +77,8 @@ class SubmitDirectory:
         Of the software that has submitted it, as far as BPS wrote it down.
     parsl_logs
         The logs of Parsl, one for each time that it was started.
-    process
-        The process that runs it now, without a queue.
+    processes
+        The processes that run it now, without a queue.
     damage
         What of it is gone or cut off, in sentences.
     """
@@ -95,7 +95,7 @@ class SubmitDirectory:
     schedd: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     parsl_logs: tuple[Path, ...] = ()
-    process: int | None = None
+    processes: tuple[int, ...] = ()
     damage: tuple[str, ...] = ()
 
 
@@ -154,7 +154,9 @@ def _read_parsl(found: SubmitDirectory) -> SubmitDirectory:
     reader = ParslReader(folder, prepared.workflow, lambda: logs, called=called)
     states = Counter(job.state for job in reader.read())
     process = find_process(logs[-1]) if logs else None
-    if process is not None:
+    # Its workers and jobs outlive it if it is killed.
+    processes = (process,) if process is not None else find_parsl_processes(folder, logs)
+    if processes:
         progress = Progress.ACTIVE
     elif not logs:
         progress = Progress.UNTOLD if (folder / "logs").exists() else Progress.PREPARED
@@ -170,7 +172,7 @@ def _read_parsl(found: SubmitDirectory) -> SubmitDirectory:
         states=states if logs else {},
         progress=progress,
         parsl_logs=logs,
-        process=process,
+        processes=processes,
     )
 
 

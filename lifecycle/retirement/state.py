@@ -100,7 +100,10 @@ def find_activity(
     SchedulerError
         If the scheduler does not answer.
     """
-    found = [f"{each.what} has not ended: {each.state}" for each in find_active(ledger)]
+    found = [
+        f"{each.what} has not ended: {each.state}{f' ({each.end})' if each.end else ''}"
+        for each in find_active(ledger)
+    ]
     runs = (*ledger.runs, *ledger.retired)
     if not found and (ledger.dags or any(run.wms is Wms.HTCONDOR for run in runs)):
         jobs = find_below(workspace.paths.folder)[:_SHOWN]

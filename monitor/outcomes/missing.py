@@ -11,6 +11,7 @@ from typing import Any
 from ...bps import PlannedRun
 from ...common.butler import open_butler
 from ...ledger import RunRecord, has_graph
+from ...ordering import read_planned
 from .products import DIFFERENCE_IMAGE
 from .quanta import QuantumTrouble
 
@@ -19,6 +20,7 @@ _NO_WORK = re.compile(r"(?:no work found|saving metadata and skipping): (.*?)\.?
 #: The same for one of which an input is missing: (label, connection, the connection's definition).
 _LACKING = re.compile(r"\('\w+', '(\w+)', ")
 _NOT_IN_GRAPH = "an input is missing, such as all of its templates"
+_NOT_DONE = "not done yet"
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -88,12 +90,17 @@ def find_missing_images(
                 for key in by_visit.get(visit, ()):
                     if data_id.get("detector", key[1]) == key[1]:
                         first.setdefault(key, trouble)
+        planned: frozenset[tuple[int, int]] = frozenset()
+        if upstream is not None and first.keys() != missing:
+            planned = read_planned(record.graph)
         return tuple(
             MissingImage(
                 visit=key[0],
                 detector=key[1],
                 task=first[key].label if key in first else "",
-                why=_explain(butler, first[key]) if key in first else _NOT_IN_GRAPH,
+                why=_explain(butler, first[key])
+                if key in first
+                else (_NOT_DONE if key in planned else _NOT_IN_GRAPH),
             )
             for key in sorted(missing)
         )

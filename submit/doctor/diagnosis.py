@@ -71,17 +71,17 @@ def _find_queue(health: CampaignHealth) -> Iterator[Finding]:
         )
     removed = {job.id for job in health.orphans}
     for each in health.active:
-        if each.id is None:
+        if each.id is None and not each.end:
             yield Finding(
                 condition=Condition.ELSEWHERE,
                 what=f"{each.what}: {each.state}",
                 remedy="see `apcampaign status` there; `apcampaign cancel` there removes it",
             )
-        elif each.id not in removed:
+        elif each.id is None or each.id not in removed:
             yield Finding(
                 condition=Condition.ACTIVE,
                 what=f"{each.what} has not ended: {each.state}",
-                remedy="look again when it has; see `apcampaign status`",
+                remedy=each.end or "look again when it has; see `apcampaign status`",
             )
 
 

@@ -6,12 +6,12 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from ...bps import PlannedRun
+from ...bps import PlannedRun, Wms
 from ...common.errors import EmptyGraphError, PreconditionError, SchedulerError
-from ...common.files import write_atomically
+from ...common.files import find_files, write_atomically
 from ...common.progress import show_progress
-from ...ledger import DagPaths, DagRecord, Ledger, RunPaths, RunRecord, Workspace
-from ...monitor import ACTIVE_STATES, is_active, run_state
+from ...ledger import DagPaths, DagRecord, Ledger, RunPaths, RunRecord, Workspace, is_submitting
+from ...monitor import ACTIVE_STATES, find_parsl_processes, is_active, run_state
 from ...monitor.outcomes import require_templates
 from ..bps_process import prepare_run
 from ..output_collections import join_step_output
@@ -55,12 +55,16 @@ class ForegroundExecutor:
         raise PreconditionError(f"{files.folder} is a campaign DAG, which only HTCondor can run")
 
     def find_active(self, ledger: Ledger) -> tuple[ActiveRun, ...]:
-        """Find the runs that their WMS calls active; Parsl does not tell."""
-        return tuple(
-            ActiveRun(what=f"the {run.name} run {run.output_run}", state=f"it is {run_state(run)}")
-            for run in ledger.current()
-            if is_active(run)
-        )
+        """Find the runs that their WMS calls active; Parsl does not tell, but has processes."""
+        found = []
+        for run in ledger.current():
+            what = f"the {run.name} run {run.output_run}"
+            if processes := _find_left_processes(ledger, run):
+                state = "Parsl's workers and jobs on this host have outlived the process that began it"
+                found.append(ActiveRun(what=what, state=state, end=f"end them: `kill {processes}`"))
+            elif is_active(run):
+                found.append(ActiveRun(what=what, state=f"it is {run_state(run)}"))
+        return tuple(found)
 
     def cancel(self, active: Sequence[ActiveRun]) -> None:
         """Refuse: the jobs belong to the process that submitted them.
@@ -79,6 +83,15 @@ class ForegroundExecutor:
         """Wait until the current runs have ended, as far as their WMS tells."""
         for record in workspace.read_ledger().current():
             _wait_for(record, workspace.paths.run(record))
+
+
+def _find_left_processes(ledger: Ledger, run: RunRecord) -> str:
+    """List the processes that are left of a run of Parsl whose own process is gone; empty if there are none."""
+    if run.wms is not Wms.PARSL or is_submitting(ledger.paths.step(run.step)):
+        return ""
+    files = ledger.paths.run(run)
+    logs = find_files(files.folder, "runinfo/[0-9]*/parsl.log")
+    return " ".join(map(str, find_parsl_processes(files.submit, logs)))
 
 
 def _run(work: Work, run: PlannedRun, files: DagPaths, place: str) -> SubmittedRun | None:

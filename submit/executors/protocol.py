@@ -95,12 +95,15 @@ class ActiveRun:
         That of the WMS; `None` if it cannot be cancelled from here, such as on another host.
     marks
         What tells its jobs from others in HTCondor's queue.
+    end
+        What ends it where `apcampaign cancel` cannot, as a remedy.
     """
 
     what: str
     state: str
     id: str | None = None
     marks: tuple[JobMark, ...] = ()
+    end: str = ""
 
 
 class Executor(Protocol):

@@ -5,7 +5,10 @@ import json
 import os
 import pickle
 import shutil
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +28,11 @@ from apcampaign.lifecycle.adoption import (
 from apcampaign.lifecycle.archive import list_packed
 from apcampaign.monitor import CampaignReader, find_failures
 from apcampaign.scripts.cli import command
+from apcampaign.submit.cancel import plan_cancel
+from apcampaign.submit.doctor import plan_doctor
+from apcampaign.submit.doctor.model import Condition
+from apcampaign.submit.executors import find_active
+from apcampaign.submit.resume import ResumeRequest, plan_resume
 from click.testing import CliRunner
 from raw_runs import SCHEDD, RawRuns, change_settings, leave_raw_runs, make_parsl
 
@@ -107,6 +115,16 @@ def test_runs_of_parsl_are_read_from_its_logs_and_run_no_code_of_their_pickle(
     assert "parsl.log" in {path.name for path in list_packed(workspace.paths)}
     (failed,) = find_failures(status.jobs).groups
     assert failing in str(failed)
+    with going_on("run-qbb", "/repo", f"{raw.templates}/run.qg") as process:
+        (active,) = find_active(workspace.read_ledger())
+        assert active.end == f"end them: `kill {process}`"
+        for command in (plan_resume(workspace, ResumeRequest()), plan_cancel(workspace)):
+            assert active.end in command.obstacles[0].remedy
+        (finding,) = plan_doctor(workspace).findings
+        assert (finding.condition, finding.remedy) == (Condition.ACTIVE, active.end)
+        (obstacle,) = plan_adoption(open_workspace(raw, tmp_path / "others"), [raw.templates]).obstacles
+        assert f"process {process} still runs" in str(obstacle)
+    assert find_active(workspace.read_ledger()) == ()
     # Moved, it is the same run, with the logs that it had where it ran.
     moved = raw.folder / "elsewhere" / raw.templates.name
     moved.parent.mkdir()
@@ -126,6 +144,19 @@ def test_runs_of_parsl_are_read_from_its_logs_and_run_no_code_of_their_pickle(
     (damage,) = read_submit_directory(moved).damage
     assert "cannot be read as the workflow of BPS's plugin for Parsl" in damage
     assert not (tmp_path / "harm").exists()
+
+
+@contextmanager
+def going_on(*words: str) -> Iterator[int]:
+    """Let a process run that has some words on its command line, as one that Parsl has left."""
+    program = "import sys; print(flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield process.pid
+        process.communicate()
 
 
 class Harmful:
