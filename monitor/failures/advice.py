@@ -67,6 +67,11 @@ def _advise_on_cause(group: Group) -> str:
                 "find out whether the job that makes this input failed, or the input was deleted; then run "
                 "`apcampaign resume`"
             )
+        case FailureKind.ALREADY_WRITTEN:
+            return (
+                "an attempt before has written it to the APDB and was killed, or failed, after that: "
+                "`apcampaign resume` rolls it back and associates it again; `apcampaign apdb verify` names it"
+            )
         case FailureKind.EXCEPTION:
             return "fix the software or its configuration, then run `apcampaign resume --new-graph`"
         case FailureKind.REMOVED | FailureKind.EVICTED:

@@ -18,6 +18,7 @@ class FailureKind(StrEnum):
 
     EXCEPTION = "exception"
     MISSING_INPUT = "missing input"
+    ALREADY_WRITTEN = "in the APDB already"
     OUT_OF_MEMORY = "out of memory"
     WALLTIME = "walltime"
     MISSING_EXECUTABLE = "missing executable"
@@ -45,6 +46,10 @@ _MISSING = re.compile(
 )
 _MISSING_MESSAGE = re.compile(
     r"not found in|does not exist|no such file|could not be found|missing input", re.I
+)
+#: What ap_association says of an image that an attempt before has written to the APDB.
+_WRITTEN = re.compile(
+    r"re-running data with an already populated apdb|image cannot be retried", re.IGNORECASE
 )
 _NO_MEMORY = re.compile(r"std::bad_alloc|Cannot allocate memory|Out of memory|MemoryError")
 _NO_COMMAND = re.compile(
@@ -188,7 +193,8 @@ def _classify_log(job: Job, attempt: Attempt, text: str, exit_code: int | None) 
             and _MISSING_MESSAGE.search(raised.message)
         ):
             return FailureKind.MISSING_INPUT, message, raised.lines
-        return FailureKind.EXCEPTION, message, raised.lines
+        written = _WRITTEN.search(raised.message)
+        return FailureKind.ALREADY_WRITTEN if written else FailureKind.EXCEPTION, message, raised.lines
     if exit_code in (126, 127):
         refused = _NO_COMMAND.findall(text)
         message = refused[-1].strip() if refused else f"exit code {exit_code}"

@@ -189,6 +189,15 @@ EXPRESSION = "The job attribute PeriodicRemove expression '{}' evaluated to TRUE
             FailureKind.MISSING_INPUT,
             "input 'bias'",
         ),
+        (
+            outcome(AttemptOutcome.FAILED, exit_code=1),
+            raised(
+                "RuntimeError: Duplicate DiaObjects created after association. This is likely due to re-running "
+                "data with an already populated Apdb."
+            ),
+            FailureKind.ALREADY_WRITTEN,
+            "Duplicate DiaObjects created",
+        ),
         (outcome(AttemptOutcome.EVICTED, reason="preempted"), "", FailureKind.EVICTED, "preempted"),
         (
             outcome(AttemptOutcome.FAILED, exit_code=3),
