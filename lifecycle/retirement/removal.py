@@ -130,8 +130,8 @@ def remove_empty_folders(folder: Path, above: int) -> None:
             Path(path).rmdir()
     if not folder.exists():
         with contextlib.suppress(OSError):
-            for path in folder.parents[:above]:
-                path.rmdir()
+            for parent in folder.parents[:above]:
+                parent.rmdir()
 
 
 def _prune(butler: Any, refs: Collection[Any]) -> None:
