@@ -119,6 +119,10 @@ def test_association_is_ordered_by_visit_and_never_retried(campaign, monkeypatch
     assert all(
         diffim["pipetask"][label]["numberOfRetries"] == 0 for label in ("loadDiaCatalogs", "associateApdb")
     )
+    # A job has the largest number of retries of its tasks, unless its cluster says otherwise.
+    for cluster in diffim["cluster"].values():
+        if "associateApdb" in cluster["pipetasks"].split(","):
+            assert (cluster["numberOfRetries"], cluster["memoryMultiplier"]) == (0, 1)
     # A group's name is no visit.
     assert not [
         each for each in diffim["cluster"].values() if "visit:group" in each.get("equalDimensions", "")
