@@ -140,6 +140,18 @@ def test_requests_of_a_cluster_in_an_included_file_are_told(tmp_path: Path) -> N
     assert (finding.rule, finding.remedy) == ("no-label", "write them under cluster.singleFrame")
 
 
+def test_retries_of_what_shares_the_job_of_the_association_are_told(tmp_path: Path) -> None:
+    shared = "  association:\n    pipetasks: associateApdb,analyzeAssociateDiaSourceTiming\n"
+    text = DIFFIM.replace("ordering:", f"{shared}    dimensions: visit,detector\nordering:").replace(
+        "labels: loadDiaCatalogs,associateApdb", "labels: loadDiaCatalogs,association"
+    )
+    (finding,) = lint_file(write(tmp_path, text), environment=ENVIRONMENT)
+    assert finding.rule == "apdb-retries"
+    assert "cluster.association.numberOfRetries: 0" in finding.remedy
+    fixed = text.replace(shared, f"{shared}    numberOfRetries: 0\n    memoryMultiplier: 1\n")
+    assert lint_file(write(tmp_path, fixed), environment=ENVIRONMENT) == []
+
+
 def test_a_subset_that_lost_a_task_by_an_import_is_gone(tmp_path: Path) -> None:
     labels = read_labels(ROOT / "pipelines" / "ApTemplate-DC2.yaml", ENVIRONMENT)
     assert labels

@@ -47,13 +47,16 @@ def check_association(config: SubmitFile) -> Iterator[Finding]:
                 ),
             )
         retries, source = _retries(config, writer, cluster)
+        own = config.root.find("pipetask", writer, "numberOfRetries")
+        shares = in_cluster is not None and own is not None and own.value in (0, "0")
+        section = f"cluster.{in_cluster}" if shares else f"pipetask.{writer}"
         if retries not in (0, "0"):
             yield (source or anchor).finding(
                 Severity.WARNING,
                 "apdb-retries",
                 f"{writer!r}, which writes to the APDB, is retried up to {retries} times",
                 "what it has written, it cannot write again: a retry fails, or duplicates rows",
-                f"write pipetask.{writer}.numberOfRetries: 0 and memoryMultiplier: 1",
+                f"write {section}.numberOfRetries: 0 and memoryMultiplier: 1",
             )
 
 
@@ -88,5 +91,9 @@ def _retries(config: SubmitFile, label: str, cluster: Section) -> tuple[object, 
         return payload.value, payload
     if (item := cluster.find(key)) is not None:
         return item.value, item
-    item = config.root.find("pipetask", label, key) or config.root.find(key)
-    return (config.defaults.get(key), None) if item is None else (item.value, item)
+    default = config.root.find(key)
+    found: list[tuple[object, Item | None]] = []
+    for each in dict.fromkeys((label, *labels_of(cluster.find("pipetasks")))):
+        item = config.root.find("pipetask", each, key) or default
+        found.append((config.defaults.get(key), None) if item is None else (item.value, item))
+    return next((each for each in found if each[0] not in (0, "0")), found[0])
