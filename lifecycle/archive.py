@@ -41,6 +41,7 @@ _OF_SUBMIT = (
     "*.dag.nodes.log",
     "*.dag.rescue*",
 )
+_PARSL_LOG = "parsl.log"
 _OF_GRAPH = ("header.json", "pipeline_graph.json")
 _SECRET = re.compile(rf"\b({SECRET_NAME.pattern})=[^\s'\"]+")
 
@@ -202,12 +203,15 @@ def _list_files(paths: CampaignPaths) -> Iterator[Path]:
             inside = path.relative_to(folder).parts
             if not path.is_file() or path.is_symlink() or _matches(path.name, _ENVIRONMENTS):
                 continue
+            # What else Parsl leaves there has its keys, and what its jobs have returned, as a pickle.
+            if inside[0] == "runinfo" and path.name != _PARSL_LOG:
+                continue
             if inside[0] != "submit" or (len(inside) == 2 and _matches(path.name, _OF_SUBMIT)):
                 yield path
         # A run that was adopted has only links to what made and ran it.
         if (submit := folder / "submit").is_symlink():
             yield from (path for path in find_files(submit, "*") if _matches(path.name, _OF_SUBMIT))
-        yield from (log for log in find_files(folder, "runinfo/*/parsl.log") if log.parent.is_symlink())
+        yield from (log for log in find_files(folder, f"runinfo/*/{_PARSL_LOG}") if log.parent.is_symlink())
 
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:

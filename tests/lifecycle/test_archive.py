@@ -27,6 +27,10 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "postgresql://me:hunter2@host/apdb and MY_WEBHOOK=https://hunter2\n"
     )
     (run.submit / "all.env.info.yaml").write_text("TOKEN: hunter2\n")
+    keys = run.folder / "runinfo/000/local/certificates"
+    keys.mkdir(parents=True)
+    (keys / "client.key_secret").write_text("hunter2\n")
+    (run.folder / "runinfo/000/parsl.log").write_text("a log\n")
     (run.submit / "jobs/isr").mkdir(parents=True, exist_ok=True)
     (run.submit / "jobs/isr/1.out").write_text("a job\n")
     for graph in run.submit.glob("*.qg"):
