@@ -94,6 +94,12 @@ def _find_files(health: CampaignHealth) -> Iterator[Finding]:
             remedy=f"{_DOCTOR} writes down where they are",
             acts=(Act.PATHS,),
         )
+    for run in health.unlinked:
+        yield Finding(
+            condition=Condition.MOVED,
+            what=f"the submit directory {run.adopted_from} of {run.output_run}, which was adopted, is gone",
+            remedy="if it was moved, name its new place: `apcampaign adopt`",
+        )
     for log in health.logs:
         yield Finding(
             condition=Condition.LOG,

@@ -48,6 +48,8 @@ class CampaignHealth:
         Jobs in the queue: those of no recorded run, and those of DAGMans whose campaign DAG is not in the queue.
     moved
         The runs whose record names another folder than the one that it is in.
+    unlinked
+        The adopted runs that count and whose submit directory is not where it was any more.
     logs, graphs, rescues, chains, losses
         What is damaged, gone or lost.
     unit
@@ -67,6 +69,7 @@ class CampaignHealth:
     strays: tuple[PlacedJob, ...] = ()
     orphans: tuple[PlacedJob, ...] = ()
     moved: tuple[RunRecord, ...] = ()
+    unlinked: tuple[RunRecord, ...] = ()
     logs: tuple[CutLog, ...] = ()
     graphs: tuple[BrokenGraph, ...] = ()
     rescues: tuple[Path, ...] = ()
@@ -94,6 +97,9 @@ def read_health(workspace: Workspace) -> CampaignHealth:
     ledger, damaged = read_sound_ledger(workspace.paths)
     if damaged:
         return CampaignHealth(workspace=workspace, ledger=ledger, damaged=damaged)
+    unlinked = tuple(
+        run for run in ledger.current() if run.adopted_from and not ledger.paths.run(run).submit.exists()
+    )
     unknown: list[ApcampaignError] = []
 
     def look[Found](find: Callable[[], Found], otherwise: Found) -> Found:
@@ -117,6 +123,7 @@ def read_health(workspace: Workspace) -> CampaignHealth:
             active=active,
             strays=strays,
             orphans=_with_descendants(orphans, queued),
+            unlinked=unlinked,
             unknown=tuple(unknown),
         )
     not_known: CampaignState | None = None
@@ -125,6 +132,7 @@ def read_health(workspace: Workspace) -> CampaignHealth:
         workspace=workspace,
         ledger=ledger,
         moved=tuple(run for run in ledger.runs if read_run(ledger.paths.run(run)) != run),
+        unlinked=unlinked,
         logs=look(lambda: tuple(_find_cut_logs(ledger)), ()),
         graphs=look(lambda: find_broken_graphs(ledger), ()),
         rescues=tuple(_find_damaged_rescues(ledger)),

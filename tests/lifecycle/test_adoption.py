@@ -218,6 +218,8 @@ def test_an_adopted_run_whose_submit_directory_was_moved_is_found_again_by_adopt
     moved = raw.folder / "elsewhere" / raw.diffim.name
     moved.parent.mkdir()
     shutil.move(raw.diffim, moved)
+    (gone,) = [each for each in plan_doctor(workspace).findings if each.condition is Condition.MOVED]
+    assert f"{raw.diffim} of {record.output_run}, which was adopted, is gone" in gone.what
     (adoption,) = (plan := plan_adoption(workspace, [moved])).adoptions
     assert (adoption.known, adoption.obstacles) == (False, ())
     assert adoption.notes[0] == "its submit directory was moved here"
