@@ -21,6 +21,7 @@ from .job_watch import JobWatch
 from .protocol import ActiveRun, Submission, SubmittedRun
 
 _POLL = 5.0  # seconds; what is waited for takes minutes
+_LINGER = 3.0  # seconds in which workers end whose run has ended
 _NOT_KNOWN = "UNKNOWN"
 _UNKNOWN = 600.0  # seconds; a service elsewhere learns of a run late, or does not answer at times
 
@@ -91,7 +92,10 @@ def _find_left_processes(ledger: Ledger, run: RunRecord) -> str:
         return ""
     files = ledger.paths.run(run)
     logs = find_files(files.folder, "runinfo/[0-9]*/parsl.log")
-    return " ".join(map(str, find_parsl_processes(files.submit, logs)))
+    deadline = time.monotonic() + _LINGER
+    while (found := find_parsl_processes(files.submit, logs)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return " ".join(map(str, found))
 
 
 def _run(work: Work, run: PlannedRun, files: DagPaths, place: str) -> SubmittedRun | None:

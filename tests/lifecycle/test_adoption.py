@@ -31,7 +31,7 @@ from apcampaign.scripts.cli import command
 from apcampaign.submit.cancel import plan_cancel
 from apcampaign.submit.doctor import plan_doctor
 from apcampaign.submit.doctor.model import Condition
-from apcampaign.submit.executors import find_active
+from apcampaign.submit.executors import find_active, foreground
 from apcampaign.submit.resume import ResumeRequest, plan_resume
 from click.testing import CliRunner
 from raw_runs import SCHEDD, RawRuns, change_settings, leave_raw_runs, make_parsl
@@ -96,8 +96,9 @@ def test_adopted_runs_are_read_as_those_that_the_campaign_has_submitted(
 
 
 def test_runs_of_parsl_are_read_from_its_logs_and_run_no_code_of_their_pickle(
-    raw: RawRuns, tmp_path: Path
+    raw: RawRuns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(foreground, "_LINGER", 0.0)
     by_htcondor = read_submit_directory(raw.templates)
     failing = next(name for name, node in by_htcondor.workflow.nodes.items() if node.quanta)
     make_parsl(raw.templates, raw.folder, failing=failing)
