@@ -252,8 +252,8 @@ class CampaignSummary:
         if self.templates:
             allowed = f"; the campaign allows {self.allowed:g} %" if self.templates.missing else ""
             yield f"{self.templates.describe()}{allowed}"
-        if self.associations.waiting:
-            yield f"{len(self.associations.waiting)} associations wait for earlier overlapping ones that failed"
+        if waiting := len(self.associations.waiting):
+            yield f"{waiting} associations wait for earlier overlapping ones that are not done"
         yield from (record.describe() for record in self.retired)
         if self.left:
             yield self.left.describe()

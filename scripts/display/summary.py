@@ -87,8 +87,9 @@ def _show_associations(summary: "CampaignSummary", console: "Console") -> None:
 
     if waiting := summary.associations.waiting:
         console.print(
-            f"{len(waiting)} associations wait for earlier overlapping ones that failed: go on with "
-            "`apcampaign resume`, or without waiting for the failed ones with `apcampaign resume --skip-failed`"
+            f"{len(waiting)} associations wait for earlier overlapping ones that are not done: if no run is "
+            "active, go on with `apcampaign resume`, or without waiting for failed ones with "
+            "`apcampaign resume --skip-failed`"
         )
     if skipped := summary.associations.skipped:
         names = ("visit", "detector", "overlapping later visit", "DiaObjects that lack it")
