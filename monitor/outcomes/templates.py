@@ -136,7 +136,9 @@ def require_templates(campaign: CampaignConfig, run: PlannedRun) -> TemplateCove
     if not coverage.within(campaign.allow_missing_templates):
         raise PreconditionError(
             f"{coverage.describe()}; the campaign allows {campaign.allow_missing_templates:g} % "
-            "(allowMissingTemplates, --allow-missing-templates)"
+            "(allowMissingTemplates, --allow-missing-templates)",
+            remedy="if a templates run of the campaign has failed, see `apcampaign failures`, then "
+            "`apcampaign resume`",
         )
     return coverage
 
