@@ -26,6 +26,8 @@ from .shape import Patch, StepShape, VisitOnSky, is_large, wanted_parts
 
 #: The first part of visits is so much smaller than the others: nothing runs before its graph is built.
 _FIRST = 0.1
+#: That are written out one by one: Butler makes an ``OR`` of each, and SQLite takes an expression of 1,000.
+_MOST_VALUES = 900
 
 
 def divide_plan(plan: Plan, shapes: Mapping[Step, StepShape], campaign: CampaignConfig) -> Plan:
@@ -120,7 +122,9 @@ def _divide_step(run: PlannedRun, shape: StepShape, wanted: int | None) -> Itera
         groups = _cut(weights, shares)
         for place, group in enumerate(groups, 1):
             share = sum(visit.detectors for visit in group) / sum(visit.detectors for visit in visits)
-            part = _make_part(run, stage, labels, _name(stage, place, len(groups)), _ask_visits(group))
+            part = _make_part(
+                run, stage, labels, _name(stage, place, len(groups)), _ask_visits(group, visits)
+            )
             yield Part(
                 run=replace(
                     part,
@@ -219,8 +223,17 @@ def _ask_constants(shape: StepShape, stage: Stage) -> str:
     return f"instrument='{shape.instrument}'{skymap}"
 
 
-def _ask_visits(visits: Iterable[VisitOnSky]) -> str:
-    return f"visit IN ({', '.join(str(number) for number in sorted(visit.id for visit in visits))})"
+def _ask_visits(visits: Sequence[VisitOnSky], known: Iterable[VisitOnSky]) -> str:
+    """Ask for some of the visits that the step's own query selects: by ranges of these if they are many."""
+    numbers = sorted(visit.id for visit in visits)
+    terms = [str(number) for number in numbers]
+    if len(terms) > _MOST_VALUES:
+        places = {number: place for place, number in enumerate(sorted(visit.id for visit in known))}
+        terms = []
+        for _, group in groupby(enumerate(numbers), key=lambda each: places[each[1]] - each[0]):
+            run = [number for _, number in group]
+            terms.append(f"{run[0]}..{run[-1]}" if len(run) > 1 else f"{run[0]}")
+    return f"visit IN ({', '.join(terms)})"
 
 
 def _ask_patches(patches: Iterable[Patch]) -> str:

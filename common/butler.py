@@ -1,18 +1,22 @@
 """Butler access: the only module that opens existing repositories; translates Butler's errors."""
 
-__all__ = ["butler_errors", "open_butler", "query_run", "reuse_butlers"]
+__all__ = ["butler_errors", "open_butler", "query_run", "query_visits", "reuse_butlers"]
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
+from itertools import batched
 from pathlib import Path
 from typing import Any
 
 from .errors import ApcampaignError, RepositoryError
 
 _PATIENCE = 20.0  # seconds; transactions of runs take less
+_VISITS = 500  # of a query, whose result is held in memory: a large camera has 189 regions for each
+#: What SQLite says of a condition with a thousand values: Butler makes an ``OR`` of each that is written out.
+_TOO_LARGE = "Expression tree is too large"
 #: The repositories that are kept open, by name, and what closes them.
 _kept: ContextVar[tuple[ExitStack, dict[str, Any]] | None] = ContextVar("_kept", default=None)
 
@@ -40,6 +44,11 @@ def butler_errors(purpose: str, *, remedy: str = "") -> Iterator[None]:
         raise
     except Exception as error:
         first = str(error).strip().partition("\n")[0]
+        if _TOO_LARGE in first:
+            remedy = (
+                "name fewer than 900 values in a condition, or ranges such as visit IN (1000..1999), or put the "
+                "raw images into a TAGGED collection and name that as 'inCollection'"
+            )
         raise RepositoryError(f"{purpose}: {type(error).__name__}: {first}", remedy=remedy) from error
 
 
@@ -123,6 +132,30 @@ def _open(repository: str, purpose: str, *, writeable: bool) -> Any:
         raise RepositoryError(
             f"{purpose}: there is no Butler repository {repository}", remedy="correct its path or alias"
         ) from error
+
+
+def query_visits(butler: Any, element: str, instrument: str, visits: Collection[int]) -> Iterator[Any]:
+    """Query the records of visits, however many.
+
+    Parameters
+    ----------
+    butler
+        The repository.
+    element
+        Of which dimension: ``visit``, ``visit_detector_region``.
+    instrument, visits
+        The visits.
+    """
+    for numbers in batched(sorted(visits), _VISITS):
+        # As a bound value: a list that is written out may be too large for SQLite.
+        yield from butler.query_dimension_records(
+            element,
+            where="visit IN (:visits)",
+            bind={"visits": list(numbers)},
+            instrument=instrument,
+            limit=None,
+            explain=False,
+        )
 
 
 def query_run(butler: Any, run: str, endings: tuple[str, ...] = ("",)) -> Iterator[tuple[str, list[Any]]]:

@@ -27,7 +27,6 @@ from .associations import (
 from .built_on import find_built_on
 from .clustering import CLUSTER_BY_VISIT, find_tasks_between
 from .data_ids import read_data_ids, select_raws, write_data_ids
-from .footprints import read_records
 from .guards import refuse_already_associated
 from .overlaps import find_late
 from .skipped import SkippedAndWaiting, SkippedAssociation, describe_deferred, find_deferred, find_skipped
@@ -54,7 +53,6 @@ __all__ = [
     "read_data_ids",
     "read_planned",
     "read_planned_jobs",
-    "read_records",
     "read_succeeded",
     "refuse_already_associated",
     "select_raws",

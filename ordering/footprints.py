@@ -1,14 +1,15 @@
 """Footprints of associations: the pixels of sky that each reads, from Butler's regions."""
 
-__all__ = ["find_pixels", "read_begins", "read_footprints", "read_records", "read_regions"]
+__all__ = ["find_pixels", "read_begins", "read_footprints", "read_regions"]
 
 import math
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..common.butler import query_visits
 from ..common.errors import RepositoryError
 from .associations import VisitDetector
 
@@ -63,7 +64,7 @@ def read_regions(
     visits = {visit for visit, _ in wanted}
     regions = {
         (record.visit, record.detector): record.region
-        for record in read_records(butler, "visit_detector_region", instrument, visits)
+        for record in query_visits(butler, "visit_detector_region", instrument, visits)
         if (record.visit, record.detector) in wanted
     }
     begins = read_begins(butler, instrument, visits)
@@ -86,18 +87,9 @@ def read_begins(butler: Any, instrument: str, visits: Collection[int]) -> dict[i
     """Read when visits begin, in TAI seconds; those that have no time in the repository are left out."""
     return {
         record.id: record.timespan.begin.unix_tai
-        for record in read_records(butler, "visit", instrument, visits)
+        for record in query_visits(butler, "visit", instrument, visits)
         if record.timespan is not None and record.timespan.begin is not None
     }
-
-
-def read_records(butler: Any, element: str, instrument: str, visits: Collection[int]) -> Iterator[Any]:
-    """Read the records of visits, or of what belongs to them: ``visit``, ``visit_detector_region``."""
-    numbers = sorted(visits)
-    for start in range(0, len(numbers), 1000):  # an SQL statement has a longest length
-        chunk = ", ".join(map(str, numbers[start : start + 1000]))
-        where = f"instrument='{instrument}' AND visit IN ({chunk})"
-        yield from butler.query_dimension_records(element, where=where, limit=None, explain=False)
 
 
 def find_pixels(regions: Iterable[Any], level: int = LEVEL) -> list[npt.NDArray[np.int64]]:

@@ -4,7 +4,6 @@ __all__ = ["find_injected", "read_completeness"]
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy.typing as npt
 
 from ..apdb import read_kept_sources
 from ..bps import InjectionSettings, Step
-from ..common.butler import open_butler
+from ..common.butler import open_butler, query_visits
 from ..common.errors import LedgerError, SettingsError
 from ..ledger import Ledger, Workspace
 from ..monitor.submitted import find_filled_apdb, read_submitted_campaign
@@ -29,7 +28,6 @@ _INJECTED = re.compile(r"\w+_(\w*visit_image|calexp|post_isr_image|postISRCCD)_c
 _MARKER = "apdb_marker"
 #: Catalogues that are read; of more images there is a sample.
 _MOST_IMAGES = 4000
-_VISITS = 500  # of a query
 _COLUMNS = ("ra", "dec", "mag")
 _FLAG = "injection_flag"
 #: Of a source that is in the template too, with another magnitude: the difference has neither.
@@ -184,13 +182,10 @@ def _with_regions(
     butler: Any, catalogues: dict[tuple[int, int], Any], instrument: str
 ) -> Iterator[tuple[Any, Any]]:
     """Give each catalogue with the sky of its image."""
-    for visits in batched(sorted({visit for visit, _ in catalogues}), _VISITS):
-        where = f"visit IN ({', '.join(map(str, visits))})"
-        for record in butler.query_dimension_records(
-            "visit_detector_region", where=where, instrument=instrument, limit=None, explain=False
-        ):
-            if (key := (int(record.visit), int(record.detector))) in catalogues:
-                yield catalogues[key], record.region
+    visits = {visit for visit, _ in catalogues}
+    for record in query_visits(butler, "visit_detector_region", instrument, visits):
+        if (key := (int(record.visit), int(record.detector))) in catalogues:
+            yield catalogues[key], record.region
 
 
 def _is_inside(region: Any, ra: Floats, dec: Floats, edge: float) -> npt.NDArray[np.bool_]:

@@ -10,12 +10,11 @@ from typing import Any
 
 from ..apdb import ImageCounts
 from ..bps import CampaignConfig, PlannedRun, Step
-from ..common.butler import open_butler
+from ..common.butler import open_butler, query_visits
 from ..common.errors import LedgerError
 from ..ledger import RunRecord, Workspace
 from ..monitor.outcomes import DIFFERENCE_IMAGE, TEMPLATE
 from ..monitor.submitted import read_planned_run, read_submitted_campaign
-from ..ordering import read_records
 from .sky_model import Corner, Patch, Template, TemplateState, VisitRow
 
 _RAW = ("instrument", "exposure", "visit", "detector")
@@ -171,7 +170,7 @@ def _find_visits(
         detectors[int(row["visit"]), str(row["band"])].add(int(row["detector"]))
     begins: dict[int, float] = {}
     nights: dict[int, int] = {}
-    for visit in read_records(butler, "visit", campaign.instrument, {visit for visit, _ in detectors}):
+    for visit in query_visits(butler, "visit", campaign.instrument, {visit for visit, _ in detectors}):
         nights[int(visit.id)] = int(visit.day_obs)
         if visit.timespan is not None and visit.timespan.begin is not None:
             begins[int(visit.id)] = float(visit.timespan.begin.tai.mjd)

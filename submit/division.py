@@ -18,7 +18,7 @@ from ..bps.shape import (
     is_large,
     wanted_parts,
 )
-from ..common.butler import butler_errors
+from ..common.butler import butler_errors, query_visits
 from ..common.errors import SettingsError
 from ..ledger import Workspace
 from ..ordering import READER, WRITER
@@ -195,15 +195,16 @@ def _find_visits(
         for row in query.data_ids(_RAW):
             instrument = str(row["instrument"])
             detectors[int(row["visit"])].add(int(row["detector"]))
-        where = f"visit IN ({', '.join(map(str, sorted(detectors)))})"
-        records = butler.query_dimension_records("visit", where=where, instrument=instrument, limit=None)
+        records = query_visits(butler, "visit", instrument, detectors)
         begin = {int(record.id): float(record.timespan.begin.mjd) for record in records}
         few = sum(map(len, detectors.values())) <= _MOST_OVERLAPS
         if few and narrow:
             rows = query.join_dimensions(_PATCH).data_ids((*_RAW, *_PATCH))
         else:
             names = ("instrument", "visit", *(["detector"] if few else []), *_PATCH)
-            rows = butler.query_data_ids(names, where=f"{sky} AND {where}", limit=None)
+            # As a bound value: a list that is written out may be too large for SQLite.
+            where, bind = f"{sky} AND visit IN (:visits)", {"visits": sorted(detectors)}
+            rows = butler.query_data_ids(names, where=where, bind=bind, limit=None)
         for row in rows:
             if few and int(row["detector"]) not in detectors[int(row["visit"])]:
                 continue

@@ -5,13 +5,13 @@ __all__ = ["check_catalogue", "check_content", "find_types"]
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from itertools import batched
 from typing import Any
 
 import numpy as np
 
 from ...bps import InjectionSettings
 from ...bps.lint import Finding, Severity
+from ...common.butler import query_visits
 from .run_spec import make_finding
 from .selection import Selection
 
@@ -19,8 +19,8 @@ from .selection import Selection
 _COLUMNS = ("ra", "dec", "source_type", "mag")
 #: AB magnitudes between which those of a survey lie.
 _BRIGHTEST, _FAINTEST = 10.0, 32.0
-#: Shards that are read, of each band; images that are looked at; visits whose regions are read by one query.
-_MOST_SHARDS, _MOST_IMAGES, _VISITS = 200, 20_000, 500
+#: Shards that are read, of each band; images that are looked at.
+_MOST_SHARDS, _MOST_IMAGES = 200, 20_000
 _KEY = "injection: catalog"
 
 
@@ -108,19 +108,16 @@ def _find_bare(
     }
     detectors = len({detector for _, detector in bands})
     bare = []
-    for chunk in batched(sorted({visit for visit, _ in bands})[: _MOST_IMAGES // detectors + 1], _VISITS):
-        where = f"visit IN ({', '.join(map(str, chunk))})"
-        for record in butler.query_dimension_records(
-            "visit_detector_region", where=where, instrument=instrument, limit=None
-        ):
-            band = bands.get((record.visit, record.detector))
-            if band is None:
-                continue
-            ranges = pixels.envelope(record.region).ranges()
-            touched = [pixel for begin, end in ranges for pixel in range(begin, end)]
-            here = [places[band][pixel] for pixel in touched if pixel in places.get(band, {})]
-            if not any(record.region.contains(*each).any() for each in here):
-                bare.append((record.visit, record.detector, band))
+    visits = sorted({visit for visit, _ in bands})[: _MOST_IMAGES // detectors + 1]
+    for record in query_visits(butler, "visit_detector_region", instrument, visits):
+        band = bands.get((record.visit, record.detector))
+        if band is None:
+            continue
+        ranges = pixels.envelope(record.region).ranges()
+        touched = [pixel for begin, end in ranges for pixel in range(begin, end)]
+        here = [places[band][pixel] for pixel in touched if pixel in places.get(band, {})]
+        if not any(record.region.contains(*each).any() for each in here):
+            bare.append((record.visit, record.detector, band))
     return bare
 
 

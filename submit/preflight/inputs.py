@@ -5,11 +5,11 @@ __all__ = ["check_inputs"]
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import batched
 from operator import itemgetter
 from typing import Any
 
 from ...bps.lint import Finding, Severity
+from ...common.butler import query_visits
 from .run_spec import RunSpec, make_finding
 from .selection import Selection
 
@@ -18,8 +18,6 @@ _MOST_REGIONS = 20_000
 #: The regions of a visit are read for all detectors of its camera, whichever are wanted. The largest cameras,
 #: LSSTCam and LSSTCam-imSim, have this many.
 _DETECTORS = 189
-#: Visits whose regions are read by one query, so that neither it nor its result grows with the campaign.
-_VISITS_A_QUERY = 500
 #: Dimensions of datasets of which there is one for a whole campaign.
 _NAMED = ("instrument", "skymap")
 #: Collections that are named as those that hold what is missing.
@@ -203,15 +201,11 @@ def _check_shards(butler: Any, spec: RunSpec, selection: Selection, wanted: _Inp
     selected = selection.project(("visit", "detector"))
     bare = []
     visits = sorted({visit for visit, _ in selected})[: _MOST_REGIONS // _DETECTORS]
-    for chunk in batched(visits, _VISITS_A_QUERY):
-        where = f"visit IN ({', '.join(map(str, chunk))})"
-        for record in butler.query_dimension_records(
-            "visit_detector_region", where=where, instrument=_only(selection, "instrument"), limit=None
-        ):
-            ranges = pixels.envelope(record.region).ranges()
-            touched = (pixel for begin, end in ranges for pixel in range(begin, end))
-            if (record.visit, record.detector) in selected and shards.isdisjoint(touched):
-                bare.append((record.visit, record.detector))
+    for record in query_visits(butler, "visit_detector_region", _only(selection, "instrument"), visits):
+        ranges = pixels.envelope(record.region).ranges()
+        touched = (pixel for begin, end in ranges for pixel in range(begin, end))
+        if (record.visit, record.detector) in selected and shards.isdisjoint(touched):
+            bare.append((record.visit, record.detector))
     if bare:
         visit, detector = min(bare)
         yield make_finding(

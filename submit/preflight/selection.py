@@ -7,7 +7,7 @@ tract that is not in the skymap, a band or a visit that the repository does not 
 __all__ = ["Estimate", "Selection", "estimate_quanta", "select"]
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -151,8 +151,7 @@ def _add_patches(
     visits, where = sorted(selection.project(("visit",))), spec.query
     step = -(-len(selection.rows) // _MOST_OVERLAPS)
     if step > 1:
-        chosen = ", ".join(str(visit) for (visit,) in visits[::step])
-        where = " AND ".join(filter(None, (where and f"({where})", f"visit IN ({chosen})")))
+        where = " AND ".join(filter(None, (where and f"({where})", "visit IN (:chosen)")))
         findings.append(
             make_finding(
                 Severity.INFO,
@@ -164,7 +163,8 @@ def _add_patches(
                 key=f"{spec.name}: where",
             )
         )
-    overlaps = _rows(butler, spec.existing_inputs, where, (*wanted, "patch"))
+    bind = {"chosen": [visit for (visit,) in visits[::step]]} if step > 1 else None
+    overlaps = _rows(butler, spec.existing_inputs, where, (*wanted, "patch"), bind=bind)
     patches = Selection(names=_columns((*wanted, "patch")), rows=overlaps)
     share = len(patches.project(("exposure", "detector"))) / len(selection.project(("exposure", "detector")))
     return replace(selection, patches=patches, share=share or 1.0), findings
@@ -192,12 +192,18 @@ def estimate_quanta(selection: Selection, graph: Any) -> list[Estimate]:
 
 
 def _rows(
-    butler: Any, collections: Sequence[str], where: str, wanted: Sequence[str], limit: int | None = None
+    butler: Any,
+    collections: Sequence[str],
+    where: str,
+    wanted: Sequence[str],
+    *,
+    limit: int | None = None,
+    bind: Mapping[str, Any] | None = None,
 ) -> list[tuple[Any, ...]]:
     with butler_errors("the data query cannot be run"), butler.query() as query:
         query = query.join_dataset_search("raw", list(collections)).join_dimensions(wanted)
         if where:
-            query = query.where(where)
+            query = query.where(where, bind=bind)
         result = query.data_ids(wanted)
         if limit is not None:
             result = result.limit(limit)

@@ -264,3 +264,25 @@ def test_a_part_whose_data_query_no_command_can_take_is_refused():
     )
     with pytest.raises(SettingsError, match=r"templates-coadds-1: its data query has [\d,]+ bytes"):
         divide(found, 2)
+
+
+def test_many_visits_are_asked_for_by_ranges_of_those_that_the_step_selects():
+    # As many exposures of other bands lie between them; every tenth is earlier than its number says.
+    found = tuple(
+        VisitOnSky(
+            id=1000 + 2 * number,
+            begin=number - 1500 * (number % 10 == 9),
+            detectors=1,
+            patches=frozenset({(1, 2)}),
+        )
+        for number in range(3000)
+    )
+    parts = [run for run in divide(found, 2).runs_of(Step.DIFFIM) if run.stage is Stage.IMAGES]
+    seen: list[int] = []
+    for run in parts:
+        terms = run.query.rpartition(") AND visit IN (")[2].rstrip(")").split(", ")
+        assert len(terms) < 900
+        bounds = [(int(term.split("..")[0]), int(term.split("..")[-1])) for term in terms]
+        seen += [visit.id for visit in found if any(first <= visit.id <= last for first, last in bounds)]
+    assert len(parts) == 2
+    assert sorted(seen) == [visit.id for visit in found]

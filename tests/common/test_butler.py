@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from apcampaign.common import butler
-from apcampaign.common.butler import butler_errors, open_butler, reuse_butlers
+from apcampaign.common.butler import butler_errors, open_butler, query_visits, reuse_butlers
 from apcampaign.common.errors import RepositoryError
 from apcampaign.sandbox.create import Sandbox
 
@@ -86,3 +86,25 @@ def test_a_repository_whose_configuration_is_damaged_is_told_as_that(tmp_path: P
         open_butler(str(tmp_path), "it cannot be read"),
     ):
         pass
+
+
+@pytest.mark.slow
+def test_visits_are_found_however_many_are_asked_for(untouched_sandbox: Sandbox):
+    with open_butler(str(untouched_sandbox.butler), "visits cannot be found") as opened:
+        known = [visit.id for visit in opened.query_dimension_records("visit", instrument="LSSTCam-imSim")]
+        asked = {*known, *range(1, 1500)}
+        found = [visit.id for visit in query_visits(opened, "visit", "LSSTCam-imSim", asked)]
+    assert sorted(found) == sorted(known)
+
+
+@pytest.mark.slow
+def test_a_condition_that_is_too_large_for_sqlite_is_told_with_what_to_write(untouched_sandbox: Sandbox):
+    listed = ", ".join(str(number) for number in range(1, 3000, 2))
+    with (
+        pytest.raises(RepositoryError) as refused,
+        open_butler(str(untouched_sandbox.butler), "the data query cannot be run") as opened,
+    ):
+        opened.query_dimension_records(
+            "visit", where=f"visit IN ({listed})", instrument="LSSTCam-imSim", explain=False
+        )
+    assert "ranges such as visit IN (1000..1999)" in refused.value.remedy
