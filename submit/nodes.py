@@ -12,13 +12,14 @@ from pathlib import Path
 
 from ..common.errors import EmptyGraphError, PreconditionError
 from ..common.files import write_atomically
-from ..ledger import DagPaths
+from ..ledger import DagPaths, read_run
 from ..monitor.campaign_summary import CampaignSummary
 from ..monitor.outcomes import require_templates
 from .bps_process import UNKNOWN, prepare_or_reuse, settle
 from .executors.campaign_dag import read_work, write_empty_run
 from .finish import finish_campaign
 from .output_collections import join_step_output
+from .repair import roll_back_failed
 
 _log = logging.getLogger(__name__)
 
@@ -61,6 +62,8 @@ def close_run(folder: Path, runs: Path, run: str, code: int) -> None:
         templates are missing.
     RepositoryError
         If its outputs cannot join those of its step.
+    ApdbError
+        If what its failed associations have written cannot be rolled back: nobody is to build on that.
     """
     files = DagPaths(folder)
     work = read_work(files, runs)
@@ -74,6 +77,7 @@ def close_run(folder: Path, runs: Path, run: str, code: int) -> None:
         return
     children = [child for child in work.plan if run in work.plan.parents(child)]
     if closed.part:
+        roll_back_failed(work.workspace.read_ledger(), read_run(work.workspace.paths.run(closed)))
         if not children:
             raise PreconditionError(f"{run} has failed", remedy="see `apcampaign failures`")
         # What the others lack is not there, or the gate stops them; `apcampaign resume` completes them.

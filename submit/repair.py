@@ -1,17 +1,17 @@
 """Repair before a step goes on: outputs that must be registered, associations that must be rolled back."""
 
-__all__ = ["Repair", "execute_repair", "find_unregistered", "plan_repair"]
+__all__ = ["Repair", "execute_repair", "find_unregistered", "plan_repair", "roll_back_failed"]
 
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ..apdb import find_apdb, plan_rollback, roll_back, verify_apdb
-from ..common.errors import LedgerError, UnsupportedApdbError
+from ..common.errors import ApdbError, LedgerError, UnsupportedApdbError
 from ..ledger import Ledger, RunRecord, has_graph
 from ..monitor import JobState, read_jobs
 from ..monitor.outcomes import read_unregistered
-from ..ordering import VisitDetector, read_associations
+from ..ordering import VisitDetector, find_stored, read_associations
 from .output_collections import register_outputs
 
 #: The label of the job that merges the outputs of a run into the repository.
@@ -35,12 +35,15 @@ class Repair:
         again before they are rolled back.
     notes
         What cannot be put right.
+    obstacle
+        Why these cannot be rolled back.
     """
 
     unregistered: tuple[RunRecord, ...] = ()
     apdb_config: str | None = None
     rollbacks: tuple[VisitDetector, ...] = ()
     notes: tuple[str, ...] = ()
+    obstacle: ApdbError | None = None
 
     def describe(self) -> list[str]:
         """Say it in lines."""
@@ -91,7 +94,8 @@ def plan_repair(ledger: Ledger, runs: Iterable[RunRecord]) -> Repair:
             repair = replace(repair, apdb_config=apdb_config, notes=(*repair.notes, note))
         else:
             found = _find_rollbacks(ledger, apdb_config, unregistered)
-            repair = replace(repair, apdb_config=apdb_config, rollbacks=found)
+            obstacle = _find_obstacle(apdb_config, found)
+            repair = replace(repair, apdb_config=apdb_config, rollbacks=found, obstacle=obstacle)
     return repair
 
 
@@ -130,6 +134,38 @@ def execute_repair(repair: Repair) -> None:
         roll_back(plan_rollback(repair.apdb_config, repair.rollbacks))
     for note in repair.notes:
         _log.warning("%s", note)
+
+
+def roll_back_failed(ledger: Ledger, run: RunRecord) -> None:
+    """Roll back what failed associations of a run that has ended have written, before others build on it.
+
+    Raises
+    ------
+    RepositoryError
+        If its graph or its outputs cannot be read.
+    ApdbError
+        If the APDB cannot be read or changed.
+    """
+    if run.apdb_config is None:
+        return
+    written = read_associations([run]).unfinished & find_stored(run.apdb_config)
+    if written and find_unregistered(ledger, [run]):
+        written -= read_unregistered(run).associated
+    if written:
+        execute_repair(Repair(apdb_config=run.apdb_config, rollbacks=tuple(sorted(written))))
+
+
+def _find_obstacle(apdb_config: str, rollbacks: tuple[VisitDetector, ...]) -> ApdbError | None:
+    """Tell whether later associations have built on those that are to be rolled back."""
+    try:
+        if rollbacks:
+            plan_rollback(apdb_config, rollbacks)
+    except ApdbError as error:
+        return ApdbError(
+            f"what failed associations have written cannot be rolled back: {error.what}",
+            remedy="`apcampaign doctor --fix` rolls them all back, and associates them again in time order",
+        )
+    return None
 
 
 def _find_rollbacks(

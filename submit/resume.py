@@ -205,6 +205,8 @@ def decide_resume(state: CampaignState, request: ResumeRequest) -> ResumePlan:
         repair=unit.repair,
         notes=(*describe_edits(state.workspace, unit), *describe_standstill(unit)),
     )
+    if unit.repair.obstacle:
+        return replace(plan, obstacles=(unit.repair.obstacle,))
     asked = "settings have changed" if request.changes else ""
     if not asked and (request.new_graph or request.skip_failed):
         asked = "as asked for"

@@ -124,6 +124,8 @@ def read_submission_state(workspace: Workspace, request: SubmissionRequest) -> S
         remarks += _look_at_apdb(workspace, filled=further)
     idle = further and not _is_refused(remarks)
     repair = plan_repair(ledger, ledger.current(Step.DIFFIM)) if idle else Repair()
+    if repair.obstacle:
+        remarks.append(repair.obstacle)
     new: NewImages | None = None
     if idle and apdb_config is not None:
         new = read_new_images(

@@ -152,7 +152,8 @@ def _prepare(workspace: Workspace, files: RunPaths, request: Request) -> tuple[R
         if apdb_config is not None:
             deferred = {(visit, detector): place for visit, detector, place in request.deferred}
             order = add_order(workflow, clustered, campaign, apdb_config, deferred)
-        passes = workspace.site.wms if order.edges and apdb_config is not None else None
+        # What comes after a part goes on without what has failed in it, whatever waits for what within it.
+        passes = workspace.site.wms if order.edges or (run.part and order.writers) else None
         if passes is Wms.PARSL:
             let_parsl_pass(files, workflow, order, str(apdb_config), retries=_count_retries(bps_config))
         with clock:

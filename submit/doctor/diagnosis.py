@@ -135,11 +135,13 @@ def _find_collections(health: CampaignHealth) -> Iterator[Finding]:
 
 def _find_losses(health: CampaignHealth) -> Iterator[Finding]:
     for loss in health.losses:
-        later = sorted(loss.again - set(loss.lost))
+        later = sorted(loss.again - {*loss.lost, *loss.failed})
+        lost = f"has lost rows of {_list(loss.lost)}, which were recorded" if loss.lost else ""
+        failed = f"has rows of {_list(loss.failed)}, whose association failed" if loss.failed else ""
         built = f"; built on that: {_list(later)}" if later else ""
         yield Finding(
             condition=Condition.LOST,
-            what=f"{loss.apdb_config} has lost rows of {_list(loss.lost)}, which were recorded{built}",
+            what=f"{loss.apdb_config} {' and '.join(filter(None, (lost, failed)))}{built}",
             remedy=f"{_DOCTOR} rolls back what is left of all of them, and associates them again in time order",
             acts=(Act.ROLLBACK, Act.RESUME),
         )

@@ -11,13 +11,17 @@ from ...bps import Stage, Step
 from ...common.butler import butler_errors, open_butler
 from ...common.errors import UnsupportedApdbError
 from ...ledger import Ledger, RunRecord, Workspace, has_graph
+from ...monitor.outcomes import read_unregistered
 from ...monitor.summary import verify_runs
-from ...ordering import READER, WRITER, VisitDetector, find_built_on, find_stored
+from ...ordering import READER, WRITER, VisitDetector, find_built_on, find_stored, read_associations
+from ..repair import find_unregistered
 from .model import Loss
 
 
 def find_losses(workspace: Workspace, ledger: Ledger) -> tuple[Loss, ...]:
     """Find the recorded associations of which the newest APDB of a campaign has lost rows. Changes nothing.
+
+    With them those that failed after their write, and on which later ones were built.
 
     Raises
     ------
@@ -36,13 +40,31 @@ def find_losses(workspace: Workspace, ledger: Ledger) -> tuple[Loss, ...]:
     except UnsupportedApdbError:
         return ()
     verification = verify_runs(ledger, others=workspace.campaign.apdb.filled)
-    if verification is None or not verification.lost:
+    if verification is None:
         return ()
     stored = find_stored(apdb_config)
-    built = find_built_on(newest.butler, workspace.campaign.instrument, verification.lost, stored)
-    there = sorted((built | set(verification.lost)) & stored)
-    rollback = plan_rollback(apdb_config, there, with_later=True, with_leftovers=True)
-    return (Loss(apdb_config, tuple(sorted(verification.lost)), tuple(sorted(built)), rollback),)
+    instrument, lost = workspace.campaign.instrument, frozenset(verification.lost)
+    failed = (
+        _find_failed(ledger, apdb_config, verification.unrecorded) if verification.unrecorded else frozenset()
+    )
+    if failed and not find_built_on(newest.butler, instrument, failed, stored) - failed:
+        failed = frozenset()  # they are rolled back by whatever goes on with them
+    if not lost and not failed:
+        return ()
+    built = find_built_on(newest.butler, instrument, lost | failed, stored) - failed
+    rollback = plan_rollback(
+        apdb_config, sorted((built | lost | failed) & stored), with_later=True, with_leftovers=True
+    )
+    return (Loss(apdb_config, tuple(sorted(lost)), tuple(sorted(built)), rollback, tuple(sorted(failed))),)
+
+
+def _find_failed(
+    ledger: Ledger, apdb_config: str, unrecorded: Iterable[VisitDetector]
+) -> frozenset[VisitDetector]:
+    """Find those of the associations without a record that runs of the campaign have begun, and that failed."""
+    runs = ledger.same_apdb(apdb_config)
+    succeeded = {key for run in find_unregistered(ledger, runs) for key in read_unregistered(run).associated}
+    return frozenset(unrecorded) & read_associations(runs).planned - succeeded
 
 
 def forget(ledger: Ledger, again: Collection[VisitDetector]) -> int:

@@ -123,7 +123,7 @@ class BrokenChain:
 
 @dataclass(frozen=True)
 class Loss:
-    """Associations that an APDB has lost.
+    """Associations that an APDB has lost, or has only half.
 
     Parameters
     ----------
@@ -135,17 +135,20 @@ class Loss:
         Later ones of the same sky, which were built on them.
     rollback
         How what is there of all of them is rolled back.
+    failed
+        Those that were written and then failed, and on which later ones were built nevertheless.
     """
 
     apdb_config: str
     lost: tuple[VisitDetector, ...]
     later: tuple[VisitDetector, ...]
     rollback: RollbackPlan
+    failed: tuple[VisitDetector, ...] = ()
 
     @property
     def again(self) -> frozenset[VisitDetector]:
         """Those that are associated again."""
-        return frozenset((*self.lost, *self.later, *self.rollback.later))
+        return frozenset((*self.lost, *self.failed, *self.later, *self.rollback.later))
 
 
 @dataclass(frozen=True)

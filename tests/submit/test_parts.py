@@ -1,5 +1,6 @@
 """A campaign whose steps are divided into parts makes the same as an undivided one, quantum by quantum."""
 
+import getpass
 import json
 import os
 import signal
@@ -7,7 +8,7 @@ from collections import Counter
 
 import pytest
 import yaml
-from interference import find_processes, wait_for
+from interference import KILLED, find_processes, wait_for
 from operators import (
     COARSE,
     COARSE_DIFFIM,
@@ -15,6 +16,7 @@ from operators import (
     assert_complete,
     assert_same,
     make_operator,
+    plant,
     write_campaign,
 )
 
@@ -40,7 +42,8 @@ def read_quanta(operator: Operator) -> Counter[tuple[str, str]]:
 def divided(tmp_path, sandbox, condor_pool, postgres_server):
     folder = tmp_path / f"parts-{tmp_path.name}"
     folder.mkdir()
-    operator = make_operator(folder, sandbox, condor_pool)
+    # Of the first part of the association, on which nobody may build then.
+    operator = plant(make_operator(folder, sandbox, condor_pool), KILLED)
     write_campaign(
         folder,
         sandbox,
@@ -90,8 +93,33 @@ def test_parts_killed_in_the_middle_make_the_same_as_the_whole_and_each_quantum_
     assert_same((operator, url), undisturbed)
     plan = yaml.safe_load((dag / "plan.yaml").read_text())
     assert len(plan["runs"]) == 12
+    (settled,) = operator.folder.glob("runs/*/diffim/*-association-1/order/settled.log")
+    assert "rolling it back" in settled.read_text()
     status = json.loads(operator.apcampaign("status", "--json"))
     assert [(step["step"], len(step["runs"]), step["state"]) for step in status["steps"]] == [
         ("templates", 4, "done"),
         ("diffim", 8, "done"),
     ]
+    forget_first_association(operator)
+    assert "later associations built on" in operator.apcampaign("resume", good=False)
+    told = operator.apcampaign("doctor", good=False)
+    assert (
+        "has rows of visit 731000 detector 94, whose association failed; built on that: visit 731100" in told
+    )
+    assert "roll back the association of visit 731100" in told
+
+
+def forget_first_association(operator: Operator) -> None:
+    """Let the repository not know it, as if it had been killed after its write and the next had gone on."""
+    from lsst.daf.butler import Butler
+
+    output = f"u/{getpass.getuser()}/{operator.folder.name}/diffim"
+    where = "instrument = 'LSSTCam-imSim' AND visit = 731000"
+    repository = yaml.safe_load((operator.folder / "campaign.yaml").read_text())["butler"]
+    with Butler.from_config(repository, writeable=True) as butler:
+        refs = [
+            ref
+            for name in ("associateApdb_metadata", "associateApdb_log", "apdb_marker", "dia_source_apdb")
+            for ref in butler.query_datasets(name, output, where=where, limit=None)
+        ]
+        butler.pruneDatasets(refs, disassociate=True, unstore=True, purge=True)
