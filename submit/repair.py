@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 
 from ..apdb import find_apdb, plan_rollback, roll_back, verify_apdb
 from ..common.errors import ApdbError, LedgerError, UnsupportedApdbError
+from ..common.text import count
 from ..ledger import Ledger, RunRecord, has_graph
 from ..monitor import JobState, read_jobs
 from ..monitor.outcomes import read_unregistered
 from ..ordering import VisitDetector, find_stored, read_associations
 from .output_collections import register_outputs
 
+_SHOWN = 5  # (visit, detector)s in a sentence
 #: The label of the job that merges the outputs of a run into the repository.
 FINAL = "finalJob"
 
@@ -156,16 +158,20 @@ def roll_back_failed(ledger: Ledger, run: RunRecord) -> None:
 
 
 def _find_obstacle(apdb_config: str, rollbacks: tuple[VisitDetector, ...]) -> ApdbError | None:
-    """Tell whether later associations have built on those that are to be rolled back."""
+    """Tell why associations cannot be rolled back alone: later ones have built on them, or the APDB refuses."""
+    if not rollbacks:
+        return None
     try:
-        if rollbacks:
-            plan_rollback(apdb_config, rollbacks)
+        later = plan_rollback(apdb_config, rollbacks, with_later=True).later
     except ApdbError as error:
-        return ApdbError(
-            f"what failed associations have written cannot be rolled back: {error.what}",
-            remedy="`apcampaign doctor --fix` rolls them all back, and associates them again in time order",
-        )
-    return None
+        return error
+    if not later:
+        return None
+    named = ", ".join(f"visit {visit} detector {detector}" for visit, detector in later[:_SHOWN])
+    return ApdbError(
+        f"{count(len(later), 'association')} built on what failed ones have written: {named}",
+        remedy="`apcampaign doctor --fix` rolls all of them back, and associates them again in time order",
+    )
 
 
 def _find_rollbacks(

@@ -8,6 +8,9 @@ from collections import Counter
 
 import pytest
 import yaml
+from apcampaign.common.errors import ApdbError
+from apcampaign.ordering import find_stored
+from apcampaign.submit.nodes import close_run
 from interference import KILLED, find_processes, wait_for
 from operators import (
     COARSE,
@@ -100,21 +103,30 @@ def test_parts_killed_in_the_middle_make_the_same_as_the_whole_and_each_quantum_
         ("templates", 4, "done"),
         ("diffim", 8, "done"),
     ]
-    forget_first_association(operator)
-    assert "later associations built on" in operator.apcampaign("resume", good=False)
+    forget_association(operator, 731000)
+    said = operator.apcampaign("resume", good=False)
+    assert "1 association built on what failed ones have written: visit 731100 detector 94" in said
+    assert "`apcampaign doctor --fix`" in said
     told = operator.apcampaign("doctor", good=False)
     assert (
         "has rows of visit 731000 detector 94, whose association failed; built on that: visit 731100" in told
     )
     assert "roll back the association of visit 731100" in told
+    # Nobody is let go on behind a part of which something is left in the APDB.
+    runs, (config,) = operator.folder / "runs", operator.folder.glob("runs/*/apdb_config.yaml")
+    with pytest.raises(ApdbError, match="later associations built on"):
+        close_run(dag, runs, "diffim-association-1", 1)
+    forget_association(operator, 731100)
+    close_run(dag, runs, "diffim-association-2", 1)
+    assert find_stored(str(config)) == {(731000, 94)}
 
 
-def forget_first_association(operator: Operator) -> None:
-    """Let the repository not know it, as if it had been killed after its write and the next had gone on."""
+def forget_association(operator: Operator, visit: int) -> None:
+    """Let the repository not know it, as if it had been killed after its write."""
     from lsst.daf.butler import Butler
 
     output = f"u/{getpass.getuser()}/{operator.folder.name}/diffim"
-    where = "instrument = 'LSSTCam-imSim' AND visit = 731000"
+    where = f"instrument = 'LSSTCam-imSim' AND visit = {visit}"
     repository = yaml.safe_load((operator.folder / "campaign.yaml").read_text())["butler"]
     with Butler.from_config(repository, writeable=True) as butler:
         refs = [
