@@ -5,6 +5,7 @@ By default it would end the process at once, and its servers would go on.
 
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 from types import FrameType
@@ -14,7 +15,11 @@ import pytest
 #: Seconds in which a worker ends its servers; pytest-xdist by itself would kill it after ten.
 _DEADLINE = 120
 
+#: Seconds after which an interrupt that nobody took note of is repeated.
+_PATIENCE = 1
+
 _interrupted = False
+_last_signal = float("-inf")
 
 
 def pytest_configure() -> None:
@@ -23,11 +28,21 @@ def pytest_configure() -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    global _interrupted
+    global _last_signal
     # It may come twice, as from `timeout`, or after Ctrl-C: that must not end what ends the servers.
+    if _interrupted or time.monotonic() < _last_signal + _PATIENCE / 2:
+        return
+    _last_signal = time.monotonic()
+    threading.Thread(target=_insist, daemon=True).start()
+    raise KeyboardInterrupt
+
+
+def _insist() -> None:
+    # Python loses what is raised within a destructor or a callback of its collector, and a signal that another
+    # thread takes does not wake the main one.
+    time.sleep(_PATIENCE)
     if not _interrupted:
-        _interrupted = True
-        raise KeyboardInterrupt
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
 
 def pytest_keyboard_interrupt() -> None:
