@@ -87,9 +87,11 @@ class Ground:
         begun.communicate(timeout=60)
         return True
 
-    def kill_one(self, *words: str) -> bool:
-        """Kill one of the processes of the campaign with these words, if there is any."""
-        found = find_processes(self.folder, *words)
+    def kill_one(self, *words: str, seconds: float = 0) -> bool:
+        """Kill one of the processes of the campaign with these words, if there is any within some seconds."""
+        end = time.monotonic() + seconds
+        while not (found := find_processes(self.folder, *words)) and time.monotonic() < end:
+            time.sleep(0.2)
         return bool(found) and _kill(self.chance.choice(found))
 
     def status(self) -> dict[str, object]:
@@ -157,7 +159,8 @@ def _cancel(ground: Ground) -> bool:
 
 #: What can befall a campaign: each tells whether it did.
 FAULTS: Mapping[str, Callable[[Ground], bool]] = {
-    "a job was killed": lambda ground: ground.kill_one("run-qbb"),
+    # There is none while DAGMan goes from one job to the next.
+    "a job was killed": lambda ground: ground.kill_one("run-qbb", seconds=10),
     "a DAGMan was killed": lambda ground: ground.kill_one("condor_dagman"),
     "a node was killed": lambda ground: ground.kill_one("node"),
     "BPS was killed": lambda ground: ground.kill_one("apcampaign.submit.bps_process.worker"),
