@@ -128,7 +128,7 @@ format: dev ## let ruff fix what it can
 # Three files at a time: on two cores a campaign waits for its pool as often as it works. WORKERS=0: one after another.
 # The files that take longest begin first, so that no worker is left with one at the end.
 WORKERS ?= 3
-test: lint ## lint, types and all tests, on a real HTCondor pool and a real PostgreSQL
+test: dev ## lint, types (tests/test_lint.py) and all tests, on a real HTCondor pool and a real PostgreSQL
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-fast: dev ## the tests that take neither a server nor several seconds
