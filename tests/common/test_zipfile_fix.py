@@ -60,7 +60,7 @@ def test_releases_with_the_bug_are_known(version, affected):
 
 
 @pytest.mark.slow
-def test_quanta_of_a_large_graph_are_read_and_run_one_by_one(tmp_path):
+def test_quanta_of_a_large_graph_are_read_and_run(tmp_path):
     size = SandboxSize(visits=5, detectors=tuple(range(81, 108)), pixels=32)
     sandbox = create_sandbox(tmp_path / "sandbox", size)
     environment = {**os.environ, **sandbox.environment}
@@ -100,5 +100,4 @@ def test_quanta_of_a_large_graph_are_read_and_run_one_by_one(tmp_path):
     assert 2 * len(isr) > 200
     run("pipetask", "pre-exec-init-qbb", str(sandbox.butler), "large.qg")
     chosen = random.Random(1).sample(isr, 6)
-    for ids in (",".join(chosen[:4]), *chosen[4:]):
-        run("pipetask", "run-qbb", str(sandbox.butler), "large.qg", "--qgraph-node-id", ids)
+    run("pipetask", "run-qbb", str(sandbox.butler), "large.qg", "--qgraph-node-id", ",".join(chosen))
