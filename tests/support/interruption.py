@@ -16,7 +16,7 @@ import pytest
 _DEADLINE = 120
 
 #: Seconds after which an interrupt that nobody took note of is repeated.
-_PATIENCE = 1
+_PATIENCE = 4
 
 _interrupted = False
 _last_signal = float("-inf")
@@ -45,8 +45,9 @@ def _insist() -> None:
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_keyboard_interrupt() -> None:
-    """Take note that the tests were interrupted, in whatever way."""
+    """Take note that the tests were interrupted, in whatever way, before anybody begins to tell of it."""
     global _interrupted
     _interrupted = True
 
