@@ -25,7 +25,7 @@ from apcampaign.bps.campaign import DiffimSettings
 from apcampaign.bps.loading import ENVIRONMENT
 from apcampaign.scripts.cli import COMMANDS
 from apcampaign.scripts.cli import command as apcampaign
-from documents import DOCUMENTS, FENCED, NOTEBOOKS, ROOT, text_of
+from documents import DOCUMENTS, FENCED, NOTEBOOKS, ROOT, commands_of, text_of
 
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 #: Options that name a campaign, and are documented with the campaign file.
@@ -148,8 +148,16 @@ def command_lines_of(document: Path) -> Iterator[str]:
     code = [line for _, block in FENCED.findall(text) for line in block.splitlines()]
     code += re.findall(r"`([^`\n]+)`", FENCED.sub("", text))
     for line in code:
-        if found := re.match(r"[$ ]*(?:.*(?:&& |\(|run: |entry: ))?(apcampaign [a-z][^#|]*)", line):
+        if found := re.match(
+            r"[$ ]*(?:.*(?:&& |\(|run: |entry: ))?(?:\S*bin/)?(apcampaign [a-z][^#|)]*)", line
+        ):
             yield found[1]
+
+
+def test_what_is_removed_in_the_clone_is_named_as_the_clone_has_it():
+    commands = commands_of("install.md", "Removing all traces")
+    assert "bin/apcampaign sandbox" in commands
+    assert not re.findall(r"^apcampaign", commands, flags=re.MULTILINE)  # .venv/bin is not on PATH
 
 
 def find_commands(words: list[str]) -> list[click.Command]:
