@@ -195,7 +195,7 @@ class CampaignConfig(Model):
         with the submit host, and not the submit host itself. ``auto``: as much as graphs of that size have taken,
         and half as much again; 680 MiB for 8,000 quanta.
     site
-        Where jobs run: a site that comes along, such as ``s3df``, or the path of a site file.
+        Where jobs run: a built-in site, such as ``s3df``, or the path of a site file.
     notify
         Who is notified when it has ended or is in trouble.
     bps

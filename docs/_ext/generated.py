@@ -1,4 +1,4 @@
-"""Parts of the site that are made from files of the code: the sites that come along.
+"""Parts of the site that are made from files of the code: the built-in sites.
 
 What other documents have from the code is written into them by ``make reference``, since they are read without a
 site too.
@@ -23,7 +23,7 @@ def write_sites(folder: Path) -> str:
 
 
 class SiteFiles(SphinxDirective):
-    """The site files that come along, as they are."""
+    """The built-in site files, as they are."""
 
     def run(self) -> list[nodes.Node]:
         """Show them, and read the page again when one changes."""

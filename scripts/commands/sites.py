@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def command(name: str | None, as_json: bool) -> None:
     """List the sites where jobs can run, or explain one: what it needs, what has run there, its settings.
 
-    SITE is one of those that come along, or the path of a site file.
+    SITE is a built-in site, or the path of a site file.
     """
     from ...bps import list_sites, load_site
 
