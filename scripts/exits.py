@@ -135,9 +135,14 @@ def _drop_output() -> None:
 
 
 def _run(command: _Command) -> int:
+    streams = sys.stdout, sys.stderr
     try:
         ended = command.main(prog_name="apcampaign", standalone_mode=False)
     except SystemExit as error:
+        # Where nobody reads, rich and click end with 1, which is «no»; click has replaced the streams before.
+        if isinstance(error.__context__, BrokenPipeError) or sys.stdout is not streams[0]:
+            sys.stdout, sys.stderr = streams
+            raise BrokenPipeError from None
         ended = error.code
     # Otherwise it is what the command returns, which is nothing.
     return ended if isinstance(ended, int) else ExitCode.YES

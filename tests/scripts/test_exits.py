@@ -121,6 +121,13 @@ def test_output_that_cannot_be_written_ends_with_a_sentence_or_not_at_all(place)
     assert told or (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("words", ["--help", "schema", "sites"], ids=["click", "echo", "rich"])
+def test_who_has_had_enough_of_the_output_is_no_answer(words):
+    command = f"{COMMAND} {words} | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
 def test_an_error_is_json_where_json_was_asked_for(end):
     _, out, err = end("status", "--json")
     told = json.loads(out)
