@@ -4,7 +4,7 @@ __all__ = ["ApdbSettings"]
 
 from pydantic import Field, model_validator
 
-from .model import Model
+from .model import MisfitError, Model
 from .values import ApdbUrl
 
 
@@ -32,7 +32,8 @@ class ApdbSettings(Model):
     @model_validator(mode="after")
     def _one_source(self) -> "ApdbSettings":
         if self.config and (self.url or self.namespace):
-            raise ValueError(
-                "give 'url' (and 'namespace') of an APDB to create, or the 'config' of an existing one, not both"
+            raise MisfitError(
+                ("config",),
+                "give 'url' (and 'namespace') of an APDB to create, or the 'config' of an existing one, not both",
             )
         return self

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, Posit
 from ..common.identity import user_name
 from .apdb_settings import ApdbSettings
 from .injection import InjectionSettings, check_apart
-from .model import Model, NotTruth, split_list
+from .model import MisfitError, Model, NotTruth, split_list
 from .notify import NotifySettings
 from .options import config_overrides
 from .values import (
@@ -99,14 +99,21 @@ class StepSettings(Model):
 
     @model_validator(mode="after")
     def _readable_overrides(self) -> "StepSettings":
-        config_overrides(self.parameters, self.config)
+        for key, values in (("parameters", self.parameters), ("config", self.config)):
+            for name, text in values.items():
+                given = {name: text}
+                try:
+                    config_overrides(*((given, {}) if key == "parameters" else ({}, given)))
+                except ValueError as error:
+                    raise MisfitError((key, name), str(error)) from None
         return self
 
     @model_validator(mode="after")
     def _one_query(self) -> "StepSettings":
         if self.where and self.data_query:
-            raise ValueError(
-                "give 'where' (added to the campaign's query) or 'dataQuery' (instead of it), not both"
+            raise MisfitError(
+                ("dataQuery",),
+                "give 'where' (added to the campaign's query) or 'dataQuery' (instead of it), not both",
             )
         return self
 
@@ -233,12 +240,14 @@ class CampaignConfig(Model):
     def _templates_from_somewhere(self) -> "CampaignConfig":
         makes, given = Step.TEMPLATES in self.steps, self.diffim.templates
         if Step.DIFFIM in self.steps and not makes and given is None:
-            raise ValueError(
-                "the 'steps' make no templates; write the collection that holds them as 'templates' of 'diffim'"
+            raise MisfitError(
+                ("steps",),
+                "the 'steps' make no templates; write the collection that holds them as 'templates' of 'diffim'",
             )
         if makes and given is not None:
-            raise ValueError(
-                "diffim.templates is for a campaign that makes none; write steps: [diffim], or remove it"
+            raise MisfitError(
+                ("diffim", "templates"),
+                "this is for a campaign that makes no templates; write steps: [diffim], or remove it",
             )
         return self
 
@@ -254,9 +263,10 @@ class CampaignConfig(Model):
             if "pipeline" not in getattr(self, step).model_fields_set
         ]
         if missing:
-            raise ValueError(
+            raise MisfitError(
+                ("instrument",),
                 f"the default of {' and '.join(missing)} is for {defaults['instrument']}, and the instrument is "
-                f"{self.instrument}; write what is for that"
+                f"{self.instrument}; write what is for that",
             )
         return self
 

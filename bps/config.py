@@ -137,8 +137,9 @@ def build_config(
         "outputRun": run.output_run,
         "dataQuery": run.query if data_ids is None else run.graph_query,
     }
+    pipeline = find_pipeline(run.pipeline, f"{run.step}.pipeline")
     ours: dict[str, Any] = {
-        "pipelineYaml": find_pipeline(run.pipeline),
+        "pipelineYaml": pipeline,
         "project": "apcampaign",
         "campaign": campaign.name,
         "operator": campaign.operator,
@@ -146,9 +147,7 @@ def build_config(
         "payload": payload,
     }
     step_data = _read_step(run.step)
-    labels = read_labels(
-        Path(expand(find_pipeline(run.pipeline).partition("#")[0], environment)), environment
-    )
+    labels = read_labels(Path(expand(pipeline.partition("#")[0], environment)), environment)
     if run.step is Step.DIFFIM:
         step_data = merge(step_data, _cluster_diffim(campaign, site, edges_added=edges_added))
         if labels is not None:

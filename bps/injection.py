@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from .model import Model, NotTruth
+from .model import MisfitError, Model, NotTruth
 from .values import Collections
 
 _TABLES = (".csv", ".ecsv", ".fits", ".fit", ".parq", ".parquet", ".hdf5")
@@ -56,15 +56,17 @@ def check_apart(*, subtracts: bool, shares_apdb: bool) -> None:
 
     Raises
     ------
-    ValueError
+    MisfitError
         If it is one.
     """
     if not subtracts:
-        raise ValueError(
-            "sources are injected by difference imaging; add diffim to 'steps', or remove 'injection'"
+        raise MisfitError(
+            ("injection",),
+            "sources are injected by difference imaging; add diffim to 'steps', or remove 'injection'",
         )
     if shares_apdb:
-        raise ValueError(
+        raise MisfitError(
+            ("apdb", "filled"),
             "injected sources must not be mixed with those of the sky: a campaign with 'injection' fills an APDB "
-            "of its own; remove 'filled' of 'apdb', and name an empty one"
+            "of its own; remove 'filled' of 'apdb', and name an empty one",
         )

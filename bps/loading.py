@@ -19,6 +19,7 @@ from .mistakes import describe_mistakes
 from .options import check_settings
 from .other_files import refuse_other_file
 from .schema import modeline
+from .site import explain_unknown
 from .yaml_reading import KeyPath, YamlFile, parse_value, read_yaml
 
 #: Environment variables that override the campaign file, and the key each one sets.
@@ -107,6 +108,9 @@ def _find_mistakes(
 
     for keys, what in resolve_paths(content, file.path.parent, os.environ).items():
         add(keys, what)
+    site = content.get("site")
+    if isinstance(site, str) and site and ("site",) not in wrong and (what := explain_unknown(site)):
+        add(("site",), what)
     for keys in _CUT:
         if what := file.find_cut(keys):
             add(keys, what)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from .apdb_settings import ApdbSettings
 from .campaign import CampaignConfig, DiffimSettings, StepSettings
 from .injection import InjectionSettings
+from .model import MisfitError
 from .notify import EmailSettings, NotifySettings
 from .yaml_reading import KeyPath, YamlFile
 
@@ -64,6 +65,8 @@ def describe_mistakes(
     found: dict[tuple[int, str], tuple[Any, KeyPath, bool]] = {}
     for details in error.errors(include_url=False):
         location = tuple(_trim(details["loc"]))
+        if isinstance(misfit := details.get("ctx", {}).get("error"), MisfitError):
+            location += misfit.key
         if location in known:
             continue
         key = ".".join(part for part in location if isinstance(part, str))

@@ -1,11 +1,27 @@
 """Base class for the sections of a campaign file, and parsing of lists in it."""
 
-__all__ = ["Model", "NotTruth", "split_list"]
+__all__ = ["MisfitError", "Model", "NotTruth", "split_list"]
 
 from typing import Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 from pydantic_core import PydanticCustomError
+
+
+class MisfitError(ValueError):
+    """Values of a section that do not fit together.
+
+    Parameters
+    ----------
+    key
+        The path, in the section, of the one to look at.
+    what
+        What is wrong.
+    """
+
+    def __init__(self, key: tuple[str, ...], what: str):
+        super().__init__(what)
+        self.key = key
 
 
 class Model(BaseModel):

@@ -1,7 +1,8 @@
 """Sites where the jobs of a campaign run (``bps/sites/*.yaml``), and the WMS of each."""
 
-__all__ = ["Site", "SiteNotes", "Wms", "list_sites", "load_site", "wms_kind"]
+__all__ = ["Site", "SiteNotes", "Wms", "explain_unknown", "list_sites", "load_site", "wms_kind"]
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -105,6 +106,27 @@ def list_sites() -> tuple[str, ...]:
     return tuple(sorted(file.stem for file in _KNOWN.glob("*.yaml")))
 
 
+def explain_unknown(name: str) -> str:
+    """Say that a site is neither one that comes along nor named as a file; empty if it is."""
+    sites = list_sites()
+    if _is_path(name) or name in sites:
+        return ""
+    near = difflib.get_close_matches(name.casefold(), sites, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"{name!r} is unknown; {hint}{_expect_site()}"
+
+
+def _expect_site() -> str:
+    return (
+        f"expected one of {', '.join(list_sites())}, or the path of a site file; `apcampaign sites` tells what "
+        "each is"
+    )
+
+
+def _is_path(name: str) -> bool:
+    return "/" in name or name.endswith(".yaml")
+
+
 def load_site(name: str) -> Site:
     """Read a site by the name of its file in ``bps/sites``, or by path.
 
@@ -113,14 +135,12 @@ def load_site(name: str) -> Site:
     SettingsError
         If there is no such site, or its file lacks what every site needs.
     """
-    path = Path(name) if "/" in name or name.endswith(".yaml") else _KNOWN / f"{name}.yaml"
+    path = Path(name) if _is_path(name) else _KNOWN / f"{name}.yaml"
     try:
         file = read_yaml(path, "site file")
     except FileNotFoundError:
         raise SettingsError(
-            f"site: {name!r} is unknown",
-            expected=f"one of {', '.join(list_sites())}, or the path of a site file",
-            remedy="`apcampaign sites` tells what each is",
+            f"site: {explain_unknown(name) or f'there is no file {name}; {_expect_site()}'}"
         ) from None
     settings = file.content
     for key in ("wmsServiceClass", "computeSite"):

@@ -13,7 +13,7 @@ from pathlib import Path
 from ..common.errors import PipelineError
 
 
-def find_pipeline(name: str) -> str:
+def find_pipeline(name: str, key: str = "pipeline") -> str:
     """Find a pipeline file by the name of one in this package, or by path.
 
     Parameters
@@ -21,6 +21,8 @@ def find_pipeline(name: str) -> str:
     name
         ``ApPipe-DC2.yaml``, a path, or a path that begins with an environment variable such as
         ``$AP_PIPE_DIR/…``; each may end in ``#subset``.
+    key
+        The key that names it in the campaign file, for messages.
 
     Returns
     -------
@@ -43,6 +45,6 @@ def find_pipeline(name: str) -> str:
     if not path.is_file():
         names = ", ".join(sorted(entry.name for entry in ours.glob("*.yaml")))
         raise PipelineError(
-            f"pipeline: there is no file {file!r}", expected=f"one of {names}, or the path of a pipeline file"
+            f"{key}: there is no file {file!r}", expected=f"one of {names}, or the path of a pipeline file"
         )
     return f"{path.resolve()}{mark}{subset}"

@@ -125,7 +125,7 @@ MISTAKES = [
     ),
     (
         {"diffim": {"templates": "u/x"}},
-        "diffim.templates is for a campaign that makes none; write steps: [diffim]",
+        "diffim.templates: this is for a campaign that makes no templates; write steps: [diffim]",
     ),
     (
         {"instrument": "HSC", "templates": {"pipeline": "a"}},
@@ -179,7 +179,7 @@ MISTAKES = [
     ),
     (
         {"diffim": {"pipeline": "p", "parameters": {"apdb_config": "x"}}},
-        "diffim: parameters:apdb_config is set by apcampaign",
+        "diffim.parameters.apdb_config: parameters:apdb_config is set by apcampaign",
     ),
     ({"templates": {"pipeline": "p", "qgraphOptions": "-iu/x"}}, "the option -i is set by apcampaign"),
     ({"templates": {"pipeline": "p", "qgraphOptions": "--output-run=u/x"}}, "the option --output-run is set"),
@@ -202,6 +202,33 @@ def test_a_mistake_is_named_with_its_key_and_what_is_valid(write, change, senten
         load(write(**change))
     assert sentence in str(caught.value)
     assert "campaign.yaml" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("steps: [diffim]\n", ":4: steps: the 'steps' make no templates"),
+        ("instrument: LSSTCam\n", ":4: instrument: the default of skymap and"),
+        ("site: s3fd\n", ":4: site: 's3fd' is unknown; did you mean 's3df'? expected one of htcondor,"),
+        (
+            "templates:\n  config:\n    calibrateImage: {foo: 3}\n",
+            ":6: templates.config.calibrateImage: 'calibrateImage' names no field",
+        ),
+        ("diffim:\n  where: a = 1\n  dataQuery: b = 2\n", ":6: diffim.dataQuery: give 'where'"),
+        ("apdb:\n  url: sqlite:////x\n  config: label:x\n", ":6: apdb.config: give 'url'"),
+    ],
+)
+def test_what_does_not_fit_the_rest_is_named_with_its_line(tmp_path, text, said):
+    path = tmp_path / "campaign.yaml"
+    path.write_text(f"name: a\nbutler: /repo\ninCollection: 2.2i/raw\n{text}")
+    with pytest.raises(SettingsError) as caught:
+        load(path)
+    assert f"{path}{said}" in str(caught.value)
+
+
+def test_an_unknown_site_of_the_command_line_is_no_mistake_of_the_file(write):
+    with pytest.raises(SettingsError, match=r"the command line: site: 'nosite' is unknown"):
+        load(write(site="s3df"), flags={("site",): "nosite"})
 
 
 def test_a_section_of_a_step_may_leave_out_the_pipeline(write):
