@@ -20,6 +20,7 @@ from .yaml_reading import YamlFile, read_yaml
 _NOTES_KEY = "about"
 _PASSED_VARIABLES_KEY = "passEnvironment"
 
+_TELL = "`apcampaign sites` tells what each is"
 _KNOWN = Path(str(resources.files(__package__))) / "sites"
 
 
@@ -113,13 +114,8 @@ def explain_unknown(name: str) -> str:
         return ""
     near = difflib.get_close_matches(name.casefold(), sites, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"{name!r} is unknown; {hint}{_expect_site()}"
-
-
-def _expect_site() -> str:
     return (
-        f"expected one of {', '.join(list_sites())}, or the path of a site file; `apcampaign sites` tells what "
-        "each is"
+        f"{name!r} is unknown; {hint}expected one of {', '.join(sites)}, or the path of a site file; {_TELL}"
     )
 
 
@@ -140,7 +136,9 @@ def load_site(name: str) -> Site:
         file = read_yaml(path, "site file")
     except FileNotFoundError:
         raise SettingsError(
-            f"site: {explain_unknown(name) or f'there is no file {name}; {_expect_site()}'}"
+            f"site: {unknown}" if (unknown := explain_unknown(name)) else f"site: there is no file {name}",
+            expected="" if unknown else f"the path of a site file, or one of {', '.join(list_sites())}",
+            remedy="" if unknown else _TELL,
         ) from None
     settings = file.content
     for key in ("wmsServiceClass", "computeSite"):

@@ -9,6 +9,7 @@ What needs the repository, the APDB or the scheduler is checked by `apcampaign.s
 the same `Finding`. Nothing here imports ``lsst``: BPS is read, not run.
 """
 
+from .campaign_file import is_campaign_file
 from .findings import Finding, Severity
 from .formats import write_findings
 from .lint import lint_file
@@ -17,6 +18,7 @@ from .vocabulary import load_vocabulary
 __all__ = [
     "Finding",
     "Severity",
+    "is_campaign_file",
     "lint_file",
     "load_vocabulary",
     "write_findings",

@@ -31,16 +31,20 @@ def command(
 ) -> None:
     """Find the mistakes of any BPS submit files, without running anything.
 
-    A file may be one to submit or one for others to include. A campaign file is read as such. Exits with 1 if
-    there is an error.
+    A file may be one to submit or one for others to include. Of a campaign file the pair that `apcampaign
+    generate` would write is looked at. Exits with 1 if there is an error.
     """
-    from ...bps.lint import lint_file
+    from ...bps.lint import is_campaign_file, lint_file
 
     findings = []
     for file in files:
         with show_progress(f"reading {file}"):
             findings += lint_file(file, pipeline=pipeline, ignore=ignore)
-            if butler:
+            if is_campaign_file(file):
+                from ...submit.preflight import check_campaign_file
+
+                findings += [each for each in check_campaign_file(file) if each.rule not in ignore]
+            elif butler:
                 from ...submit.preflight import check_file
 
                 findings += [finding for finding in check_file(file) if finding.rule not in ignore]

@@ -9,12 +9,13 @@ visits that the data query selects, and so how many quanta there will be), `inpu
 pipelines need), `reuse` (what is taken over was made with the same configuration). Each yields findings; nothing
 stops at the first one. The result is a `Preflight`.
 
-`check_file` does the same for anybody's submit file; `check_stack` compares Rubin's pipelines, as they are set
-up, with what apcampaign relies on; `inspect_repository` lists what a repository holds for a campaign. What
-refuses a submission is in `apcampaign.submit.preconditions`; what submit files alone show is found by
-`apcampaign.bps.lint`.
+`check_file` does the same for anybody's submit file; `check_campaign_file` finds what a campaign file alone shows;
+`check_stack` compares Rubin's pipelines, as they are set up, with what apcampaign relies on; `inspect_repository`
+lists what a repository holds for a campaign. What refuses a submission is in `apcampaign.submit.preconditions`;
+what submit files alone show is found by `apcampaign.bps.lint`.
 """
 
+from .campaign_file import check_campaign_file
 from .check import Preflight, check_campaign, check_plan_reuse
 from .inspection import CollectionNode, Inspection, inspect_repository
 from .registered import find_unregistered
@@ -26,6 +27,7 @@ __all__ = [
     "Inspection",
     "Preflight",
     "check_campaign",
+    "check_campaign_file",
     "check_file",
     "check_plan_reuse",
     "check_stack",

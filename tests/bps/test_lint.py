@@ -22,6 +22,7 @@ from apcampaign.bps.lint.labels import read_labels
 from apcampaign.sandbox.create import PACKAGES
 from apcampaign.scripts.cli import command
 from apcampaign.scripts.options.findings import RULES
+from apcampaign.submit.preflight import check_campaign_file
 from click.testing import CliRunner
 from planted import DIFFIM, FILES, TEMPLATES, FileMistake, fill_in
 
@@ -208,6 +209,7 @@ def test_what_is_not_compared_is_told(tmp_path: Path) -> None:
         ("", Severity.INFO, None, "this is a campaign file"),
         ("tract: [1]\n", Severity.ERROR, 4, "tract: this key is unknown"),
         ("name: b\n", Severity.ERROR, 4, "given twice, first in line 1"),
+        ("site: s3fd\n", Severity.ERROR, 4, "site: 's3fd' is unknown"),
     ],
 )
 def test_a_campaign_file_is_read_as_what_it_is(tmp_path: Path, text, severity, line, part) -> None:
@@ -216,6 +218,63 @@ def test_a_campaign_file_is_read_as_what_it_is(tmp_path: Path, text, severity, l
     (finding,) = lint_file(path)
     assert (finding.rule, finding.severity, finding.line) == ("campaign", severity, line)
     assert part in finding.what
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "rule", "key", "remedy"),
+    [
+        ("site: nowhere/site.yaml", 4, "campaign", "site", "`apcampaign sites` tells what each is"),
+        (
+            "diffim:\n  pipeline: ApPipe-DC3.yaml",
+            5,
+            "campaign",
+            "diffim.pipeline",
+            "write one of ApPipe-DC2.yaml",
+        ),
+        ("apdb: {namespace: Bad-Name}", 4, "campaign", "apdb.namespace", "such as 'bad_name'"),
+        ("bps: {requestMemroy: 5000}", 4, "misspelt-key", "bps.requestMemroy", "write 'requestMemory'"),
+        (
+            "diffim:\n  bps:\n    requestMemory: 4GB",
+            6,
+            "wrong-unit",
+            "diffim.bps.requestMemory",
+            "requestMemory: 4096",
+        ),
+        (
+            "bps: {payload: {outCollection: x}}",
+            4,
+            "removed-key",
+            "bps.payload.outCollection",
+            "`output` for the",
+        ),
+        ("bps:\n  pipetask:\n    isrr: {requestMemory: 5000}", 6, "no-label", "bps.pipetask.isrr", "isr"),
+    ],
+)
+def test_a_campaign_file_is_tried_on_the_pair_that_it_makes(tmp_path, text, line, rule, key, remedy) -> None:
+    path = tmp_path / "campaign.yaml"
+    path.write_text(f"name: a\nbutler: /repo\ninCollection: 2.2i/raw\n{text}\n")
+    (finding,) = check_campaign_file(path, environment=ENVIRONMENT)
+    assert (finding.line, finding.rule, finding.key) == (line, rule, key)
+    assert finding.file == str(path)
+    assert remedy in finding.remedy
+    assert [each.name for each in tmp_path.iterdir()] == ["campaign.yaml"]
+
+
+def test_settings_for_both_steps_may_name_a_task_of_one(tmp_path: Path) -> None:
+    path = tmp_path / "campaign.yaml"
+    path.write_text(
+        "name: a\nbutler: /repo\ninCollection: 2.2i/raw\n"
+        "bps: {pipetask: {assembleTemplateCoadd: {requestMemory: 5000}, subtractImages: {requestMemory: 5000}}}\n"
+    )
+    assert check_campaign_file(path, environment=ENVIRONMENT) == []
+
+
+def test_the_command_looks_at_all_of_a_campaign_file(tmp_path: Path) -> None:
+    path = tmp_path / "campaign.yaml"
+    path.write_text("name: a\nbutler: /repo\ninCollection: 2.2i/raw\ndiffim: {pipeline: none.yaml}\n")
+    done = CliRunner().invoke(command, ["lint", str(path), "--json"])
+    assert done.exit_code == 1
+    assert [finding["line"] for finding in json.loads(done.stdout)] == [None, 4]
 
 
 @pytest.mark.parametrize(
