@@ -23,7 +23,7 @@ from .planning import plan_campaign
 from .query import make_query
 from .schema import SCHEMA_FILE, campaign_schema, modeline, schema_text
 from .site import Site, SiteNotes, Wms, list_sites, load_site, wms_kind
-from .starting import CAMERAS, CampaignStart, write_start
+from .starting import CAMERAS, CampaignStart, find_wrong_answers, write_start
 
 __all__ = [
     "APDB_CONFIG",
@@ -56,6 +56,7 @@ __all__ = [
     "compare_campaigns",
     "dump_campaign",
     "dump_config",
+    "find_wrong_answers",
     "gate_node",
     "list_sites",
     "load_campaign",

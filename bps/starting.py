@@ -1,7 +1,8 @@
 """A campaign file to start from, with a comment on every key: what `apcampaign init` writes."""
 
-__all__ = ["CAMERAS", "CampaignStart", "write_start"]
+__all__ = ["CAMERAS", "CampaignStart", "find_wrong_answers", "write_start"]
 
+import difflib
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,17 +11,24 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
 from ..common.errors import SettingsError
 from .campaign import CampaignConfig
 from .data import read_mapping
+from .mistakes import describe_mistakes
 from .schema import campaign_schema, modeline
+from .site import explain_unknown
+from .yaml_reading import YamlFile
 
 _FILES = Path(str(resources.files(__package__))) / "campaigns"
 _DC2 = CampaignConfig.model_fields["instrument"].default
 #: What a camera's campaigns have in common, in its file that comes along.
 _OF_CAMERA = ("skymap", "inCollection", "where", "templates", "diffim", "allowMissingTemplates")
 _WIDTH = 100
+
+#: The keys of the campaign file that have other names in `CampaignStart`.
+_KEYS = {"collections": "inCollection", "nights": "dayObs", "database": "apdb.url"}
 
 #: The cameras that a file can be begun for without naming pipelines.
 CAMERAS = (_DC2, *sorted(file.stem for file in _FILES.glob("*.yaml") if "-" not in file.stem))
@@ -76,6 +84,25 @@ def write_start(start: CampaignStart) -> str:
     return "".join(_write_lines(_collect(start)))
 
 
+def find_wrong_answers(start: CampaignStart) -> dict[str, str]:
+    """Find what a new campaign file cannot say: what is wrong, by the field of `CampaignStart`."""
+    if wrong := _explain_camera(start.instrument):
+        return {"instrument": wrong}
+    wrong = "" if "$" in start.site else explain_unknown(start.site)
+    found = {"site": wrong} if wrong else {}
+    content = {key: value for key, value in _collect(start).items() if value is not None}
+    try:
+        CampaignConfig.model_validate(content)
+    except ValidationError as error:
+        keys = {_KEYS.get(field, field): field for field in CampaignStart.__dataclass_fields__}
+        for sentence in describe_mistakes(
+            error, YamlFile(Path(), content, {}, ""), {key: key for key in keys}
+        ):
+            key, _, what = sentence.partition(": ")
+            found[keys.get(key, key)] = what.removeprefix(f"{key}: ")
+    return found
+
+
 def _collect(start: CampaignStart) -> dict[str, Any]:
     camera = _read_camera(start.instrument)
     skip = camera.get("diffim", {}).get("skipExistingIn")
@@ -109,15 +136,24 @@ def _read_camera(instrument: str) -> Mapping[str, Any]:
             "templates": {"pipeline": "ApTemplate-DC2.yaml"},
             "diffim": {"pipeline": "ApPipe-DC2.yaml"},
         }
-    if instrument not in CAMERAS:
-        raise SettingsError(
-            f"instrument: nothing is known about the pipelines of {instrument!r}",
-            expected=f"one of {', '.join(CAMERAS)}",
-            remedy=f"for another one copy a file of {_FILES} and name its skymap and pipelines",
-        )
+    if wrong := _explain_camera(instrument):
+        raise SettingsError(f"instrument: {wrong}")
     return {
         key: value for key, value in read_mapping(_FILES / f"{instrument}.yaml").items() if key in _OF_CAMERA
     }
+
+
+def _explain_camera(instrument: str) -> str:
+    """Say that nothing is known of a camera, and which may be meant; empty if something is."""
+    if instrument in CAMERAS:
+        return ""
+    near = difflib.get_close_matches(instrument.casefold(), [name.casefold() for name in CAMERAS], n=1)
+    meant = [name for name in CAMERAS if name.casefold() in near]
+    hint = f"did you mean {meant[0]!r}? " if meant else ""
+    return (
+        f"nothing is known about the pipelines of {instrument!r}; {hint}expected one of {', '.join(CAMERAS)}; for "
+        f"another one copy a file of {_FILES} and name its skymap and pipelines"
+    )
 
 
 #: What is written, as a comment, for what is not given.
@@ -134,8 +170,8 @@ _TO_FILL_IN = {
 
 def _write_lines(content: Mapping[str, Any]) -> Iterator[str]:
     yield modeline()
-    yield f"# Campaign {content['name']}, begun by `apcampaign init`. Keys with # before them are not set.\n"
-    yield "# Next: `apcampaign check`, `apcampaign plan`, `apcampaign apdb init`, `apcampaign submit`.\n"
+    yield "# Begun by `apcampaign init`. Keys with # before them are not set.\n"
+    yield "# Next: `apcampaign apdb init`, `apcampaign check`, `apcampaign plan`, `apcampaign submit`.\n"
     described = campaign_schema()["properties"]
     for key, value in content.items():
         yield "\n"

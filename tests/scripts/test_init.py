@@ -2,11 +2,13 @@
 
 import json
 
+import click
 import jsonschema
 import pytest
 import yaml
 from apcampaign.bps import CAMERAS, CampaignStart, campaign_schema, load_campaign, write_start
 from apcampaign.scripts.cli import command
+from apcampaign.scripts.commands.init import command as init_command
 from click.testing import CliRunner, Result
 
 
@@ -55,6 +57,62 @@ def test_nothing_is_overwritten_and_no_wrong_file_is_left(tmp_path):
     assert init(str(other), "--butler", "/repo", "--tracts", "x", "--no-check").exception
     assert init(str(other)).exit_code == 2
     assert not other.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--tracts", "38x"), "--tracts: '38x' is not a whole number"),
+        (("--day-obs", "2026"), "--day-obs: 2026 is not a night"),
+        (("--db", "mysql://x"), "--db: 'mysql://x' is not an APDB URL"),
+        (("--name", "a/b"), "--name: 'a/b' is not a campaign name"),
+        (("--site", "s3fd"), "--site: 's3fd' is unknown; did you mean 's3df'?"),
+        (
+            ("--instrument", "LATIS"),
+            "--instrument: nothing is known about the pipelines of 'LATIS'; did you mean",
+        ),
+    ],
+)
+def test_a_wrong_option_is_named_and_not_a_line_of_a_file_that_is_not_there(tmp_path, words, said):
+    done = init(str(tmp_path / "q.yaml"), "--butler", "/repo", "--no-check", *words)
+    assert done.exit_code == 2
+    assert f"Error: {said}" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_or_a_site_file_that_is_not_there_is_told(tmp_path):
+    refused = init(str(tmp_path / "sub" / "q.yaml"), "--butler", "/repo", "--no-check")
+    assert str(refused.exception) == f"there is no folder {tmp_path / 'sub'}; create it, or name another file"
+    refused = init(str(tmp_path / "q.yaml"), "--butler", "/repo", "--no-check", "--site", "./site.yaml")
+    assert "there is no file ./site.yaml" in str(refused.exception)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_comes_next_names_the_file_and_the_file_no_campaign(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ("--butler", "/repo", "--no-check", "--tracts", "3828", "--db", "postgresql://me@host/db")
+    assert "next: `apcampaign apdb init`, then `apcampaign check`\n" in init(*words).output
+    assert "`apcampaign check --campaign 'my q.yaml'`" in init("my q.yaml", *words).output
+    comments = [line for line in (tmp_path / "my q.yaml").read_text().splitlines() if line.startswith("#")]
+    assert "dc2-3828" not in "".join(comments)
+
+
+def test_a_wrong_answer_is_asked_for_again(tmp_path, monkeypatch):
+    monkeypatch.setattr("apcampaign.scripts.commands.init.is_asked", lambda: True)
+    file = tmp_path / "q.yaml"
+    done = init(str(file), "--no-check", said="LATIS\nLATISS\n/repo\n38x\n3828\n\ns3fd\ns3df\n")
+    assert done.exit_code == 0, done.output
+    assert [line.split(":")[0] for line in done.output.splitlines() if line.startswith("Error")] == [
+        "Error"
+    ] * 3
+    campaign = load_campaign(file, environment={})
+    assert (campaign.instrument, campaign.tracts, campaign.site) == ("LATISS", (3828,), "s3df")
+
+
+def test_a_shell_completes_the_cameras():
+    option = next(each for each in init_command.params if each.name == "instrument")
+    found = option.shell_complete(click.Context(init_command), "LSSTC")
+    assert [each.value for each in found] == ["LSSTCam-imSim", "LSSTCam", "LSSTComCam"]
 
 
 def test_its_result_is_json_where_that_is_asked_for(tmp_path):
