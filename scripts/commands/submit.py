@@ -42,6 +42,13 @@ class _DefaultGroup(click.Group):
             args = ["both", *args]
         return super().parse_args(ctx, args)
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the options that it takes for both steps, and the steps."""
+        listed = (each.get_help_record(ctx) for each in self.commands["both"].get_params(ctx))
+        with formatter.section("Options without a step"):
+            formatter.write_dl([each for each in listed if each])
+        self.format_commands(ctx, formatter)
+
     def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
         """Name the steps, and the options that it takes for both."""
         found = super().shell_complete(ctx, incomplete)
@@ -50,7 +57,7 @@ class _DefaultGroup(click.Group):
         return found
 
 
-@click.group(cls=_DefaultGroup)
+@click.group(cls=_DefaultGroup, subcommand_metavar="[STEP]")
 def command() -> None:
     """Submit a campaign, or one of its steps.
 

@@ -84,6 +84,12 @@ def test_versions_are_those_of_what_is_installed_and_nothing_is_imported_for_the
     assert f"htcondor {importlib.metadata.version('htcondor')}" in done.stdout
 
 
+def test_the_help_of_submit_lists_the_options_of_both_steps():
+    said = CliRunner().invoke(command, ["submit", "--help"]).stdout
+    assert "Usage: apcampaign submit [OPTIONS] [STEP]" in said.replace("command", "apcampaign")
+    assert {"--night", "--dry-run", "--foreground", "--tracts", "templates"} <= set(said.split())
+
+
 def complete(*words: str) -> list[str]:
     asked = BashComplete(command, {}, "apcampaign", "_X").get_completions([*words[:-1]], words[-1])
     return [item.value for item in asked]
