@@ -54,8 +54,8 @@ def _check_name(value: str) -> str:
 def _check_operator(value: str) -> str:
     if not _NAME.fullmatch(value):
         raise ValueError(
-            f"{value!r} cannot be a part of collections and files, and the login name is taken by default; write "
-            "operator: NAME with letters, digits, '.', '_' and '-'"
+            f"{value!r} cannot be a part of collections and files; write operator: NAME with letters, digits, "
+            "'.', '_' and '-'"
         )
     return value
 
@@ -127,11 +127,13 @@ def _expand(word: Any, read: Callable[[Any], int], between: Callable[[int, int],
     found = re.fullmatch(r"(\d+)\.\.(\d+)", word) if isinstance(word, str) else None
     if not found:
         return [word]
-    values = list(islice(between(read(int(found[1])), read(int(found[2]))), _MOST + 1))
-    if not 0 < len(values) <= _MOST:
+    first, last = read(int(found[1])), read(int(found[2]))
+    if first > last:
+        raise ValueError(f"{word!r} ends before it begins; expected FIRST..LAST, such as {last}..{first}")
+    values = list(islice(between(first, last), _MOST + 1))
+    if len(values) > _MOST:
         raise ValueError(
-            f"{word!r} is a range of {'no' if not values else 'too many'} values; expected FIRST..LAST with at "
-            f"most {_MOST:,}"
+            f"{word!r} is a range of too many values; expected FIRST..LAST with at most {_MOST:,}"
         )
     return values
 

@@ -66,7 +66,7 @@ def read_completeness(workspace: Workspace, ledger: Ledger | None = None) -> Com
     if campaign.injection is None:
         raise SettingsError(
             f"campaign {campaign.name} injects no sources",
-            remedy="completeness is that of a campaign with 'injection' (docs/fakes.md)",
+            remedy="completeness is that of a campaign with 'injection'; `apcampaign schema` describes it",
         )
     if apdb_config is None:
         raise LedgerError(

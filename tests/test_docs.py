@@ -240,6 +240,15 @@ def test_commands_that_messages_name_exist_with_their_options(all_options):
     assert named > 100
 
 
+def test_messages_name_no_page_which_an_installation_does_not_have():
+    named = [
+        f"{path.relative_to(ROOT)}:{line}: {text}"
+        for path, line, text, _ in texts_of_the_code()
+        if re.search(r"\bdocs/\w+\.md", text) and "\n" not in text  # those of several lines are docstrings
+    ]
+    assert named == []
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_options_that_a_document_names_exist(document, all_options):
     code = re.findall(r"`([^`\n]+)`", FENCED.sub("", text_of(document)))

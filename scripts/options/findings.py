@@ -101,7 +101,7 @@ class RuleType(StringParamType):
         """Refuse what is none."""
         if value not in RULES:
             near = difflib.get_close_matches(value, RULES, n=2)
-            hint = f"did you mean {' or '.join(near)}?" if near else "docs/lint.md lists them"
+            hint = f"did you mean {' or '.join(near)}?" if near else f"valid are {', '.join(RULES)}"
             self.fail(f"there is no rule {value!r}; {hint}", param, ctx)
         return str(value)
 

@@ -51,7 +51,7 @@ def check_injection(butler: Any, spec: RunSpec, graph: Any, selection: Selection
             "injection",
             "no task of the pipeline injects sources, and the campaign has 'injection'",
             "difference imaging would be that of the sky alone",
-            "name a pipeline with injectVisit, such as ApPipeWithFakes-DC2.yaml (docs/fakes.md)",
+            "name a pipeline with injectVisit, such as ApPipeWithFakes-DC2.yaml",
             key=key,
         )
     yield from _check_skipped(butler, spec, graph, tasks)

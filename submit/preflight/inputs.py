@@ -25,7 +25,7 @@ _MOST_HOLDERS = 3
 #: What else can be done about a missing dataset type.
 _ADVICE = {
     "pretrainedModelPackage": ". The models of real and bogus are in pretrained_models/… of Rubin's repositories; "
-    "without one, leave the tasks out that score by it (docs/campaign.md)",
+    "without one, name a pipeline of your own that imports this one and excludes the tasks that score by it",
 }
 
 

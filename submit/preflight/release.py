@@ -53,7 +53,7 @@ def _describe(
 ) -> Finding:
     names = ", ".join(map(repr, missing))
     other = _FOR_EARLIER.get(file.name)
-    instead = f", or take pipeline: {other} (docs/campaign.md)" if needed and other else ""
+    instead = f", or take pipeline: {other}" if needed and other else ""
     return make_finding(
         Severity.ERROR if needed else Severity.WARNING,
         "release",

@@ -29,7 +29,7 @@ def check_simulated_sky(spec: RunSpec, graph: Any, selection: Selection) -> Iter
             f"{label} asks for the Solar System objects of the real sky, and that of {instrument} is simulated",
             "real asteroids are associated with simulated sources; where the service cannot be reached, each "
             "(group, detector) waits for it until its time is out",
-            f"exclude {label} where the pipeline imports it, as ApPipe-DC2.yaml does (docs/campaign.md), or name "
+            f"exclude {label} where the pipeline imports it, as ApPipe-DC2.yaml does, or name "
             f"a service of your own in ${_SERVICE}",
             key=f"{spec.name}: pipeline",
         )

@@ -97,6 +97,11 @@ MISTAKES = [
     ({"templates": {"parts": True}}, "templates.parts: True is neither 'auto' nor a whole number ≥ 1"),
     ({"dayObs": "2026-09-05"}, "dayObs: '2026-09-05' is not a night; expected such as 20260905, or a range"),
     ({"apdb": {"filled": "maybe"}}, "apdb.filled: 'maybe' is neither true nor false"),
+    (
+        {"tracts": "3830..3828"},
+        "'3830..3828' ends before it begins; expected FIRST..LAST, such as 3828..3830",
+    ),
+    ({"operator": "Jürgen Müller"}, "cannot be a part of collections and files; write operator: NAME with"),
     ({"skymap": "DC 2"}, "skymap: 'DC 2' is not a name; expected letters, digits,"),
     ({"butler": ""}, "butler: the text is empty"),
     ({"bands": ["g", "it's"]}, 'bands: "it\'s" is not a band; expected a name such as g, VR or N708'),
