@@ -16,14 +16,14 @@ since they change nothing of a campaign; what must be done at its end, and in wh
 `apcampaign.submit.finish`.
 """
 
-from .campaign_reader import CampaignJobs, CampaignReader
+from .campaign_reader import CampaignReader
 from .dagman import find_damaged_rescue, is_dag_alive, read_exit, read_rescue
 from .failures import Failures, find_failures
 from .jobs import Attempt, AttemptOutcome, Job, JobState
 from .parsl_processes import find_parsl_processes
 from .run_reader import JobReader, open_run, read_jobs
-from .run_state import ACTIVE_STATES, is_active, run_state
-from .status import CampaignStatus
+from .run_state import ACTIVE_STATES, is_active, name_state, run_state
+from .status import CampaignJobs, CampaignStatus
 
 __all__ = [
     "ACTIVE_STATES",
@@ -41,6 +41,7 @@ __all__ = [
     "find_parsl_processes",
     "is_active",
     "is_dag_alive",
+    "name_state",
     "open_run",
     "read_exit",
     "read_jobs",

@@ -1,6 +1,6 @@
 """Reader of a whole campaign: the files of its current runs, and HTCondor's queue for what they lack."""
 
-__all__ = ["CampaignJobs", "CampaignReader"]
+__all__ = ["CampaignReader"]
 
 import time
 from collections import Counter
@@ -16,30 +16,11 @@ from .jobs import Job, JobState
 from .progress import count_labels, estimate_end
 from .queue import Queue, ask_queue
 from .run_reader import JobReader, RunReader, open_run
-from .status import CampaignStatus, DagNode, RunState, RunStatus, StepStatus
+from .status import CampaignJobs, CampaignStatus, DagNode, RunState, RunStatus, StepStatus
 from .submitted import find_current_dag
 
 _QUEUED = {JobState.IDLE, JobState.RUNNING, JobState.HELD}
 _SETTLED = 60.0  # seconds after which log and queue must agree
-
-
-@dataclass(frozen=True, kw_only=True)
-class CampaignJobs:
-    """The jobs of a campaign, from its files.
-
-    Parameters
-    ----------
-    records
-        Its current runs.
-    jobs
-        The jobs of these runs.
-    nodes
-        The nodes of the newest campaign DAG; empty if the current runs are not part of one.
-    """
-
-    records: tuple[RunRecord, ...]
-    jobs: tuple[Job, ...]
-    nodes: tuple[Job, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,7 +112,10 @@ class CampaignReader:
         """
         view = self._view()
         return CampaignJobs(
-            records=tuple(run.record for run in view.runs), jobs=view.jobs, nodes=tuple(view.nodes)
+            records=tuple(run.record for run in view.runs),
+            states={run.record.name: run.state for run in view.runs},
+            jobs=view.jobs,
+            nodes=tuple(view.nodes),
         )
 
     def read(self) -> CampaignStatus:

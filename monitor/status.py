@@ -1,6 +1,6 @@
 """Status of a whole campaign as values: its DAG, steps and runs, and what they wait for."""
 
-__all__ = ["CampaignStatus", "DagNode", "RunState", "RunStatus", "StepStatus"]
+__all__ = ["CampaignJobs", "CampaignStatus", "DagNode", "RunState", "RunStatus", "StepStatus"]
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from typing import Any
 from ..bps import Step
 from ..common.html import html_lines, html_table
 from ..common.text import format_duration
-from ..ledger import RetirementRecord
+from ..ledger import RetirementRecord, RunRecord
 from .jobs import Job, JobState
 from .progress import Estimate, LabelProgress
 
@@ -29,6 +29,31 @@ class RunState(StrEnum):
     INTERRUPTED = "interrupted"  #: the process that ran it has gone before it had ended
     UNSUBMITTED = "never submitted"  #: it was prepared, and nothing ever ran it
     DONE = "done"
+
+
+_STOPPED = {RunState.FAILED, RunState.INTERRUPTED}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignJobs:
+    """The jobs of a campaign, from its files.
+
+    Parameters
+    ----------
+    records
+        Its current runs.
+    states
+        The state of each, by its name.
+    jobs
+        The jobs of these runs.
+    nodes
+        The nodes of the newest campaign DAG; empty if the current runs are not part of one.
+    """
+
+    records: tuple[RunRecord, ...]
+    states: Mapping[str, RunState]
+    jobs: tuple[Job, ...]
+    nodes: tuple[Job, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,8 +182,13 @@ class CampaignStatus:
 
     @property
     def troubled(self) -> bool:
-        """Whether a job or a node of the campaign DAG failed, or is held."""
-        return any(step.troubled for step in self.steps) or any(node.state in _BAD for node in self.dag)
+        """Whether a job or a node of the campaign DAG failed, or is held, or a run has ended before its jobs."""
+        stopped = any(run.state in _STOPPED for step in self.steps for run in step.runs)
+        return (
+            stopped
+            or any(step.troubled for step in self.steps)
+            or any(node.state in _BAD for node in self.dag)
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values, for JSON, without the single jobs."""

@@ -12,10 +12,12 @@ from ...bps import Step
 from ...ledger import RunRecord
 from ..jobs import Attempt, AttemptOutcome, Job, JobState
 from ..outcomes import find_troubled_quanta
+from ..status import RunState
 from .advice import advise
 from .causes import Cause, FailureKind, find_cause
 from .evidence import Gap, read_log, read_memory
 from .model import Failures, Group
+from .stopped import find_stopped
 
 _BAD = {JobState.FAILED, JobState.HELD}
 _READERS = 16  # on a cluster's file system the opening of a log is nearly all waiting
@@ -35,7 +37,11 @@ class _Case:
 
 
 def find_failures(
-    jobs: Iterable[Job], *, nodes: Sequence[Job] = (), quanta_of: Iterable[RunRecord] = ()
+    jobs: Sequence[Job],
+    *,
+    nodes: Sequence[Job] = (),
+    states: Mapping[str, RunState] | None = None,
+    quanta_of: Iterable[RunRecord] = (),
 ) -> Failures:
     """Find what went wrong in the runs of a campaign and group it.
 
@@ -45,6 +51,8 @@ def find_failures(
         Of the runs.
     nodes
         The nodes of the campaign DAG.
+    states
+        The state of each run, by its name.
     quanta_of
         The runs of which the quanta are looked at too, which takes longer.
 
@@ -80,6 +88,7 @@ def find_failures(
     return Failures(
         groups=_order(groups),
         retried=_order(retried),
+        stopped=find_stopped(jobs, states or {}),
         pruned={
             step: count
             for step, of_step in by_step.items()

@@ -13,6 +13,7 @@ from ..jobs import JobState
 from ..outcomes.provenance import QuantaTrouble
 from .causes import Cause
 from .evidence import Gap
+from .stopped import Stopped
 
 _LISTED = 20  # data ids and gaps of a group in JSON
 _SHOWN = 3  # gaps of one kind in a line
@@ -135,19 +136,21 @@ class Failures:
         How many jobs will not run because others failed, by step.
     quanta
         Quanta that did not make what they should, by step, where they were looked at.
+    stopped
+        Runs that have ended before their jobs.
     """
 
     groups: tuple[Group, ...]
     retried: tuple[Group, ...]
     pruned: Mapping[Step, int]
     quanta: Mapping[Step, tuple[QuantaTrouble, ...]] = field(default_factory=dict)
+    stopped: tuple[Stopped, ...] = ()
 
     @property
     def good(self) -> bool:
-        """Whether nothing has failed or is held."""
-        return not self.groups and not any(
-            found.failed for of_step in self.quanta.values() for found in of_step
-        )
+        """Whether nothing has failed or is held, and no run has ended before its jobs."""
+        quanta = (found.failed for of_step in self.quanta.values() for found in of_step)
+        return not self.groups and not self.stopped and not any(quanta)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values, for JSON."""
@@ -155,6 +158,7 @@ class Failures:
             "groups": [group.as_dict() for group in self.groups],
             "retried": [group.as_dict() for group in self.retried],
             "pruned": {str(step): count for step, count in self.pruned.items()},
+            "stopped": [run.as_dict() for run in self.stopped],
             "quanta": {
                 str(step): {found.label: asdict(found) for found in of_step}
                 for step, of_step in self.quanta.items()
@@ -170,6 +174,7 @@ class Failures:
             for found in of_step
         ]
         lines = [] if self.groups else ["no job has failed or is held"]
+        lines += [f"{run.describe()} → {run.remedy}" for run in self.stopped]
         lines += [
             f"{count} jobs of {step} will not run because of these" for step, count in self.pruned.items()
         ]

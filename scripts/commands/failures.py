@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 def command(campaign: "Campaign", run: str | None, quanta: bool, as_json: bool) -> None:
     """Group failed and held jobs by label and root cause, and say what to do next.
 
-    Works while the campaign runs and after. Exits 1 if anything failed or is held; what succeeded at a later
-    attempt is counted apart.
+    Works while the campaign runs and after. Exits 1 if anything failed or is held, or a run was removed or
+    interrupted; what succeeded at a later attempt is counted apart.
     """
     failures = campaign.failures(run, quanta=quanta)
     if as_json:

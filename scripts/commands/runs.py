@@ -26,6 +26,7 @@ def command(campaign: "Campaign", run: str | None, as_json: bool) -> None:
         say(f"campaign {campaign.settings.name} has no runs in {campaign.folder}")
         return
     from ...bps import Wms
+    from ...monitor import name_state
     from ..display.console import make_console
     from ..display.table import Table
 
@@ -36,7 +37,7 @@ def command(campaign: "Campaign", run: str | None, as_json: bool) -> None:
         table.add_row(
             record.name,
             record.timestamp,
-            state or "?",
+            name_state(state) if state else "?",
             *numbers,
             record.output_run,
             record.adopted_from or record.submit_dir,

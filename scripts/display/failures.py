@@ -47,6 +47,9 @@ def show_failures(failures: "Failures") -> None:
                 console.print(f"  {number} × {what}")
     if not failures.groups:
         console.print("no job has failed or is held")
+    for run in failures.stopped:
+        console.print(Text(run.describe(), style="bold"))
+        console.print(Text(f"  → continue with {run.remedy}", style="green"))
 
 
 def _show_group(console: "Console", group: "Group") -> None:

@@ -21,6 +21,7 @@ _SHOWN = 10
 
 def show_summary(summary: "CampaignSummary") -> None:
     """Print a human-readable summary."""
+    from ...monitor import name_state
     from .table import Table
 
     console = make_console()
@@ -41,7 +42,7 @@ def show_summary(summary: "CampaignSummary") -> None:
         for run in step.runs:
             if many and run.state == _SUCCEEDED:
                 continue
-            state = run.state or "its WMS cannot tell"
+            state = name_state(run.state) if run.state else "its WMS cannot tell"
             console.print(f"{run.output_run}: {state}; submit directory {run.submit_dir}")
     if summary.apdb_config:
         table = Table("table", "rows", title=f"APDB: {summary.apdb_config}")

@@ -82,4 +82,6 @@ class CampaignMonitoring(CampaignHandle):
         from .monitor import CampaignReader, find_failures
 
         found = CampaignReader(self._workspace.paths, run).read_jobs()
-        return find_failures(found.jobs, nodes=found.nodes, quanta_of=found.records if quanta else ())
+        return find_failures(
+            found.jobs, nodes=found.nodes, states=found.states, quanta_of=found.records if quanta else ()
+        )

@@ -110,3 +110,21 @@ def test_that_there_are_no_runs_is_said(folder, tmp_path):
     words = ["runs", "--campaign", str(folder / "campaign.yaml"), "--runs", str(tmp_path)]
     done = CliRunner().invoke(command, words)
     assert (done.exit_code, done.output) == (0, f"campaign complete has no runs in {tmp_path / 'complete'}\n")
+
+
+def test_a_run_that_was_removed_is_called_the_same_everywhere_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(unpack_older_runs(tmp_path, Path("/nowhere")) / "steps")
+    monkeypatch.setenv("COLUMNS", "200")
+    done = CliRunner().invoke(command, ["runs"])
+    assert done.exit_code == 0
+    (diffim,) = (line for line in done.output.splitlines() if "diffim" in line)
+    assert "failed" in diffim
+    assert "exit status" not in done.output + capsys.readouterr().err
+    done = CliRunner().invoke(command, ["status"])
+    assert "see what went wrong with `apcampaign failures`" in done.output
+    done = CliRunner().invoke(command, ["failures"])
+    assert done.exit_code == 1
+    assert "the diffim run was removed or held up before 3 of its 12 jobs ran" in done.output
+    assert "continue with `apcampaign resume`" in done.output

@@ -16,6 +16,7 @@ from apcampaign.monitor import (
     CampaignReader,
     JobState,
     find_damaged_rescue,
+    find_failures,
     open_run,
     read_jobs,
 )
@@ -202,6 +203,12 @@ def test_a_run_of_parsl_whose_process_is_gone_was_interrupted(tmp_path):
     console = Console(file=StringIO(), width=120)
     console.print(draw_status(status))
     assert "continue with `apcampaign resume`" in console.file.getvalue()
+    found = CampaignReader(paths).read_jobs()
+    failures = find_failures(found.jobs, states=found.states)
+    assert not failures.good
+    assert [run.describe() for run in failures.stopped] == [
+        "the diffim run was interrupted before 1 of its 1 job had ended: the process that ran it has gone"
+    ]
 
 
 def test_what_htcondor_did_not_take_has_failed(tmp_path):
