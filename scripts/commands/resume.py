@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from ..options.campaign import (
-    campaign_options,
     dry_run_option,
     echo_json,
     end_dry_run,
     json_option,
+    record_options,
     say,
 )
 
@@ -27,7 +27,7 @@ def _warn_of_old_name(_ctx: click.Context, _param: click.Parameter, value: bool)
 
 
 @click.command()
-@campaign_options
+@record_options
 @click.option(
     "--set",
     "changes",
@@ -42,7 +42,12 @@ def _warn_of_old_name(_ctx: click.Context, _param: click.Parameter, value: bool)
     is_flag=True,
     help="Associate later visits without waiting for earlier overlapping ones that failed; those are deferred.",
 )
-@click.option("--past-failures", is_flag=True, hidden=True, callback=_warn_of_old_name)
+@click.option(
+    "--past-failures",
+    is_flag=True,
+    callback=_warn_of_old_name,
+    help="The old name of --skip-failed (deprecated).",
+)
 @dry_run_option
 @json_option
 def command(

@@ -81,7 +81,7 @@ class RunType(StringParamType):
 
 
 _DEFAULTS = {"campaign_file": "campaign.yaml", "runs": "runs"}
-#: Which campaign, and what its names are made of.
+#: Which campaign, and what its name may be made of.
 _WHICH = (
     click.option(
         "--campaign",
@@ -93,14 +93,14 @@ _WHICH = (
         help="The campaign file.",
     ),
     RUNS_OPTION,
-    click.option("--butler", help="The Butler repository."),
     click.option(
         "--day-obs", metavar="YYYYMMDD", help="The observing night, or nights such as 20260905..20260907."
     ),
-    click.option("--namespace", help="The APDB's namespace (PostgreSQL schema)."),
 )
 #: What it processes, and where.
 _WHAT = (
+    click.option("--butler", help="The Butler repository."),
+    click.option("--namespace", help="The APDB's namespace (PostgreSQL schema)."),
     click.option("--tracts", help='Tracts, such as "3828 3829" or 3828..3830.'),
     click.option("--bands", help="Bands, such as gri."),
     click.option(
@@ -123,7 +123,7 @@ def campaign_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def record_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options that name a campaign, as `campaign_options`: for what was submitted before."""
+    """Give a command the options that name a campaign: what was submitted before is as it was submitted."""
     return _take(function, _WHICH)
 
 
@@ -132,9 +132,9 @@ def _take(function: Callable[..., Any], options: Sequence[Callable[..., Any]]) -
     def wrapper(
         campaign_file: Path,
         runs: Path,
-        butler: str | None,
         day_obs: str | None,
-        namespace: str | None,
+        butler: str | None = None,
+        namespace: str | None = None,
         tracts: str | None = None,
         bands: str | None = None,
         site: str | None = None,

@@ -162,3 +162,16 @@ def test_make_tells_its_variables():
     assert len(exported) >= 9
     for name in exported:
         assert f"\n  {name} " in said.stdout
+
+
+@pytest.mark.parametrize("name", ["archive", "cancel", "failures", "resume", "retire", "runs", "status"])
+def test_what_was_submitted_before_takes_no_option_that_would_change_it(name):
+    given = {option for param in LEAVES[name].params for option in param.opts}
+    assert {"--campaign", "--runs", "--day-obs"} <= given
+    nothing = {"--butler", "--namespace", "--tracts", "--bands", "--site", "--allow-missing-templates"}
+    assert not nothing & given
+
+
+def test_no_option_is_hidden():
+    for name, leaf in LEAVES.items():
+        assert not [param.name for param in leaf.params if getattr(param, "hidden", False)], name
