@@ -37,8 +37,8 @@ class Circle:
         if not (0 <= self.ra <= 360 and -90 <= self.dec <= 90 and 0 < self.radius <= 180):
             raise ApdbError(
                 f"there is no circle at right ascension {self.ra:g}, declination {self.dec:g} of radius "
-                f"{self.radius:g}",
-                expected="degrees: right ascension 0 to 360, declination -90 to 90, radius above 0",
+                f"{self.radius * 3600:g} arcseconds",
+                expected="right ascension 0 to 360 and declination -90 to 90 degrees, radius above 0",
             )
 
     def describe(self) -> str:

@@ -1,6 +1,6 @@
 """Sentences about what is wrong in a campaign file: where, with which value, and what was expected."""
 
-__all__ = ["describe_mistakes"]
+__all__ = ["describe_mistakes", "describe_value"]
 
 import difflib
 import re
@@ -83,6 +83,11 @@ def describe_mistakes(
         explained = _explain(details, location, file) if in_file else ""
         sentences.append(f"{where}: {said}; {explained}" if explained else f"{where}: {said}")
     return sentences
+
+
+def describe_value(error: ValidationError, key: str) -> str:
+    """Describe what pydantic has first found wrong in a value by itself, which is that of a key."""
+    return _say(error.errors(include_url=False)[0], (key,), set())
 
 
 def _explain(details: Any, location: KeyPath, file: YamlFile) -> str:

@@ -87,7 +87,7 @@ def run(command: _Command) -> int:
     except click.ClickException as error:
         error.show()
         wrong = ExitCode.USAGE if isinstance(error, click.UsageError) else ExitCode.UNKNOWN
-        return _fail(wrong, "UsageError", error.format_message())
+        return _fail(wrong, "UsageError", **_take_apart(error))
     except BrokenPipeError:
         # Whoever reads has had enough.
         _drop_output()
@@ -103,6 +103,21 @@ def run(command: _Command) -> int:
                     )
                 )
         return _explain(error)
+
+
+def _take_apart(error: click.ClickException) -> dict[str, str]:
+    """Find in what click says what is wrong, what was expected, and what to do."""
+    what, *rest = error.format_message().split("; ")
+    expected = "; ".join(part.removeprefix("expected ") for part in rest if part.startswith("expected "))
+    remedy = "; ".join(part for part in rest if not part.startswith("expected "))
+    if isinstance(error, click.BadParameter) and error.param and isinstance(error.param.type, click.Choice):
+        expected = expected or f"one of {', '.join(map(str, error.param.type.choices))}"
+    if isinstance(error, click.NoSuchOption) and error.possibilities:
+        remedy = remedy or f"did you mean {' or '.join(error.possibilities)}?"
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is not None:
+        remedy = remedy or f"see `{context.command_path} --help`"
+    return {"what": what, "expected": expected, "remedy": remedy}
 
 
 def _explain(raised: Exception) -> int:

@@ -12,11 +12,38 @@ from ..options.apdb import find_apdb_reference, place_options
 from ..options.campaign import echo_json, say
 
 
+def _check_place(
+    ctx: click.Context, param: click.Parameter, value: tuple[float, float] | None
+) -> tuple[float, float] | None:
+    """Refuse what is not on the sky."""
+    if value and not (0 <= value[0] <= 360 and -90 <= value[1] <= 90):
+        raise click.BadParameter(
+            f"there is no place at right ascension {value[0]:g}, declination {value[1]:g}; expected degrees, "
+            "from 0 to 360 and from -90 to 90",
+            ctx,
+            param,
+        )
+    return value
+
+
 @click.command()
 @place_options
 @click.option("--object", "ids", type=int, multiple=True, metavar="ID", help="A DiaObject; may be repeated.")
-@click.option("--at", type=(float, float), metavar="RA DEC", help="Those at a place on the sky; degrees.")
-@click.option("--radius", default=1.0, show_default=True, metavar="ARCSEC", help="How near to that place.")
+@click.option(
+    "--at",
+    type=(float, float),
+    callback=_check_place,
+    metavar="RA DEC",
+    help="Those at a place on the sky; degrees.",
+)
+@click.option(
+    "--radius",
+    type=click.FloatRange(0, 180 * 3600, min_open=True),
+    default=1.0,
+    show_default=True,
+    metavar="ARCSEC",
+    help="How near to that place.",
+)
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option(

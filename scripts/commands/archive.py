@@ -20,9 +20,21 @@ if TYPE_CHECKING:
     from ...campaign import Campaign
 
 
+def _check_ending(ctx: click.Context, param: click.Parameter, value: Path) -> Path:
+    """Refuse a name that does not say how the archive is compressed."""
+    from ...lifecycle.packing import GZIP, ZSTD
+
+    if not value.name.endswith((*GZIP, *ZSTD)):
+        endings = ", ".join((*GZIP, *ZSTD))
+        raise click.BadParameter(
+            f"{value} does not say how to compress; expected a name that ends in one of {endings}", ctx, param
+        )
+    return value
+
+
 @click.command()
 @record_options
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), callback=_check_ending)
 @dry_run_option
 @json_option
 def command(campaign: "Campaign", file: Path, dry_run: bool, as_json: bool) -> None:

@@ -13,7 +13,8 @@ from click.shell_completion import CompletionItem
 
 from ...common.errors import FileError, PreconditionError
 from ...common.progress import show_progress
-from ..options.campaign import SiteType, echo_json, json_option, say
+from ..options.campaign import echo_json, json_option, say
+from ..options.values import SiteType
 
 if TYPE_CHECKING:
     from ...bps import CampaignConfig

@@ -2,6 +2,7 @@
 
 __all__ = ["command"]
 
+import os
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import click
 
 from ...common.progress import show_progress
 from ..display.findings import show_findings
+from ..exits import ExitCode
 from ..options.findings import exit_code, finding_options
 
 
@@ -32,7 +34,8 @@ def command(
     """Find the mistakes of any BPS submit files, without running anything.
 
     A file may be one to submit or one for others to include. Of a campaign file the pair that `apcampaign
-    generate` would write is looked at. Exits with 1 if there is an error.
+    generate` would write is looked at. Exits with 1 if there is an error, and with 3 if a file is not there or
+    cannot be opened.
     """
     from ...bps.lint import is_campaign_file, lint_file
 
@@ -50,4 +53,6 @@ def command(
                 findings += [finding for finding in check_file(file) if finding.rule not in ignore]
     findings = list(dict.fromkeys(findings))
     show_findings(findings, form)
+    if not all(os.access(file, os.R_OK) for file in files):
+        sys.exit(ExitCode.UNKNOWN)
     sys.exit(exit_code(findings, strict=strict))

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..options.campaign import SiteType, echo_json, json_option, say
+from ..options.campaign import echo_json, json_option, say
+from ..options.values import SiteType
 
 if TYPE_CHECKING:
     from ...bps import Site

@@ -10,6 +10,7 @@ import click
 
 from ...common.progress import show_progress
 from ..options.campaign import RUNS_OPTION, dry_run_option, echo_json, json_option, say
+from ..options.values import ValueType
 
 
 @click.command()
@@ -27,7 +28,12 @@ from ..options.campaign import RUNS_OPTION, dry_run_option, echo_json, json_opti
 @click.option("--name", help="The name of the new campaign; the old one with -v2, -v3, … by default.")
 @click.option("--db", "database", help="The database of its APDB; by default that of the old campaign.")
 @click.option("--keep-templates", is_flag=True, help="Take the templates of the old campaign.")
-@click.option("--day-obs", metavar="YYYYMMDD", help="The night, where the campaign file names one.")
+@click.option(
+    "--day-obs",
+    type=ValueType("dayObs"),
+    metavar="YYYYMMDD",
+    help="The night, where the campaign file names one.",
+)
 @click.option(
     "--check/--no-check", default=True, help="Whether to ask repository and database for what is there."
 )

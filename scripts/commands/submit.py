@@ -11,6 +11,7 @@ import click
 
 from ..help import suggest_command
 from ..options.campaign import campaign_options, dry_run_option, echo_json, json_option, say
+from ..options.values import NightsType
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -88,6 +89,7 @@ def _night_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--skip-late", is_flag=True, help="With --night: leave out what comes too late."),
         click.option(
             "--night",
+            type=NightsType(),
             metavar="YYYYMMDD",
             help="Go on with what is new of a night, of nights such as 20260905..20260907, or of all from one on "
             "(20260905..): its difference imaging, into the same APDB.",

@@ -3,7 +3,6 @@
 __all__ = [
     "RUNS_OPTION",
     "RunType",
-    "SiteType",
     "campaign_options",
     "dry_run_option",
     "echo_json",
@@ -29,6 +28,7 @@ from ...common.progress import show_progress
 from ...common.text import printable
 from ..exits import ExitCode
 from ..make_targets import name_make_targets
+from .values import SiteType, ValueType
 
 RUNS_OPTION = click.option(
     "--runs",
@@ -39,21 +39,6 @@ RUNS_OPTION = click.option(
     help="The folder for the runs of all campaigns.",
 )
 """Where the records of runs are, also for commands that need no campaign file."""
-
-
-class SiteType(StringParamType):
-    """A site, by its name or as a file: a shell completes both."""
-
-    name = "text"
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """Name the sites that come along, and let the shell name the files."""
-        from ...bps import list_sites
-
-        found = [CompletionItem(name) for name in list_sites() if name.startswith(incomplete)]
-        return found or [CompletionItem(incomplete, type="file")]
 
 
 class RunType(StringParamType):
@@ -94,15 +79,18 @@ _WHICH = (
     ),
     RUNS_OPTION,
     click.option(
-        "--day-obs", metavar="YYYYMMDD", help="The observing night, or nights such as 20260905..20260907."
+        "--day-obs",
+        type=ValueType("dayObs"),
+        metavar="YYYYMMDD",
+        help="The observing night, or nights such as 20260905..20260907.",
     ),
 )
 #: What it processes, and where.
 _WHAT = (
     click.option("--butler", help="The Butler repository."),
     click.option("--namespace", help="The APDB's namespace (PostgreSQL schema)."),
-    click.option("--tracts", help='Tracts, such as "3828 3829" or 3828..3830.'),
-    click.option("--bands", help="Bands, such as gri."),
+    click.option("--tracts", type=ValueType("tracts"), help='Tracts, such as "3828 3829" or 3828..3830.'),
+    click.option("--bands", type=ValueType("bands"), help="Bands, such as gri."),
     click.option(
         "--site",
         type=SiteType(),

@@ -50,6 +50,23 @@ def raising(error: BaseException) -> click.Command:
         (["failures"], 3, "no campaign file"),
         (["failures", "--quantum"], 2, "--quanta"),
         (["lint"], 2, "FILE"),
+        (["lint", "nosuch.yaml"], 3, ""),
+        (["submit", "--night", "2026"], 2, "'--night': these are no nights: 2026 is not a night"),
+        (["check", "--tracts", "38x"], 2, "'--tracts': '38x' is not a whole number"),
+        (["check", "--bands", "g,!"], 2, "'--bands': '!' is not a band"),
+        (["check", "--day-obs", "2026"], 2, "'--day-obs': 2026 is not a night"),
+        (["check", "--site", "s3fd"], 2, "'--site': there is no site 's3fd'; did you mean 's3df'?"),
+        (["archive", "x.zip"], 2, "does not say how to compress"),
+        (
+            ["apdb", "lightcurve", "x", "--at", "400", "200"],
+            2,
+            "'--at': there is no place at right ascension 400",
+        ),
+        (["sandbox", "create", "x", "--visits", "0"], 2, "--visits: visits 0 cannot be used"),
+        (["sandbox", "create", "x", "--bands", "q"], 2, "bands q cannot be used"),
+        (["sandbox", "create", "x", "--template-visits", "50"], 2, "--template-visits: template visits 50"),
+        (["sandbox", "create", "x", "--tracts", "3830..3828"], 2, "--tracts"),
+        (["sandbox", "status"], 1, "make one with `apcampaign sandbox create FOLDER`"),
     ],
 )
 def test_the_exit_code_tells_usage_from_what_is_not_known(end, words, code, part):
@@ -159,3 +176,20 @@ def test_where_make_was_used_its_targets_are_named(capsys, monkeypatch):
         text,
         "next: `make submit-diffim`, or `apcampaign apdb info`",
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected", "remedy"),
+    [
+        (["check", "--step", "x"], "one of templates, diffim", "see `apcampaign check --help`"),
+        (["check", "--quanta"], "", "see `apcampaign check --help`"),
+        (["check", "--stepp"], "", "did you mean --step or --site or --help?"),
+        (["sandbox", "creat"], "", "did you mean 'create' or 'score'?"),
+        (["check", "--day-obs", "2026"], "YYYYMMDD, such as 20260905", "see `apcampaign check --help`"),
+    ],
+)
+def test_what_is_wrong_with_the_command_line_is_json_in_its_parts(end, words, expected, remedy):
+    code, out, _ = end(*words, "--json")
+    error = json.loads(out)["error"]
+    assert (code, error["kind"], error["expected"], error["remedy"]) == (2, "UsageError", expected, remedy)
+    assert "; " not in error["what"]
