@@ -102,7 +102,7 @@ class SandboxFolder:
             raise SandboxError(
                 f"there is no sandbox in {folder}",
                 expected="a folder that `apcampaign demo` or `apcampaign sandbox create` has made",
-                remedy="name it: `apcampaign sandbox start FOLDER`",
+                remedy="name its folder, or make one with `apcampaign sandbox create FOLDER`",
             )
         return cls(folder, sandbox)
 

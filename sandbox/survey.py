@@ -6,7 +6,7 @@ so that the templates do not contain what is new on the sky.
 Pure: a `SandboxSize` in, `Visit` objects out. The schedule is the same for the same size.
 """
 
-__all__ = ["DEMO", "SandboxSize", "Survey"]
+__all__ = ["DEMO", "SandboxSize", "SizeError", "Survey"]
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -34,6 +34,23 @@ _SEEING = (0.62, 0.95)  # arcseconds
 _GOOD_SEEING = (0.62, 0.8)
 # Electrons that a pixel collects from the sky.
 _SKY = {"u": 300.0, "g": 500.0, "r": 800.0, "i": 1000.0, "z": 1200.0, "y": 1500.0, "VR": 900.0, "N708": 300.0}
+
+
+class SizeError(SandboxError):
+    """A size that a sandbox cannot have.
+
+    Parameters
+    ----------
+    name, value
+        The parameter, and what was given for it.
+    expected
+        As for `ApcampaignError`.
+    """
+
+    def __init__(self, name: str, value: Any, expected: str):
+        shown = ",".join(map(str, value)) if isinstance(value, tuple) else value
+        super().__init__(f"{name.replace('_', ' ')} {shown} cannot be used for a sandbox", expected=expected)
+        self.name = name
 
 
 @dataclass(frozen=True)
@@ -103,9 +120,7 @@ class SandboxSize:
         ]
         for wrong, name, expected in problems:
             if wrong:
-                raise SandboxError(
-                    f"{name} {getattr(self, name)!r} cannot be used for a sandbox", expected=expected
-                )
+                raise SizeError(name, getattr(self, name), expected)
 
     @property
     def camera(self) -> Camera:

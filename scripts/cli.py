@@ -12,7 +12,7 @@ import click
 
 from ..common.explain import DEBUG
 from .exits import run
-from .help import add_examples, show_versions, suggest_command, write_examples
+from .help import Group, add_examples, show_versions, write_examples
 from .logs import show_logs
 from .process import hide_passwords, prepare_process
 from .progress import show_progress_lines
@@ -50,7 +50,7 @@ COMMANDS = {
 HIDDEN = {"node": "Run one node of a campaign DAG (called by HTCondor)."}
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """A group whose commands are imported when they are used, so that the others cost nothing.
 
     Parameters
@@ -88,14 +88,6 @@ class LazyGroup(click.Group):
         words = f"{self._prefix.rstrip('_')} {cmd_name}".strip()
         add_examples(command, words)
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that is meant, or say which are close."""
-        if args and not args[0].startswith("-") and args[0] not in self._lazy and not ctx.resilient_parsing:
-            suggest_command(ctx, args[0], self.list_commands(ctx))
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""

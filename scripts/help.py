@@ -1,6 +1,6 @@
 """What helps with the command line: examples, suggestions for misspelt commands, versions."""
 
-__all__ = ["add_examples", "show_versions", "suggest_command", "write_examples"]
+__all__ = ["Group", "add_examples", "show_versions", "suggest_command", "write_examples"]
 
 import difflib
 import importlib.metadata
@@ -20,6 +20,29 @@ _PACKAGES = (
     "htcondor",
     "sqlalchemy",
 )
+
+
+class Group(click.Group):
+    """A group that says which commands are close to one that is not there, and lists its own in their order."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands, in their order."""
+        return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is meant, or say which are close."""
+        unknown = args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None
+        if unknown and not ctx.resilient_parsing:
+            suggest_command(ctx, args[0], self.list_commands(ctx))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands, each with the whole first sentence of its help."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, each.get_short_help_str(1000)) for name, each in found if each])
 
 
 def write_examples(words: str) -> str:

@@ -8,28 +8,24 @@ from typing import Any
 
 import click
 
+from ..help import Group
 from ..options.campaign import echo_json, json_option
+from ..options.values import read_values
 from .sandbox_condor import condor
 from .sandbox_score import score
 from .sandbox_servers import start, status, stop
 
 
-def _split(_ctx: click.Context, param: click.Parameter, value: str) -> tuple[Any, ...]:
-    """Split a list at commas and spaces; bands are words, everything else numbers."""
-    items = value.replace(",", " ").split()
-    try:
-        return tuple(items) if param.name == "bands" else tuple(int(item) for item in items)
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is not a list of numbers such as 3828,3829") from None
+def _split(ctx: click.Context, param: click.Parameter, value: str) -> tuple[Any, ...]:
+    """Split a list as the campaign file has it: of bands, else of numbers; the default may be empty."""
+    if value == param.get_default(ctx) == "":
+        return ()
+    return read_values("bands" if param.name == "bands" else "tracts", value)
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """Make a miniature DC2, for machines without the Rubin stack; run its servers, score what was found in it."""
-
-
-for _command in (start, stop, status, score, condor):
-    command.add_command(_command)
 
 
 @command.command()
@@ -79,10 +75,15 @@ def create(folder: Path, as_json: bool, **options: Any) -> None:
     from ...sandbox.cameras import CAMERAS
     from ...sandbox.create import create_sandbox
     from ...sandbox.folder import SandboxFolder
-    from ...sandbox.survey import SandboxSize
+    from ...sandbox.survey import SandboxSize, SizeError
 
     options["detectors"] = options["detectors"] or CAMERAS[options["instrument"]].middle
-    sandbox = create_sandbox(folder, SandboxSize(**options), head=modeline())
+    try:
+        size = SandboxSize(**options)
+    except SizeError as error:
+        option = f"--{error.name.replace('_', '-')}"
+        raise click.BadParameter(f"{error.what}; expected {error.expected}", param_hint=option) from error
+    sandbox = create_sandbox(folder, size, head=modeline())
     file = SandboxFolder(sandbox.folder, sandbox).write_environment()
     if as_json:
         content = {"butler": str(sandbox.butler), "campaign": str(sandbox.folder / "campaign.yaml")}
@@ -94,3 +95,7 @@ def create(folder: Path, as_json: bool, **options: Any) -> None:
     click.echo(
         f"a database and an HTCondor for it: apcampaign sandbox start {shlex.quote(str(sandbox.folder))}"
     )
+
+
+for _command in (start, stop, status, score, condor):
+    command.add_command(_command)

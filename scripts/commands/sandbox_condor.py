@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..help import Group
+
 if TYPE_CHECKING:
     from ...sandbox.servers import CondorPool
 
@@ -18,7 +20,7 @@ def _default_state() -> Path:
     return Path(home) / "apcampaign" / "condor-pool"
 
 
-@click.group()
+@click.group(cls=Group)
 @click.option(
     "--state", type=click.Path(path_type=Path), default=_default_state, help="Queue, logs, settings."
 )

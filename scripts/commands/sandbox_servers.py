@@ -70,9 +70,13 @@ def stop(folder: Path, as_json: bool) -> None:
 @json_option
 def status(folder: Path, as_json: bool) -> None:
     """Show which servers of a sandbox run, and how to use them; exit 1 if one does not run, or none ever has."""
+    from ...common.errors import PreconditionError, SandboxError
     from ...sandbox.folder import SandboxFolder
 
-    place = SandboxFolder.open(folder)
+    try:
+        place = SandboxFolder.open(folder)
+    except SandboxError as error:  # whether one is there was asked
+        raise PreconditionError(error.what, expected=error.expected, remedy=error.remedy) from error
     servers = _show(place, as_json=as_json)
     sys.exit(0 if servers and all(server.pid is not None for server in servers) else 1)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 import yaml
-from apcampaign.common.errors import SandboxError
+from apcampaign.common.errors import PreconditionError, SandboxError
 from apcampaign.sandbox.create import Sandbox
 from apcampaign.sandbox.folder import SandboxFolder
 from apcampaign.sandbox.servers import CondorPool
@@ -78,7 +78,7 @@ def test_a_folder_without_a_sandbox_is_refused_with_what_is_expected(tmp_path: P
     with pytest.raises(SandboxError, match=r"no sandbox in .*; expected a folder that `apcampaign demo`"):
         SandboxFolder.open(tmp_path)
     done = CliRunner().invoke(command, ["sandbox", "status", str(tmp_path)])
-    assert isinstance(done.exception, SandboxError)
+    assert isinstance(done.exception, PreconditionError)
 
 
 @pytest.mark.slow

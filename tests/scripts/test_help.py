@@ -59,6 +59,8 @@ def test_an_example_names_a_command_with_its_options(line):
     [
         (["stauts"], "there is no command 'stauts'; did you mean 'status'"),
         (["apdb", "verfy"], "did you mean 'verify'"),
+        (["sandbox", "creat"], "there is no command 'creat'; did you mean 'create'"),
+        (["sandbox", "condor", "instal"], "did you mean 'install'"),
         (["submit", "difim"], "did you mean 'diffim'"),
         (["xyz"], "expected one of demo,"),
         (["submit", "--dryrun"], "--dry-run"),
@@ -175,3 +177,9 @@ def test_what_was_submitted_before_takes_no_option_that_would_change_it(name):
 def test_no_option_is_hidden():
     for name, leaf in LEAVES.items():
         assert not [param.name for param in leaf.params if getattr(param, "hidden", False)], name
+
+
+def test_a_group_lists_its_commands_with_whole_sentences():
+    for words in ([], ["apdb"], ["sandbox"], ["sandbox", "condor"]):
+        said = CliRunner().invoke(command, [*words, "--help"]).output
+        assert "..." not in said.partition("Commands:")[2].partition("Examples:")[0], words
