@@ -23,7 +23,7 @@ class ArchivePlan:
         The campaign, and where it is packed.
     files
         The bytes of each file that is packed, by its name in the campaign's folder, of graphs all of them; besides
-        these the summary, and the report if there is none, as they are then.
+        these ``summary.json``, and ``report.html`` if there is none, made when it is executed.
     obstacles
         Why it would be refused.
     """
@@ -37,10 +37,10 @@ class ArchivePlan:
         """Say it in lines."""
         files, size = count(len(self.files), "file"), format_size(sum(self.files.values()))
         lines = [
-            f"pack {files} of campaign {self.workspace.campaign.name}, {size} before that, into {self.file}"
+            f"pack {files} of campaign {self.workspace.campaign.name}, {size} uncompressed, into {self.file}"
         ]
         lines += [f"  {name}" for name in self.files]
-        lines.append("and the summary, and the report if there is none, as they are then")
+        lines.append("plus summary.json, and report.html if there is none, made when it runs")
         if self.file.exists() and not self.obstacles:
             lines.append(f"replace the older archive {self.file}")
         return [*lines, *(f"it would be refused: {error}" for error in self.obstacles)]

@@ -60,8 +60,8 @@ def read_log(job: Job, attempt: Attempt) -> tuple[Path | None, str, str]:
                 return path, text, f"{path} is empty"
             return path, text, "" if text.endswith("\n") else f"{path} breaks off within a line"
     if any(later.cluster == attempt.cluster for later in _after(job, attempt)):
-        return None, "", f"{job.folder} no longer has the log of that attempt of {job.name}"
-    return None, "", f"{job.folder} has no log of {job.name}"
+        return None, "", f"the log of that attempt of {job.name} is no longer in {job.folder}"
+    return None, "", f"there is no log of {job.name} in {job.folder}"
 
 
 def read_memory(job: Job, attempt: Attempt) -> tuple[Attempt, str]:

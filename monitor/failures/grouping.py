@@ -140,7 +140,7 @@ def _name_unknown(job: Job, cause: Cause) -> str:
     if job.step is None:
         return "why"
     by_log = cause.kind in (FailureKind.EXIT, FailureKind.SIGNAL, FailureKind.MISSING_EXECUTABLE)
-    return "why, and in which task" if by_log else "in which task"
+    return "why, and which task failed" if by_log else "which task failed"
 
 
 def _group(step: Step | None, cases: Iterable[_Case], children: _Children) -> list[Group]:

@@ -36,7 +36,10 @@ def test_what_a_damaged_log_of_a_job_does_not_tell_is_said(jobs, tmp_path, file)
     for kind in damage(path):
         group = group_of(jobs, file)
         gaps = [
-            line for line in group.describe_gaps() if str(path) in line or f"{path.parent} has no log" in line
+            line
+            for line in group.describe_gaps()
+            if str(path) in line
+            or f"there is no log of {path.name.partition('.')[0]} in {path.parent}" in line
         ]
         quoted = group.log == path and group.cause.lines and "KeyError" not in group.cause.message
         assert gaps or quoted, kind
@@ -47,7 +50,7 @@ def test_a_log_that_cannot_be_read_is_not_called_missing(jobs, tmp_path):
     path.unlink()
     path.mkdir()
     (line,) = group_of(jobs, LOG).describe_gaps()
-    assert line.startswith("not known: why, and in which task; ")
+    assert line.startswith("not known: why, and which task failed; ")
     assert f"{path} cannot be read: Is a directory" in line
 
 
@@ -55,7 +58,8 @@ def test_logs_that_are_gone_are_put_together_by_what_they_would_tell(jobs, tmp_p
     (group,) = find_failures(jobs).retried
     folder = next(job.folder for job in jobs if job.name == "makeWarp_3828_18_731100")
     assert group.describe_gaps() == [
-        f"not known: in which task; {folder} no longer has the log of that attempt of makeWarp_3828_18_731100",
+        "not known: which task failed; the log of that attempt of makeWarp_3828_18_731100 is no longer in "
+        f"{folder}",
         f"not known: how much memory was used; {folder}/makeWarp_3828_18_731100.24.log is not there",
     ]
     assert [set(gap) for gap in group.as_dict()["gaps"]] == [{"unknown", "reason"}] * 2
@@ -64,7 +68,7 @@ def test_logs_that_are_gone_are_put_together_by_what_they_would_tell(jobs, tmp_p
         group for group in find_failures(jobs).groups if group.cause.message.endswith("no log says why")
     )
     (line,) = both.describe_gaps()
-    assert line.count("has no log of") == both.count == 2
+    assert line.count("there is no log of") == both.count == 2
     assert both.remedies == ("run them again with `apcampaign resume`, and see the logs of that",)
 
 
