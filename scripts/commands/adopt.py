@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 @dry_run_option
 @json_option
 def command(campaign: "Campaign", folders: tuple[Path, ...], dry_run: bool, as_json: bool) -> None:
-    """Make runs that were submitted with `bps submit` runs of the campaign.
+    """Adopt runs submitted with `bps submit` into the campaign.
 
     SUBMIT_DIR is what `bps submit` has printed as the submit directory, of a run with a config that `apcampaign
-    generate` has written. From then on it counts as if `apcampaign submit` had submitted it: for `status`,
+    generate` has written. From then on the run counts as if `apcampaign submit` had submitted it: for `status`,
     `failures`, `summary`, `report`, `apdb verify`, `cancel` and `resume`. Neither its directory nor the queue is
     changed.
     """

@@ -25,10 +25,16 @@ INDICES = ("baseline", "pix_id_iov", "last_object_table")
 @click.option("--grant-reader", "readers", multiple=True, metavar="ROLE", help="Let a role read.")
 @click.option("--grant-writer", "writers", multiple=True, metavar="ROLE", help="Let a role associate.")
 @click.option("--replica", is_flag=True, help="Make the tables for replication to the PPDB.")
-@click.option("--dia-object-index", type=click.Choice(INDICES), help="How DiaObject is indexed.")
-@click.option("--htm-level", type=int, help="Level of the HTM pixels of the spatial index.")
-@click.option("--read-sources-months", type=int, help="Months of DiaSource history that are read.")
-@click.option("--read-forced-sources-months", type=int, help="Months of DiaForcedSource history.")
+@click.option(
+    "--dia-object-index", type=click.Choice(INDICES), help="How DiaObject is indexed.  [default: baseline]"
+)
+@click.option("--htm-level", type=int, help="Level of the HTM pixels of the spatial index.  [default: 20]")
+@click.option(
+    "--read-sources-months", type=int, help="Months of DiaSource history that are read.  [default: 12]"
+)
+@click.option(
+    "--read-forced-sources-months", type=int, help="Months of DiaForcedSource history.  [default: 12]"
+)
 @click.option("--connection-timeout", type=int, help="Seconds that pipelines wait for the database.")
 @click.option("--reset", is_flag=True, help="Drop the tables of an APDB that is there, rows and all.")
 @click.option("--replace-config", is_flag=True, help="Overwrite a configuration that points elsewhere.")

@@ -31,7 +31,7 @@ def command(
     ignore: tuple[str, ...],
     strict: bool,
 ) -> None:
-    """Find the mistakes of any BPS submit files, without running anything.
+    """Find mistakes in BPS submit files and campaign files, without running anything.
 
     A file may be one to submit or one for others to include. Of a campaign file the pair that `apcampaign
     generate` would write is looked at. Exits with 1 if there is an error, and with 3 if a file is not there or

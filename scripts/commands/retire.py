@@ -23,14 +23,23 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="NAME",
     type=RunType(),
-    help="Remove a run: the end of its collection.",
+    help="Remove this run: its output collection, as `apcampaign runs` shows it, or the end of that; may be "
+    "repeated.",
 )
 @click.option("--everything", is_flag=True, help="Remove all of the campaign.")
 @click.option(
-    "--type", "types", multiple=True, metavar="PATTERN", help="Datasets that are intermediate, too."
+    "--type",
+    "types",
+    multiple=True,
+    metavar="PATTERN",
+    help="Count dataset types that match as intermediate, too.",
 )
 @click.option(
-    "--keep", "keep", multiple=True, metavar="PATTERN", help="Dataset types that are not intermediate."
+    "--keep",
+    "keep",
+    multiple=True,
+    metavar="PATTERN",
+    help="Count dataset types that match as not intermediate.",
 )
 @click.option("--keep-apdb", is_flag=True, help="Leave the APDB, with --everything.")
 @click.option(

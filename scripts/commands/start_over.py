@@ -40,7 +40,7 @@ from ..options.values import ValueType
 @dry_run_option
 @json_option
 def command(file: Path | None, campaign_file: Path, runs: Path, **options: Any) -> None:
-    """Write the file of the same campaign again, under a new name, in an empty APDB, beside the old one.
+    """Write a campaign file that runs the same campaign again, under a new name, into an empty APDB.
 
     The new FILE, campaign-v2.yaml by default, is the old one with its comments, but for another name, other
     collections, and another namespace or SQLite file. The old campaign stays as it is.

@@ -23,7 +23,7 @@ def show_info(info: "ApdbInfo") -> None:
     console.print(table)
     facts = {
         "instrument": info.instrument or "not set",
-        "visits": f"{info.visits:,} ({info.visit_detectors:,} visit-detectors)",
+        "visits": f"{info.visits:,}, {info.visit_detectors:,} (visit, detector)s",
         "time range": "no sources"
         if info.time_range is None
         else "MJD {:.5f} to {:.5f}".format(*info.time_range),
@@ -53,7 +53,7 @@ def show_verification(result: "Verification") -> None:
                 table.add_row(*key, f"{finding.rows:,}", finding.message)
         console.print(table)
     console.print(
-        f"{result.target.place}: {result.stored:,} visit-detectors, {result.sources:,} DiaSources, "
+        f"{result.target.place}: {result.stored:,} (visit, detector)s, {result.sources:,} DiaSources, "
         f"{result.forced:,} DiaForcedSources, read in {result.seconds:.1f} s",
     )
     against = f"the {result.expected:,} of {result.source}" if result.source else "itself"

@@ -4,10 +4,12 @@ import dataclasses
 import json
 import re
 
+import click
 import pytest
 from apcampaign.apdb import ApdbOptions, ApdbTarget, count_rows, find_apdb, init_apdb, open_apdb, plan_init
 from apcampaign.apdb.connection import make_engine
 from apcampaign.common.errors import ApdbError
+from apcampaign.scripts.commands.apdb_init import command
 from apdb_init import make, name_of, put_rows, run_sql, tables_in, target_of
 
 
@@ -154,3 +156,18 @@ def test_a_configuration_of_another_apdb_is_not_overwritten(database, tmp_path):
     assert "elsewhere" in config.read_text()
     make(target, tmp_path, replace_config=True)
     assert "elsewhere" not in config.read_text()
+
+
+def test_the_defaults_in_the_help_are_those_of_the_apdb():
+    from lsst.dax.apdb.sql import ApdbSqlConfig
+
+    config = ApdbSqlConfig(db_url="sqlite:///x")
+    defaults = {
+        "dia_object_index": config.dia_object_index,
+        "htm_level": config.pixelization.htm_level,
+        "read_sources_months": config.read_sources_months,
+        "read_forced_sources_months": config.read_forced_sources_months,
+    }
+    shown = {param.name: param.help for param in command.params if isinstance(param, click.Option)}
+    for name, default in defaults.items():
+        assert f"[default: {default}]" in shown[name]
