@@ -53,6 +53,9 @@ $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt tools/find-python
 # PYTHON    ## a Python of 3.12 or newer (dev)
 # APCAMPAIGN ## the command (that of .venv; where lsst_distrib is set up: apcampaign)
 # WORKERS   ## how many files of tests at a time (test)
+# SEEDS     ## the seeds of the random campaigns, such as 1..40 (chaos)
+# FAULTS    ## the folder of what the faults have led to (faults)
+# VENV      ## the folder of the environment (.venv)
 # VERSION   ## the version to write, such as 0.2.0 (version)
 OPERATOR := CAMPAIGN TRACTS BANDS DAY_OBS BUTLER SITE NAMESPACE RUNS
 define pass

@@ -4,6 +4,7 @@ __all__ = ["Group", "add_examples", "show_versions", "suggest_command", "write_e
 
 import difflib
 import importlib.metadata
+import platform
 from collections.abc import Collection
 from typing import Any, NoReturn
 
@@ -15,9 +16,11 @@ from .examples import EXAMPLES
 _PACKAGES = (
     "lsst-ctrl-bps",
     "lsst-ctrl-bps-htcondor",
+    "lsst-ctrl-bps-parsl",
     "lsst-daf-butler",
     "lsst-dax-apdb",
     "htcondor",
+    "parsl",
     "sqlalchemy",
 )
 
@@ -85,6 +88,7 @@ def show_versions(ctx: click.Context, _param: click.Parameter, value: Any) -> No
     if not value or ctx.resilient_parsing:
         return
     click.echo(f"apcampaign, version {_version('apcampaign')}")
+    click.echo(f"Python {platform.python_version()}")
     for name in _PACKAGES:
         click.echo(f"{name} {_version(name)}")
     ctx.exit()

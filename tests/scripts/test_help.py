@@ -3,6 +3,7 @@
 import importlib.metadata
 import io
 import os
+import platform
 import shlex
 import subprocess
 import sys
@@ -83,6 +84,8 @@ def test_versions_are_those_of_what_is_installed_and_nothing_is_imported_for_the
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
     assert f"lsst-ctrl-bps {importlib.metadata.version('lsst-ctrl-bps')}" in done.stdout
+    assert f"\nparsl {importlib.metadata.version('parsl')}" in done.stdout
+    assert f"\nPython {platform.python_version()}\n" in done.stdout
     assert f"htcondor {importlib.metadata.version('htcondor')}" in done.stdout
 
 
@@ -160,7 +163,7 @@ def test_make_tells_its_variables():
     (line,) = [
         line for line in (root / "Makefile").read_text().splitlines() if line.startswith("OPERATOR := ")
     ]
-    exported = [*line.split()[2:], "DB"]
+    exported = [*line.split()[2:], "DB", "SEEDS", "FAULTS", "VENV"]
     assert len(exported) >= 9
     for name in exported:
         assert f"\n  {name} " in said.stdout
