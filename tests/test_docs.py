@@ -26,6 +26,7 @@ from apcampaign.bps.loading import ENVIRONMENT
 from apcampaign.scripts.cli import COMMANDS
 from apcampaign.scripts.cli import command as apcampaign
 from documents import DOCUMENTS, FENCED, NOTEBOOKS, ROOT, commands_of, text_of
+from shell_lines import read_shell_blocks
 
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 #: Options that name a campaign, and are documented with the campaign file.
@@ -281,6 +282,21 @@ def test_messages_that_are_explained_are_said():
     for message in table:
         for words in message.split("…"):
             assert words.strip() in code, message
+
+
+def test_what_commands_print_is_shown_where_the_list_of_commands_says_so():
+    text = (ROOT / "docs" / "cli.md").read_text()
+    listed: set[str] = set()
+    for names, page in re.findall(r"((?:`[a-z -]+`[, and\n]*)+) in\s+\[[^]]+\]\(([\w.]+\.md)", text):
+        shown = {
+            line for block in read_shell_blocks(ROOT / "docs" / page) if block.shown for line in block.lines
+        }
+        for name in re.findall(r"`([a-z -]+)`", names):
+            assert any(line.startswith(f"apcampaign {name}") for line in shown), f"{page}: {name}"
+            listed.add(name.split()[0])
+    # What others show, or have nothing to show but what they write.
+    others = {"demo", "sandbox", "submit", "cancel", "status", "summary", "report", "schema", "completion"}
+    assert listed | others == set(COMMANDS)
 
 
 def calls_of_the_api(document: Path) -> Iterator[tuple[type, str, set[str]]]:
