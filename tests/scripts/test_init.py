@@ -66,7 +66,7 @@ def test_nothing_is_overwritten_and_no_wrong_file_is_left(tmp_path):
         (("--day-obs", "2026"), "--day-obs: 2026 is not a night"),
         (("--db", "mysql://x"), "--db: 'mysql://x' is not an APDB URL"),
         (("--name", "a/b"), "--name: 'a/b' is not a campaign name"),
-        (("--site", "s3fd"), "--site: 's3fd' is unknown; did you mean 's3df'?"),
+        (("--site", "s3fd"), "Invalid value for '--site': there is no site 's3fd'; did you mean 's3df'?"),
         (
             ("--instrument", "LATIS"),
             "--instrument: nothing is known about the pipelines of 'LATIS'; did you mean",
@@ -84,7 +84,7 @@ def test_a_folder_or_a_site_file_that_is_not_there_is_told(tmp_path):
     refused = init(str(tmp_path / "sub" / "q.yaml"), "--butler", "/repo", "--no-check")
     assert str(refused.exception) == f"there is no folder {tmp_path / 'sub'}; create it, or name another file"
     refused = init(str(tmp_path / "q.yaml"), "--butler", "/repo", "--no-check", "--site", "./site.yaml")
-    assert "there is no file ./site.yaml" in str(refused.exception)
+    assert "there is no site './site.yaml'" in refused.stderr
     assert not list(tmp_path.iterdir())
 
 
