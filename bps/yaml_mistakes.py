@@ -36,6 +36,11 @@ _REASONS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("found '<stream end>'",), "a bracket or brace is not closed"),
     (("got '<stream end>'",), "a bracket or brace is not closed"),
     (("expected ',' or",), "a bracket or brace is not closed, or a ',' is missing"),
+    (
+        ("expected the node content", "','"),
+        "a ',' stands where a value belongs; remove it, or write the value before it",
+    ),
+    (("expected the node content",), "no value can begin here; write one, in quotes if in doubt"),
     (("undefined alias",), "a value that begins with * is an alias for YAML; put it in quotes"),
     (("could not determine a constructor",), "YAML takes this for a tag; put the value in quotes"),
     (

@@ -1,15 +1,16 @@
 """Campaign files that are given to the linter, which is for BPS submit files: they are read as what they are."""
 
-__all__ = ["holds_campaign", "is_campaign_file", "lint_campaign_file"]
+__all__ = ["holds_campaign", "is_campaign_file", "lint_campaign_file", "read_keys"]
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from ...common.errors import SettingsError
 from ..loading import load_campaign
 from .findings import Finding, Severity
 from .submit_file import NEEDED
-from .tree import Section, read_tree
+from .tree import read_tree
 
 #: Keys that only a campaign file has at its top.
 _OURS = ("butler", "tracts", "templates", "diffim", "apdb", "steps", "outCollection", "dayObs", "skymap")
@@ -17,17 +18,25 @@ _OURS = ("butler", "tracts", "templates", "diffim", "apdb", "steps", "outCollect
 
 def is_campaign_file(path: Path) -> bool:
     """Tell whether a file is a campaign file rather than one for BPS."""
-    return holds_campaign(read_tree(path)[0])
+    return holds_campaign(read_tree(path)[0].items or read_keys(path))
 
 
-def holds_campaign(root: Section) -> bool:
-    """Tell whether the content of a file is that of a campaign file."""
-    ours = [key for key in _OURS if key in root]
+def holds_campaign(keys: Collection[str]) -> bool:
+    """Tell whether the keys of a file are those of a campaign file."""
+    ours = [key for key in _OURS if key in keys]
     return (
-        ("name" in root or "butler" in root)
+        ("name" in keys or "butler" in keys)
         and bool(ours)
-        and not any(key in root for key in (*NEEDED, "payload") if key != "inCollection")
+        and not any(key in keys for key in (*NEEDED, "payload") if key != "inCollection")
     )
+
+
+def read_keys(path: Path) -> list[str]:
+    """Find the keys at the top of a file that is not YAML as a whole."""
+    try:
+        return re.findall(r"^(\w+):", path.read_text(encoding="utf-8"), re.MULTILINE)
+    except (OSError, UnicodeDecodeError):
+        return []
 
 
 def lint_campaign_file(path: Path) -> list[Finding]:

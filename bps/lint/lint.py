@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from ..yaml_mistakes import describe_yaml_error
-from .campaign_file import holds_campaign, lint_campaign_file
+from .campaign_file import holds_campaign, lint_campaign_file, read_keys
 from .findings import Finding, Severity, sort_findings
 from .includes import UNSET, read_with_includes
 from .labels import PipelineLabels, read_labels
@@ -52,7 +52,7 @@ def lint_file(
     """
     environment = os.environ if environment is None else environment
     root, findings, whole = read_with_includes(path, environment)
-    if holds_campaign(root):
+    if holds_campaign(root.items or read_keys(path)):
         return sort_findings(each for each in lint_campaign_file(path) if each.rule not in ignore)
     vocabulary = load_vocabulary()
     if not findings and (other := find_other_file(path, root, vocabulary)):

@@ -209,6 +209,12 @@ def test_what_is_not_compared_is_told(tmp_path: Path) -> None:
         ("", Severity.INFO, None, "this is a campaign file"),
         ("tract: [1]\n", Severity.ERROR, 4, "tract: this key is unknown"),
         ("name: b\n", Severity.ERROR, 4, "given twice, first in line 1"),
+        (
+            "tracts: [3828,, 3829]\n",
+            Severity.ERROR,
+            4,
+            "this is not YAML: a ',' stands where a value belongs",
+        ),
         ("site: s3fd\n", Severity.ERROR, 4, "site: 's3fd' is unknown"),
     ],
 )
