@@ -1,12 +1,13 @@
 """Campaign files that are given to the linter, which is for BPS submit files: they are read as what they are."""
 
-__all__ = ["holds_campaign", "is_campaign_file", "lint_campaign_file", "read_keys"]
+__all__ = ["holds_campaign", "is_campaign_file", "lint_campaign_file", "load_alone", "read_keys"]
 
 import re
 from collections.abc import Collection
 from pathlib import Path
 
 from ...common.errors import SettingsError
+from ..campaign import CampaignConfig
 from ..loading import load_campaign
 from .findings import Finding, Severity
 from .submit_file import NEEDED
@@ -14,6 +15,7 @@ from .tree import read_tree
 
 #: Keys that only a campaign file has at its top.
 _OURS = ("butler", "tracts", "templates", "diffim", "apdb", "steps", "outCollection", "dayObs", "skymap")
+_ANY_NIGHT = "20260905"
 
 
 def is_campaign_file(path: Path) -> bool:
@@ -39,10 +41,23 @@ def read_keys(path: Path) -> list[str]:
         return []
 
 
+def load_alone(path: Path) -> CampaignConfig:
+    """Read a campaign file that nothing overrides; the night that it may leave to whoever submits is any one.
+
+    Raises
+    ------
+    SettingsError
+        If it cannot be read.
+    """
+    root = read_tree(path)[0]
+    leaves_night = root.items and "dayObs" not in root and "{day_obs}" in path.read_text(encoding="utf-8")
+    return load_campaign(path, environment={"APCAMPAIGN_DAY_OBS": _ANY_NIGHT} if leaves_night else {})
+
+
 def lint_campaign_file(path: Path) -> list[Finding]:
     """Find the mistakes that a campaign file alone shows; nothing overrides it."""
     try:
-        load_campaign(path, environment={})
+        load_alone(path)
     except SettingsError as error:
         return [_finding(path, sentence, error) for sentence in error.what.splitlines()]
     return [

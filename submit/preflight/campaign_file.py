@@ -18,11 +18,11 @@ from ...bps import (
     StepSettings,
     build_config,
     dump_config,
-    load_campaign,
     load_site,
     plan_campaign,
 )
 from ...bps.lint import Finding, Severity, lint_file
+from ...bps.lint.campaign_file import load_alone
 from ...bps.lint.tree import Section, read_tree
 from ...bps.options import RUN_OPTIONS
 from ...common.errors import ApcampaignError, SettingsError
@@ -57,7 +57,7 @@ def check_campaign_file(path: Path, environment: Mapping[str, str] | None = None
     """
     environment = os.environ if environment is None else environment
     try:
-        campaign = load_campaign(path, environment={})
+        campaign = load_alone(path)
     except SettingsError:
         return []
     file = read_tree(path)[0]
