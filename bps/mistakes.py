@@ -65,13 +65,15 @@ def describe_mistakes(
     found: dict[tuple[int, str], tuple[Any, KeyPath, bool]] = {}
     for details in error.errors(include_url=False):
         location = tuple(_trim(details["loc"]))
+        lies = location
         if isinstance(misfit := details.get("ctx", {}).get("error"), MisfitError):
-            location += misfit.key
+            lies = location + misfit.key
+            location = location if misfit.named else lies
         if location in known:
             continue
         key = ".".join(part for part in location if isinstance(part, str))
         given = sources.get(key)
-        place = given or file.place(location)
+        place = given or file.place(lies)
         line = int(place.rpartition(":")[2]) if given is None and place != str(file.path) else 0
         where = f"{place}: {key}" if key else place
         # The alternatives of a type give an error each.

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 
 class MisfitError(ValueError):
-    """Values of a section that do not fit together.
+    """A value in a section that does not fit, by itself or with others.
 
     Parameters
     ----------
@@ -17,11 +17,14 @@ class MisfitError(ValueError):
         The path, in the section, of the one to look at.
     what
         What is wrong.
+    named
+        Whether ``what`` names the key itself.
     """
 
-    def __init__(self, key: tuple[str, ...], what: str):
+    def __init__(self, key: tuple[str, ...], what: str, *, named: bool = False):
         super().__init__(what)
         self.key = key
+        self.named = named
 
 
 class Model(BaseModel):

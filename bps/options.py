@@ -25,6 +25,8 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
+from .model import MisfitError
+
 #: BPS's keys with further options of a command.
 _OPTIONS_KEY = re.compile(r"extra\w+Options")
 GRAPH_OPTIONS = "extraQgraphOptions"
@@ -132,18 +134,20 @@ def check_settings(settings: dict[str, Any]) -> dict[str, Any]:
 
     Raises
     ------
-    ValueError
+    MisfitError
         If one of them is not for the user to give; it names it and what to do instead.
     """
     for path, value in _walk(settings):
         *sections, key = path
         if key in _FIXED_SETTINGS and sections in ([], ["payload"]):
-            raise ValueError(f"{'.'.join(path)} is set by apcampaign; {_FIXED_SETTINGS[key]}")
+            raise MisfitError(
+                path, f"{'.'.join(path)} is set by apcampaign; {_FIXED_SETTINGS[key]}", named=True
+            )
         if _OPTIONS_KEY.fullmatch(key) and value is not None:
             try:
                 check_options(str(value), key)
             except ValueError as error:
-                raise ValueError(f"{'.'.join(path)}: {error}") from None
+                raise MisfitError(path, f"{'.'.join(path)}: {error}", named=True) from None
     return settings
 
 

@@ -219,6 +219,11 @@ def test_a_mistake_is_named_with_its_key_and_what_is_valid(write, change, senten
             "templates:\n  config:\n    calibrateImage: {foo: 3}\n",
             ":6: templates.config.calibrateImage: 'calibrateImage' names no field",
         ),
+        ("bps:\n  payload:\n    output: u/x\n", ":6: bps: payload.output is set by apcampaign"),
+        (
+            "diffim:\n  bps:\n    extraQgraphOptions: -i x\n",
+            ":6: diffim.bps: extraQgraphOptions: the option -i",
+        ),
         ("diffim:\n  where: a = 1\n  dataQuery: b = 2\n", ":6: diffim.dataQuery: give 'where'"),
         ("apdb:\n  url: sqlite:////x\n  config: label:x\n", ":6: apdb.config: give 'url'"),
     ],
