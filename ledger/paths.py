@@ -89,7 +89,7 @@ class RunPaths:
 
     @property
     def report(self) -> Path:
-        """The report of the run, of one that somebody has asked for by its name."""
+        """The report of this run alone, if somebody has asked for it (`apcampaign report --run`)."""
         return self.folder / "report.html"
 
     def dag(self, output_run: str) -> Path:
