@@ -12,6 +12,7 @@ operating system and libraries raise becomes one of these there (`apcampaign.com
     ├── RepositoryError (RuntimeError)    Butler: the repository, its collections, quantum graphs
     ├── SchedulerError (RuntimeError)     HTCondor does not answer, or refuses
     ├── BpsError (RuntimeError)           BPS could not prepare or submit a run
+    │   └── EmptyGraphError               its quantum graph has no quanta
     ├── ApdbError (RuntimeError)          the alert production database
     │   └── UnsupportedApdbError          it is of a kind that can be filled, but not looked into
     ├── PreconditionError (RuntimeError)  what must hold before something is done does not hold

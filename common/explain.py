@@ -20,6 +20,7 @@ from .text import format_size
 DEBUG = "APCAMPAIGN_DEBUG"
 
 _LONGEST_NAME = 255  # bytes of a part of a path, on all file systems in use
+_SHOWN = 40  # bytes before what is no text
 _CORRECT = "correct it, or remove it if it is cut off"
 _OTHER_RUNS = "use another folder for the runs (--runs FOLDER)"
 _REPORT = "run it again with --debug before the command's name, and report what that shows"
@@ -44,10 +45,11 @@ def explain(error: Exception) -> ApcampaignError:
         )
     if isinstance(error, subprocess.CalledProcessError):
         return FileError(
-            f"{_program(error.cmd)} failed with exit code {error.returncode}: {_last(error.stderr)}"
+            f"{_program(error.cmd)} failed with exit code {error.returncode}: {_last(error.stderr)}",
+            remedy="call it by itself to see all that it says, put that right, and try again",
         )
     if isinstance(error, UnicodeError):
-        return FileError(f"a text cannot be read or written: {error}", expected="UTF-8")
+        return _explain_text(error)
     if isinstance(error, MemoryError):
         return FileError(
             "there is not enough memory", remedy="run it on a machine with more, or with fewer data"
@@ -86,7 +88,11 @@ def _explain_library(error: Exception) -> ApcampaignError | None:
             f"the content of a file cannot be used: {_one_line(error)}", remedy="correct it, or remove it"
         )
     if package == "lsst":
-        return RepositoryError(f"{type(error).__name__}: {_one_line(error)}")
+        return RepositoryError(
+            f"{type(error).__name__}: {_one_line(error)}",
+            remedy="see with `apcampaign check` whether repository and pipelines are as they should be; else "
+            f"{_REPORT}",
+        )
     if package in ("htcondor2", "classad2"):
         return SchedulerError(f"HTCondor says: {_one_line(error)}", remedy=advise())
     if package in ("sqlalchemy", "sqlite3", "psycopg2"):
@@ -96,8 +102,25 @@ def _explain_library(error: Exception) -> ApcampaignError | None:
                 "a database file is locked: another process has been writing to it for too long",
                 remedy="see with `fuser FILE` who does, and try again",
             )
-        return ApdbError(f"a database says: {said}")
+        return ApdbError(
+            f"a database says: {said}",
+            remedy="see with `apcampaign check` whether those of the repository and of the APDB answer, and try "
+            "again",
+        )
     return None
+
+
+def _explain_text(error: UnicodeError) -> FileError:
+    """Explain what cannot be read as text, or written, by what is there: the error names no file."""
+    place = ""
+    if isinstance(error, UnicodeDecodeError):
+        before = bytes(error.object[: error.start]).rpartition(b"\n")[2][-_SHOWN:]
+        place = f", after {redact(before.decode(errors='replace'))!r}" if before else ", where it begins"
+    return FileError(
+        f"a text cannot be read or written: {error}{place}",
+        expected="UTF-8",
+        remedy=f"write the file that holds it as UTF-8; to see which it is {_REPORT.partition(',')[0]}",
+    )
 
 
 def _explain_system(error: OSError) -> FileError:

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 
@@ -32,6 +33,12 @@ def end(tmp_path, monkeypatch, capfd):
         return code, said.out, said.err
 
     return call
+
+
+def lsst_error() -> Exception:
+    from lsst.daf.butler import MissingCollectionError
+
+    return MissingCollectionError("u/x")
 
 
 def raising(error: BaseException) -> click.Command:
@@ -117,6 +124,28 @@ def test_a_limit_of_the_shell_is_told_with_what_raises_it(end, error, told):
     assert code == 3
     assert told in said
     assert "ulimit" in said
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            sqlite3.OperationalError("no such table: x"),
+            "a database says: no such table: x; see with `apcampaign check`",
+        ),
+        (subprocess.CalledProcessError(2, ["butler"], stderr="no"), "exit code 2: no; call it by itself"),
+        (
+            UnicodeDecodeError("utf-8", b"a\nname: \xff", 8, 9, "invalid"),
+            "after 'name: '; expected UTF-8; write the",
+        ),
+        (lsst_error(), "MissingCollectionError: u/x; see with `apcampaign check`"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_a_library_raises_is_told_with_what_to_do(end, error, told):
+    code, _, said = end(command=raising(error))
+    assert code == 3
+    assert told in said
 
 
 def test_what_is_left_out_is_told_as_a_clause():
