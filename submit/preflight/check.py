@@ -18,7 +18,7 @@ from ...ledger import Workspace
 from ...monitor.outcomes import TemplateCoverage, check_templates
 from .apdb import check_apdb
 from .command_options import check_command_options
-from .environment import check_disks, check_environment, check_versions
+from .environment import check_disks, check_environment, check_versions, leave_out_consequences
 from .file_names import check_file_names, check_folder
 from .injection_apart import check_beside
 from .plugin import check_algorithm, check_plugin
@@ -140,7 +140,7 @@ def check_campaign(
             if not built and run.name in in_repository.selections:
                 findings += run_check(_check_templates, workspace.campaign, run)
     return Preflight(
-        findings=tuple(worst_first(findings)),
+        findings=tuple(worst_first(leave_out_consequences(findings, specs, environment))),
         selections=in_repository.selections,
         estimates=in_repository.estimates,
         seconds=time.monotonic() - begin,

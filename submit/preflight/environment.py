@@ -1,6 +1,6 @@
 """Environment checks: variables, commands, disks, and versions that do not work together."""
 
-__all__ = ["check_disks", "check_environment", "check_versions"]
+__all__ = ["check_disks", "check_environment", "check_versions", "leave_out_consequences"]
 
 import os
 import re
@@ -47,9 +47,8 @@ def _check_variables(specs: Sequence[RunSpec], environment: Mapping[str, str]) -
     """Report variables that the pipelines' locations need and that are not set, or name no folder."""
     needed: dict[str, str] = {}
     for spec in specs:
-        for text, source in _texts(spec):
-            for match in _VARIABLE.finditer(text):
-                needed.setdefault(match[1] or match[2], source)
+        for name, source in _find_needed(spec).items():
+            needed.setdefault(name, source)
     for name, source in needed.items():
         value = environment.get(name)
         if not value:
@@ -58,7 +57,7 @@ def _check_variables(specs: Sequence[RunSpec], environment: Mapping[str, str]) -
                 "environment",
                 f"${name} is not set, and {source} needs it",
                 "the pipeline cannot be read, here or in the jobs",
-                f"set up the package that defines it, or export {name}=/path/to/it",
+                f"set up the package that defines it (`setup lsst_distrib`), or export {name}=/path/to/it",
             )
         elif name.endswith("_DIR") and not Path(value).is_dir():
             yield make_finding(
@@ -68,6 +67,33 @@ def _check_variables(specs: Sequence[RunSpec], environment: Mapping[str, str]) -
                 f"{source} cannot be read, here or in the jobs",
                 f"correct {name}",
             )
+
+
+def leave_out_consequences(
+    findings: Sequence[Finding], specs: Sequence[RunSpec], environment: Mapping[str, str]
+) -> list[Finding]:
+    """Leave out what follows from a variable of a pipeline that is not set, which `check_environment` reports."""
+    lacking = {
+        spec.name: {name for name in _find_needed(spec) if not environment.get(name)} for spec in specs
+    }
+
+    def follows(finding: Finding) -> bool:
+        unset = lacking.get((finding.key or "").partition(":")[0])
+        if not unset or finding.rule not in ("pipeline", "environment-unset"):
+            return False
+        named = {match[1] or match[2] for match in _VARIABLE.finditer(finding.what)}
+        return finding.rule == "pipeline" or named <= unset
+
+    return [finding for finding in findings if not follows(finding)]
+
+
+def _find_needed(spec: RunSpec) -> dict[str, str]:
+    """Find the variables that the location of a pipeline and those of its imports need, and what needs each."""
+    needed: dict[str, str] = {}
+    for text, source in _texts(spec):
+        for match in _VARIABLE.finditer(text):
+            needed.setdefault(match[1] or match[2], source)
+    return needed
 
 
 def _texts(spec: RunSpec) -> Iterator[tuple[str, str]]:

@@ -57,6 +57,13 @@ def test_what_the_campaign_says_is_meant_is_no_mistake(
     assert intended.rule not in {finding["rule"] for finding in results[intended.name]["findings"]}
 
 
+def test_a_variable_that_is_not_set_is_told_once(results: dict[str, dict[str, Any]]) -> None:
+    findings = results["$AP_PIPE_DIR not set"]["findings"]
+    (found,) = (f for f in findings if "AP_PIPE_DIR" in f["what"] or "ResourcePath" in f["what"])
+    assert found["rule"] == "environment"
+    assert "setup lsst_distrib" in found["remedy"]
+
+
 def test_quanta_are_counted_before_there_is_a_graph(results: dict[str, dict[str, Any]]) -> None:
     selection, estimate = results[""]["selections"]["templates"], results[""]["estimates"]["templates"]
     assert (selection["raw"], selection["visit"], selection["detector"], selection["tract"]) == (2, 2, 1, 1)
