@@ -1,6 +1,6 @@
 """Counts, durations and sizes as text, and text that is safe to show: in tables, messages and the report."""
 
-__all__ = ["count", "format_duration", "format_size", "printable"]
+__all__ = ["count", "first_line", "format_duration", "format_size", "printable"]
 
 import unicodedata
 
@@ -19,6 +19,12 @@ def count(number: int, noun: str) -> str:
     """
     plural = _PLURALS.get(noun, f"{noun}s")
     return f"{number:,} {noun if number == 1 else plural}"
+
+
+def first_line(error: Exception) -> str:
+    """Write an exception in a line: its name, and the first line of what it says."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0].strip() if lines else ''}"
 
 
 def format_duration(seconds: float) -> str:

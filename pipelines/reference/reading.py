@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from ...common.errors import PipelineError
+from ...common.text import first_line
 from .table import Dataset, PipelineFacts, TaskFacts
 
 #: How a contract names a connection's dataset type: ``task.connections.name``, or by way of ``ConnectionsClass``.
@@ -49,7 +50,7 @@ def read_pipeline(
         content = yaml.safe_load(str(pipeline))
     except Exception as error:
         raise PipelineError(
-            f"the pipeline {location} cannot be read: {_first_line(error)}",
+            f"the pipeline {location} cannot be read: {first_line(error)}",
             remedy="set up the packages that it imports from, all of one release",
         ) from error
     graph, gap = _resolve(location, content, labels) if importing else (None, "classes are not imported")
@@ -92,7 +93,7 @@ def _resolve(location: str, content: Mapping[str, Any], labels: Collection[str] 
                 pipeline.addConfigOverride("parameters", name, _ANY_VALUE)
         return pipeline.to_graph(), ""
     except Exception as error:
-        return None, _first_line(error)
+        return None, first_line(error)
 
 
 def _read_task(entry: Any, node: Any) -> TaskFacts:
@@ -150,8 +151,3 @@ def _simplify(entry: Any) -> str:
     """Write a contract on one line, with ``task.connection`` for the name of a connection's dataset type."""
     text = entry["contract"] if isinstance(entry, dict) else str(entry)
     return " ".join(_CONNECTION.sub(r"\1.\2", text).split())
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0].strip() if lines else ''}"

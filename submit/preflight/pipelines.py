@@ -10,6 +10,7 @@ import yaml
 
 from ...bps.lint import Finding, Severity
 from ...common.butler import butler_errors
+from ...common.text import first_line
 from .run_spec import RunSpec, make_finding
 
 _PATCH = {"skymap", "tract", "patch", "band"}
@@ -43,7 +44,7 @@ def load_graph(spec: RunSpec, butler: Any) -> tuple[Any, list[Finding]]:
         labels, subsets = list(whole.task_labels), sorted(whole.subsets)
     except Exception as error:
         return unusable(
-            f"the pipeline {location} cannot be read: {_first_line(error)}",
+            f"the pipeline {location} cannot be read: {first_line(error)}",
             "set up the packages that it imports from (such as $AP_PIPE_DIR), or correct the name",
         )
     for name in filter(None, chosen.split(",")):
@@ -63,7 +64,7 @@ def load_graph(spec: RunSpec, butler: Any) -> tuple[Any, list[Finding]]:
         if findings := _explain(spec):
             return None, findings
         return unusable(
-            f"the pipeline {spec.pipeline} cannot be used: {_first_line(error)}",
+            f"the pipeline {spec.pipeline} cannot be used: {first_line(error)}",
             "make sure that its tasks can be imported here, and that what is configured has a value of its kind "
             f"(given: {', '.join(f'{label}:{field}' for label, field, _ in spec.overrides) or 'none'})",
         )
@@ -187,8 +188,3 @@ def check_templates_made(templates: Any, diffim: Any, names: tuple[str, str]) ->
             "take both pipelines from the same release, or configure the connection of the coadds",
             key=f"{second}: pipeline",
         )
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0].strip() if lines else ''}"
