@@ -20,7 +20,16 @@ from .lock import is_submitting, submission_lock
 from .nodes import Node, Workflow
 from .paths import CampaignPaths, DagPaths, RunPaths
 from .quanta import Quantum, QuantumState, read_quanta
-from .records import DagRecord, RunRecord, hash_config, read_dag_record, read_run, write_dag_record, write_run
+from .records import (
+    DagRecord,
+    RunRecord,
+    hash_config,
+    newest_of,
+    read_dag_record,
+    read_run,
+    write_dag_record,
+    write_run,
+)
 from .relocation import is_moved_dag, relocate_run
 from .restoration import restore_dag_record, restore_run
 from .retirement import (
@@ -60,6 +69,7 @@ __all__ = [
     "is_moved_dag",
     "is_submitting",
     "keep_dimensions",
+    "newest_of",
     "read_dag",
     "read_dag_record",
     "read_ledger",

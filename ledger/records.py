@@ -4,6 +4,7 @@ __all__ = [
     "DagRecord",
     "RunRecord",
     "hash_config",
+    "newest_of",
     "read_dag_record",
     "read_record",
     "read_run",
@@ -13,7 +14,7 @@ __all__ = [
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,17 @@ def hash_config(config: Mapping[str, Any]) -> str:
     rest["payload"] = {key: value for key, value in config["payload"].items() if key != "outputRun"}
     text = json.dumps(rest, sort_keys=True).replace(str(Path(config["submitPath"]).parent), "")
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def newest_of(records: Iterable[RunRecord]) -> RunRecord:
+    """Find the run that was prepared last.
+
+    Parameters
+    ----------
+    records
+        At least one.
+    """
+    return max(records, key=lambda record: record.timestamp)
 
 
 def write_run(paths: RunPaths, record: RunRecord) -> None:

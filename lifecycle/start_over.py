@@ -12,7 +12,7 @@ from ..bps import CampaignConfig, Step, compare_campaigns
 from ..bps.yaml_reading import read_yaml
 from ..common.errors import ApcampaignError, PreconditionError
 from ..common.files import write_new
-from ..ledger import CampaignPaths, Workspace, read_sound_ledger
+from ..ledger import CampaignPaths, Workspace, newest_of, read_sound_ledger
 from ..monitor.submitted import read_submitted_campaign
 from .free_names import FreeNames, choose_names
 from .new_campaign import NewCampaign, StartOverRequest, draft_campaign, find_target, load_for
@@ -211,7 +211,7 @@ def _describe_edits(old: Workspace, file: Path) -> Iterator[str]:
     runs = read_sound_ledger(old.paths)[0].runs
     if not runs:
         return
-    if edited := compare_campaigns(old.campaign, read_submitted_campaign(old, runs[-1])):
+    if edited := compare_campaigns(old.campaign, read_submitted_campaign(old, newest_of(runs))):
         yield (
             f"warning: {old.campaign.name} was submitted last with other settings than its file has "
             f"({', '.join(edited)}); give them to the new one too, or write them into {file}"

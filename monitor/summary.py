@@ -22,7 +22,7 @@ from ..apdb import (
 from ..bps import Step
 from ..common.butler import open_butler, reuse_butlers
 from ..common.errors import RepositoryError, UnsupportedApdbError
-from ..ledger import Ledger, RunRecord, Workspace
+from ..ledger import Ledger, RunRecord, Workspace, newest_of
 from ..ordering import SkippedAndWaiting, find_skipped
 from .campaign_summary import CampaignSummary, RunSummary, StepSummary
 from .outcomes import (
@@ -94,7 +94,7 @@ def summarise(workspace: Workspace, ledger: Ledger | None = None) -> CampaignSum
         verification=verify_runs(ledger, others=workspace.campaign.apdb.filled) if inspected else None,
         apdb_unchecked=unchecked,
         templates=_check_templates(workspace, diffim),
-        allowed=read_submitted_campaign(workspace, max(diffim, key=_age)).allow_missing_templates
+        allowed=read_submitted_campaign(workspace, newest_of(diffim)).allow_missing_templates
         if diffim
         else 0.0,
         associations=find_skipped(diffim, workspace.campaign.instrument)
@@ -102,7 +102,7 @@ def summarise(workspace: Workspace, ledger: Ledger | None = None) -> CampaignSum
         else SkippedAndWaiting(),
         planned=(ledger.chosen.step,)
         if ledger.chosen
-        else read_submitted_campaign(workspace, max(records, key=_age)).steps,
+        else read_submitted_campaign(workspace, newest_of(records)).steps,
         missing=_find_missing(workspace, ledger, outcomes),
         dia_objects=count_dia_objects(inspected) if inspected else None,
         retired=ledger.retirements,
@@ -137,17 +137,13 @@ def verify_runs(ledger: Ledger, *, others: bool = False) -> Verification | None:
     apdb_config = find_filled_apdb(ledger.current(Step.DIFFIM))
     if apdb_config is None:
         return None
-    newest = max((run for run in ledger.runs if run.apdb_config == apdb_config), key=_age)
+    newest = newest_of(run for run in ledger.runs if run.apdb_config == apdb_config)
     with open_butler(newest.butler, f"the collections of {newest.butler} cannot be listed") as butler:
         known = set(butler.collections.query("*"))
     runs = [run.output_run for run in ledger.same_apdb(apdb_config) if run.output_run in known]
     if not runs:
         return None
     return verify_apdb(apdb_config, read_expected_associations(newest.butler, runs, others=others))
-
-
-def _age(record: RunRecord) -> str:
-    return record.timestamp
 
 
 def _check_templates(workspace: Workspace, records: Sequence[RunRecord]) -> TemplateCoverage | None:

@@ -13,7 +13,7 @@ from ..apdb import read_kept_sources
 from ..bps import InjectionSettings, Step
 from ..common.butler import open_butler, query_visits
 from ..common.errors import LedgerError, SettingsError
-from ..ledger import Ledger, Workspace
+from ..ledger import Ledger, Workspace, newest_of
 from ..monitor.submitted import find_filled_apdb, read_submitted_campaign
 from .completeness import Completeness
 from .completeness_measure import measure_completeness
@@ -62,7 +62,7 @@ def read_completeness(workspace: Workspace, ledger: Ledger | None = None) -> Com
     apdb_config = find_filled_apdb(records)
     campaign = workspace.campaign
     if records:
-        campaign = read_submitted_campaign(workspace, max(records, key=lambda record: record.timestamp))
+        campaign = read_submitted_campaign(workspace, newest_of(records))
     if campaign.injection is None:
         raise SettingsError(
             f"campaign {campaign.name} injects no sources",

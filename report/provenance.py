@@ -8,7 +8,7 @@ import yaml
 
 from ..bps import CampaignConfig
 from ..common.secrets import redact
-from ..ledger import CampaignPaths, Ledger, RunRecord
+from ..ledger import CampaignPaths, Ledger, RunRecord, newest_of
 from ..monitor.submitted import find_current_dag
 
 
@@ -57,7 +57,7 @@ def list_provenance(
             **({"id": record.wms_id} if record.wms_id else {}),
             **({"APDB": record.apdb_config} if record.apdb_config else {}),
         }
-    newest = max(records, key=lambda record: record.timestamp)
+    newest = newest_of(records)
     shown["Versions"] = dict(newest.versions)
     return shown
 

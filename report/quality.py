@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..common.butler import open_butler
-from ..ledger import RunRecord
+from ..ledger import RunRecord, newest_of
 from .sky_model import Corner, VisitRow
 
 #: Dataset types of visit summaries: the first that a run has made counts.
@@ -106,7 +106,7 @@ class QualityReader:
         RepositoryError
             If the repository, or a summary, cannot be read.
         """
-        repository = max(records, key=lambda record: record.timestamp).butler
+        repository = newest_of(records).butler
         with open_butler(repository, "the quality of the visits cannot be read") as butler:
             found = _find_summaries(butler, records, {visit.visit for visit in visits})
             images = self._read_sample(butler, found)

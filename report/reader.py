@@ -15,7 +15,7 @@ from ..common.errors import ApcampaignError
 from ..common.explain import explain_briefly
 from ..common.progress import show_progress
 from ..common.secrets import redact
-from ..ledger import Ledger, RunRecord, Workspace
+from ..ledger import Ledger, RunRecord, Workspace, newest_of
 from ..monitor import CampaignReader
 from ..monitor.campaign_summary import CampaignSummary, StepSummary
 from ..monitor.outcomes import (
@@ -112,7 +112,7 @@ class ReportReader:
             summary = self._attempt("the summary", lambda: summarise(workspace, ledger), None)
         campaign = self._attempt(
             "the campaign as it was submitted",
-            lambda: read_submitted_campaign(workspace, max(records, key=lambda record: record.timestamp)),
+            lambda: read_submitted_campaign(workspace, newest_of(records)),
             workspace.campaign,
         )
         states = {step.step: step for step in status.steps} if status else {}

@@ -12,7 +12,7 @@ from ..apdb import ImageCounts
 from ..bps import CampaignConfig, PlannedRun, Step
 from ..common.butler import open_butler, query_visits
 from ..common.errors import LedgerError
-from ..ledger import RunRecord, Workspace
+from ..ledger import RunRecord, Workspace, newest_of
 from ..monitor.outcomes import DIFFERENCE_IMAGE, TEMPLATE
 from ..monitor.submitted import read_planned_run, read_submitted_campaign
 from .sky_model import Corner, Patch, Template, TemplateState, VisitRow
@@ -78,7 +78,7 @@ def read_sky(
     The depth of a template is the number of visits whose raw images touch its patch, which is known before the
     first job has run; the selection of visits may take fewer.
     """
-    newest = max(records, key=lambda record: record.timestamp)
+    newest = newest_of(records)
     campaign = read_submitted_campaign(workspace, newest)
     runs = [read_planned_run(workspace, record) for record in records]
     making = [run for run in runs if run.step is Step.TEMPLATES]

@@ -9,7 +9,7 @@ from ...apdb import find_apdb, read_dia_objects, read_expected_associations, rea
 from ...bps import CampaignConfig
 from ...common.butler import open_butler
 from ...common.errors import RepositoryError, UnsupportedApdbError
-from ...ledger import Ledger, RunRecord
+from ...ledger import Ledger, RunRecord, newest_of
 from ...monitor.submitted import find_filled_apdb
 from ..completeness_measure import measure_completeness
 from ..completeness_reader import find_injected
@@ -44,7 +44,7 @@ class CatalogueReader:
     ):
         self._campaign, self._ledger, self._records, self._whole = campaign, ledger, records, whole
         self._config = find_filled_apdb(records)
-        self._butler = max(records, key=lambda record: record.timestamp).butler
+        self._butler = newest_of(records).butler
 
     def read_sources(self) -> "pd.DataFrame | None":
         """Read the DiaSources; `None` if the runs fill no APDB.

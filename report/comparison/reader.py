@@ -12,7 +12,7 @@ from ...common.errors import ApcampaignError
 from ...common.explain import explain_briefly
 from ...common.progress import show_progress
 from ...common.secrets import redact
-from ...ledger import Ledger, RunRecord, Workspace, installed_versions
+from ...ledger import Ledger, RunRecord, Workspace, installed_versions, newest_of
 from ...monitor.outcomes import (
     QuantaCount,
     add_counts,
@@ -88,7 +88,7 @@ class ComparableReader:
     def read(self) -> Comparable:
         """Read all of it. What cannot be read is noted, and the rest is read all the same."""
         self._unread = []
-        newest = max(self._records, key=lambda record: record.timestamp)
+        newest = newest_of(self._records)
         campaign = self._attempt(
             Aspect.SETTINGS,
             "the settings that were submitted",

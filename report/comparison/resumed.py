@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ...common.butler import open_butler
-from ...ledger import RunRecord
+from ...ledger import RunRecord, newest_of
 from ...monitor.outcomes import QuantaCount, QuantumTrouble, read_outcomes
 from .repository import count_done
 
@@ -41,7 +41,7 @@ def add_earlier_counts(
     current
         Outcomes of the quanta of the current runs, by task label.
     runs
-        All runs of the step, the oldest first.
+        All runs of the step, of which there is at least one, the oldest first.
     troubles
         The quanta of all of them that were done with trouble.
 
@@ -53,7 +53,7 @@ def add_earlier_counts(
     labels = dict.fromkeys(label for run in runs for label in run.quanta)
     partial = Counter(trouble.label for trouble in troubles if trouble.run and trouble.why)
     found = {}
-    with open_butler(runs[-1].butler, "the quanta of earlier runs cannot be counted") as butler:
+    with open_butler(newest_of(runs).butler, "the quanta of earlier runs cannot be counted") as butler:
         known = set(butler.collections.query("*"))
         there = [run.output_run for run in runs if run.output_run in known]
         for label in labels:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ...bps import Step
 from ...common.butler import open_butler
 from ...common.errors import RepositoryError
-from ...ledger import Ledger, RunRecord
+from ...ledger import Ledger, RunRecord, newest_of
 from .model import BrokenChain
 
 _log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ def restore_chain(ledger: Ledger, chain: BrokenChain) -> None:
         If the repository cannot be read or written.
     """
     runs = [run for run in ledger.runs_of(chain.step) if run.output == chain.output]
-    butler = runs[-1].butler
+    butler = newest_of(runs).butler
     purpose = f"{chain.output} in {butler} cannot be made again"
     with open_butler(butler, purpose, writeable=True) as repository:
         from lsst.daf.butler import CollectionType
