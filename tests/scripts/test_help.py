@@ -91,7 +91,7 @@ def test_versions_are_those_of_what_is_installed_and_nothing_is_imported_for_the
 
 def test_the_help_of_submit_lists_the_options_of_both_steps():
     said = CliRunner().invoke(command, ["submit", "--help"]).stdout
-    assert "Usage: apcampaign submit [OPTIONS] [STEP]" in said.replace("command", "apcampaign")
+    assert "submit [OPTIONS] [STEP]" in said
     assert {"--night", "--dry-run", "--foreground", "--tracts", "templates"} <= set(said.split())
 
 
