@@ -79,6 +79,9 @@ _WHICH = (
     ),
     RUNS_OPTION,
     click.option(
+        "--butler", help="The Butler repository, where the campaign file names none, or another one."
+    ),
+    click.option(
         "--day-obs",
         type=ValueType("dayObs"),
         metavar="YYYYMMDD",
@@ -87,7 +90,6 @@ _WHICH = (
 )
 #: What it processes, and where.
 _WHAT = (
-    click.option("--butler", help="The Butler repository."),
     click.option("--namespace", help="The APDB's namespace (PostgreSQL schema)."),
     click.option("--tracts", type=ValueType("tracts"), help='Tracts, such as "3828 3829" or 3828..3830.'),
     click.option("--bands", type=ValueType("bands"), help="Bands, such as gri."),
@@ -111,7 +113,7 @@ def campaign_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def record_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options that name a campaign: what was submitted before is as it was submitted."""
+    """Give a command the options that name a campaign, of which all else is as it was submitted."""
     return _take(function, _WHICH)
 
 

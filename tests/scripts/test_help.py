@@ -173,7 +173,7 @@ def test_make_tells_its_variables():
 def test_what_was_submitted_before_takes_no_option_that_would_change_it(name):
     given = {option for param in LEAVES[name].params for option in param.opts}
     assert {"--campaign", "--runs", "--day-obs"} <= given
-    nothing = {"--butler", "--namespace", "--tracts", "--bands", "--site", "--allow-missing-templates"}
+    nothing = {"--namespace", "--tracts", "--bands", "--site", "--allow-missing-templates"}
     assert not nothing & given
 
 
