@@ -1,9 +1,11 @@
 """Butler access: the only module that opens existing repositories; translates Butler's errors."""
 
-__all__ = ["butler_errors", "open_butler", "query_run", "query_visits", "reuse_butlers"]
+__all__ = ["butler_errors", "open_butler", "query_run", "query_visits", "refresh_statistics", "reuse_butlers"]
 
 import contextlib
 import logging
+import os
+import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
@@ -19,6 +21,8 @@ _VISITS = 500  # of a query, whose result is held in memory: a large camera has 
 _TOO_LARGE = "Expression tree is too large"
 #: The repositories that are kept open, by name, and what closes them.
 _kept: ContextVar[tuple[ExitStack, dict[str, Any]] | None] = ContextVar("_kept", default=None)
+
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -204,22 +208,53 @@ def _read_config(repository: str, purpose: str) -> Any:
         ) from error
 
 
-def _refuse_locked(config: Any, purpose: str, *, writeable: bool) -> None:
-    """Tell that the file of an SQLite registry is locked, for which Butler would wait for five minutes."""
-    import sqlite3
+def refresh_statistics(repository: str) -> None:
+    """Let an SQLite registry find out anew how many rows its tables have; others keep count by themselves.
 
+    SQLite plans its queries by numbers that nobody updates: where they are missing it compares all images of a
+    campaign with all of a part, which takes three times as long as the rest of the graph. Looking at a thousand
+    rows of each table is enough and takes milliseconds. Where it cannot be done, queries only take longer.
+
+    Parameters
+    ----------
+    repository
+        Its URI, path or alias.
+    """
+    from lsst.daf.butler import ButlerConfig
+
+    try:
+        file = _find_sqlite_file(ButlerConfig(repository))
+        if file is None or not os.access(file, os.W_OK):
+            return
+        with contextlib.closing(_connect(file, 1)) as connection:
+            connection.execute("PRAGMA analysis_limit=1000")
+            connection.execute("ANALYZE")
+    except (OSError, RuntimeError, sqlite3.Error) as error:
+        _log.debug("the statistics of %s could not be refreshed: %s", repository, error)
+
+
+def _find_sqlite_file(config: Any) -> Path | None:
+    """Find the file of the registry of a repository; `None` if it is in another database."""
     url = str(config.get(("registry", "db"), ""))
     kind, _, place = url.partition(":///")
     if not kind.startswith("sqlite"):
-        return
+        return None
     root = config.get("root", config.configDir)
-    file = Path(place.replace("<butlerRoot>", getattr(root, "ospath", str(root))))
-    if not file.is_file():
+    return Path(place.replace("<butlerRoot>", getattr(root, "ospath", str(root))))
+
+
+def _connect(file: Path, seconds: float) -> sqlite3.Connection:
+    """Open a file that is there, and wait so long for others that write to it."""
+    return sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", uri=True, timeout=seconds)
+
+
+def _refuse_locked(config: Any, purpose: str, *, writeable: bool) -> None:
+    """Tell that the file of an SQLite registry is locked, for which Butler would wait for five minutes."""
+    file = _find_sqlite_file(config)
+    if file is None or not file.is_file():
         return  # Butler says so
     try:
-        with contextlib.closing(
-            sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", uri=True, timeout=_PATIENCE)
-        ) as connection:
+        with contextlib.closing(_connect(file, _PATIENCE)) as connection:
             connection.execute("BEGIN IMMEDIATE" if writeable else "SELECT count(*) FROM sqlite_master")
             connection.rollback()
     except sqlite3.OperationalError as error:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ..bps import PlannedRun, Stage
-from ..common.butler import open_butler
+from ..common.butler import open_butler, refresh_statistics
 from ..common.environment import environment_for_batch
 from ..common.errors import RepositoryError
 from ..ledger import RunRecord
@@ -80,6 +80,7 @@ def join_step_output(butler: str, run: PlannedRun | RunRecord) -> bool:
         repository.collections.prepend_chain(run.output, run.output_run)
         inputs = [name for name in run.inputs if name in known and name != run.output]
         repository.collections.extend_chain(run.output, inputs)
+    refresh_statistics(butler)  # the next graph is built on what is there now
     return True
 
 

@@ -1,11 +1,18 @@
 """Repositories that cannot be read, or not now, and what is said while they are."""
 
+import contextlib
 import sqlite3
 from pathlib import Path
 
 import pytest
 from apcampaign.common import butler
-from apcampaign.common.butler import butler_errors, open_butler, query_visits, reuse_butlers
+from apcampaign.common.butler import (
+    butler_errors,
+    open_butler,
+    query_visits,
+    refresh_statistics,
+    reuse_butlers,
+)
 from apcampaign.common.errors import RepositoryError
 from apcampaign.sandbox.create import Sandbox
 
@@ -30,6 +37,28 @@ def test_a_locked_registry_is_told_soon(untouched_sandbox: Sandbox, monkeypatch,
         holder.close()
     with open_butler(repository, "it cannot be read", writeable=writeable) as opened:
         assert opened.collections.query("*")
+
+
+@pytest.mark.slow
+def test_sqlite_knows_how_many_rows_there_are_where_it_can_be_told(tmp_path: Path):
+    from lsst.daf.butler import Butler
+
+    Butler.makeRepo(str(tmp_path))
+    (file,) = tmp_path.glob("*.sqlite3")
+
+    def count() -> int:
+        with contextlib.closing(sqlite3.connect(file)) as connection:
+            (number,) = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'sqlite_stat1'")
+        return int(number[0])
+
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        refresh_statistics(str(tmp_path))  # without an error, and soon
+        holder.execute("ROLLBACK")
+    assert count() == 0
+    refresh_statistics(str(tmp_path))
+    assert count() == 1
+    refresh_statistics(str(tmp_path / "nowhere"))
 
 
 @pytest.mark.slow
