@@ -72,6 +72,8 @@ def why_no_restart(unit: SubmittedUnit) -> str:
         return "there is no rescue DAG"
     if unit.broken:
         return unit.broken
+    if unit.undone_before:
+        return f"not done, and of earlier submissions: {', '.join(unit.undone_before)}"
     if set(record.steps) != {each.step for each in unit.remaining}:
         return "not all steps of the campaign DAG go on"
     return ""

@@ -1,20 +1,20 @@
 """New graphs of what is not done: which runs get one, and what they leave out since it is done."""
 
-__all__ = ["plan_rebuild"]
+__all__ = ["choose_parts", "plan_rebuild"]
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ..bps import Plan, Step, Wms, change_campaign, plan_campaign
-from ..common.errors import ApcampaignError
-from ..ledger import Ledger, RunRecord, Workspace
-from ..monitor.outcomes import count_quanta, read_unregistered
+from ..common.errors import ApcampaignError, PreconditionError
+from ..ledger import Ledger, Workspace
 from ..ordering import find_deferred
 from .bps_process import has_passed
 from .completed import find_completed
 from .executors import choose_executor
 from .preconditions import look_at_reuse, look_at_templates
-from .state import SubmittedUnit, describe_remaining
+from .remaining import Remaining, describe_remaining
+from .state import SubmittedUnit
 from .submission import SubmissionPlan
 
 
@@ -46,6 +46,7 @@ def plan_rebuild(
     """
     workspace = Workspace(change_campaign(unit.workspace.campaign, changes), unit.workspace.runs)
     new = _plan_remaining(workspace, ledger, unit)
+    unplanned = _find_unplanned(unit, new)
     draft = SubmissionPlan(
         workspace=workspace,
         ledger=ledger,
@@ -54,6 +55,8 @@ def plan_rebuild(
         repair=unit.repair,
         remaining=describe_remaining(unit.remaining),
     )
+    if unplanned is not None:
+        return replace(draft, obstacles=(unplanned,))
     if any(run.fills_apdb for run in new):
         before = ledger.current(Step.DIFFIM)
         apdb_config = next((run.apdb_config for run in before if run.apdb_config), None)
@@ -81,7 +84,12 @@ def plan_rebuild(
 def _plan_remaining(workspace: Workspace, ledger: Ledger, unit: SubmittedUnit) -> Plan:
     """Name the runs of what is not done; difference imaging is looked at again when templates are made."""
     if unit.plan is not None:
-        return _plan_remaining_parts(ledger, unit, unit.plan)
+        return _name_parts(
+            unit.plan,
+            choose_parts(unit.plan, unit.remaining),
+            find_completed(ledger, unit.repair, unit.plan.steps),
+            ledger.next_timestamp(),
+        )
     steps = [
         each.step
         for each in unit.remaining
@@ -101,17 +109,22 @@ def _plan_remaining(workspace: Workspace, ledger: Ledger, unit: SubmittedUnit) -
     )
 
 
-def _plan_remaining_parts(ledger: Ledger, unit: SubmittedUnit, submitted: Plan) -> Plan:
-    """Name the runs of the parts that are not done, and of those that read what they make."""
-    steps = {each.step for each in unit.remaining}
-    chosen = {name for each in unit.remaining for name in each.absent}
-    chosen |= {run.name for each in unit.remaining if not each.begun for run in submitted.runs_of(each.step)}
-    chosen |= {run.name for run in unit.runs if run.step in steps and _is_undone(unit, run)}
-    for run in submitted:  # each after those before it
-        if run.step in steps and not chosen.isdisjoint(submitted.parents(run)):
+def choose_parts(plan: Plan, remaining: Iterable[Remaining]) -> frozenset[str]:
+    """Name the parts of a plan that are not done, and those of the same steps that read what they make."""
+    remaining = tuple(remaining)
+    steps = {each.step for each in remaining}
+    chosen = {name for each in remaining for name in each.parts}
+    chosen |= {run.name for each in remaining if not each.begun for run in plan.runs_of(each.step)}
+    for run in plan:  # each after those before it
+        if run.step in steps and not chosen.isdisjoint(plan.parents(run)):
             chosen.add(run.name)
-    done = find_completed(ledger, unit.repair, submitted.steps)
-    timestamp = ledger.next_timestamp()
+    return frozenset(chosen)
+
+
+def _name_parts(
+    plan: Plan, chosen: Collection[str], done: Mapping[Step, Sequence[str]], timestamp: str
+) -> Plan:
+    """Name new runs of some parts of a plan, which leave out what is done."""
     return Plan(
         timestamp=timestamp,
         runs=tuple(
@@ -120,14 +133,23 @@ def _plan_remaining_parts(ledger: Ledger, unit: SubmittedUnit, submitted: Plan) 
                 timestamp=timestamp,
                 skip_existing=tuple(dict.fromkeys((*done.get(run.step, ()), *run.skip_existing))),
             )
-            for run in submitted
+            for run in plan
             if run.name in chosen
         ),
-        edges=frozenset(edge for edge in submitted.edges if chosen.issuperset(edge)),
+        edges=frozenset(edge for edge in plan.edges if {*edge} <= {*chosen}),
     )
 
 
-def _is_undone(unit: SubmittedUnit, run: RunRecord) -> bool:
-    """Tell whether a run has quanta that are not done, whether or not the repository knows of it yet."""
-    counts = read_unregistered(run).counts if run in unit.repair.unregistered else count_quanta([run])
-    return any(not count.good for count in counts.values())
+def _find_unplanned(unit: SubmittedUnit, new: Plan) -> PreconditionError | None:
+    """Refuse to go on with some of what is not done only, or with nothing."""
+    if unit.plan is None:
+        return None
+    planned = {run.name for run in new.runs}
+    missing = sorted(choose_parts(unit.plan, unit.remaining) - planned)
+    if planned and not missing:
+        return None
+    steps = [each.step for each in unit.remaining if each.any]
+    return PreconditionError(
+        f"{', '.join(missing or steps)}: not done, and in no plan of the campaign that is still there",
+        remedy=f"`apcampaign submit {steps[0]}` makes all of the step anew",
+    )

@@ -2,10 +2,10 @@
 
 __all__ = ["CampaignState", "Remaining", "SubmittedUnit", "describe_remaining", "read_state"]
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ..bps import Plan, Step, plan_campaign
+from ..bps import Plan, Step
 from ..ledger import (
     DagPaths,
     DagRecord,
@@ -18,79 +18,13 @@ from ..ledger import (
     is_moved_dag,
 )
 from ..monitor import find_damaged_rescue, read_exit, read_rescue
-from ..monitor.outcomes import (
-    LeftBehind,
-    QuantaCount,
-    add_counts,
-    check_templates,
-    count_quanta,
-    find_left,
-    read_unregistered,
-)
+from ..monitor.outcomes import LeftBehind, find_left
 from .bps_process import has_passed
 from .executors import ActiveRun, find_active
 from .executors.campaign_dag import read_work
-from .repair import Repair, find_unregistered, plan_repair
-
-
-@dataclass(frozen=True)
-class Remaining:
-    """What of a step is not done.
-
-    Parameters
-    ----------
-    step
-        The step.
-    begun
-        Whether it has runs at all.
-    absent
-        The names of its parts that have none.
-    counts
-        Outcomes of the quanta of its current runs by task label.
-    tolerated
-        Whether what is missing are templates that may be missing, and difference imaging has run without them.
-    """
-
-    step: Step
-    begun: bool
-    absent: tuple[str, ...] = ()
-    counts: Mapping[str, QuantaCount] = field(default_factory=dict)
-    tolerated: bool = False
-
-    @property
-    def any(self) -> bool:
-        """Whether there is something to run."""
-        return not self.begun or bool(self.absent) or (bool(self._bad) and not self.tolerated)
-
-    @property
-    def _bad(self) -> dict[str, QuantaCount]:
-        return {label: count for label, count in self.counts.items() if not count.good}
-
-    def describe(self) -> list[str]:
-        """Say it in lines; none if all is done."""
-        if not self.begun:
-            return [f"{self.step}: not begun"]
-        lines = [f"{self.step}: not begun: {', '.join(self.absent)}"] if self.absent else []
-        if not (bad := self._bad):
-            return lines
-        failed, blocked, unknown = (
-            sum(getattr(count, outcome) for count in bad.values())
-            for outcome in ("failed", "blocked", "unknown")
-        )
-        expected = sum(count.expected for count in self.counts.values())
-        by_label = ", ".join(
-            f"{c.expected - c.successful} of {c.expected} {label}" for label, c in bad.items()
-        )
-        lines += [
-            f"{self.step}: {failed + blocked + unknown} of {expected} quanta to rerun: {failed} failed, {blocked} "
-            f"blocked by them, {unknown} never recorded: {by_label}"
-        ]
-        if self.tolerated:
-            lines.append(
-                f"{self.step}: the missing ones are within allowMissingTemplates and difference imaging has "
-                f"already run without them, so they are not rebuilt (`apcampaign resume --step {self.step}` does)"
-            )
-        return lines
+from .remaining import Remaining, describe_remaining, read_remaining
+from .repair import Repair, plan_repair
+from .whole_plan import complete_plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +51,8 @@ class SubmittedUnit:
     workspace
         The campaign as it was submitted.
     plan
-        Its plan, if its steps were divided into parts.
+        Its plan, if its steps were divided into parts; where it is not done with all parts of its steps, those too
+        that only earlier submissions have had.
     remaining
         What is not done, by step; empty where nobody has looked.
     repair
@@ -140,6 +75,14 @@ class SubmittedUnit:
     def done(self) -> bool:
         """Whether nothing remains of it."""
         return not any(each.any for each in self.remaining)
+
+    @property
+    def undone_before(self) -> tuple[str, ...]:
+        """The parts that are not done and were not submitted with it, but before."""
+        if self.dag is None or self.plan is None:
+            return ()
+        names = {name for each in self.remaining for name in each.parts}
+        return tuple(sorted(names.difference(self.dag[1].runs)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,11 +116,6 @@ class CampaignState:
         return next((unit for unit in self.units if not unit.done), None)
 
 
-def describe_remaining(remaining: Iterable[Remaining]) -> tuple[str, ...]:
-    """Say in lines what of some steps is not done; the same lines mean that nothing has changed."""
-    return tuple(line for each in remaining for line in each.describe())
-
-
 def read_state(workspace: Workspace, step: Step | None = None) -> CampaignState:
     """Read how a campaign stands. Changes nothing.
 
@@ -202,9 +140,12 @@ def read_state(workspace: Workspace, step: Step | None = None) -> CampaignState:
             break
         steps = tuple(each for each in unit.steps if step in (None, each))
         if steps:
-            remaining = tuple(_find_remaining(unit, ledger, each, tolerate=step is None) for each in steps)
+            remaining = tuple(
+                read_remaining(unit.workspace, ledger, each, unit.plan, tolerate=step is None)
+                for each in steps
+            )
             looked = replace(unit, remaining=remaining)
-            units.append(looked if looked.done else replace(looked, repair=plan_repair(ledger, unit.runs)))
+            units.append(looked if looked.done else _complete(ledger, looked))
     return CampaignState(
         workspace=workspace,
         ledger=ledger,
@@ -212,6 +153,18 @@ def read_state(workspace: Workspace, step: Step | None = None) -> CampaignState:
         units=tuple(units),
         versions=installed_versions(),
         left=find_left(workspace, ledger) if units and all(unit.done for unit in units) else LeftBehind(),
+    )
+
+
+def _complete(ledger: Ledger, unit: SubmittedUnit) -> SubmittedUnit:
+    """Add to what is not done what must be put right, and what of its steps earlier submissions have had."""
+    if unit.plan is None:
+        return replace(unit, repair=plan_repair(ledger, unit.runs))
+    # What is not done may be of earlier submissions.
+    of_steps = ledger.current(*(each.step for each in unit.remaining))
+    runs = (*unit.runs, *(run for run in of_steps if run not in unit.runs))
+    return replace(
+        unit, plan=complete_plan(ledger, unit.workspace.runs, unit.plan), repair=plan_repair(ledger, runs)
     )
 
 
@@ -277,25 +230,3 @@ def _read_plan(files: DagPaths, workspace: Workspace, record: DagRecord) -> Plan
     if set(record.runs) <= set(Step):
         return None
     return read_work(files, workspace.runs).plan
-
-
-def _find_remaining(unit: SubmittedUnit, ledger: Ledger, step: Step, *, tolerate: bool) -> Remaining:
-    """Count what of a step of a unit is not done, whether or not the repository knows of it yet."""
-    runs = ledger.current(step)
-    if not runs:
-        return Remaining(step, begun=False)
-    unregistered = find_unregistered(ledger, runs)
-    registered = [run for run in runs if run not in unregistered]
-    counts = add_counts([count_quanta(registered), *(read_unregistered(run).counts for run in unregistered)])
-    bad = any(not count.good for count in counts.values())
-    tolerated = bad and tolerate and _may_be_missing(unit.workspace, ledger, step)
-    return Remaining(step, begun=True, absent=ledger.absent_parts(step), counts=counts, tolerated=tolerated)
-
-
-def _may_be_missing(workspace: Workspace, ledger: Ledger, step: Step) -> bool:
-    """Tell whether templates that are missing may be, and difference imaging has run without them."""
-    allowed = workspace.campaign.allow_missing_templates
-    if step is not Step.TEMPLATES or not allowed or not ledger.current(Step.DIFFIM):
-        return False
-    plan = plan_campaign(workspace.campaign, steps=[Step.DIFFIM])
-    return all(check_templates(workspace.campaign, run).within(allowed) for run in plan)

@@ -20,6 +20,7 @@ from .quanta import (
     QuantumTrouble,
     add_counts,
     count_quanta,
+    count_quanta_by_run,
     read_outcomes,
 )
 from .task_usage import Spread, TaskUsage, read_clusters, read_task_usage
@@ -46,6 +47,7 @@ __all__ = [
     "check_templates",
     "count_products",
     "count_quanta",
+    "count_quanta_by_run",
     "find_left",
     "find_left_quanta",
     "find_missing_images",

@@ -7,6 +7,7 @@ __all__ = [
     "QuantumTrouble",
     "add_counts",
     "count_quanta",
+    "count_quanta_by_run",
     "read_outcomes",
 ]
 
@@ -132,14 +133,20 @@ def count_quanta(records: Iterable[RunRecord]) -> dict[str, QuantaCount]:
     RepositoryError
         If a graph or a repository cannot be read.
     """
+    return add_counts(count_quanta_by_run(records).values())
+
+
+def count_quanta_by_run(records: Iterable[RunRecord]) -> dict[str, dict[str, QuantaCount]]:
+    """Count the outcomes as `count_quanta` does, for each run: by its RUN collection, then by task label."""
     by_repository: dict[str, list[RunRecord]] = {}
     for record in records:
         by_repository.setdefault(record.butler, []).append(record)
-    counts = []
+    counts = {}
     for repository, runs in by_repository.items():
         with open_butler(repository, f"the outcomes of quanta cannot be read from {repository}") as butler:
-            counts += [_read(butler, record, caveats=False).counts for record in runs]
-    return add_counts(counts)
+            for record in runs:
+                counts[record.output_run] = _read(butler, record, caveats=False).counts
+    return counts
 
 
 def add_counts(counts: Iterable[Mapping[str, QuantaCount]]) -> dict[str, QuantaCount]:

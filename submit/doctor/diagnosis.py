@@ -161,7 +161,7 @@ def _find_unfinished(health: CampaignHealth) -> Iterator[Finding]:
             remedy="`apcampaign resume` submits it as it was prepared",
             acts=(Act.RESUME,),
         )
-    elif unit.dag is None and not any(run.output_run in health.begun for run in unit.runs):
+    elif unit.dag is None and unit.runs and not any(run.output_run in health.begun for run in unit.runs):
         yield Finding(
             condition=Condition.UNSUBMITTED,
             what=f"{', '.join(run.output_run for run in unit.runs)} was prepared, and nothing has ever run it",

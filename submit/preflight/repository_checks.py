@@ -104,6 +104,8 @@ def check_taken_over(specs: Sequence[RunSpec], prepared: Mapping[str, str]) -> l
         If the repository cannot be read.
     """
     findings: list[Finding] = []
+    if not specs:
+        return findings
     runs: dict[str, Maker] = {}
     with open_repository(specs[0].butler) as butler:
         for spec in specs:

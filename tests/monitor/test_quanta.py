@@ -11,6 +11,7 @@ from apcampaign.monitor.outcomes import (
     Outcomes,
     QuantaCount,
     count_quanta,
+    count_quanta_by_run,
     find_left_quanta,
     read_outcomes,
 )
@@ -107,6 +108,7 @@ def test_outcomes_are_those_that_rubins_provenance_graph_tells(tmp_path: Path) -
         record = record_of_graph(root, RUN, tmp_path / "run.qg")
         found: Outcomes = read_outcomes(record)
         without = count_quanta([record])
+        assert count_quanta_by_run([record]) == {record.output_run: without}
     assert found.counts == {label: count(task) for label, task in told.items()}
     assert list(found.counts) == ["first", "second", "last"]
     first, second, last = found.counts.values()

@@ -169,6 +169,12 @@ def _stands_still(health: CampaignHealth) -> dict[str, Any]:
             "was prepared, and nothing has ever run it",
         ),
         (
+            lambda health: {"unit": unit_of(health, dag=None, runs=())},
+            Condition.UNFINISHED,
+            (),
+            "then go on with `apcampaign resume`",
+        ),
+        (
             lambda health: {"unit": unit_of(health, broken="the rescue DAG r is cut off")},
             Condition.UNFINISHED,
             (Act.RESUME,),

@@ -2,6 +2,7 @@
 
 import zipfile
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +20,24 @@ from apcampaign.ledger import (
     write_run,
 )
 from apcampaign.monitor.outcomes import QuantaCount
+from apcampaign.submit import remaining
 from apcampaign.submit.executors import ActiveRun
 from apcampaign.submit.executors.campaign_dag import announce, write_campaign_dag
+from apcampaign.submit.preflight.repository_checks import check_taken_over
+from apcampaign.submit.rebuild import _find_unplanned, choose_parts
+from apcampaign.submit.remaining import read_remaining
 from apcampaign.submit.repair import Repair
 from apcampaign.submit.resume import ResumeRequest, decide_resume
 from apcampaign.submit.state import (
     CampaignState,
     Remaining,
     SubmittedUnit,
+    _complete,
     _list_units,
     describe_remaining,
 )
 from apcampaign.submit.work import Work
+from run_records import record_of
 
 TIMESTAMP = "20251012T010203Z"
 FAILED = {"isr": QuantaCount(expected=4, successful=1, failed=1, blocked=1, unknown=1)}
@@ -272,6 +279,125 @@ def test_parts_without_a_campaign_dag_are_one_unit_with_its_plan(workspace, fold
     left = replace(unit, remaining=(Remaining(Step.TEMPLATES, begun=True, absent=("templates-visits-3",)),))
     decided = decide_resume(state_of(workspace, left), ResumeRequest())
     assert decided.reason == "HTCondorService cannot continue a run that is in no campaign DAG"
+
+
+def divide(workspace: Workspace, timestamp: str = TIMESTAMP, division: str = TIMESTAMP) -> Plan:
+    """Divide difference imaging into images, and two parts of association one after the other."""
+    (run,) = plan_campaign(workspace.campaign, timestamp=timestamp, steps=[Step.DIFFIM], templates="T")
+    names = {
+        "images-1": Stage.IMAGES,
+        "association-1": Stage.ASSOCIATION,
+        "association-2": Stage.ASSOCIATION,
+    }
+    runs = tuple(
+        replace(run, part=name, stage=stage, division=division, skip_existing=("done",))
+        for name, stage in names.items()
+    )
+    order = [run.name for run in runs]
+    return Plan(timestamp=timestamp, runs=runs, edges=frozenset(pairwise(order)))
+
+
+def narrow(plan: Plan, *names: str) -> Plan:
+    runs = tuple(run for run in plan.runs if run.part in names)
+    known = {run.name for run in runs}
+    return replace(plan, runs=runs, edges=frozenset(edge for edge in plan.edges if {*edge} <= known))
+
+
+def announce_all(workspace: Workspace, *plans: Plan) -> Ledger:
+    for plan in plans:
+        with announce(Work(workspace=workspace, plan=plan), workspace.paths.foreground(plan.timestamp)):
+            for run in plan:
+                written = record_of(workspace, run, service="lsst.ctrl.bps.parsl.ParslService")
+                parts = {"part": run.part, "stage": run.stage, "division": run.division}
+                write_run(workspace.paths.run(run), written.model_copy(update=parts))
+    return workspace.read_ledger()
+
+
+AGAIN = "20251013T010203Z"
+
+
+def test_all_parts_that_are_not_done_go_on_also_those_that_only_an_earlier_submission_has_had(workspace):
+    whole = divide(workspace)
+    last = narrow(divide(workspace, AGAIN), "association-2")
+    ledger = announce_all(workspace, whole, last)
+    (unit,) = _list_units(workspace, ledger)
+    assert unit.plan == last
+    unit = _complete(ledger, unit)
+    assert {run.name: run.timestamp for run in unit.plan} == {
+        "diffim-images-1": TIMESTAMP,
+        "diffim-association-1": TIMESTAMP,
+        "diffim-association-2": AGAIN,
+    }
+    assert unit.plan.edges == whole.edges
+    undone = Remaining(Step.DIFFIM, begun=True, counts=FAILED, undone=("diffim-association-1",))
+    assert choose_parts(unit.plan, [undone]) == {"diffim-association-1", "diffim-association-2"}
+    # Nor does DAGMan go on with the one that it has alone.
+    dag = DagRecord(campaign="camp", timestamp=AGAIN, cluster="7", runs=("diffim-association-2",))
+    in_queue = replace(
+        unit, dag=(workspace.paths.dag(AGAIN), dag), can_go_on=True, broken="", remaining=(undone,)
+    )
+    plan = decide_resume(state_of(workspace, in_queue), ResumeRequest())
+    assert plan.reason == "not done, and of earlier submissions: diffim-association-1"
+    same = replace(in_queue, remaining=(replace(undone, undone=("diffim-association-2",)),))
+    assert decide_resume(state_of(workspace, same), ResumeRequest()).restart == same.dag
+
+
+def test_parts_are_not_done_for_their_own_quanta_or_for_those_of_an_earlier_run(workspace, monkeypatch):
+    ledger = announce_all(workspace, divide(workspace))
+    of_run = {run.output_run: DONE if run.part == "images-1" else FAILED for run in ledger.runs}
+    monkeypatch.setattr(remaining, "find_unregistered", lambda *_: ())
+    monkeypatch.setattr(
+        remaining,
+        "count_quanta_by_run",
+        lambda runs: {run.output_run: of_run[run.output_run] for run in runs},
+    )
+    monkeypatch.setattr(remaining, "_find_left_parts", lambda *_: {"diffim-images-1"})
+    found = read_remaining(workspace, ledger, Step.DIFFIM, divide(workspace), tolerate=True)
+    assert (
+        found.undone
+        == found.parts
+        == (
+            "diffim-association-1",
+            "diffim-association-2",
+            "diffim-images-1",
+        )
+    )
+    of_run = dict.fromkeys(of_run, DONE)
+    assert read_remaining(workspace, ledger, Step.DIFFIM, divide(workspace), tolerate=True).parts == ()
+
+
+def test_parts_of_which_nothing_is_known_any_more_are_no_reason_to_go_on_without_them(workspace):
+    unit = SubmittedUnit(
+        timestamp=AGAIN,
+        steps=(Step.DIFFIM,),
+        runs=(),
+        workspace=workspace,
+        plan=narrow(divide(workspace, AGAIN), "association-2"),
+        remaining=(Remaining(Step.DIFFIM, begun=True, counts=FAILED, undone=("diffim-association-1",)),),
+    )
+    refused = _find_unplanned(unit, unit.plan)
+    assert str(refused) == (
+        "diffim-association-1: not done, and in no plan of the campaign that is still there; "
+        "`apcampaign submit diffim` makes all of the step anew"
+    )
+    nothing = replace(unit, remaining=(Remaining(Step.DIFFIM, begun=True, counts=FAILED),))
+    assert _find_unplanned(nothing, Plan(timestamp=AGAIN, runs=())).what.startswith("diffim: not done")
+    assert _find_unplanned(unit, divide(workspace)) is None
+    assert check_taken_over([], {}) == []
+
+
+def test_templates_that_may_be_missing_are_not_made_again_with_difference_images_in_parts(workspace):
+    plan = divide(workspace)
+    left = Remaining(Step.DIFFIM, begun=True, counts=FAILED, undone=("diffim-images-1",), tolerated=True)
+    assert choose_parts(plan, [left]) == frozenset()
+
+
+def test_a_step_that_was_to_be_divided_anew_and_was_not_begun_is_made_with_its_new_parts(workspace):
+    ledger = announce_all(workspace, divide(workspace))
+    anew = divide(workspace, AGAIN, AGAIN)
+    left = read_remaining(workspace, ledger, Step.DIFFIM, anew, tolerate=True)
+    assert left == Remaining(Step.DIFFIM, begun=False)
+    assert choose_parts(anew, [left]) == {run.name for run in anew}
 
 
 @pytest.mark.parametrize("folder", ["dag", "foreground"])
