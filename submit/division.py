@@ -1,6 +1,6 @@
 """Division of the steps of a campaign into parts: reads their tasks, their visits and the sky, and decides."""
 
-__all__ = ["read_large_steps", "read_shapes"]
+__all__ = ["list_tasks", "read_large_steps", "read_shapes"]
 
 import logging
 import os
@@ -142,7 +142,7 @@ def _read_shape(
         if selection is None:
             return None
         counted = estimate_quanta(selection, graph)
-    stages = assign_stages(run.step, _list_tasks(graph), (READER, WRITER))
+    stages = assign_stages(run.step, list_tasks(graph), (READER, WRITER))
     by_label = {estimate.label: estimate.quanta for estimate in counted}
     # Science images that touch the campaign's tracts also see others, in which they may overlap each other.
     tracts = campaign.tracts if run.step is Step.TEMPLATES else None
@@ -159,7 +159,7 @@ def _read_shape(
     )
 
 
-def _list_tasks(graph: Any) -> list[TaskShape]:
+def list_tasks(graph: Any) -> list[TaskShape]:
     """List the tasks of a pipeline graph, in the order in which they can be executed."""
     graph.sort()
     return [

@@ -20,6 +20,7 @@ from .executors.campaign_dag import read_work, write_empty_run
 from .finish import finish_campaign
 from .output_collections import join_step_output
 from .repair import roll_back_failed
+from .unfinished_visits import leave_out_unfinished
 
 _log = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ def prepare_node_run(folder: Path, runs: Path, run: str) -> None:
     work = read_work(files, runs)
     planned = work.plan.find(run)
     try:
-        prepare_or_reuse(work, planned)
+        prepare_or_reuse(work, leave_out_unfinished(work, planned))
     except EmptyGraphError:
         if not planned.may_be_empty:
             raise

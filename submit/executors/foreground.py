@@ -15,6 +15,7 @@ from ...monitor import ACTIVE_STATES, find_parsl_processes, is_active, run_state
 from ...monitor.outcomes import require_templates
 from ..bps_process import prepare_run
 from ..output_collections import join_step_output
+from ..unfinished_visits import leave_out_unfinished
 from ..work import Work
 from .campaign_dag import announce
 from .job_watch import JobWatch
@@ -102,7 +103,8 @@ def _run(work: Work, run: PlannedRun, files: DagPaths, place: str) -> SubmittedR
     """Prepare a run and run it to its end; `None` if it has nothing to do."""
     files_of_run = work.workspace.paths.run(run)
     try:
-        record = prepare_run(work, run, submit=True, watch=JobWatch(files_of_run, place))
+        prepared = leave_out_unfinished(work, run)
+        record = prepare_run(work, prepared, submit=True, watch=JobWatch(files_of_run, place))
     except EmptyGraphError:
         if not run.may_be_empty:
             raise
