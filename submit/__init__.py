@@ -5,7 +5,8 @@ Each act has two halves: a function that reads and decides, and returns a frozen
 `plan_submission` looks at what must hold (`preconditions`, `preflight`), divides large steps into parts
 (`division`), and chooses an executor (`executors`); `execute_submission` lets it prepare the runs
 (`bps_process`) and submit them, on HTCondor as one campaign DAG, whose nodes between the runs call `nodes`.
-Coadds whose visits have failed are left out of their part (`unfinished_visits`) until these are done.
+Coadds whose visits have failed are left out of their part (`unfinished_visits`) until these are done, and what
+was gathered from visits is made again with images that had failed (`outdated`).
 When all has ended, `finish` summarises, writes the report and notifies: in the DAG's last node, or in the
 foreground. After a failure `read_state` reads the state of everything that was submitted, `plan_resume`
 decides how it goes on, what is made and can be left out is in `completed`, and what must be put right

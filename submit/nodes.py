@@ -18,6 +18,7 @@ from ..monitor.outcomes import require_templates
 from .bps_process import UNKNOWN, prepare_or_reuse, settle
 from .executors.campaign_dag import read_work, write_empty_run
 from .finish import finish_campaign
+from .outdated import forget_outdated
 from .output_collections import join_step_output
 from .repair import roll_back_failed
 from .unfinished_visits import leave_out_unfinished
@@ -100,6 +101,7 @@ def prepare_node_run(folder: Path, runs: Path, run: str) -> None:
     files = DagPaths(folder)
     work = read_work(files, runs)
     planned = work.plan.find(run)
+    forget_outdated(work, planned)
     try:
         prepare_or_reuse(work, leave_out_unfinished(work, planned))
     except EmptyGraphError:

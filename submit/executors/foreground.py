@@ -14,6 +14,7 @@ from ...ledger import DagPaths, DagRecord, Ledger, RunPaths, RunRecord, Workspac
 from ...monitor import ACTIVE_STATES, find_parsl_processes, is_active, run_state
 from ...monitor.outcomes import require_templates
 from ..bps_process import prepare_run
+from ..outdated import forget_outdated
 from ..output_collections import join_step_output
 from ..unfinished_visits import leave_out_unfinished
 from ..work import Work
@@ -102,6 +103,7 @@ def _find_left_processes(ledger: Ledger, run: RunRecord) -> str:
 def _run(work: Work, run: PlannedRun, files: DagPaths, place: str) -> SubmittedRun | None:
     """Prepare a run and run it to its end; `None` if it has nothing to do."""
     files_of_run = work.workspace.paths.run(run)
+    forget_outdated(work, run)
     try:
         prepared = leave_out_unfinished(work, run)
         record = prepare_run(work, prepared, submit=True, watch=JobWatch(files_of_run, place))
