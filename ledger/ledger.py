@@ -145,17 +145,24 @@ class Ledger:
         return make_timestamp(after)
 
     def absent_parts(self, step: Step) -> tuple[str, ...]:
-        """Name the parts into which a step was divided that have no run, though there is something to do."""
-        if self.chosen is not None:
+        """Name the parts into which a step was divided that have no run, though there is something to do.
+
+        Of a part that was to be run again, what it was before does not count: it was made without what the
+        others have made since.
+        """
+        division = next((run.division for run in self.current(step)), "")
+        if self.chosen is not None or not division:
             return ()
-        current = self.current(step)
-        division = next((run.division for run in current), "")
-        known = {run.name for run in current}
-        known |= {name for timestamp, name in self.empty if timestamp >= division}
-        known |= {run.name for run in self.retired if run.division == division}
-        plans = [plan for _, plan in (*self.dags, *self.without_dag) if plan.timestamp == division]
-        names = [name for plan in plans for name in plan.runs]
-        return tuple(name for name in names if name.startswith(f"{step}-") and name not in known)
+        plans = [plan for _, plan in (*self.dags, *self.without_dag) if plan.timestamp >= division]
+        planned: dict[str, str] = {}
+        for plan in sorted(plans, key=lambda each: each.timestamp):
+            planned |= {name: plan.timestamp for name in plan.runs if name.startswith(f"{step}-")}
+        runs = (run for run in (*self.runs, *self.retired) if run.division == division)
+        done = {*((run.timestamp, run.name) for run in runs), *self.empty}
+        newest: dict[str, str] = {}
+        for timestamp, name in sorted(done):
+            newest[name] = timestamp
+        return tuple(name for name, timestamp in planned.items() if newest.get(name, "") < timestamp)
 
     def count_earlier(self, step: Step, shown: int) -> int:
         """Count the runs of a step but for those that are shown, or those older than the one that was chosen."""

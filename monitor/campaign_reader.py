@@ -148,7 +148,8 @@ class CampaignReader:
     def _view(self, *, retired: bool = False) -> _View:
         """Read records and jobs.
 
-        Runs that the campaign DAG will make again are left out. There must be any, unless they may be retired.
+        Runs that are to be made again, by the campaign DAG or by whoever goes on, are left out. There must be any,
+        unless they may be retired.
         """
         everything = read_ledger(self._paths)
         ledger = everything.choose(self._run)
@@ -165,7 +166,10 @@ class CampaignReader:
         submitting = frozenset(step for step in Step if is_submitting(self._paths.step(step)))
         if ledger.chosen is not None and ledger.chosen not in everything.current():
             submitting = frozenset()  # newer ones have replaced the run that was asked for
+        to_come = {name for step in Step for name in ledger.absent_parts(step)}
         for record in ledger.current():
+            if record.name in to_come:
+                continue
             node = next((node for node in nodes if node.name == record.name), None)
             to_be_made = (dag[1].timestamp, record.name) not in ledger.empty if node and dag else False
             if dag and to_be_made and record.timestamp < dag[1].timestamp:

@@ -59,7 +59,7 @@ class StepSummary:
     product, products
         The dataset type that counts, and how many there are of all runs of the step.
     absent
-        The names of its parts that have no run.
+        The names of its parts that have no run, or were to be made anew and have not been.
     """
 
     step: Step

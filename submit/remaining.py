@@ -30,7 +30,7 @@ class Remaining:
     begun
         Whether it has runs at all.
     absent
-        The names of its parts that have none.
+        The names of its parts that have none, or were to be made anew and have not been.
     counts
         Outcomes of the quanta of its current runs by task label.
     undone

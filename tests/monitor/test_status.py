@@ -8,6 +8,7 @@ from io import StringIO
 import pytest
 from apcampaign.bps import Stage, Step
 from apcampaign.common.errors import LedgerError
+from apcampaign.common.files import write_atomically
 from apcampaign.ledger import (
     CampaignPaths,
     DagRecord,
@@ -170,6 +171,19 @@ def test_parts_that_were_not_begun_are_shown_and_are_a_failure_once_nothing_will
     dag.dag.with_name("campaign.dag.dagman.out").write_text("pid 1 EXITING WITH STATUS 1\n")
     (step,) = look(paths, monkeypatch).steps
     assert step.state is RunState.FAILED
+    # One that was to be run again, and was not, is not shown as what it was before.
+    plant = record.model_copy(update={"part": "visits-3"})
+    shutil.copytree(paths.run(record).folder, paths.run(plant).folder)
+    write_run(paths.run(plant), plant)
+    later = paths.foreground("20991231T000000Z")
+    again = (*names, "diffim-visits-4")
+    write_dag_record(
+        later, DagRecord(campaign="recorded", timestamp="20991231T000000Z", cluster="", runs=again)
+    )
+    write_atomically(later.empty("diffim-visits-4"), "")
+    (step,) = look(paths, monkeypatch).steps
+    assert step.to_come == names
+    assert [run.name for run in step.runs] == ["diffim-visits-3"]
 
 
 def test_a_campaign_without_runs_says_so(tmp_path, monkeypatch):

@@ -400,6 +400,42 @@ def test_a_step_that_was_to_be_divided_anew_and_was_not_begun_is_made_with_its_n
     assert choose_parts(anew, [left]) == {run.name for run in anew}
 
 
+def test_a_part_that_was_to_be_made_anew_counts_when_it_is_whatever_it_was_before(workspace):
+    again, last = "20251013T010203Z", "20251014T010203Z"
+
+    def part(timestamp: str, name: str, stage: Stage) -> RunRecord:
+        return record(workspace, Step.DIFFIM, part=name, stage=stage, division=TIMESTAMP, timestamp=timestamp)
+
+    def submitted(timestamp: str, *names: str) -> tuple[DagPaths, DagRecord]:
+        dag = DagRecord(campaign="camp", timestamp=timestamp, cluster="7", runs=names)
+        return workspace.paths.dag(timestamp), dag
+
+    images, first, second = "diffim-images-1", "diffim-association-1", "diffim-association-2"
+    runs = (part(TIMESTAMP, "images-1", Stage.IMAGES), part(TIMESTAMP, "association-2", Stage.ASSOCIATION))
+    ledger = Ledger(
+        paths=workspace.paths,
+        runs=runs,
+        dags=(submitted(TIMESTAMP, images, first, second),),
+        empty=frozenset({(TIMESTAMP, first)}),
+    )
+    assert ledger.absent_parts(Step.DIFFIM) == ()
+    # The first association had nothing to do since no image was made; the second went on without it.
+    resumed = replace(
+        ledger,
+        runs=(*runs, part(again, "images-1", Stage.IMAGES)),
+        dags=(*ledger.dags, submitted(again, images, first, second)),
+    )
+    assert resumed.absent_parts(Step.DIFFIM) == (first, second)
+    assert Remaining(Step.DIFFIM, begun=True, absent=resumed.absent_parts(Step.DIFFIM), counts=DONE).any
+    third = replace(
+        resumed,
+        runs=(*resumed.runs, part(last, "association-1", Stage.ASSOCIATION)),
+        without_dag=(submitted(last, first, second),),
+    )
+    assert third.absent_parts(Step.DIFFIM) == (second,)
+    assert replace(third, empty=third.empty | {(last, second)}).absent_parts(Step.DIFFIM) == ()
+
+
 @pytest.mark.parametrize("folder", ["dag", "foreground"])
 def test_a_submission_that_was_killed_after_its_first_run_is_known_with_all_of_its_steps(workspace, folder):
     plan = plan_campaign(workspace.campaign, timestamp=TIMESTAMP)
