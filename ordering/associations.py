@@ -7,13 +7,14 @@ __all__ = [
     "VisitDetector",
     "find_stored",
     "read_associations",
+    "read_images",
     "read_planned",
     "read_planned_jobs",
     "read_succeeded",
 ]
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -111,14 +112,27 @@ def read_planned(graph: str) -> frozenset[VisitDetector]:
     RepositoryError
         If the graph cannot be read.
     """
+    return frozenset(_read_keys(graph, (WRITER,)))
+
+
+def read_images(graph: str) -> frozenset[VisitDetector]:
+    """Read from a diffim run's graph of which (visit, detector)s it has quanta; raises as `read_planned`."""
+    return frozenset(_read_keys(graph))
+
+
+def _read_keys(graph: str, labels: Iterable[str] | None = None) -> Iterator[VisitDetector]:
+    """Read the (visit, detector)s of the quanta of some tasks, or of all, that have one."""
     with butler_errors(f"the graph {graph} cannot be read"):
         from lsst.pipe.base.pipeline_graph import TaskImportMode
         from lsst.pipe.base.quantum_graph import PredictedQuantumGraph
 
         with PredictedQuantumGraph.open(graph, import_mode=TaskImportMode.DO_NOT_IMPORT) as reader:
             reader.read_thin_graph()
-            quanta = reader.finish().quanta_by_task.get(WRITER, ())
-            return frozenset((int(key["visit"]), int(key["detector"])) for key in quanta)
+            quanta = reader.finish().quanta_by_task
+    for label in quanta if labels is None else labels:
+        for key in quanta.get(label, ()):
+            if {"visit", "detector"} <= key.dimensions.names:
+                yield int(key["visit"]), int(key["detector"])
 
 
 def find_stored(apdb_config: str) -> frozenset[VisitDetector]:

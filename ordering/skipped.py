@@ -1,4 +1,4 @@
-"""Failed associations that overlapping later visits went ahead without, or (deferred) will do so."""
+"""Failed associations, also for their images, that overlapping later visits went past, or (deferred) will."""
 
 __all__ = [
     "SkippedAndWaiting",
@@ -18,6 +18,9 @@ from ..ledger import RunRecord
 from .associations import VisitDetector, find_stored, read_associations
 from .footprints import read_regions
 from .overlaps import Overlaps
+from .parts import find_made, find_unmade
+
+_PURPOSE = "the order of visits cannot be found"
 
 
 @dataclass(frozen=True)
@@ -89,8 +92,9 @@ def find_deferred(
     Returns
     -------
     deferred
-        1 for each (visit, detector) that is out of time order already, so that it comes late anyway. If the failed
-        ones come last, 2 for each of them and for each that was ready to start and left no record.
+        1 for each (visit, detector) that is out of time order already, so that it comes late anyway: also where
+        its image has failed in a part, and is in no graph of an association. If the failed ones come last, 2 for
+        each of them and for each that was ready to start and left no record.
 
     Raises
     ------
@@ -101,15 +105,19 @@ def find_deferred(
     """
     deferred: dict[VisitDetector, int] = {}
     for (repository, apdb_config), runs in _by_apdb(records).items():
-        associations = read_associations(runs)
-        if not (unfinished := associations.unfinished):
+        stored = find_stored(apdb_config)
+        associations = read_associations([run for run in runs if run.apdb_config])
+        unplanned = _read_unplanned(repository, runs, associations.planned | stored)
+        unfinished = associations.unfinished
+        if not (pending := unfinished | unplanned.keys()):
             continue
-        with open_butler(repository, "the order of visits cannot be found") as butler:
-            overlaps = Overlaps.read(butler, instrument, unfinished, find_stored(apdb_config))
+        with open_butler(repository, _PURPOSE) as butler:
+            overlaps = Overlaps.read(butler, instrument, pending, stored)
         late = overlaps.find_late().keys()
         deferred |= dict.fromkeys(late, 1)
         if failed_last:
-            deferred |= dict.fromkeys(associations.failed | (unfinished - overlaps.find_behind()), 2)
+            failed = associations.failed | {image for image, failed in unplanned.items() if failed}
+            deferred |= dict.fromkeys(failed | (unfinished - overlaps.find_behind()), 2)
     return deferred
 
 
@@ -129,17 +137,19 @@ def find_skipped(records: Iterable[RunRecord], instrument: str) -> SkippedAndWai
     waiting: list[VisitDetector] = []
     skipped: list[SkippedAssociation] = []
     for (repository, apdb_config), runs in _by_apdb(records).items():
-        associations = read_associations(runs)
         stored = find_stored(apdb_config)
+        associations = read_associations([run for run in runs if run.apdb_config])
+        unplanned = _read_unplanned(repository, runs, associations.planned | stored)
         # What is in the APDB without the repository's knowing is not to come.
-        pending = associations.unfinished - stored
+        pending = (associations.unfinished - stored) | unplanned.keys()
         if not pending:
             continue
-        with open_butler(repository, "the order of visits cannot be found") as butler:
+        with open_butler(repository, _PURPOSE) as butler:
             overlaps = Overlaps.read(butler, instrument, pending, stored)
             late = overlaps.find_late()
             regions, _ = read_regions(butler, instrument, late)
-        waiting += overlaps.find_behind() - late.keys() - associations.failed
+        failed = associations.failed | {image for image, failed in unplanned.items() if failed}
+        waiting += overlaps.find_behind() - late.keys() - failed
         apdb = open_apdb(apdb_config) if late else None
         skipped += (
             SkippedAssociation(*key, later, tuple(_objects_in(apdb, regions[key])))
@@ -152,12 +162,33 @@ def find_skipped(records: Iterable[RunRecord], instrument: str) -> SkippedAndWai
 
 
 def _by_apdb(records: Iterable[RunRecord]) -> dict[tuple[str, str], list[RunRecord]]:
-    """Group runs by their repository and the APDB that they fill."""
+    """Group runs by their repository and the APDB that they fill, with the parts that make what they associate."""
     groups: dict[tuple[str, str], list[RunRecord]] = {}
+    before: dict[tuple[str, str], list[RunRecord]] = {}
     for record in records:
         if record.apdb_config is not None:
             groups.setdefault((record.butler, record.apdb_config), []).append(record)
+        elif record.part:
+            before.setdefault((record.butler, record.division), []).append(record)
+    for (repository, _), runs in groups.items():
+        for division in {run.division for run in runs if run.part}:
+            runs += before.get((repository, division), ())
     return groups
+
+
+def _read_unplanned(
+    repository: str, runs: Iterable[RunRecord], known: Collection[VisitDetector]
+) -> dict[VisitDetector, bool]:
+    """Read which images parts were to make that are not known, each with whether it has failed.
+
+    The graph of an association has those only that were there when it was built.
+    """
+    parts = [run for run in runs if not run.apdb_config]
+    if not parts:
+        return {}
+    with open_butler(repository, _PURPOSE) as butler:
+        found = dict.fromkeys(find_made(butler, parts), False) | find_unmade(butler, parts)
+    return {image: failed for image, failed in found.items() if image not in known}
 
 
 def _objects_in(apdb: Any, region: Any) -> Iterator[int]:

@@ -1,6 +1,6 @@
 """New graphs of what is not done: which runs get one, and what they leave out since it is done."""
 
-__all__ = ["choose_parts", "plan_rebuild"]
+__all__ = ["choose_parts", "may_have_passed", "plan_rebuild"]
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -60,11 +60,8 @@ def plan_rebuild(
     if any(run.fills_apdb for run in new):
         before = ledger.current(Step.DIFFIM)
         apdb_config = next((run.apdb_config for run in before if run.apdb_config), None)
-        passed = unit.has_passed or any(
-            has_passed(ledger.paths.run(run)) for run in ledger.runs_of(Step.DIFFIM)
-        )
         deferred = {}
-        if passed or skip_failed:
+        if skip_failed or may_have_passed(ledger, unit):
             deferred = find_deferred(before, workspace.campaign.instrument, failed_last=skip_failed)
         draft = replace(
             draft,
@@ -78,6 +75,16 @@ def plan_rebuild(
         draft,
         obstacles=tuple(each for each in seen if isinstance(each, ApcampaignError)),
         notes=tuple(each for each in seen if isinstance(each, str)),
+    )
+
+
+def may_have_passed(ledger: Ledger, unit: SubmittedUnit) -> bool:
+    """Tell whether later visits may have gone past what is not associated."""
+    # Parts go past failed images of others: these are in none of their graphs, and have left no mark.
+    return (
+        unit.has_passed
+        or any(run.part for run in ledger.current(Step.DIFFIM))
+        or any(has_passed(ledger.paths.run(run)) for run in ledger.runs_of(Step.DIFFIM))
     )
 
 

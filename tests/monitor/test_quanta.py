@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from apcampaign.bps import Step
-from apcampaign.ledger import RunRecord
+from apcampaign.bps import Stage, Step
+from apcampaign.ledger import RunPaths, RunRecord
 from apcampaign.monitor.outcomes import (
     FAILED,
     Outcomes,
@@ -15,6 +15,8 @@ from apcampaign.monitor.outcomes import (
     find_left_quanta,
     read_outcomes,
 )
+from apcampaign.ordering.parts import find_made, find_unmade
+from astropy.table import Table
 from lsst.daf.butler.logging import ButlerLogRecords
 from lsst.pipe.base import QuantumSuccessCaveats, TaskMetadata
 from lsst.pipe.base.all_dimensions_quantum_graph_builder import AllDimensionsQuantumGraphBuilder
@@ -182,3 +184,32 @@ def test_quanta_that_no_newer_run_has_done_or_is_to_do_are_left() -> None:
         still = run_visits(repo, "still", "visit = 1", {1})
         assert find_left_quanta(repo.butler, (still, again, first), [still]) == ()
         assert find_left_quanta(repo.butler, (newest,), [newest]) == ()
+
+
+def test_images_of_parts_are_known_as_made_or_unmade_without_the_graph_of_an_association(
+    tmp_path: Path,
+) -> None:
+    with DirectButlerRepo.make_temporary("base.yaml", "spatial.yaml") as (repo, _):
+        of_image = ("instrument", "visit", "detector")
+        before = connect("raw", "visit", "detector")
+        for label, product in (("subtract", "difference_image"), ("table", "dia_source_detector")):
+            made = connect(product, "visit", "detector")
+            repo.add_task(label, dimensions=of_image, inputs=before, outputs=made)
+            before = made
+        repo.make_quantum_graph_builder()  # registers the dataset types
+        runs = [run_visits(repo, f"images-{visit}", f"visit = {visit}", {1}) for visit in (1, 2)]
+        failed, good = (run.model_copy(update={"stage": Stage.IMAGES}) for run in runs)
+        of_first = {(1, detector) for detector in range(1, failed.quanta["table"] + 1)}
+        assert find_unmade(repo.butler, [failed, good]) == dict.fromkeys(of_first, True)
+        assert {visit for visit, _ in find_made(repo.butler, [failed, good])} == {2}
+        # A run that has not begun has failed nowhere; that of an association is not looked at.
+        never = failed.model_copy(update={"output_run": "never"})
+        assert find_unmade(repo.butler, [never]) == dict.fromkeys(of_first, False)
+        # Of one whose graph is gone it is known what it was given.
+        gone = failed.model_copy(update={"graph": "gone", "submit_dir": str(tmp_path / "submit")})
+        assert find_unmade(repo.butler, [gone]) == {}
+        given = Table(rows=sorted(of_first), names=("visit", "detector"))
+        given.write(RunPaths(tmp_path).data_ids, format="ascii.ecsv")
+        assert find_unmade(repo.butler, [gone]) == dict.fromkeys(of_first, False)
+        for function in (find_made, find_unmade):
+            assert not function(repo.butler, [run.model_copy(update={"stage": None}) for run in runs])

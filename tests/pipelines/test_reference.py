@@ -15,6 +15,7 @@ from apcampaign.bps.data import read_mapping
 from apcampaign.bps.lint.rules.association import WRITERS
 from apcampaign.monitor.outcomes import DIFFERENCE_IMAGE, TEMPLATE
 from apcampaign.ordering.associations import READER, WRITER
+from apcampaign.ordering.parts import MADE
 from apcampaign.pipelines.reference import (
     TaskFacts,
     dump_table,
@@ -91,6 +92,8 @@ def test_the_tasks_and_dataset_types_that_the_code_names_are_rubins():
     for name in (DIFFERENCE_IMAGE, butler_records._MARKER, butler_records._CATALOG):
         assert made[name].dimensions == IVD
     assert made[DIFFERENCE_IMAGE].storage_class == "ExposureF"
+    assert set(MADE) <= set(tasks[WRITER].inputs or {})
+    assert {made[name].dimensions for name in MADE} == {IVD}
 
 
 def test_what_is_done_without_is_in_the_table():

@@ -24,7 +24,7 @@ from apcampaign.submit import remaining
 from apcampaign.submit.executors import ActiveRun
 from apcampaign.submit.executors.campaign_dag import announce, write_campaign_dag
 from apcampaign.submit.preflight.repository_checks import check_taken_over
-from apcampaign.submit.rebuild import _find_unplanned, choose_parts
+from apcampaign.submit.rebuild import _find_unplanned, choose_parts, may_have_passed
 from apcampaign.submit.remaining import read_remaining
 from apcampaign.submit.repair import Repair
 from apcampaign.submit.resume import ResumeRequest, decide_resume
@@ -434,6 +434,15 @@ def test_a_part_that_was_to_be_made_anew_counts_when_it_is_whatever_it_was_befor
     )
     assert third.absent_parts(Step.DIFFIM) == (second,)
     assert replace(third, empty=third.empty | {(last, second)}).absent_parts(Step.DIFFIM) == ()
+
+
+def test_later_visits_may_have_gone_past_failed_ones_in_parts_without_a_mark_of_it(workspace, unit):
+    whole = record(workspace, Step.DIFFIM)
+    part = whole.model_copy(update={"part": "images-1", "stage": Stage.IMAGES, "division": TIMESTAMP})
+    for run, may in ((whole, False), (part, True)):
+        assert may_have_passed(Ledger(paths=workspace.paths, runs=(run,)), unit) is may
+    write_atomically(workspace.paths.run(whole).order / "failed" / "association_1", "")
+    assert may_have_passed(Ledger(paths=workspace.paths, runs=(whole,)), unit)
 
 
 @pytest.mark.parametrize("folder", ["dag", "foreground"])
