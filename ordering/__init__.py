@@ -9,7 +9,8 @@ an image twice (`refuse_already_associated`) or out of time order (`refuse_out_o
 
 After failures `read_associations` tells what a run has associated and what not. `find_skipped` finds those
 that overlapping later visits did not wait for, `find_late` those that are earlier than what the APDB holds
-of the same sky, `find_deferred` those that a next run is to put at the end of the order.
+of the same sky, `find_deferred` those that a next run is to put at the end of the order. Of images that are in no
+graph of an association the parts before it tell: which they have made (`find_made`), and which not.
 Where the APDB has lost one, `find_built_on` finds those that were made on it.
 """
 
@@ -29,6 +30,7 @@ from .clustering import CLUSTER_BY_VISIT, find_tasks_between
 from .data_ids import read_data_ids, select_raws, write_data_ids
 from .guards import refuse_already_associated
 from .overlaps import find_late
+from .parts import find_made
 from .skipped import SkippedAndWaiting, SkippedAssociation, describe_deferred, find_deferred, find_skipped
 from .workflow import Order, add_order
 
@@ -46,6 +48,7 @@ __all__ = [
     "find_built_on",
     "find_deferred",
     "find_late",
+    "find_made",
     "find_skipped",
     "find_stored",
     "find_tasks_between",

@@ -13,6 +13,7 @@ from ..monitor.outcomes import FAILED, count_quanta, find_left_quanta, read_outc
 from ..ordering import (
     VisitDetector,
     find_late,
+    find_made,
     find_stored,
     read_associations,
     read_data_ids,
@@ -75,6 +76,8 @@ def read_new_images(
         # What runs before the newest have left undone after the association of an image.
         visits = {quantum.visit for quantum in find_left_quanta(butler, filling, ledger.current(Step.DIFFIM))}
         undone = _find_undone(ledger, repair, known) | _choose(_join(known.values()), visits)
+        # An association that was planned before a part had made them does not have them.
+        undone |= find_made(butler, runs) - done
         left = (_join(planned.values()) - done) | undone
         if asked is not None:
             campaign = asked.add_visits(visit for visit, _ in left).select(campaign)

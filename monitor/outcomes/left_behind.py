@@ -4,17 +4,24 @@ __all__ = ["LeftBehind", "LeftImage", "find_left"]
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...apdb import read_stored
-from ...bps import Step, plan_campaign
+from ...bps import Stage, Step, plan_campaign
 from ...common.butler import open_butler
 from ...common.errors import LedgerError, UnsupportedApdbError
 from ...common.text import count
 from ...ledger import Ledger, RunRecord, Workspace, find_continued
-from ...ordering import VisitDetector, read_data_ids, read_planned_jobs, read_succeeded, select_raws
+from ...ordering import (
+    VisitDetector,
+    find_made,
+    read_data_ids,
+    read_planned_jobs,
+    read_succeeded,
+    select_raws,
+)
 from ..submitted import find_filled_apdb
 from .left_quanta import LeftQuantum, find_left_quanta
 
@@ -26,14 +33,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class LeftImage:
-    """A (visit, detector) that is in no run that counts and is not associated.
+    """A (visit, detector) that is not associated, and that no run which counts is to associate.
 
     Parameters
     ----------
     visit, detector
         Which.
     output_run
-        The RUN collection of the last run that was to associate it.
+        The RUN collection of the last run that was to associate it, or of the part that has made it.
     """
 
     visit: int
@@ -48,7 +55,7 @@ class LeftBehind:
     Parameters
     ----------
     images
-        The images that are not associated, and in none of the runs that count.
+        The images that are not associated, and that none of the runs that count is to associate.
     quanta
         The quanta of other visits, such as metrics and tables of a visit, that are in none of these either.
     """
@@ -67,21 +74,23 @@ class LeftBehind:
         )
 
     def _list(self) -> Iterator[str]:
-        where = "of earlier runs not {}, and in no current run"
         if self.images:
             named = [f"visit {each.visit} detector {each.detector}" for each in self.images]
-            yield f"{count(len(named), 'image')} {where.format('associated')}: {_shorten(named)}"
+            yield f"{count(len(named), 'image')} not associated, and in no current association: {_shorten(named)}"
         if self.quanta:
             labels = Counter(each.label for each in self.quanta)
             named = [f"{number} {label}" for label, number in labels.items()]
             visits = _shorten([f"visit {visit}" for visit in sorted({each.visit for each in self.quanta})])
             yield (
-                f"{count(len(self.quanta), 'quantum')} {where.format('done')}: {_shorten(named)} ({visits})"
+                f"{count(len(self.quanta), 'quantum')} of earlier runs not done, and in no current run: "
+                f"{_shorten(named)} ({visits})"
             )
 
 
 def find_left(workspace: Workspace, ledger: Ledger) -> LeftBehind:
     """Find what the runs which the newest ones of difference imaging continue have left undone.
+
+    So are images that parts have made and that no association knows, once no part of it is to come.
 
     What the campaign does not select any more, such as a visit that was excluded, is no part of it, nor are images
     that had nothing to associate.
@@ -108,16 +117,21 @@ def find_left(workspace: Workspace, ledger: Ledger) -> LeftBehind:
     apdb_config = find_filled_apdb(current)
     runs = [run for run in find_continued(ledger, Step.DIFFIM) if run.apdb_config == apdb_config is not None]
     older = [run for run in runs if run not in current]
-    if not older:
+    parts = [run for run in current if apdb_config is not None and run.stage is Stage.IMAGES]
+    if ledger.absent_parts(Step.DIFFIM):
+        parts = []  # those that are to come take what is made
+    if not older and not parts:
         return LeftBehind()
-    with open_butler(older[0].butler, "what earlier runs have left undone cannot be found") as butler:
-        left = _find_planned(butler, ledger, runs, current)
-        quanta = find_left_quanta(butler, runs, current)
+    with open_butler(current[0].butler, "what earlier runs have left undone cannot be found") as butler:
+        left = _find_planned(butler, ledger, runs, current) if older else {}
+        quanta = find_left_quanta(butler, runs, current) if older else ()
+        left = {**left, **_find_made(butler, ledger.same_apdb(str(apdb_config)), current, parts)}
         if not left and not quanta:
             return LeftBehind()
         # The nights may have been chosen when they were submitted, instead of in the campaign file.
         campaign = workspace.campaign.model_copy(update={"day_obs": None})
         (planned,) = plan_campaign(campaign, steps=[Step.DIFFIM])
+        planned = replace(planned, part=parts[0].part if parts else "")  # which have the same images
         selected = {(int(visit), int(detector)) for visit, detector in select_raws(butler, planned, _IMAGE)}
     try:
         stored = read_stored(str(apdb_config)) if left else frozenset()
@@ -146,6 +160,19 @@ def _find_planned(
         for image in left.keys() & read_planned_jobs(run):
             del left[image]
     return left
+
+
+def _find_made(
+    butler: Any, filling: Sequence[RunRecord], current: Sequence[RunRecord], parts: Sequence[RunRecord]
+) -> dict[VisitDetector, RunRecord]:
+    """Find the images that parts have made and no run has associated or is to associate, each with that part."""
+    left = set(find_made(butler, parts)) if parts else set()
+    if left:
+        left -= read_succeeded(butler, [run.output_run for run in filling])
+    for run in filling:
+        if left and run in current:
+            left -= read_planned_jobs(run)
+    return {image: run for run in (parts if left else ()) for image in left & find_made(butler, [run])}
 
 
 def _shorten(named: list[str]) -> str:

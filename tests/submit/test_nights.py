@@ -5,16 +5,18 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import hypothesis
 import pytest
-from apcampaign.bps import CampaignConfig, NightSelection, Ordering, Step, dump_campaign, plan_campaign
+from apcampaign.bps import CampaignConfig, NightSelection, Ordering, Stage, Step, dump_campaign, plan_campaign
 from apcampaign.common.butler import open_butler
 from apcampaign.common.errors import BusyError, SettingsError
-from apcampaign.ledger import Ledger, Workspace
-from apcampaign.monitor.outcomes import LeftBehind, find_left
-from apcampaign.ordering import select_raws
+from apcampaign.ledger import Ledger, RunRecord, Workspace, write_run
+from apcampaign.monitor.outcomes import LeftBehind, LeftImage, find_left
+from apcampaign.ordering import find_deferred, find_skipped, select_raws
+from apcampaign.ordering.parts import MADE
 from apcampaign.scripts.cli import command
 from apcampaign.scripts.exits import ExitCode
 from apcampaign.submit import patience
@@ -38,6 +40,7 @@ from nights_ground import (
     visits_of,
 )
 from operators import COMMAND
+from run_records import record_of
 
 pytestmark = pytest.mark.slow
 
@@ -218,6 +221,59 @@ def test_what_several_runs_have_not_associated_is_left_to_those_who_ask_for_it(
     without = workspace.campaign.model_copy(update={"where": "visit NOT IN (10, 11)"})
     assert find_left(Workspace(without, workspace.runs), ledger) == LeftBehind()
     assert find_left(workspace, ledger.choose(record.output_run)) == LeftBehind()
+
+
+def record_part(workspace: Workspace, made: set[tuple[int, int]]) -> RunRecord:
+    """Record a part that has made all that the association of some images reads."""
+    from lsst.daf.butler import Butler, DatasetType
+
+    (run,) = plan_campaign(workspace.campaign, steps=[Step.DIFFIM], timestamp=f"{FIRST}T000000Z")
+    part = replace(run, part="images-1", stage=Stage.IMAGES, division=run.timestamp)
+    with Butler.from_config(workspace.campaign.butler, run=part.output_run, writeable=True) as butler:
+        for name in MADE:
+            kind = DatasetType(
+                name, ("instrument", "visit", "detector"), "Config", universe=butler.dimensions
+            )
+            butler.registry.registerDatasetType(kind)
+            data_ids = [{"instrument": "X", "visit": visit, "detector": detector} for visit, detector in made]
+            butler.registry.insertDatasets(kind, data_ids, run=part.output_run)
+    record = record_of(workspace, part, service="lsst.ctrl.bps.parsl.ParslService").model_copy(
+        update={"part": part.part, "stage": part.stage, "division": part.division}
+    )
+    write_run(workspace.paths.run(part), record)
+    return record
+
+
+def test_an_image_that_a_part_has_made_and_no_association_has_is_left_and_comes_late(
+    tmp_path: Path, repository: Path, with_second_night: tuple[Workspace, str]
+) -> None:
+    shutil.copytree(repository, tmp_path / "repo")
+    workspace = open_workspace(tmp_path, tmp_path / "repo")
+    workspace.paths.apdb_config.parent.mkdir(parents=True)
+    shutil.copy(with_second_night[1], workspace.paths.apdb_config)
+    made = {(10, 0), (20, 0)}  # of which the second is in the APDB
+    part = record_part(workspace, made)
+    # The association was planned when the first was not there, or it was given up.
+    association = record_images(workspace, SECOND, without_work=images_of(SECOND)).model_copy(
+        update={"part": "association-1", "stage": Stage.ASSOCIATION, "division": part.division}
+    )
+    files = workspace.paths.run(association)
+    shutil.copytree(workspace.paths.step(Step.DIFFIM) / association.timestamp, files.folder)
+    shutil.rmtree(workspace.paths.step(Step.DIFFIM) / association.timestamp)
+    moved = {"output_run": f"{association.output_run}-association-1", "submit_dir": str(files.submit)}
+    association = association.model_copy(update=moved)
+    write_run(files, association)
+    ledger = workspace.read_ledger()
+    assert [run.name for run in ledger.current()] == ["diffim-images-1", "diffim-association-1"]
+    (left,) = find_left(workspace, ledger).images
+    assert left == LeftImage(visit=10, detector=0, output_run=part.output_run)
+    new = look(workspace, None)
+    assert new.images[FIRST][ImageState.UNFINISHED] == {(10, 0)}
+    assert (10, 0) in new.deferred
+    for failed_last in (False, True):
+        deferred = find_deferred(ledger.current(), "X", failed_last=failed_last)
+        assert deferred[10, 0] == 1
+    assert (10, 0) in {(each.visit, each.detector) for each in find_skipped(ledger.current(), "X").skipped}
 
 
 IMAGES = st.tuples(st.integers(1, 9), st.integers(0, 3))
