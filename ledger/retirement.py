@@ -10,6 +10,7 @@ __all__ = [
     "write_retirement",
 ]
 
+import shlex
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
@@ -120,6 +121,9 @@ class RetirementRecord(BaseModel):
         What is removed.
     archive
         The file into which its records were packed before; empty if they were not.
+    dataset_types, keep, keep_apdb
+        What else was chosen: more dataset types that count as intermediate and those that do not, as patterns, and
+        whether the APDB stays.
     complete
         Whether the campaign was complete before; `None` if that is not known.
     ended
@@ -136,6 +140,9 @@ class RetirementRecord(BaseModel):
     dags: tuple[str, ...] = ()
     acts: tuple[RetirementAct, ...] = ()
     archive: str = ""
+    dataset_types: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+    keep_apdb: bool = False
     complete: bool | None = None
     ended: str = ""
 
@@ -147,8 +154,15 @@ class RetirementRecord(BaseModel):
     @property
     def command(self) -> str:
         """The command that does it, and goes on with it where it was interrupted."""
-        runs = "".join(f" --run {run.output_run}" for run in self.runs)
-        return f"apcampaign retire{runs if self.scope is RetirementScope.RUNS else f' --{self.scope}'}"
+        words = ["apcampaign", "retire"]
+        if self.scope is RetirementScope.RUNS:
+            words += [word for run in self.runs for word in ("--run", run.output_run)]
+        else:
+            words.append(f"--{self.scope}")
+        words += [word for name in self.dataset_types for word in ("--type", name)]
+        words += [word for name in self.keep for word in ("--keep", name)]
+        words += ["--keep-apdb"] if self.keep_apdb else []
+        return shlex.join(words)
 
     @property
     def what(self) -> str:

@@ -184,6 +184,9 @@ def _begin(plan: RetirementPlan) -> RetirementRecord:
         dags=plan.dags,
         acts=plan.acts,
         archive="" if plan.archive is None else str(plan.archive.absolute()),
+        dataset_types=plan.request.dataset_types,
+        keep=plan.request.keep,
+        keep_apdb=plan.request.keep_apdb,
         complete=state.complete,
     )
 

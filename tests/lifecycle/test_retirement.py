@@ -11,8 +11,19 @@ import yaml
 from apcampaign.apdb import look_at_apdb, open_apdb
 from apcampaign.bps import Step
 from apcampaign.common.errors import BusyError, LedgerError, PreconditionError, SchedulerError
-from apcampaign.ledger import RetirementScope, read_run, submission_lock, write_run
+from apcampaign.ledger import (
+    RetirementAct,
+    RetirementKind,
+    RetirementRecord,
+    RetirementScope,
+    read_run,
+    submission_lock,
+    write_retirement,
+    write_run,
+)
 from apcampaign.lifecycle.retirement import RetirementRequest, read_holdings
+from apcampaign.lifecycle.retirement.continuation import find_differences, narrow
+from apcampaign.lifecycle.retirement.holdings import TypeHolding
 from apcampaign.scripts.cli import command
 from apcampaign.submit.doctor.model import Condition
 from apdb_content import Survey, associate
@@ -353,6 +364,73 @@ def test_another_choice_has_to_wait_for_the_one_that_was_interrupted(ground: Gro
         "killed": False,
         "running": True,
     }
+
+
+def test_what_is_to_be_kept_after_all_is_never_removed_by_going_on(ground: Ground) -> None:
+    campaign = ground.open()
+    acts = campaign.plan_retirement(everything=True).acts
+    write_retirement(campaign.workspace.paths, begun(RetirementScope.EVERYTHING, acts=acts))
+    apdb = ground.folder / "mine.db"
+    apdb.rename(apdb.with_suffix(".away"))  # as if it had been killed before it wrote down that it is gone
+    (obstacle,) = campaign.plan_retirement(everything=True, keep_apdb=True).obstacles
+    assert "is removed already" in str(obstacle)
+    assert "go on with it first: `apcampaign retire --everything`" in str(obstacle)
+    apdb.with_suffix(".away").rename(apdb)
+    plan = campaign.plan_retirement(everything=True, keep_apdb=True)
+    assert plan.obstacles == ()
+    assert "was to be removed too, and stays: the APDB" in " ".join(plan.notes)
+    assert plan.execute().command == "apcampaign retire --everything --keep-apdb"
+    assert look_at_apdb(str(campaign.workspace.paths.apdb_config)) is not None
+    assert ground.list_files("mine") == []
+
+
+def begun(scope: RetirementScope, **values: Any) -> RetirementRecord:
+    """Make the record of a retirement that has not ended."""
+    return RetirementRecord(
+        campaign="mine", timestamp="20260101T000000Z", scope=scope, by="me@host", **values
+    )
+
+
+def test_what_differs_from_the_retirement_that_was_begun_is_named(ground: Ground) -> None:
+    runs = ground.open().ledger().runs
+    everything, intermediates = RetirementScope.EVERYTHING, RetirementScope.INTERMEDIATES
+    both = begun(RetirementScope.RUNS, runs=runs)
+    ends = tuple(run.output_run.partition("mine/")[2] for run in runs)
+    for record, request, said in (
+        (both, {"runs": ends}, ""),
+        (both, {"runs": ends[:1]}, f"it removes {runs[1].output_run} too"),
+        (begun(RetirementScope.RUNS, runs=runs[:1]), {"runs": ends}, f"it does not remove {ends[1]}"),
+        (begun(everything), {"keep_apdb": True}, ""),
+        (begun(everything, keep_apdb=True), {}, "it leaves the APDB"),
+        (begun(intermediates), {"keep": ("a",)}, ""),
+        (begun(intermediates, keep=("a", "b")), {"keep": ("a",)}, "it keeps b"),
+        (begun(intermediates, dataset_types=("c",)), {}, "it counts c as intermediate"),
+        (begun(intermediates), {"dataset_types": ("c",)}, "it does not count c as intermediate"),
+    ):
+        assert "; ".join(find_differences(record, RetirementRequest(scope=record.scope, **request))) == said
+    kept = begun(intermediates, keep=("my_*",), dataset_types=("x",))
+    assert kept.command == "apcampaign retire --intermediates --type x --keep 'my_*'"
+
+
+def test_a_dataset_type_that_is_kept_after_all_leaves_the_acts() -> None:
+    act = {"kind": RetirementKind.DATASETS, "datasets": 9, "size": 90}
+    acts = (
+        RetirementAct(name="done", dataset_types=("calexp", "icExp"), done=True, **act),
+        RetirementAct(name="left", dataset_types=("calexp", "icExp"), **act),
+        RetirementAct(name="none", dataset_types=("calexp",), **act),
+    )
+    request = RetirementRequest(scope=RetirementScope.INTERMEDIATES, keep=("calexp",))
+    record = narrow(
+        begun(request.scope or RetirementScope.RUNS, acts=acts),
+        request,
+        "apdb_config.yaml",
+        {"left": {"icExp": TypeHolding(datasets=4, size=40), "calexp": TypeHolding(datasets=5, size=50)}},
+    )
+    assert [(each.name, each.dataset_types, each.datasets) for each in record.acts] == [
+        ("done", ("calexp", "icExp"), 9),
+        ("left", ("icExp",), 4),
+    ]
+    assert record.keep == ("calexp",)
 
 
 def test_only_one_choice_can_be_made(tmp_path: Path) -> None:
