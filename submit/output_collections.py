@@ -76,10 +76,11 @@ def join_step_output(butler: str, run: PlannedRun | RunRecord) -> bool:
         if run.output_run not in known:
             return False
         repository.collections.register(run.output, CollectionType.CHAINED)
-        # Not a chain that is read, changed and written: several parts may end at the same moment.
-        repository.collections.prepend_chain(run.output, run.output_run)
+        # Not a chain that is read, changed and written: several parts may end at the same moment. Killed between
+        # the two it lacks the run, which is noticed.
         inputs = [name for name in run.inputs if name in known and name != run.output]
         repository.collections.extend_chain(run.output, inputs)
+        repository.collections.prepend_chain(run.output, run.output_run)
     refresh_statistics(butler)  # the next graph is built on what is there now
     return True
 

@@ -127,7 +127,7 @@ def _find_collections(health: CampaignHealth) -> Iterator[Finding]:
         what = f"the output collection {each.output} lacks" if each.there else f"{each.output} is gone, with"
         yield Finding(
             condition=Condition.CHAIN,
-            what=f"{what} {', '.join(each.lacking[:_SHOWN])}",
+            what=f"{what} {', '.join((*each.lacking, *each.inputs)[:_SHOWN])}",
             remedy=f"{_DOCTOR} makes it again from the runs, which are there",
             acts=(Act.CHAINS,),
         )

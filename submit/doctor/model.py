@@ -113,12 +113,15 @@ class BrokenChain:
         Whether there is one.
     lacking
         The RUN collections that it lacks, the newest first.
+    inputs
+        What its runs have read and it lacks.
     """
 
     step: Step
     output: str
     there: bool
     lacking: tuple[str, ...]
+    inputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

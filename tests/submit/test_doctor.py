@@ -27,6 +27,7 @@ from apcampaign.submit.doctor import Act, CampaignHealth, Condition, DoctorPlan,
 from apcampaign.submit.doctor.graphs import find_broken_graphs
 from apcampaign.submit.doctor.logs import fill_log, is_cut
 from apcampaign.submit.doctor.model import BrokenChain, BrokenGraph, CutLog
+from apcampaign.submit.doctor.outputs import find_broken_chains, restore_chain
 from apcampaign.submit.executors import ActiveRun
 from apcampaign.submit.state import Remaining, SubmittedUnit
 from older_runs import unpack_older_runs
@@ -299,3 +300,54 @@ def test_a_folder_that_was_moved_is_written_down(
     DoctorPlan(health=ill, findings=diagnose(ill)).execute()
     assert str(copied.folder) in record.read_text()
     assert run in read_ledger(copied).runs
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> str:
+    from lsst.daf.butler import Butler
+
+    root = str(tmp_path_factory.mktemp("outputs") / "repo")
+    Butler.makeRepo(root)
+    return root
+
+
+def test_an_output_collection_is_made_again_wherever_the_one_before_was_killed(
+    repository: str, health: CampaignHealth
+) -> None:
+    """It holds runs, of which the older one does not count any more, and inputs, which may have grown since."""
+    from lsst.daf.butler import Butler, CollectionType
+
+    old, new = (
+        health.ledger.current(Step.DIFFIM)[0].model_copy(
+            update={
+                "timestamp": timestamp,
+                "butler": repository,
+                "output": "u/me/diffim",
+                "output_run": f"u/me/diffim/{timestamp}",
+                "inputs": ("T", "raws", "absent", "u/me/diffim"),
+            }
+        )
+        for timestamp in ("20260101T000000Z", "20260102T000000Z")
+    )
+    ledger = Ledger(paths=health.workspace.paths, runs=(old, new))
+    whole = [new.output_run, old.output_run, "T/1", "raws"]
+    with Butler.from_config(repository, writeable=True) as butler:
+        for name in (*whole, "T/2"):
+            butler.collections.register(name)
+        butler.collections.register("T", CollectionType.CHAINED)
+        butler.collections.redefine_chain("T", ["T/1"])
+    for there in (None, [], whole[2:], whole[:2], whole[1:], whole[:-1]):
+        with Butler.from_config(repository, writeable=True) as butler:
+            if "u/me/diffim" in butler.collections.query("*"):
+                butler.collections.x_remove("u/me/diffim")
+            if there is not None:
+                butler.collections.register("u/me/diffim", CollectionType.CHAINED)
+                butler.collections.redefine_chain("u/me/diffim", there)
+        (broken,) = find_broken_chains(ledger)
+        restore_chain(ledger, broken)
+        with Butler.from_config(repository) as butler:
+            assert list(butler.collections.get_info("u/me/diffim").children) == whole, there
+        assert find_broken_chains(ledger) == ()
+    with Butler.from_config(repository, writeable=True) as butler:
+        butler.collections.prepend_chain("T", ["T/2"])
+    assert find_broken_chains(ledger) == ()
