@@ -176,6 +176,11 @@ class DagPaths:
         """A file that is there if a run has failed and others went on after it: it counts as done in the DAG."""
         return self.folder / "passed" / run
 
+    @property
+    def rolled_back(self) -> Path:
+        """A file that is there if associations were rolled back since: the DAG may count them as done."""
+        return self.folder / "rolled-back"
+
     def empty(self, run: str) -> Path:
         """A file that is there if a run had nothing to do."""
         return self.folder / "empty" / run

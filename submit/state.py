@@ -212,6 +212,8 @@ def _find_break(files: DagPaths, record: DagRecord, ledger: Ledger, runs: Sequen
     """Say what DAGMan needs to go on with a campaign DAG, and is damaged; empty if all is there."""
     if is_moved_dag(files):
         return "the folder of its files was moved"
+    if files.rolled_back.exists():
+        return "associations were rolled back that may count as done in it"
     for run in runs:
         if not has_graph(run):
             return f"the graph of {run.name} is gone or cut off"

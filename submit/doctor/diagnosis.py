@@ -154,7 +154,8 @@ def _find_unfinished(health: CampaignHealth) -> Iterator[Finding]:
     if unit is None:
         return
     lines = "; ".join(line for each in unit.remaining for line in each.describe())
-    if unit.dag is not None and not unit.dag[1].cluster and not unit.dag[0].has_begun():
+    untaken = unit.dag is not None and not unit.dag[1].cluster and not unit.dag[0].has_begun()
+    if unit.dag is not None and untaken and not unit.broken:
         yield Finding(
             condition=Condition.UNSUBMITTED,
             what=f"HTCondor has never taken {unit.dag[0].dag}",

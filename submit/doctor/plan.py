@@ -10,6 +10,7 @@ from typing import Any
 
 from ...apdb import roll_back
 from ...bps import Step
+from ...common.files import write_atomically
 from ...ledger import (
     DagPaths,
     Workspace,
@@ -20,6 +21,7 @@ from ...ledger import (
 )
 from ..executors import Submission
 from ..ledger_hold import hold_ledger
+from ..repair import Repair, execute_repair, find_unregistered
 from ..resume import ResumeRequest, plan_resume
 from .diagnosis import diagnose
 from .health import CampaignHealth, read_health
@@ -171,7 +173,14 @@ def _restore_chains(health: CampaignHealth) -> None:
 
 
 def _roll_back(health: CampaignHealth) -> None:
+    for files, _ in health.ledger.dags:
+        # In rescue DAGs these associations are done: also whoever resumes later must not go on with them.
+        write_atomically(files.rolled_back, "")
     for loss in health.losses:
+        # What the repository does not know cannot be forgotten, and would count as done when it is registered.
+        execute_repair(
+            Repair(unregistered=find_unregistered(health.ledger, health.ledger.same_apdb(loss.apdb_config)))
+        )
         # What fails from here on is found as lost again.
         roll_back(loss.rollback)
         removed = forget(health.ledger, loss.again)

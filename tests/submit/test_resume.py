@@ -21,6 +21,9 @@ from apcampaign.ledger import (
 )
 from apcampaign.monitor.outcomes import QuantaCount
 from apcampaign.submit import remaining
+
+
+from apcampaign.submit.doctor import Act, CampaignHealth, Condition, DoctorPlan, Finding
 from apcampaign.submit.executors import ActiveRun
 from apcampaign.submit.executors.campaign_dag import announce, write_campaign_dag
 from apcampaign.submit.preflight.repository_checks import check_taken_over
@@ -217,6 +220,11 @@ def test_what_dagman_needs_and_has_no_more_is_named(workspace, tmp_path):
     assert look(workspace.runs) == (True, f"the rescue DAG {rescue} is cut off")
     rescue.write_text("# Nodes premarked DONE: 2\nDONE templates\nDONE diffim\n")
     assert look(workspace.runs) == (True, "all of its runs count as done")
+    # Killed after that, or resumed by somebody else, it holds too.
+    lost = Finding(condition=Condition.LOST, what="rows are gone", acts=(Act.ROLLBACK,))
+    health = CampaignHealth(workspace=workspace, ledger=workspace.read_ledger())
+    DoctorPlan(health=health, findings=(lost,)).execute()
+    assert look(workspace.runs) == (True, "associations were rolled back that may count as done in it")
     # What an earlier attempt has left is of no use when a later one has succeeded.
     out.write_text("pid 1 EXITING WITH STATUS 0\n")
     assert look(workspace.runs)[0] is False
