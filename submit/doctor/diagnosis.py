@@ -142,8 +142,10 @@ def _find_losses(health: CampaignHealth) -> Iterator[Finding]:
         yield Finding(
             condition=Condition.LOST,
             what=f"{loss.apdb_config} {' and '.join(filter(None, (lost, failed)))}{built}",
-            remedy=f"{_DOCTOR} rolls back what is left of all of them, and associates them again in time order",
-            acts=(Act.ROLLBACK, Act.RESUME),
+            remedy=f"{_DOCTOR} rolls back what is left of all of them, and associates them again in time order"
+            if loss.obstacle is None
+            else f"what was made of them is not known, since a graph is gone and {loss.obstacle}",
+            acts=(Act.ROLLBACK, Act.RESUME) if loss.obstacle is None else (),
         )
 
 

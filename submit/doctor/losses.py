@@ -2,19 +2,20 @@
 
 __all__ = ["find_losses", "forget"]
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
 from ...apdb import find_apdb, plan_rollback
 from ...bps import Stage, Step
 from ...common.butler import butler_errors, open_butler
-from ...common.errors import UnsupportedApdbError
+from ...common.errors import ApcampaignError, UnsupportedApdbError
 from ...ledger import Ledger, RunRecord, Workspace, has_graph
 from ...monitor.outcomes import read_unregistered
 from ...monitor.summary import verify_runs
 from ...ordering import READER, WRITER, VisitDetector, find_built_on, find_stored, read_associations
 from ..repair import find_unregistered
+from .downstream import Reach, find_downstream, find_made, read_shapes
 from .model import Loss
 
 
@@ -55,7 +56,26 @@ def find_losses(workspace: Workspace, ledger: Ledger) -> tuple[Loss, ...]:
     rollback = plan_rollback(
         apdb_config, sorted((built | lost | failed) & stored), with_later=True, with_leftovers=True
     )
-    return (Loss(apdb_config, tuple(sorted(lost)), tuple(sorted(built)), rollback, tuple(sorted(failed))),)
+    reaches, obstacle = _read_reaches(ledger)
+    return (
+        Loss(
+            apdb_config,
+            tuple(sorted(lost)),
+            tuple(sorted(built)),
+            rollback,
+            tuple(sorted(failed)),
+            reaches,
+            obstacle,
+        ),
+    )
+
+
+def _read_reaches(ledger: Ledger) -> tuple[Mapping[str, Reach], ApcampaignError | None]:
+    """Read what depends on associations, for runs without a graph of their own; or why it is not known."""
+    try:
+        return find_downstream(read_shapes(ledger.runs_of(Step.DIFFIM))), None
+    except ApcampaignError as error:
+        return {}, error
 
 
 def _find_failed(
@@ -67,7 +87,7 @@ def _find_failed(
     return frozenset(unrecorded) & read_associations(runs).planned - succeeded
 
 
-def forget(ledger: Ledger, again: Collection[VisitDetector]) -> int:
+def forget(ledger: Ledger, again: Collection[VisitDetector], reaches: Mapping[str, Reach]) -> int:
     """Remove from the repository what associations have made, and what was made of that: all of it is made again.
 
     Parameters
@@ -76,6 +96,8 @@ def forget(ledger: Ledger, again: Collection[VisitDetector]) -> int:
         What the campaign has submitted.
     again
         The (visit, detector)s that are to be associated again.
+    reaches
+        The dataset types that depend on associations, and how far, for runs whose graph is gone.
 
     Returns
     -------
@@ -92,7 +114,11 @@ def forget(ledger: Ledger, again: Collection[VisitDetector]) -> int:
     by_repository: dict[str, set[UUID]] = {}
     for run in runs:
         made = by_repository.setdefault(run.butler, set())
-        made |= set(_find_outputs(run, again, made)) if has_graph(run) else set()
+        if has_graph(run):
+            made |= set(_find_outputs(run, again, made))
+            continue
+        with open_butler(run.butler, f"the outputs of {run.output_run} cannot be found") as butler:
+            made |= {ref.id for ref in find_made(butler, run, again, reaches)}
     removed = 0
     for repository, made in by_repository.items():
         purpose = f"the outputs of associations cannot be removed from {repository}"

@@ -2,15 +2,18 @@
 
 __all__ = ["Act", "BrokenChain", "BrokenGraph", "Condition", "CutLog", "Finding", "Loss"]
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from ...apdb import RollbackPlan
 from ...bps import Step
+from ...common.errors import ApcampaignError
 from ...ledger import RunRecord
 from ...ordering import VisitDetector
+from .downstream import Reach
 
 
 class Condition(StrEnum):
@@ -140,6 +143,10 @@ class Loss:
         How what is there of all of them is rolled back.
     failed
         Those that were written and then failed, and on which later ones were built nevertheless.
+    reaches
+        The dataset types that depend on associations, and how far, for runs that have lost their graph.
+    obstacle
+        Why it is not known what was made of them: then nothing can be rolled back.
     """
 
     apdb_config: str
@@ -147,6 +154,8 @@ class Loss:
     later: tuple[VisitDetector, ...]
     rollback: RollbackPlan
     failed: tuple[VisitDetector, ...] = ()
+    reaches: Mapping[str, Reach] = field(default_factory=dict)
+    obstacle: ApcampaignError | None = None
 
     @property
     def again(self) -> frozenset[VisitDetector]:

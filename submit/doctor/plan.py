@@ -51,8 +51,10 @@ class DoctorPlan:
 
     @property
     def acts(self) -> tuple[Act, ...]:
-        """What is done, in its order."""
+        """What is done, in its order; nothing goes on where associations are lost that cannot be made again."""
         wanted = {act for finding in self.findings for act in finding.acts}
+        if any(loss.obstacle for loss in self.health.losses):
+            wanted -= {Act.ROLLBACK, Act.RESUME}
         return tuple(act for act in Act if act in wanted)
 
     @property
@@ -65,7 +67,7 @@ class DoctorPlan:
         """Say it in lines."""
         lines = [finding.describe() for finding in self.findings]
         for loss in self.health.losses:
-            lines += [f"  {line}" for line in loss.rollback.describe()]
+            lines += [f"  {line}" for line in loss.rollback.describe() if loss.obstacle is None]
         if self.good:
             lines.append(f"nothing is wrong with campaign {self.health.workspace.campaign.name}")
             if self.findings:
@@ -183,5 +185,5 @@ def _roll_back(health: CampaignHealth) -> None:
         )
         # What fails from here on is found as lost again.
         roll_back(loss.rollback)
-        removed = forget(health.ledger, loss.again)
+        removed = forget(health.ledger, loss.again, loss.reaches)
         _log.info("rolled back in %s; %d datasets of it are forgotten", loss.apdb_config, removed)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from apcampaign.apdb import RollbackPlan
 from apcampaign.bps import CampaignConfig, Step
 from apcampaign.common.condor import PlacedJob
-from apcampaign.common.errors import LedgerError, PreconditionError, SchedulerError
+from apcampaign.common.errors import LedgerError, PipelineError, PreconditionError, SchedulerError
 from apcampaign.ledger import (
     CampaignPaths,
     DagPaths,
@@ -23,10 +24,14 @@ from apcampaign.ledger import (
 )
 from apcampaign.monitor import read_jobs
 from apcampaign.monitor.outcomes import QuantaCount
+from apcampaign.pipelines import find_pipeline
+from apcampaign.sandbox.create import PACKAGES
 from apcampaign.submit.doctor import Act, CampaignHealth, Condition, DoctorPlan, diagnose
+from apcampaign.submit.doctor.downstream import Reach, TaskShape, find_downstream, read_shapes
 from apcampaign.submit.doctor.graphs import find_broken_graphs
 from apcampaign.submit.doctor.logs import fill_log, is_cut
-from apcampaign.submit.doctor.model import BrokenChain, BrokenGraph, CutLog
+from apcampaign.submit.doctor.losses import forget
+from apcampaign.submit.doctor.model import BrokenChain, BrokenGraph, CutLog, Loss
 from apcampaign.submit.doctor.outputs import find_broken_chains, restore_chain
 from apcampaign.submit.executors import ActiveRun
 from apcampaign.submit.state import Remaining, SubmittedUnit
@@ -336,7 +341,7 @@ def test_an_output_collection_is_made_again_wherever_the_one_before_was_killed(
             butler.collections.register(name)
         butler.collections.register("T", CollectionType.CHAINED)
         butler.collections.redefine_chain("T", ["T/1"])
-    for there in (None, [], whole[2:], whole[:2], whole[1:], whole[:-1]):
+    for there in (None, [], whole[2:], whole[:2]):
         with Butler.from_config(repository, writeable=True) as butler:
             if "u/me/diffim" in butler.collections.query("*"):
                 butler.collections.x_remove("u/me/diffim")
@@ -351,3 +356,118 @@ def test_an_output_collection_is_made_again_wherever_the_one_before_was_killed(
     with Butler.from_config(repository, writeable=True) as butler:
         butler.collections.prepend_chain("T", ["T/2"])
     assert find_broken_chains(ledger) == ()
+
+
+def test_what_depends_on_associations_is_told_by_the_pipeline() -> None:
+    image, group, no_group = {"visit", "detector"}, {"group", "detector"}, {"tract"}
+    tasks = {
+        label: TaskShape(frozenset(dimensions), frozenset(inputs), frozenset(outputs))
+        for label, dimensions, inputs, outputs in (
+            ("analyze", image, {"of_tract", "raw"}, {"late"}),  # not in the order of the pipeline
+            ("isr", image, {"raw"}, {"image"}),
+            ("loadDiaCatalogs", group, {"image"}, {"preloaded"}),
+            ("associateApdb", image, {"preloaded", "image"}, {"associated"}),
+            ("consolidate", {"visit"}, {"associated"}, {"of_visit"}),
+            ("measure", image, {"of_visit"}, {"measured"}),
+            ("collect", no_group, {"measured"}, {"of_tract"}),
+        )
+    }
+    assert find_downstream(tasks) == {
+        "preloaded": Reach.DETECTOR,
+        "associated": Reach.DETECTOR,
+        "of_visit": Reach.VISIT,
+        "measured": Reach.VISIT,
+        "of_tract": Reach.ALL,
+        "late": Reach.ALL,
+    }
+
+
+def test_the_pipeline_of_a_run_whose_graph_is_gone_is_that_of_its_submit_file(
+    run: RunRecord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, folder in PACKAGES.items():
+        monkeypatch.setenv(name, folder)
+    config = {
+        "pipelineYaml": find_pipeline("ApPipe-DC2.yaml"),
+        "extraQgraphOptions": "-c parameters:apdb_config=/an/apdb.yaml",
+    }
+    (tmp_path / "bps.yaml").write_text(json.dumps(config))
+    gone = run.model_copy(update={"graph": str(tmp_path / "gone.qg"), "config": str(tmp_path / "bps.yaml")})
+    reaches = find_downstream(read_shapes([gone]))
+    assert reaches["dia_source_apdb"] is reaches["associateApdb_metadata"] is Reach.DETECTOR
+    assert reaches["loadDiaCatalogs_log"] is Reach.DETECTOR
+    assert not {"difference_image", "isr_log"} & reaches.keys()
+    (tmp_path / "bps.yaml").unlink()
+    with pytest.raises(LedgerError, match=r"the BPS config .* cannot be read"):
+        read_shapes([gone])
+
+
+def test_what_a_run_without_a_graph_has_made_in_associations_is_forgotten(
+    repository: str, health: CampaignHealth, run: RunRecord
+) -> None:
+    from lsst.daf.butler import Butler, DatasetType
+
+    types = {
+        "associated": ("visit", "detector"),
+        "preloaded": ("group", "detector"),
+        "of_visit": ("visit",),
+        "of_all": (),
+        "difference": ("visit", "detector"),
+    }
+    output_run = "u/me/gone/diffim"
+    with Butler.from_config(repository, writeable=True) as butler:
+        insert, camera = butler.registry.insertDimensionData, {"instrument": "LSSTCam-imSim"}
+        insert("instrument", {"name": "LSSTCam-imSim", "class_name": "X", "detector_max": 2, "visit_max": 9})
+        insert("physical_filter", {**camera, "name": "r", "band": "r"})
+        insert("day_obs", {**camera, "id": 20250101})
+        for detector in (0, 1):
+            insert("detector", {**camera, "id": detector, "full_name": str(detector)})
+        for visit in (1, 2):
+            known = {**camera, "id": visit, "physical_filter": "r", "day_obs": 20250101}
+            insert("visit", {**known, "name": str(visit)})
+            insert("group", {**camera, "name": f"g{visit}"})
+            insert("exposure", {**known, "obs_id": str(visit), "group": f"g{visit}"})
+            insert("visit_definition", {**camera, "exposure": visit, "visit": visit})
+        butler.collections.register(output_run)
+        for name, dimensions in types.items():
+            group = butler.dimensions.conform(("instrument", *dimensions) if dimensions else ())
+            butler.registry.registerDatasetType(DatasetType(name, group, "StructuredDataDict"))
+            ids = [
+                {**camera, "visit": visit, "group": f"g{visit}", "detector": detector}
+                for visit in (1, 2)
+                for detector in (0, 1)
+            ]
+            for each in {tuple((key, one[key]) for key in group.required): None for one in ids}:
+                butler.put({}, name, dict(each), run=output_run)
+    gone = run.model_copy(update={"butler": repository, "output_run": output_run, "graph": "/gone.qg"})
+    reaches = {
+        "associated": Reach.DETECTOR,
+        "preloaded": Reach.DETECTOR,
+        "of_visit": Reach.VISIT,
+        "of_all": Reach.ALL,
+    }
+    ledger = Ledger(paths=health.workspace.paths, runs=(gone,))
+    assert forget(ledger, {(1, 0)}, reaches) == 4
+    with Butler.from_config(repository) as butler:
+        left = {name: butler.query_datasets(name, output_run, explain=False) for name in types}
+    assert {name: len(refs) for name, refs in left.items()} == {
+        "associated": 3,
+        "preloaded": 3,
+        "of_visit": 1,
+        "of_all": 0,
+        "difference": 4,
+    }
+    assert {str(ref.dataId["group"]) for ref in left["preloaded"] if ref.dataId["detector"] == 0} == {"g2"}
+
+
+def test_nothing_is_rolled_back_whose_outputs_cannot_be_found(health: CampaignHealth) -> None:
+    """It would be rolled back for nothing, again and again, and later associations with it."""
+    nowhere: Any = None
+    rollback = RollbackPlan(nowhere, ((1, 0),), ((2, 0),), {}, {}, 0, nowhere)
+    loss = Loss("apdb.yaml", ((1, 0),), ((2, 0),), rollback)
+    unit = unit_of(health, broken="the graph of diffim is gone")
+    for obstacle, acts in ((None, (Act.ROLLBACK, Act.RESUME)), (PipelineError("p.yaml is gone"), ())):
+        ill = replace(health, losses=(replace(loss, obstacle=obstacle),), unit=unit)
+        plan = DoctorPlan(health=ill, findings=diagnose(ill))
+        assert plan.acts == acts
+        assert ("since a graph is gone and p.yaml is gone" in " ".join(plan.describe())) is bool(obstacle)
