@@ -3,6 +3,7 @@
 __all__ = ["environment_for_batch"]
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from .identity import user_name
 from .secrets import SECRET_NAME, holds_database_password
 
 # BPS writes its whole environment into each submit directory (*.env.info.yaml), and DAGMan takes it along.
-_SECRETS = ("PGPASSWORD",)
+_SECRETS = re.compile(r"LSST_DB_AUTH_CREDENTIALS|MYSQL_PWD|\w*PASS(WOR|W)D", re.IGNORECASE)
 # Make's own: they repeat what its command line sets, such as DB=postgresql://user:password@host/database.
 _MAKE = ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "GNUMAKEFLAGS", "MAKELEVEL")
 _USER = ("LOGNAME", "USER", "LNAME", "USERNAME")  # where Python looks for the name of a user
@@ -35,12 +36,14 @@ def environment_for_batch(environment: Mapping[str, str] | None = None) -> dict[
     Notes
     -----
     A variable with the URL or the connection string of a database is left out whatever its name is, if there is a
-    password in it. That of a proxy stays: jobs could not reach the network without it.
+    password in it. That of a proxy stays, as do the keys of an object store and the token of a Butler server: jobs
+    could not reach the network, or their files, without it.
     """
     variables = {
         name: value
         for name, value in (os.environ if environment is None else environment).items()
-        if name not in (*_SECRETS, *_MAKE)
+        if name not in _MAKE
+        and not _SECRETS.fullmatch(name)
         and not SECRET_NAME.fullmatch(name)
         and not holds_database_password(value)
     }

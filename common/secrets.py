@@ -19,7 +19,12 @@ from .errors import SettingsError
 
 # The user part may hold escaped characters, never a bare colon, slash or at sign; a password may hold anything.
 _CREDENTIALS = re.compile(r"(?P<head>[A-Za-z][A-Za-z0-9+.-]*://[^\s:/@]*):(?P<password>[^\s]*)@")
-_PARAMETER = re.compile(r"(?P<head>\b(?:ssl)?password=)[^&\s]+", re.IGNORECASE)
+# As libpq, JSON and variables write it. Unquoted before a colon it may also be a word of a sentence.
+_PARAMETER = re.compile(
+    r"""(?P<head>password(?:\s*=|["']\s*[:=])\s*)(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^&\s]+)""",
+    re.IGNORECASE,
+)
+_YAML_KEY = re.compile(r"password\s*:\s+\S", re.IGNORECASE)
 # Other URLs, such as that of a proxy, are no database's.
 _DATABASE = re.compile(r"(?:postgres|mysql|mariadb|oracle|mssql|cockroach)\w*(?:\+\w+)?://", re.IGNORECASE)
 # Options of a database URL in which libpq takes secrets.
@@ -118,7 +123,11 @@ def split_password(url: str) -> tuple[str, str | None]:
 
 def holds_database_password(text: str) -> bool:
     """Tell whether a text, such as the value of a variable, has the password of a database in it."""
-    return bool(_PARAMETER.search(text) or (_DATABASE.search(text) and _CREDENTIALS.search(text)))
+    return bool(
+        _PARAMETER.search(text)
+        or _YAML_KEY.search(text)
+        or (_DATABASE.search(text) and _CREDENTIALS.search(text))
+    )
 
 
 def redact(text: str) -> str:

@@ -17,6 +17,11 @@ from .run_spec import RunSpec, make_finding
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _GIB = 2**30
 _LEAST_SPACE = 5 * _GIB
+#: Variables with passwords, and where jobs read them instead.
+_PASSWORDS = {
+    "PGPASSWORD": "~/.pgpass",
+    "LSST_DB_AUTH_CREDENTIALS": "the file that $LSST_DB_AUTH names",
+}
 _PACKAGES = ("lsst-daf-butler", "lsst-pipe-base", "lsst-ctrl-mpexec", "lsst-ctrl-bps")
 
 
@@ -33,13 +38,13 @@ def check_environment(specs: Sequence[RunSpec], environment: Mapping[str, str]) 
                 "BPS builds graphs and runs jobs with it",
                 "set up lsst_distrib, or activate the environment",
             )
-    if environment.get("PGPASSWORD"):
+    for name in filter(environment.get, _PASSWORDS):
         yield make_finding(
             Severity.WARNING,
             "environment",
-            "$PGPASSWORD is set",
+            f"${name} is set",
             "batch jobs do not get it, since BPS would write it into every submit directory",
-            "put the password into ~/.pgpass (chmod 600), which the jobs read",
+            f"put the password into {_PASSWORDS[name]} (chmod 600), which the jobs read",
         )
 
 

@@ -58,6 +58,20 @@ def test_a_password_among_the_options_of_a_url_is_taken_out_too(option):
 
 
 @pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("host=h password = word dbname=d", "host=h password = *** dbname=d"),
+        (r"password='a \' b' dbname=d", "password=*** dbname=d"),
+        ('[{"password": "a b", "url": "u"}]', '[{"password": ***, "url": "u"}]'),
+        ("PGPASSWORD=word", "PGPASSWORD=***"),
+        ("password: expected a reference", "password: expected a reference"),
+    ],
+)
+def test_a_password_in_a_connection_string_is_hidden(text, shown):
+    assert redact(text) == shown
+
+
+@pytest.mark.parametrize(
     "url", ["postgresql://me@host/db", "sqlite:////tmp/x.db", "postgresql:///db", "label:x"]
 )
 def test_a_url_without_password_stays_as_it_is(url):

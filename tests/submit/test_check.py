@@ -13,6 +13,7 @@ import yaml
 from apcampaign.bps import CampaignConfig
 from apcampaign.sandbox.servers import CondorPool
 from apcampaign.submit.preflight import inspect_repository
+from apcampaign.submit.preflight.environment import check_environment
 from apcampaign.submit.preflight.repository import check_writable
 from apcampaign.submit.preflight.run_spec import RunSpec
 from forked import run_forked
@@ -62,6 +63,12 @@ def test_a_variable_that_is_not_set_is_told_once(results: dict[str, dict[str, An
     (found,) = (f for f in findings if "AP_PIPE_DIR" in f["what"] or "ResourcePath" in f["what"])
     assert found["rule"] == "environment"
     assert "setup lsst_distrib" in found["remedy"]
+
+
+@pytest.mark.parametrize("name", ["PGPASSWORD", "LSST_DB_AUTH_CREDENTIALS"])
+def test_a_variable_with_passwords_that_no_job_gets_is_told(name: str) -> None:
+    told = [finding.what for finding in check_environment([], {name: "hush"})]
+    assert f"${name} is set" in told
 
 
 def test_quanta_are_counted_before_there_is_a_graph(results: dict[str, dict[str, Any]]) -> None:
