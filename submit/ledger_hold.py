@@ -7,10 +7,10 @@ from contextlib import ExitStack
 
 from ..bps import Step
 from ..common.errors import BusyError
-from ..ledger import Ledger, Workspace, read_sound_ledger, submission_lock
+from ..ledger import Ledger, read_sound_ledger, submission_lock
 
 
-def hold_ledger(workspace: Workspace, ledger: Ledger, steps: Collection[Step]) -> ExitStack:
+def hold_ledger(ledger: Ledger, steps: Collection[Step]) -> ExitStack:
     """Hold the right to submit steps of a campaign, which has submitted nothing since its ledger was read.
 
     Raises
@@ -20,11 +20,11 @@ def hold_ledger(workspace: Workspace, ledger: Ledger, steps: Collection[Step]) -
     """
     with ExitStack() as stack:
         for step in steps:
-            stack.enter_context(submission_lock(workspace.paths.step(step)))
+            stack.enter_context(submission_lock(ledger.paths.step(step)))
         # A record that cannot be read now, and could be then, is a change too.
-        if read_sound_ledger(workspace.paths)[0] != ledger:
+        if read_sound_ledger(ledger.paths)[0] != ledger:
             raise BusyError(
-                f"campaign {workspace.campaign.name} has been submitted or resumed since this was planned",
+                f"campaign {ledger.paths.campaign} has been submitted or resumed since this was planned",
                 remedy="see `apcampaign status`, then try again",
             )
         return stack.pop_all()

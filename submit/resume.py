@@ -238,7 +238,7 @@ def execute_resume(plan: ResumePlan) -> Submission:
     assert plan.restart is not None  # noqa: S101 - one of the two is decided
     files, record = plan.restart
     begins = _describe_restart(files)
-    with hold_ledger(plan.workspace, plan.ledger, tuple(Step)):
+    with hold_ledger(plan.ledger, tuple(Step)):
         execute_repair(plan.repair)
         work = replace(read_work(files, plan.workspace.runs), remaining=describe_remaining(plan.remaining))
         submission = HTCondorExecutor().restart(work, files, record)

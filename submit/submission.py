@@ -273,7 +273,7 @@ def execute_submission(plan: SubmissionPlan) -> Submission:
         return Submission(
             campaign=plan.workspace.campaign.name, timestamp=plan.plan.timestamp, runs=(), ended=True
         )
-    with hold_ledger(plan.workspace, plan.ledger, plan.plan.steps):
+    with hold_ledger(plan.ledger, plan.plan.steps):
         execute_repair(plan.repair)
         if plan.executor.detached:
             submission = plan.executor.submit(plan.work)

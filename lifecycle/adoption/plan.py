@@ -102,7 +102,7 @@ def execute_adoption(plan: AdoptionPlan) -> tuple[RunRecord, ...]:
     if plan.obstacles:
         raise plan.obstacles[0]
     records = []
-    with hold_ledger(plan.workspace, plan.ledger, {each.record.step for each in plan.new if each.record}):
+    with hold_ledger(plan.ledger, {each.record.step for each in plan.new if each.record}):
         for each in plan.adoptions:
             files = plan.files(each)
             assert each.record is not None and files is not None  # noqa: S101, PT018 - its absence is an obstacle

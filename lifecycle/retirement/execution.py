@@ -145,7 +145,7 @@ def execute_retirement(plan: RetirementPlan) -> RetirementRecord:
     if plan.obstacles:
         raise plan.obstacles[0]
     workspace = plan.state.workspace
-    with hold_ledger(workspace, plan.state.ledger, tuple(Step)):
+    with hold_ledger(plan.state.ledger, tuple(Step)):
         # The steps are held, so that nobody submits; somebody may have between the plan and the answer to it.
         for obstacle in find_activity(workspace, plan.state.ledger, submitting=False):
             raise obstacle

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from ...apdb import ApdbTarget, find_apdb
+from ...apdb import ApdbTarget
 from ...common.butler import open_butler
-from ...common.errors import ApdbError
 from ...common.files import find_files
 from ...ledger import CampaignPaths, Ledger, RunRecord, Workspace, read_sound_ledger
 from ...ordering import VisitDetector
+from ...submit.apdb_hold import find_fillers
 from .holdings import own_chains
 
 #: What an association writes into the repository after it has written to the APDB.
@@ -147,21 +147,8 @@ def _locate(repository: str) -> str:
 def find_uses_of_apdb(workspace: Workspace, target: ApdbTarget) -> tuple[Use, ...]:
     """Find other campaigns that fill an APDB."""
     used = f"the APDB in {target.place}"
-    found = []
-    for other in _list_campaigns(workspace):
-        configs = {run.apdb_config for run in other.runs if run.apdb_config}
-        if other.paths.apdb_config.exists():
-            configs.add(str(other.paths.apdb_config))
-        if target.place in map(_find_place, sorted(configs)):
-            found.append(Use(f"campaign {other.paths.campaign}", used))
-    return tuple(found)
-
-
-def _find_place(config: str) -> str:
-    try:
-        return find_apdb(config).target.place
-    except ApdbError:
-        return ""  # gone, or of another kind
+    names = [ledger.paths.campaign for ledger in find_fillers(workspace.paths.runs, target.place)]
+    return tuple(Use(f"campaign {name}", used) for name in names if name != workspace.campaign.name)
 
 
 def find_recorded(runs: Iterable[RunRecord]) -> frozenset[VisitDetector]:

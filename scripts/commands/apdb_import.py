@@ -2,6 +2,7 @@
 
 __all__ = ["command"]
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -33,12 +34,16 @@ def command(
     nothing.
     """
     from ...apdb.export import import_apdb, plan_import
+    from ...submit.apdb_hold import hold_apdb, read_fillers
 
     place, namespace = find_apdb_reference(reference, campaign_file, runs, namespace)
     plan = plan_import(folder, place, filtered=filtered, namespace=namespace)
+    fillers = read_fillers(runs, plan.place.target)
+    plan = replace(plan, obstacles=(*fillers.obstacles, *plan.obstacles))
     if dry_run:
         end_dry_run(plan, as_json=as_json)
-    imported = import_apdb(plan)
+    with hold_apdb(fillers):
+        imported = import_apdb(plan)
     if as_json:
         echo_json(imported.as_dict())
     else:

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from ..options.apdb import campaign_options, new_apdb
-from ..options.campaign import echo_json, say
+from ..options.apdb import PlannedChange, campaign_options, new_apdb
+from ..options.campaign import echo_json, end_dry_run, say
 
 INDICES = ("baseline", "pix_id_iov", "last_object_table")
 
@@ -48,15 +48,20 @@ def command(yes: bool, dry_run: bool, as_json: bool, **given: Any) -> None:
     password is best in ~/.pgpass; one in the URL is used, and written nowhere.
     """
     from ...apdb import init_apdb, plan_init
+    from ...submit.apdb_hold import ApdbFillers, hold_apdb, read_fillers
 
     plan = plan_init(**new_apdb(**given))
-    if dry_run or not as_json:
-        echo_json(plan.as_dict()) if as_json else say("\n".join(plan.describe()))
+    fillers = read_fillers(given["runs"], plan.target) if plan.dropped else ApdbFillers()
     if dry_run:
-        return
+        end_dry_run(PlannedChange(plan, fillers.obstacles), as_json=as_json)
+    for obstacle in fillers.obstacles:
+        raise obstacle
+    if not as_json:
+        say("\n".join(plan.describe()))
     if any(plan.dropped.values()) and not yes:
         click.confirm(f"Drop {sum(plan.dropped.values())} rows?", abort=True, err=True)
-    created = init_apdb(plan)
+    with hold_apdb(fillers):
+        created = init_apdb(plan)
     if as_json:
         echo_json(created.as_dict())
     else:

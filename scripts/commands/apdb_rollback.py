@@ -6,8 +6,14 @@ from pathlib import Path
 
 import click
 
-from ..options.apdb import butler_options, find_apdb_reference, find_expected_associations, place_options
-from ..options.campaign import echo_json, say
+from ..options.apdb import (
+    PlannedChange,
+    butler_options,
+    find_apdb_reference,
+    find_expected_associations,
+    place_options,
+)
+from ..options.campaign import echo_json, end_dry_run, say
 
 
 @click.command()
@@ -38,13 +44,18 @@ def command(
     """Roll back the association of (visit, detector)s, so that it can run again.
 
     Name them with --visit and --detector, once for each, or take --unrecorded. Everything is rolled back in one
-    transaction, or nothing. No association may be running.
+    transaction, or nothing. No campaign that fills the APDB may be active.
     """
-    from ...apdb import plan_rollback, roll_back, verify_apdb
+    from ...apdb import find_apdb, plan_rollback, roll_back, verify_apdb
+    from ...submit.apdb_hold import hold_apdb, read_fillers
 
     if unrecorded == bool(visits) or len(visits) != len(detectors):
         raise click.UsageError("give --visit and --detector, as many of each, or --unrecorded")
     place, namespace = find_apdb_reference(reference, campaign_file, runs, namespace)
+    fillers = read_fillers(runs, find_apdb(place, namespace).target)
+    if not dry_run:
+        for obstacle in fillers.obstacles:
+            raise obstacle
     keys = list(zip(visits, detectors, strict=True))
     if unrecorded:
         expectation = find_expected_associations(butler, collections, campaign_file, runs)
@@ -53,10 +64,11 @@ def command(
             echo_json({"requested": [], "actions": []}) if as_json else say("nothing is unrecorded")
             return
     plan = plan_rollback(place, keys, with_later=with_later, namespace=namespace)
-    echo_json(plan.as_dict()) if as_json else say("\n".join(plan.describe()))
     if dry_run:
-        return
+        end_dry_run(PlannedChange(plan, fillers.obstacles), as_json=as_json)
+    echo_json(plan.as_dict()) if as_json else say("\n".join(plan.describe()))
     if not yes:
         click.confirm(f"Delete {sum(plan.rows.values())} rows?", abort=True, err=True)
-    roll_back(plan)
+    with hold_apdb(fillers):
+        roll_back(plan)
     say("done; the quanta can run again") if not as_json else None

@@ -1,6 +1,7 @@
 """Options of the ``apcampaign apdb`` commands: which APDB, and of which campaign."""
 
 __all__ = [
+    "PlannedChange",
     "butler_options",
     "campaign_options",
     "find_apdb_reference",
@@ -12,13 +13,14 @@ __all__ = [
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from ...common.errors import SettingsError
+from ...common.errors import ApcampaignError, SettingsError
 from ...common.progress import show_progress
 from .campaign import RUNS_OPTION
 
@@ -27,6 +29,37 @@ if TYPE_CHECKING:
     from ...campaign import Campaign
 
 DEFAULT_CAMPAIGN = Path("campaign.yaml")
+
+
+class _Change(Protocol):
+    def describe(self) -> Iterable[str]: ...
+
+    def as_dict(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class PlannedChange:
+    """A change of an APDB, with what is in its way.
+
+    Parameters
+    ----------
+    plan
+        The change.
+    obstacles
+        Why it would be refused.
+    """
+
+    plan: _Change
+    obstacles: tuple[ApcampaignError, ...]
+
+    def describe(self) -> list[str]:
+        """Say it in lines."""
+        return [*self.plan.describe(), *(f"it would be refused: {error}" for error in self.obstacles)]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as plain values, for JSON."""
+        return {**self.plan.as_dict(), "obstacles": [str(error) for error in self.obstacles]}
+
 
 _CAMPAIGN_OPTIONS = (
     click.option(

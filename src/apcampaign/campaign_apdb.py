@@ -23,10 +23,13 @@ class CampaignApdb:
     ----------
     config
         URI of its configuration, or ``label:NAME``.
+    runs
+        The folder of the runs of the campaigns that may fill it.
     """
 
-    def __init__(self, config: str):
+    def __init__(self, config: str, runs: str | Path = "runs"):
         self.config = config
+        self._runs = Path(runs)
 
     def __repr__(self) -> str:
         return f"CampaignApdb({self.config!r})"
@@ -47,10 +50,26 @@ class CampaignApdb:
     def plan_rollback(
         self, visit_detectors: Iterable[tuple[int, int]], *, with_later: bool = False
     ) -> "RollbackPlan":
-        """Decide how associations are rolled back; `apcampaign.apdb.roll_back` executes the returned plan."""
+        """Decide how associations are rolled back; `roll_back` executes the returned plan."""
         from .apdb import plan_rollback
 
         return plan_rollback(self.config, list(visit_detectors), with_later=with_later)
+
+    def roll_back(self, plan: "RollbackPlan") -> "RollbackPlan":
+        """Roll back associations as planned, in one transaction.
+
+        Raises
+        ------
+        PreconditionError
+            If a campaign that fills it is active, or is being submitted.
+        ApdbError
+            If the APDB has changed since the plan was made, or refuses; then nothing is changed.
+        """
+        from .apdb import roll_back
+        from .submit.apdb_hold import hold_apdb, read_fillers
+
+        with hold_apdb(read_fillers(self._runs, plan.place.target)):
+            return roll_back(plan)
 
     def export(
         self,
@@ -98,11 +117,15 @@ class CampaignApdb:
         Raises
         ------
         PreconditionError
-            If this APDB is not empty or of another kind, or the export is damaged.
+            If this APDB is not empty or of another kind, the export is damaged, or a campaign that fills it is
+            active.
         """
         from .apdb.export import import_apdb, plan_import
+        from .submit.apdb_hold import hold_apdb, read_fillers
 
-        return import_apdb(plan_import(Path(folder), self.config, filtered=filtered))
+        plan = plan_import(Path(folder), self.config, filtered=filtered)
+        with hold_apdb(read_fillers(self._runs, plan.place.target)):
+            return import_apdb(plan)
 
     @overload
     def dia_sources(self, kind: Literal["pandas"] = "pandas") -> "pd.DataFrame": ...

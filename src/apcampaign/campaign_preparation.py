@@ -2,6 +2,7 @@
 
 __all__ = ["CampaignPreparation"]
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,10 +128,19 @@ class CampaignPreparation(CampaignHandle):
         return plan_init(ApdbTarget.from_url(url, namespace), **{**arguments, **options})
 
     def create_apdb(self, url: str | None = None, **options: Any) -> "ApdbCreated":
-        """Make an empty APDB for the campaign; parameters and errors as `plan_apdb`."""
-        from .apdb import init_apdb
+        """Make an empty APDB for the campaign; parameters and errors as `plan_apdb`.
 
-        return init_apdb(self.plan_apdb(url, **options))
+        Raises
+        ------
+        PreconditionError
+            If one is there that is to be dropped, and a campaign that fills it is active.
+        """
+        from .apdb import init_apdb
+        from .submit.apdb_hold import hold_apdb, read_fillers
+
+        plan = self.plan_apdb(url, **options)
+        with hold_apdb(read_fillers(self._workspace.runs, plan.target)) if plan.dropped else nullcontext():
+            return init_apdb(plan)
 
     @property
     def apdb(self) -> "CampaignApdb":
@@ -143,4 +153,4 @@ class CampaignPreparation(CampaignHandle):
         """
         from .campaign_apdb import CampaignApdb
 
-        return CampaignApdb(self._workspace.find_apdb_config())
+        return CampaignApdb(self._workspace.find_apdb_config(), self._workspace.runs)

@@ -128,7 +128,7 @@ def execute_doctor(plan: DoctorPlan) -> Submission | None:
         Act.ROLLBACK: _roll_back,
     }
     # Else associations would be rolled back under jobs that somebody has submitted since, or these be strays.
-    with hold_ledger(health.workspace, health.ledger, tuple(Step)):
+    with hold_ledger(health.ledger, tuple(Step)):
         for act in plan.acts:
             if act in acts:
                 acts[act](health)

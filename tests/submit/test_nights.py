@@ -345,7 +345,7 @@ def test_a_submission_that_waits_is_planned_anew_when_the_campaign_is_free(
 
     class Attempt:
         def execute(self) -> Submission:
-            with hold_ledger(workspace, planned[-1], [Step.DIFFIM]):
+            with hold_ledger(planned[-1], [Step.DIFFIM]):
                 return Submission(campaign="camp", timestamp="now", runs=())
 
     def plan() -> Attempt:

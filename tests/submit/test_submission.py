@@ -9,13 +9,18 @@ import yaml
 from apcampaign.apdb import check_ready
 from apcampaign.bps import CampaignConfig, Stage, Step, build_config, load_site, plan_campaign
 from apcampaign.bps.shape import StepShape, VisitOnSky
-from apcampaign.common.errors import PreconditionError, UnsupportedApdbError
+from apcampaign.campaign import Campaign
+from apcampaign.common.errors import BusyError, PreconditionError, UnsupportedApdbError
 from apcampaign.ledger import RunRecord, Workspace, hash_config, is_submitting, submission_lock, write_run
 from apcampaign.ordering import refuse_already_associated
+from apcampaign.scripts.commands.apdb import command as apdb
+from apcampaign.submit.apdb_hold import hold_apdb, read_fillers
 from apcampaign.submit.cancel import plan_cancel
+from apcampaign.submit.executors import ActiveRun
 from apcampaign.submit.repair import plan_repair
 from apcampaign.submit.submission import decide_submission
 from apcampaign.submit.submission_state import SubmissionRequest, SubmissionState
+from click.testing import CliRunner
 
 TIMESTAMP = "20251012T010203Z"
 
@@ -170,3 +175,40 @@ def test_what_a_submission_does_is_decided_from_what_was_seen_alone(tmp_path):
         "  diffim-images-2: about 6 quanta, 2 visits, 2 patches of tract 3828; after diffim-visits-2, templates",
     )
     assert plan.executor.detached
+
+
+def test_an_apdb_is_not_changed_by_hand_while_a_campaign_fills_it(tmp_path: Path) -> None:
+    file, runs = tmp_path / "campaign.yaml", tmp_path / "runs"
+    file.write_text(
+        f"name: camp\nbutler: /repo/dc2\ntracts: [3828]\ninCollection: 2.2i/defaults\n"
+        f"apdb: {{url: 'sqlite:///{tmp_path}/apdb.db'}}\n"
+    )
+    campaign = Campaign.open(file, runs=runs)
+    target = campaign.create_apdb().target
+    other = Workspace(campaign.settings.model_copy(update={"name": "other"}), runs)
+    record = record_run(other, apdb_config=str(campaign.workspace.paths.apdb_config))
+    changes = (["rollback", "--visit", "2", "--detector", "0"], ["init", "--reset"])
+    where = ["--campaign", str(file), "--runs", str(runs)]
+    # It is the other campaign that is being submitted, into the APDB of this one.
+    with submission_lock(other.paths.step(Step.DIFFIM)):
+        for words in changes:
+            done = CliRunner().invoke(apdb, [*words, *where, "--yes"])
+            assert isinstance(done.exception, BusyError), words
+            assert "campaign other fills the APDB in" in str(done.exception)
+        shown = CliRunner().invoke(apdb, ["init", "--reset", *where, "--dry-run"])
+        assert shown.exit_code == 1
+        assert "it would be refused: campaign other" in shown.output
+        with pytest.raises(BusyError):
+            campaign.create_apdb(reset=True)
+    queued = ActiveRun(what="the campaign DAG", state="jobs 1 are in the queue")
+    busy = read_fillers(runs, target, lambda ledger: (queued,) if ledger.runs else ())
+    with pytest.raises(BusyError, match=r"campaign other fills .*the campaign DAG has not ended"):
+        hold_apdb(busy)
+    idle = read_fillers(runs, target, lambda ledger: ())
+    with hold_apdb(idle), pytest.raises(PreconditionError), submission_lock(other.paths.step(Step.DIFFIM)):
+        pass
+    write_run(other.paths.run(record), record.model_copy(update={"schedd": "submitted again"}))
+    with pytest.raises(BusyError, match="campaign other has been submitted or resumed"):
+        hold_apdb(idle)
+    # A campaign that was never submitted gets no folders by that.
+    assert not campaign.workspace.paths.step(Step.DIFFIM).exists()
