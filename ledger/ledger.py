@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from ..bps import TIMESTAMP, Stage, Step, make_timestamp
 from ..common.errors import LedgerError
@@ -45,6 +46,8 @@ class Ledger:
     retirements
         What was removed of it, the oldest first. The runs and DAGs that are gone with that are not among the
         others.
+    unread
+        The files that tell of other removals, and cannot be read.
     """
 
     paths: CampaignPaths
@@ -54,6 +57,7 @@ class Ledger:
     empty: frozenset[tuple[str, str]] = frozenset()
     chosen: RunRecord | None = None
     retirements: tuple[RetirementRecord, ...] = ()
+    unread: tuple[Path, ...] = ()
 
     @property
     def retired(self) -> tuple[RunRecord, ...]:
@@ -240,7 +244,7 @@ def read_sound_ledger(paths: CampaignPaths) -> tuple[Ledger, dict[RunPaths | Dag
         *_read_each(paths.list_foreground(), read_dag_record, damaged),
     ]
     runs = [relocate_run(files, record) for files, record in _read_each(paths.list_runs(), read_run, damaged)]
-    retirements = read_retirements(paths)
+    retirements, unread = read_retirements(paths)
     gone = {run.output_run for record in retirements for run in record.runs}
     # Their files may be half removed.
     gone_folders = {output_run.rpartition("/")[2] for output_run in gone}
@@ -264,6 +268,7 @@ def read_sound_ledger(paths: CampaignPaths) -> tuple[Ledger, dict[RunPaths | Dag
             if not _has_dag(files, plan) and (plan.timestamp in prepared or any(files.list_empty()))
         ),
         retirements=retirements,
+        unread=unread,
         empty=frozenset((plan.timestamp, name) for files, plan in plans for name in files.list_empty()),
     )
     return ledger, damaged

@@ -14,11 +14,13 @@ import shlex
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict
 
+from ..common.errors import LedgerError
 from ..common.files import write_atomically
 from ..common.text import count, format_size
 from .paths import CampaignPaths
@@ -214,12 +216,21 @@ def write_retirement(paths: CampaignPaths, record: RetirementRecord) -> None:
     write_atomically(paths.retirement(record.timestamp), text)
 
 
-def read_retirements(paths: CampaignPaths) -> tuple[RetirementRecord, ...]:
-    """Read what was removed of a campaign, the oldest first.
+def read_retirements(paths: CampaignPaths) -> tuple[tuple[RetirementRecord, ...], tuple[Path, ...]]:
+    """Read what was removed of a campaign.
 
-    Raises
-    ------
-    LedgerError
-        If a record cannot be read.
+    Returns
+    -------
+    records
+        Those that can be read, the oldest first.
+    unread
+        The files of the others.
     """
-    return tuple(read_record(path, RetirementRecord) for path in paths.list_retirements())
+    records: list[RetirementRecord] = []
+    unread: list[Path] = []
+    for path in paths.list_retirements():
+        try:
+            records.append(read_record(path, RetirementRecord))
+        except LedgerError:
+            unread.append(path)
+    return tuple(records), tuple(unread)

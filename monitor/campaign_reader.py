@@ -4,7 +4,7 @@ __all__ = ["CampaignReader"]
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -139,7 +139,10 @@ class CampaignReader:
             dag=tuple(_dag_node(node) for node in view.nodes),
             steps=tuple(_step_status(view, step, now) for step in Step if view.runs_of(step)),
             waiting=explain_waiting(view.jobs, queue or Queue()),
-            unknown=() if queue is None else _explain_unknown(queue, view, dags, now),
+            unknown=(
+                *_explain_unread(view.ledger),
+                *(() if queue is None else _explain_unknown(queue, view, dags, now)),
+            ),
             retired=view.ledger.retirements,
             jobs=view.jobs,
             nodes=tuple(view.nodes),
@@ -249,6 +252,12 @@ def _written(file: Path) -> float | None:
         return file.stat().st_mtime
     except FileNotFoundError:
         return None
+
+
+def _explain_unread(ledger: Ledger) -> Iterator[str]:
+    """Say which removals cannot be read."""
+    for path in ledger.unread:
+        yield f"{path} cannot be read, and what was removed is not known: see `apcampaign doctor`"
 
 
 def _explain_unknown(queue: Queue, view: _View, dags: Sequence[Path], now: float) -> tuple[str, ...]:

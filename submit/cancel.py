@@ -8,7 +8,7 @@ from typing import Any
 
 from ..bps import Wms
 from ..common.errors import ApcampaignError, PreconditionError
-from ..ledger import Workspace
+from ..ledger import Workspace, read_sound_ledger
 from .executors import ActiveRun, Executor, executors_of
 
 _log = logging.getLogger(__name__)
@@ -59,12 +59,11 @@ def plan_cancel(workspace: Workspace) -> CancelPlan:
 
     Raises
     ------
-    LedgerError
-        If the records of its runs cannot be read.
     SchedulerError
         If HTCondor does not answer.
     """
-    name, ledger = workspace.campaign.name, workspace.read_ledger()
+    name = workspace.campaign.name
+    ledger, damaged = read_sound_ledger(workspace.paths)
     executors = executors_of(ledger)
     found = [(executor, executor.find_active(ledger)) for executor in executors]
     elsewhere = [each for _, runs in found for each in runs if each.id is None]
@@ -95,7 +94,11 @@ def plan_cancel(workspace: Workspace) -> CancelPlan:
             for each in elsewhere
         )
     elif not active:
-        obstacles = (PreconditionError(f"nothing of campaign {name} is in the queue"),)
+        recorded = " of which there is a record that can be read" if damaged else ""
+        remedy = "make the others again with `apcampaign doctor --fix`, then look again" if damaged else ""
+        obstacles = (
+            PreconditionError(f"nothing of campaign {name}{recorded} is in the queue", remedy=remedy),
+        )
     return CancelPlan(campaign=name, active=active, obstacles=obstacles)
 
 

@@ -44,6 +44,12 @@ def check_idle(active: Iterable[ActiveRun], ledger: Ledger) -> PreconditionError
                 remedy="wait until that has ended, and see `apcampaign status`",
             )
         return PreconditionError(record.describe())
+    for path in ledger.unread:
+        return PreconditionError(
+            f"{path} cannot be read: it is not known what was removed of campaign {ledger.paths.campaign}",
+            remedy="restore it from a backup, or let `apcampaign doctor --fix` set it aside: what it told of "
+            "counts as not done then",
+        )
     for each in active:
         return BusyError(
             f"{each.what} has not ended: {each.state}",

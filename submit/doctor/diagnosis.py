@@ -48,6 +48,14 @@ def _find_records(health: CampaignHealth) -> Iterator[Finding]:
             remedy=f"{_DOCTOR} makes it again from the files beside it",
             acts=(Act.RECORDS,),
         )
+    for path in health.ledger.unread:
+        yield Finding(
+            condition=Condition.RECORD,
+            what=f"{path} cannot be read: it is not known what was removed, and whether that has ended",
+            remedy=f"restore it from a backup, or {_DOCTOR} sets it aside as {path.stem}.damaged: what it told of "
+            "counts as not done then, and what is left of that is removed with `apcampaign retire`",
+            acts=(Act.RECORDS,),
+        )
 
 
 def _find_queue(health: CampaignHealth) -> Iterator[Finding]:

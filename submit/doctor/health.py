@@ -42,8 +42,8 @@ class CampaignHealth:
     damaged
         The files of the runs and campaign DAGs whose record cannot be read, and why.
     active
-        What has not ended. Then, with damaged records, and where a retirement has not ended, what comes after the
-        queue has not been looked at.
+        What has not ended. Then, with damaged records, and where a retirement has not ended or cannot be read,
+        what comes after the queue has not been looked at.
     strays, orphans
         Jobs in the queue: those of no recorded run, and those of DAGMans whose campaign DAG is not in the queue.
     moved
@@ -116,7 +116,7 @@ def read_health(workspace: Workspace) -> CampaignHealth:
     queued = look(lambda: find_below(workspace.paths.folder), nobody) if _uses_htcondor(ledger) else nobody
     strays = tuple(job for job in queued if not _is_recorded(ledger, job))
     orphans = tuple(_find_orphans(job for job in queued if job not in strays))
-    if unknown or active or strays or ledger.unfinished_retirement:
+    if unknown or active or strays or ledger.unfinished_retirement or ledger.unread:
         return CampaignHealth(
             workspace=workspace,
             ledger=ledger,

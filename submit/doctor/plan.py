@@ -144,6 +144,9 @@ def _restore_records(health: CampaignHealth) -> None:
             write_dag_record(files, restore_dag_record(files))
         else:
             write_run(files, restore_run(health.workspace.paths, files))
+    for path in health.ledger.unread:
+        _log.info("setting %s aside", path)
+        path.replace(path.with_suffix(".damaged"))
 
 
 def _remove_jobs(health: CampaignHealth) -> None:

@@ -22,10 +22,11 @@ from apcampaign.ledger import (
     read_ledger,
     write_dag_record,
 )
-from apcampaign.monitor import read_jobs
+from apcampaign.monitor import CampaignReader, read_jobs
 from apcampaign.monitor.outcomes import QuantaCount
 from apcampaign.pipelines import find_pipeline
 from apcampaign.sandbox.create import PACKAGES
+from apcampaign.submit.cancel import plan_cancel
 from apcampaign.submit.doctor import Act, CampaignHealth, Condition, DoctorPlan, diagnose
 from apcampaign.submit.doctor.downstream import Reach, TaskShape, find_downstream, read_shapes
 from apcampaign.submit.doctor.graphs import find_broken_graphs
@@ -33,7 +34,8 @@ from apcampaign.submit.doctor.logs import fill_log, is_cut
 from apcampaign.submit.doctor.losses import forget
 from apcampaign.submit.doctor.model import BrokenChain, BrokenGraph, CutLog, Loss
 from apcampaign.submit.doctor.outputs import find_broken_chains, restore_chain
-from apcampaign.submit.executors import ActiveRun
+from apcampaign.submit.executors import ActiveRun, HTCondorExecutor
+from apcampaign.submit.preconditions import check_idle
 from apcampaign.submit.state import Remaining, SubmittedUnit
 from older_runs import unpack_older_runs
 
@@ -471,3 +473,38 @@ def test_nothing_is_rolled_back_whose_outputs_cannot_be_found(health: CampaignHe
         plan = DoctorPlan(health=ill, findings=diagnose(ill))
         assert plan.acts == acts
         assert ("since a graph is gone and p.yaml is gone" in " ".join(plan.describe())) is bool(obstacle)
+
+
+def test_a_record_of_a_removal_that_cannot_be_read_keeps_from_nothing_but_going_on(
+    copied: CampaignPaths, health: CampaignHealth
+) -> None:
+    path = copied.retirement("20261126T000000Z")
+    path.parent.mkdir()
+    path.write_text("campaign: complete\nruns:\n- campai")
+    copied.pending.write_text("{}")
+    ledger = read_ledger(copied)
+    assert ledger == replace(health.ledger, unread=(path,))
+    obstacle = check_idle([], ledger)
+    assert obstacle is not None
+    assert "apcampaign doctor --fix" in obstacle.remedy
+    (note,) = CampaignReader(copied).read().unknown
+    assert f"{path} cannot be read" in note
+    ill = replace(health, ledger=ledger)
+    (finding,) = diagnose(ill)
+    assert (finding.condition, finding.acts) == (Condition.RECORD, (Act.RECORDS,))
+    DoctorPlan(health=ill, findings=(finding,)).execute()
+    assert read_ledger(copied) == health.ledger
+    assert sorted(each.name for each in path.parent.iterdir()) == [f"{path.stem}.damaged", "pending.json"]
+
+
+def test_damaged_records_do_not_keep_a_campaign_from_being_cancelled(
+    copied: CampaignPaths, health: CampaignHealth, run: RunRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied.run(run).record.write_text("camp")
+    queued = ActiveRun(what="the campaign DAG", state="jobs 1 are in the queue", id="1")
+    found = [(queued,), ()]
+    monkeypatch.setattr(HTCondorExecutor, "find_active", lambda self, ledger: found.pop(0))
+    plan = plan_cancel(health.workspace)
+    assert plan.describe() == ["the campaign DAG is cancelled: jobs 1 are in the queue"]
+    (obstacle,) = plan_cancel(health.workspace).obstacles
+    assert "apcampaign doctor --fix" in obstacle.remedy

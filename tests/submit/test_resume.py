@@ -21,8 +21,6 @@ from apcampaign.ledger import (
 )
 from apcampaign.monitor.outcomes import QuantaCount
 from apcampaign.submit import remaining
-
-
 from apcampaign.submit.doctor import Act, CampaignHealth, Condition, DoctorPlan, Finding
 from apcampaign.submit.executors import ActiveRun
 from apcampaign.submit.executors.campaign_dag import announce, write_campaign_dag
