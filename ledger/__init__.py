@@ -4,15 +4,16 @@ The flow: a `Workspace` is a campaign with its site and its files (`CampaignPath
 `RunPaths` of each run and the `DagPaths` of each campaign DAG). What is submitted leaves a record there
 (`RunRecord`, `DagRecord`, each written atomically, and `write_workflow`: the run's jobs); `read_ledger` reads
 them all at once into a `Ledger`, which tells the current runs of a step, also after their folder was moved
-(`relocate_run`). A record that was damaged is made again by `restore_run` or `restore_dag_record`. What was
-removed of a campaign has a record too (`RetirementRecord`): the runs that are gone with it do not count any more.
-`read_quanta` compares the graph of a run with what the repository holds of it. `submission_lock` keeps two
-submissions apart.
+(`relocate_run`). A record that was damaged is made again by `restore_run` or `restore_dag_record`; what lies
+beside it is read by `read_copy`. What was removed of a campaign has a record too (`RetirementRecord`): the runs
+that are gone with it do not count any more. `read_quanta` compares the graph of a run with what the repository
+holds of it. `submission_lock` keeps two submissions apart.
 
 Truth lives in Butler, the APDB and HTCondor; the records only say where to look for it.
 """
 
 from .continuation import find_continued
+from .copies import check_campaign_copy, read_copy
 from .dag_file import is_dag_whole, read_dag
 from .graphs import has_graph
 from .ledger import Ledger, read_ledger, read_sound_ledger
@@ -61,6 +62,7 @@ __all__ = [
     "RunRecord",
     "Workflow",
     "Workspace",
+    "check_campaign_copy",
     "find_continued",
     "has_graph",
     "hash_config",
@@ -70,6 +72,7 @@ __all__ = [
     "is_submitting",
     "keep_dimensions",
     "newest_of",
+    "read_copy",
     "read_dag",
     "read_dag_record",
     "read_ledger",

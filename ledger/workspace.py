@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from ..bps import CampaignConfig, Site, load_campaign, load_site
 from ..common.errors import ApdbError
+from .copies import check_campaign_copy
 from .ledger import Ledger, read_ledger
 from .paths import CampaignPaths, DagPaths, RunPaths
 
@@ -61,10 +62,18 @@ class Workspace:
 
         Raises
         ------
-        SettingsError
+        LedgerError
             If that copy of the campaign cannot be read.
+        SettingsError
+            If what it names, such as a site, is not there any more.
         """
-        return Workspace(load_campaign(files.campaign, environment={}), self.runs)
+        return Workspace.of_copy(files, self.runs)
+
+    @classmethod
+    def of_copy(cls, files: RunPaths | DagPaths, runs: Path) -> Self:
+        """Open the workspace of a campaign as it was submitted; errors as `as_submitted`."""
+        check_campaign_copy(files.campaign)
+        return cls.open(files.campaign, runs, environment={})
 
     @cached_property
     def paths(self) -> CampaignPaths:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from ..bps import compare_campaigns
 from ..ledger import Workspace
-from .state import SubmittedUnit, describe_remaining
+from .remaining import describe_remaining
+from .state import SubmittedUnit
 
 #: Versions in a run record that have no part in what its jobs do.
 _OURS = ("apcampaign", "git")

@@ -23,8 +23,9 @@ from .ledger_hold import hold_ledger
 from .preconditions import check_idle
 from .reasons import describe_edits, describe_standstill, why_no_restart, why_other_software
 from .rebuild import plan_rebuild
+from .remaining import Remaining, describe_remaining
 from .repair import Repair, execute_repair
-from .state import CampaignState, Remaining, describe_remaining, read_state
+from .state import CampaignState, read_state
 from .submission import SubmissionPlan, execute_submission
 
 _log = logging.getLogger(__name__)
@@ -207,6 +208,14 @@ def decide_resume(state: CampaignState, request: ResumeRequest) -> ResumePlan:
     )
     if unit.repair.obstacle:
         return replace(plan, obstacles=(unit.repair.obstacle,))
+    divided = unit.dag is not None and not set(unit.dag[1].runs) <= set(Step)
+    if unit.lost_plan and divided and not request.new_graph:
+        return _refuse(
+            plan,
+            f"{unit.lost_plan}: what its parts are is not known",
+            "`apcampaign doctor` tells whether it can be made again; without it, `apcampaign resume --new-graph` "
+            "runs what is not done undivided",
+        )
     asked = "settings have changed" if request.changes else ""
     if not asked and (request.new_graph or request.skip_failed):
         asked = "as asked for"

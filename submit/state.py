@@ -1,11 +1,12 @@
 """State of everything that a campaign has submitted, read at once to decide how it goes on."""
 
-__all__ = ["CampaignState", "Remaining", "SubmittedUnit", "describe_remaining", "read_state"]
+__all__ = ["CampaignState", "SubmittedUnit", "read_state"]
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..bps import Plan, Step
+from ..common.errors import LedgerError
 from ..ledger import (
     DagPaths,
     DagRecord,
@@ -22,7 +23,7 @@ from ..monitor.outcomes import LeftBehind, find_left
 from .bps_process import has_passed
 from .executors import ActiveRun, find_active
 from .executors.campaign_dag import read_work
-from .remaining import Remaining, describe_remaining, read_remaining
+from .remaining import Remaining, read_remaining
 from .repair import Repair, plan_repair
 from .whole_plan import complete_plan
 
@@ -53,6 +54,8 @@ class SubmittedUnit:
     plan
         Its plan, if its steps were divided into parts; where it is not done with all parts of its steps, those too
         that only earlier submissions have had.
+    lost_plan
+        Why the plan cannot be read; empty if it can.
     remaining
         What is not done, by step; empty where nobody has looked.
     repair
@@ -68,6 +71,7 @@ class SubmittedUnit:
     has_passed: bool = False
     workspace: Workspace
     plan: Plan | None = None
+    lost_plan: str = ""
     remaining: tuple[Remaining, ...] = ()
     repair: Repair = field(default_factory=Repair)
 
@@ -163,9 +167,11 @@ def _complete(ledger: Ledger, unit: SubmittedUnit) -> SubmittedUnit:
     # What is not done may be of earlier submissions.
     of_steps = ledger.current(*(each.step for each in unit.remaining))
     runs = (*unit.runs, *(run for run in of_steps if run not in unit.runs))
-    return replace(
-        unit, plan=complete_plan(ledger, unit.workspace.runs, unit.plan), repair=plan_repair(ledger, runs)
-    )
+    repair = plan_repair(ledger, runs)
+    try:
+        return replace(unit, plan=complete_plan(ledger, unit.workspace.runs, unit.plan), repair=repair)
+    except LedgerError as error:
+        return replace(unit, broken=unit.broken or error.what, lost_plan=error.what, repair=repair)
 
 
 def _list_units(workspace: Workspace, ledger: Ledger) -> Iterator[SubmittedUnit]:
@@ -180,6 +186,7 @@ def _list_units(workspace: Workspace, ledger: Ledger) -> Iterator[SubmittedUnit]
         retired = {run.step for run in ledger.retired if run.timestamp == record.timestamp}
         replaced |= retired - {run.step for run in runs}
         if steps := tuple(step for step in record.steps if step not in replaced):
+            plan, lost_plan = _read_plan(files, workspace, record)
             units.append(
                 SubmittedUnit(
                     timestamp=record.timestamp,
@@ -188,9 +195,10 @@ def _list_units(workspace: Workspace, ledger: Ledger) -> Iterator[SubmittedUnit]
                     dag=(files, record) if (files, record) in ledger.dags else None,
                     # What an earlier attempt has left is still there when a later one has succeeded.
                     can_go_on=(files.has_rescue() and read_exit(files.dag) != 0) or not files.has_begun(),
-                    broken=_find_break(files, record, ledger, runs),
+                    broken=lost_plan or _find_break(files, record, ledger, runs),
                     has_passed=files.has_passed or any(has_passed(ledger.paths.run(run)) for run in runs),
-                    plan=_read_plan(files, workspace, record),
+                    plan=plan,
+                    lost_plan=lost_plan,
                     workspace=workspace.as_submitted(files),
                 )
             )
@@ -227,8 +235,12 @@ def _find_break(files: DagPaths, record: DagRecord, ledger: Ledger, runs: Sequen
     return ""
 
 
-def _read_plan(files: DagPaths, workspace: Workspace, record: DagRecord) -> Plan | None:
-    """Read the plan of a campaign DAG if it has parts."""
-    if set(record.runs) <= set(Step):
-        return None
-    return read_work(files, workspace.runs).plan
+def _read_plan(files: DagPaths, workspace: Workspace, record: DagRecord) -> tuple[Plan | None, str]:
+    """Read the plan of a campaign DAG if it has parts, and say why it cannot be read."""
+    if not record.runs:
+        return None, ""  # an older version left none
+    try:
+        plan = read_work(files, workspace.runs).plan
+    except LedgerError as error:
+        return None, error.what
+    return (None if set(record.runs) <= set(Step) else plan), ""

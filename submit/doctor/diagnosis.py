@@ -13,6 +13,11 @@ from .model import Act, Condition, Finding
 
 _DOCTOR = "`apcampaign doctor --fix`"
 _SHOWN = 10
+#: What is to be done where a file beside a record cannot be made again.
+_REMEDIES = {
+    "campaign.yaml": "restore it from a backup, or copy a campaign file there that says what was submitted",
+    "plan.yaml": "restore it from a backup, or run what is not done undivided: `apcampaign resume --new-graph`",
+}
 
 
 def diagnose(health: CampaignHealth) -> tuple[Finding, ...]:
@@ -47,6 +52,13 @@ def _find_records(health: CampaignHealth) -> Iterator[Finding]:
             what=error.what,
             remedy=f"{_DOCTOR} makes it again from the files beside it",
             acts=(Act.RECORDS,),
+        )
+    for copy in health.copies:
+        yield Finding(
+            condition=Condition.RECORD,
+            what=copy.why,
+            remedy=f"{_DOCTOR} makes it again from {copy.source}" if copy.text else _REMEDIES[copy.path.name],
+            acts=(Act.COPIES,) if copy.text else (),
         )
     for path in health.ledger.unread:
         yield Finding(

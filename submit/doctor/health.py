@@ -24,10 +24,11 @@ from ...monitor import find_damaged_rescue, open_run, read_exit
 from ...monitor.outcomes import LeftBehind
 from ..executors import ActiveRun, find_active
 from ..state import CampaignState, SubmittedUnit, read_state
+from .copies import find_broken_copies
 from .graphs import find_broken_graphs
 from .logs import is_cut
 from .losses import find_losses
-from .model import BrokenChain, BrokenGraph, CutLog, Loss
+from .model import BrokenChain, BrokenCopy, BrokenGraph, CutLog, Loss
 from .outputs import find_broken_chains
 
 
@@ -41,9 +42,11 @@ class CampaignHealth:
         The campaign, and those of its records that can be read.
     damaged
         The files of the runs and campaign DAGs whose record cannot be read, and why.
+    copies
+        What is damaged or gone beside the records.
     active
-        What has not ended. Then, with damaged records, and where a retirement has not ended or cannot be read,
-        what comes after the queue has not been looked at.
+        What has not ended. Then, and where a retirement has not ended or cannot be read, what comes after the
+        queue has not been looked at; with damaged records, and copies that can be made again, nor has the queue.
     strays, orphans
         Jobs in the queue: those of no recorded run, and those of DAGMans whose campaign DAG is not in the queue.
     moved
@@ -65,6 +68,7 @@ class CampaignHealth:
     workspace: Workspace
     ledger: Ledger
     damaged: Mapping[RunPaths | DagPaths, ApcampaignError] = field(default_factory=dict)
+    copies: tuple[BrokenCopy, ...] = ()
     active: tuple[ActiveRun, ...] = ()
     strays: tuple[PlacedJob, ...] = ()
     orphans: tuple[PlacedJob, ...] = ()
@@ -97,6 +101,9 @@ def read_health(workspace: Workspace) -> CampaignHealth:
     ledger, damaged = read_sound_ledger(workspace.paths)
     if damaged:
         return CampaignHealth(workspace=workspace, ledger=ledger, damaged=damaged)
+    copies = find_broken_copies(workspace, ledger)
+    if any(copy.text for copy in copies):
+        return CampaignHealth(workspace=workspace, ledger=ledger, copies=copies)
     unlinked = tuple(
         run for run in ledger.current() if run.adopted_from and not ledger.paths.run(run).submit.exists()
     )
@@ -120,6 +127,7 @@ def read_health(workspace: Workspace) -> CampaignHealth:
         return CampaignHealth(
             workspace=workspace,
             ledger=ledger,
+            copies=copies,
             active=active,
             strays=strays,
             orphans=_with_descendants(orphans, queued),
@@ -131,6 +139,7 @@ def read_health(workspace: Workspace) -> CampaignHealth:
     return CampaignHealth(
         workspace=workspace,
         ledger=ledger,
+        copies=copies,
         moved=tuple(run for run in ledger.runs if read_run(ledger.paths.run(run)) != run),
         unlinked=unlinked,
         logs=look(lambda: tuple(_find_cut_logs(ledger)), ()),

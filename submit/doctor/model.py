@@ -1,6 +1,6 @@
 """States that a campaign does not get out of by itself, each with what mends it."""
 
-__all__ = ["Act", "BrokenChain", "BrokenGraph", "Condition", "CutLog", "Finding", "Loss"]
+__all__ = ["Act", "BrokenChain", "BrokenCopy", "BrokenGraph", "Condition", "CutLog", "Finding", "Loss"]
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -41,6 +41,7 @@ class Act(StrEnum):
     """What mends a state, in the order in which it is done."""
 
     RECORDS = "records"
+    COPIES = "copies"
     JOBS = "jobs"
     PATHS = "paths"
     LOGS = "logs"
@@ -83,6 +84,26 @@ class Finding:
             "remedy": self.remedy,
             "acts": [str(act) for act in self.acts],
         }
+
+
+@dataclass(frozen=True)
+class BrokenCopy:
+    """A file beside a record, with the campaign as it was submitted or a plan, that is gone or damaged.
+
+    Parameters
+    ----------
+    path, why
+        Which file, and what is wrong with it.
+    text
+        What it is made again as; empty if it cannot be.
+    source
+        From what.
+    """
+
+    path: Path
+    why: str
+    text: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True)

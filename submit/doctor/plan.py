@@ -120,6 +120,7 @@ def execute_doctor(plan: DoctorPlan) -> Submission | None:
     health = plan.health
     acts: Mapping[Act, Callable[[CampaignHealth], None]] = {
         Act.RECORDS: _restore_records,
+        Act.COPIES: _restore_copies,
         Act.JOBS: _remove_jobs,
         Act.PATHS: _write_paths,
         Act.LOGS: _fill_logs,
@@ -147,6 +148,13 @@ def _restore_records(health: CampaignHealth) -> None:
     for path in health.ledger.unread:
         _log.info("setting %s aside", path)
         path.replace(path.with_suffix(".damaged"))
+
+
+def _restore_copies(health: CampaignHealth) -> None:
+    for copy in health.copies:
+        if copy.text:
+            _log.info("making %s again from %s", copy.path, copy.source)
+            write_atomically(copy.path, copy.text)
 
 
 def _remove_jobs(health: CampaignHealth) -> None:

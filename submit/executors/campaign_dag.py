@@ -4,6 +4,8 @@ __all__ = [
     "MARK",
     "SUMMARY_NODE",
     "announce",
+    "dump_work",
+    "parse_work",
     "read_work",
     "write_campaign_dag",
     "write_empty_run",
@@ -13,9 +15,10 @@ __all__ = [
 import itertools
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -24,7 +27,7 @@ from ...bps.shape import PART_QUANTA
 from ...common.condor_submission import write_dag_path
 from ...common.errors import LedgerError
 from ...common.files import write_atomically
-from ...ledger import DagPaths, DagRecord, RunPaths, Workspace, write_dag_record
+from ...ledger import DagPaths, DagRecord, RunPaths, Workspace, read_copy, write_dag_record
 from ..work import Work
 
 #: Categories of nodes, of which only so many are in the queue at a time: those that build graphs, or look at the
@@ -140,13 +143,18 @@ def write_work(work: Work, files: DagPaths) -> None:
     What is not done is in the record of the DAG: it changes when the DAG is resumed.
     """
     write_atomically(files.campaign, dump_campaign(work.workspace.campaign))
+    write_atomically(files.plan, dump_work(work))
+
+
+def dump_work(work: Work) -> str:
+    """Write what is executed, but for the campaign, as YAML."""
     content = {
         **work.plan.as_dict(),
         "apdb_config": work.apdb_config,
         "deferred": [[*key, place] for key, place in sorted(work.deferred.items())],
         "refuse_associated": work.refuse_associated,
     }
-    write_atomically(files.plan, yaml.safe_dump(content, sort_keys=False))
+    return yaml.safe_dump(content, sort_keys=False)
 
 
 def read_work(files: DagPaths, runs: Path) -> Work:
@@ -162,22 +170,28 @@ def read_work(files: DagPaths, runs: Path) -> Work:
     Raises
     ------
     LedgerError
-        If it cannot be read, or an older version wrote it and left no plan.
+        If it or its copy of the campaign cannot be read, or an older version wrote it and left no plan.
     SettingsError
-        If its copy of the campaign cannot be read.
+        If what the campaign names, such as a site, is not there any more.
     """
-    workspace = Workspace.open(files.campaign, runs, environment={})
+    workspace = Workspace.of_copy(files, runs)
     try:
-        content = yaml.safe_load(files.plan.read_text(encoding="utf-8"))
-        return Work(
-            workspace=workspace,
-            plan=Plan.from_dict(content),
-            apdb_config=content["apdb_config"],
-            deferred={(visit, detector): place for visit, detector, place in content["deferred"]},
-            refuse_associated=bool(content.get("refuse_associated")),  # a plan of before that was written
-        )
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
-        raise LedgerError(f"the plan {files.plan} cannot be read: {error}") from error
+        return parse_work(workspace, read_copy(files.plan))
+    except (KeyError, TypeError, ValueError) as error:
+        raise LedgerError(
+            f"{files.plan} cannot be read: {error}", remedy="`apcampaign doctor` tells what can be done"
+        ) from error
+
+
+def parse_work(workspace: Workspace, content: Mapping[str, Any]) -> Work:
+    """Make what is executed again from what `dump_work` wrote; raises KeyError, TypeError or ValueError."""
+    return Work(
+        workspace=workspace,
+        plan=Plan.from_dict(content),
+        apdb_config=content["apdb_config"],
+        deferred={(visit, detector): place for visit, detector, place in content["deferred"]},
+        refuse_associated=bool(content.get("refuse_associated")),  # a plan of before that was written
+    )
 
 
 def _write_run(work: Work, files: DagPaths, run: PlannedRun, priority: int) -> Iterator[str]:

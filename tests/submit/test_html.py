@@ -13,8 +13,8 @@ from apcampaign.submit.forecast import Forecast, JobForecast, RunForecast
 from apcampaign.submit.preflight import CollectionNode, Inspection, Preflight
 from apcampaign.submit.preflight.inspection import Coverage
 from apcampaign.submit.preflight.selection import Estimate
+from apcampaign.submit.remaining import Remaining
 from apcampaign.submit.resume import ResumePlan
-from apcampaign.submit.state import Remaining
 from apcampaign.submit.submission import SubmissionPlan
 from html_reading import read_html
 from report_data import HOSTILE

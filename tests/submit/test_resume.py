@@ -26,17 +26,10 @@ from apcampaign.submit.executors import ActiveRun
 from apcampaign.submit.executors.campaign_dag import announce, write_campaign_dag
 from apcampaign.submit.preflight.repository_checks import check_taken_over
 from apcampaign.submit.rebuild import _find_unplanned, choose_parts, may_have_passed
-from apcampaign.submit.remaining import read_remaining
+from apcampaign.submit.remaining import Remaining, describe_remaining, read_remaining
 from apcampaign.submit.repair import Repair
 from apcampaign.submit.resume import ResumeRequest, decide_resume
-from apcampaign.submit.state import (
-    CampaignState,
-    Remaining,
-    SubmittedUnit,
-    _complete,
-    _list_units,
-    describe_remaining,
-)
+from apcampaign.submit.state import CampaignState, SubmittedUnit, _complete, _list_units
 from apcampaign.submit.work import Work
 from run_records import record_of
 
