@@ -11,6 +11,8 @@ DiaObjectIndex = Literal["baseline", "pix_id_iov", "last_object_table"]
 
 # The deepest level of lsst.sphgeom.HtmPixelization.
 _MAX_HTM_LEVEL = 24
+#: A hundred years, and a day; times beyond all dates are none.
+_MOST = {"read_sources_months": 1200, "read_forced_sources_months": 1200, "connection_timeout": 86_400}
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class ApdbOptions:
             )
         if self.htm_level is not None and not 0 <= self.htm_level <= _MAX_HTM_LEVEL:
             raise ApdbError(f"HTM level {self.htm_level} is out of range", expected=f"0 to {_MAX_HTM_LEVEL}")
-        for name in ("read_sources_months", "read_forced_sources_months", "connection_timeout"):
+        for name, most in _MOST.items():
             value = getattr(self, name)
-            if value is not None and value < 0:
-                raise ApdbError(f"{name.replace('_', ' ')} cannot be {value}", expected="0 or more")
+            if value is not None and not 0 <= value <= most:
+                raise ApdbError(f"{name.replace('_', ' ')} cannot be {value}", expected=f"0 to {most:,}")

@@ -33,6 +33,7 @@ from .query import check_where
 
 #: Values of one range; more have been mistyped.
 _MOST = 2000
+_LAST_TRACT = 2**31 - 1  #: databases take no larger one
 # Letters that each are a band: a word of them is several bands without spaces between.
 _ONE_LETTER_BANDS = frozenset("ugrizy")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -109,6 +110,12 @@ def _split_tracts(value: Any) -> Any:
     ]
 
 
+def _check_tract(tract: int) -> int:
+    if tract > _LAST_TRACT:
+        raise ValueError(f"there is no tract {tract}; expected a number such as 3828")
+    return tract
+
+
 def _split_nights(value: Any) -> Any:
     """Take ``20260830..20260902`` as these four."""
     words = split_list(value)
@@ -167,7 +174,7 @@ Collections = Annotated[tuple[Collection, ...], BeforeValidator(split_list), Fie
 SkippedCollections = Annotated[tuple[Collection, ...], BeforeValidator(split_list)]
 CollectionTemplate = Annotated[str, AfterValidator(_check_collection_template)]
 Tracts = Annotated[
-    tuple[Annotated[NonNegativeInt, NotTruth], ...],
+    tuple[Annotated[NonNegativeInt, NotTruth, AfterValidator(_check_tract)], ...],
     BeforeValidator(_split_tracts),
     AfterValidator(_once),
     Field(min_length=1),

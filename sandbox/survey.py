@@ -102,6 +102,7 @@ class SandboxSize:
             (not self.tracts or len(set(self.tracts)) < len(self.tracts), "tracts", "different tracts"),
             (any(not 0 < tract < 18937 for tract in self.tracts), "tracts", "tracts from 1 to 18936"),
             (self.visits < len(self.bands), "visits", "at least one visit for each band"),
+            (self.visits > 10_000, "visits", "at most 10,000 visits"),
             (
                 not self.detectors
                 or len(set(self.detectors)) < len(self.detectors)

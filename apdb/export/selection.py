@@ -19,6 +19,9 @@ _SOURCES = ("DiaSource", "DiaForcedSource")
 _OF_OBJECTS = ("DiaObject", "DiaObjectLast", "DiaObject_To_Object_Match")
 
 
+_LAST = 2**63 - 1  #: the largest number that a database has
+
+
 @dataclass(frozen=True)
 class Selection:
     """What is selected: rows that fulfil all conditions that are given.
@@ -134,7 +137,7 @@ def parse_visits(text: str) -> tuple[tuple[int, int], ...]:
     for word in re.split(r"[\s,]+", text.strip()):
         match = re.fullmatch(r"(\d+)(?:\.\.(\d+))?", word)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-        if first > last:
+        if first > last or last > _LAST:
             raise ApdbError(f"{word!r} is not a visit", expected="visits such as 731500 or 731500..731599")
         found.append((first, last))
     return tuple(found)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ..options.apdb import PlannedChange, campaign_options, new_apdb
-from ..options.campaign import echo_json, end_dry_run, say
+from ..options.campaign import confirm, echo_json, end_dry_run, say
 
 INDICES = ("baseline", "pix_id_iov", "last_object_table")
 
@@ -59,7 +59,7 @@ def command(yes: bool, dry_run: bool, as_json: bool, **given: Any) -> None:
     if not as_json:
         say("\n".join(plan.describe()))
     if any(plan.dropped.values()) and not yes:
-        click.confirm(f"Drop {sum(plan.dropped.values())} rows?", abort=True, err=True)
+        confirm(f"Drop {sum(plan.dropped.values())} rows?")
     with hold_apdb(fillers):
         created = init_apdb(plan)
     if as_json:

@@ -10,6 +10,7 @@ import click
 from ...common.text import count
 from ..options.apdb import find_apdb_reference, place_options
 from ..options.campaign import echo_json, say
+from ..options.values import ID
 
 
 def _check_place(
@@ -28,7 +29,7 @@ def _check_place(
 
 @click.command()
 @place_options
-@click.option("--object", "ids", type=int, multiple=True, metavar="ID", help="A DiaObject; may be repeated.")
+@click.option("--object", "ids", type=ID, multiple=True, metavar="ID", help="A DiaObject; may be repeated.")
 @click.option(
     "--at",
     type=(float, float),

@@ -13,13 +13,14 @@ from ..options.apdb import (
     find_expected_associations,
     place_options,
 )
-from ..options.campaign import echo_json, end_dry_run, say
+from ..options.campaign import confirm, echo_json, end_dry_run, say
+from ..options.values import ID
 
 
 @click.command()
 @place_options
-@click.option("--visit", "visits", type=int, multiple=True, help="A visit; with --detector.")
-@click.option("--detector", "detectors", type=int, multiple=True, help="Its detector.")
+@click.option("--visit", "visits", type=ID, multiple=True, help="A visit; with --detector.")
+@click.option("--detector", "detectors", type=ID, multiple=True, help="Its detector.")
 @click.option("--unrecorded", is_flag=True, help="All that verify finds written but not recorded.")
 @butler_options
 @click.option("--with-later", is_flag=True, help="Also roll back the later associations that built on them.")
@@ -68,7 +69,7 @@ def command(
         end_dry_run(PlannedChange(plan, fillers.obstacles), as_json=as_json)
     echo_json(plan.as_dict()) if as_json else say("\n".join(plan.describe()))
     if not yes:
-        click.confirm(f"Delete {sum(plan.rows.values())} rows?", abort=True, err=True)
+        confirm(f"Delete {sum(plan.rows.values())} rows?")
     with hold_apdb(fillers):
         roll_back(plan)
     say("done; the quanta can run again") if not as_json else None

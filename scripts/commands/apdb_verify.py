@@ -9,6 +9,7 @@ import click
 
 from ..options.apdb import butler_options, find_apdb_reference, find_expected_associations, place_options
 from ..options.campaign import echo_json
+from ..options.values import COUNT
 
 ORDERS = ("sky", "detector", "none")
 
@@ -24,7 +25,7 @@ ORDERS = ("sky", "detector", "none")
     show_default=True,
     help="Which visits must be in time order: those of the same sky, all of one detector, or none.",
 )
-@click.option("--limit", default=1000, show_default=True, help="Findings of each kind to list.")
+@click.option("--limit", type=COUNT, default=1000, show_default=True, help="Findings of each kind to list.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
     reference: str | None,

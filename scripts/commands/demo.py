@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..options.campaign import say
+from ..options.values import COUNT
 
 if TYPE_CHECKING:
     from ...campaign import Campaign
@@ -50,7 +51,13 @@ _CLUSTERS = {
 @click.option(
     "--site", type=click.Choice(SITES), help="Where jobs run; HTCondor if it can be had by default."
 )
-@click.option("--cpus", default=2, show_default=True, help="Slots of the private HTCondor pool.")
+@click.option(
+    "--cpus",
+    type=click.IntRange(1, COUNT.max),
+    default=2,
+    show_default=True,
+    help="Slots of the private HTCondor pool.",
+)
 @click.option(
     "--default-settings", is_flag=True, help="Run the private pool with HTCondor's own slow intervals."
 )

@@ -107,7 +107,7 @@ def command(file: Path, check: bool, as_json: bool, **given: str | None) -> None
 
 def is_asked() -> bool:
     """Tell whether somebody is there to answer."""
-    return sys.stdin.isatty()
+    return bool(sys.stdin) and sys.stdin.isatty()
 
 
 def _find_wrong(answers: Mapping[str, str]) -> dict[str, str]:

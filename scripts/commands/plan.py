@@ -8,6 +8,7 @@ import click
 
 from ..display.forecast import show_forecast
 from ..options.campaign import campaign_options, echo_json
+from ..options.values import COUNT
 
 if TYPE_CHECKING:
     from ...campaign import Campaign
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @campaign_options
-@click.option("--slots", type=click.IntRange(min=1), help="Number of slots; by default those of the site.")
+@click.option(
+    "--slots", type=click.IntRange(1, COUNT.max), help="Number of slots; by default those of the site."
+)
 @click.option("--templates", help="A collection with templates; the campaign's own first step by default.")
 @click.option("--json", "form", flag_value="json", help="Print JSON.")
 @click.option("--mermaid", "form", flag_value="mermaid", help="Print a diagram in Mermaid's language.")

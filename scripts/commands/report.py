@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--watch", is_flag=True, help="Write it repeatedly until the campaign has ended.")
 @click.option(
     "--interval",
-    type=click.IntRange(min=5),
+    type=click.IntRange(5, 86_400),
     default=30,
     show_default=True,
     help="Seconds between two, with --watch; an open page loads itself again as often.",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..options.campaign import RunType, dry_run_option, echo_json, json_option, record_options, say
+from ..options.campaign import RunType, confirm, dry_run_option, echo_json, json_option, record_options, say
 
 if TYPE_CHECKING:
     from ...campaign import Campaign
@@ -100,6 +100,6 @@ def command(
     if dry_run or not chosen:
         sys.exit(1 if plan.obstacles else 0)
     if not yes and not plan.obstacles:
-        click.confirm(f"Remove {plan.total} for good?", abort=True, err=True)
+        confirm(f"Remove {plan.total} for good?")
     record = plan.execute()
     echo_json({**plan.as_dict(), "record": record.as_dict()}) if as_json else say(record.describe())

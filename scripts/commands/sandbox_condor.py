@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..help import Group
+from ..options.values import COUNT
 
 if TYPE_CHECKING:
     from ...sandbox.servers import CondorPool
@@ -27,10 +28,16 @@ def _default_state() -> Path:
 @click.option(
     "--prefix", type=click.Path(path_type=Path), help="The software [default: in the user's cache]."
 )
-@click.option("--cpus", type=click.IntRange(1), default=16, show_default=True, help="Cores to advertise.")
-@click.option("--memory", type=click.IntRange(1), default=65536, show_default=True, help="MiB to advertise.")
+@click.option(
+    "--cpus", type=click.IntRange(1, COUNT.max), default=16, show_default=True, help="Cores to advertise."
+)
+@click.option(
+    "--memory", type=click.IntRange(1, COUNT.max), default=65536, show_default=True, help="MiB to advertise."
+)
 @click.option("--default-settings", is_flag=True, help="HTCondor's own intervals, not a fast turnaround.")
-@click.option("--time-to-live", type=click.IntRange(1), metavar="MINUTES", help="Stop by itself after that.")
+@click.option(
+    "--time-to-live", type=click.IntRange(1, COUNT.max), metavar="MINUTES", help="Stop by itself after that."
+)
 @click.pass_context
 def condor(
     ctx: click.Context,

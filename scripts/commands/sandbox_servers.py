@@ -12,6 +12,7 @@ import click
 
 from ...common.own_servers import SANDBOX
 from ..options.campaign import echo_json, json_option, say
+from ..options.values import COUNT
 
 if TYPE_CHECKING:
     from ...sandbox.folder import SandboxFolder, ServerStatus
@@ -23,10 +24,12 @@ _folder = click.argument(
 
 @click.command()
 @_folder
-@click.option("--cpus", type=click.IntRange(1), help="Slots of the HTCondor pool; as before, or 2.")
+@click.option(
+    "--cpus", type=click.IntRange(1, COUNT.max), help="Slots of the HTCondor pool; as before, or 2."
+)
 @click.option(
     "--time-to-live",
-    type=click.IntRange(1),
+    type=click.IntRange(1, COUNT.max),
     metavar="MINUTES",
     help="Let the servers stop by themselves after that; by default they run until they are stopped.",
 )

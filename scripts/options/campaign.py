@@ -4,6 +4,7 @@ __all__ = [
     "RUNS_OPTION",
     "RunType",
     "campaign_options",
+    "confirm",
     "dry_run_option",
     "echo_json",
     "end_dry_run",
@@ -176,6 +177,22 @@ def say(text: str) -> None:
     context = click.get_current_context(silent=True)
     shown = name_make_targets(printable(text))
     click.echo(shown, err=bool(context and context.params.get("as_json")))
+
+
+def confirm(question: str) -> None:
+    """Ask whether to do something that takes --yes otherwise.
+
+    Raises
+    ------
+    click.Abort
+        If not, or if nobody can answer.
+    """
+    if not sys.stdin:  # a shell has closed it
+        click.echo(
+            f"{question} Nobody can answer: standard input is closed; --yes does it without asking", err=True
+        )
+        raise click.Abort
+    click.confirm(question, abort=True, err=True)
 
 
 def echo_json(content: Any) -> None:

@@ -1,6 +1,6 @@
 """Values of the campaign file as those of options: what one cannot be is refused with the name of the option."""
 
-__all__ = ["NightsType", "SiteType", "ValueType", "read_values"]
+__all__ = ["COUNT", "ID", "NightsType", "SiteType", "ValueType", "read_values"]
 
 import difflib
 import os
@@ -10,6 +10,11 @@ from typing import Any, Literal
 import click
 from click.shell_completion import CompletionItem
 from click.types import StringParamType
+
+#: A number such as of seconds, which fits wherever it is handed on to.
+COUNT = click.IntRange(0, 2**31 - 1)
+#: The number of a visit, a detector or a DiaObject: databases have no larger ones.
+ID = click.IntRange(0, 2**63 - 1)
 
 type Kind = Literal["tracts", "bands", "dayObs"]
 

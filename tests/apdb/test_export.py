@@ -414,7 +414,7 @@ def test_the_commands_say_what_they_would_do_and_what_they_did(apdbs, tmp_path):
     assert (imported.exit_code, "and verified: all rows were read again" in imported.stdout) == (0, True)
 
 
-@pytest.mark.parametrize("text", ["", "a", "3..1", "1-3", "1...2"])
+@pytest.mark.parametrize("text", ["", "a", "3..1", "1-3", "1...2", "9" * 20])
 def test_what_is_no_visit_is_refused(text):
     assert parse_visits("1 3..5,9") == ((1, 1), (3, 5), (9, 9))
     with pytest.raises(ApdbError, match="is not a visit"):

@@ -102,6 +102,7 @@ def test_each_bad_input_gets_its_sentence_and_nothing_is_made(guarded, tmp_path)
         (owner, "ns", {"instrument": ""}, "such as LSSTCam-imSim; give it with --instrument"),
         (owner, "ns", {"options": ApdbOptions(htm_level=99)}, "HTM level 99 is out of range"),
         (owner, "ns", {"options": ApdbOptions(read_sources_months=-1)}, "read sources months cannot be -1"),
+        (owner, "ns", {"options": ApdbOptions(read_sources_months=10**9)}, "expected 0 to 1,200"),
         (owner, "ns", {"config": tmp_path}, "is a folder; name a file"),
         (f"sqlite:///{tmp_path}/none/x.db", None, {}, "there is no folder"),
         (f"sqlite:///{tmp_path}/x.db", None, {"writers": ("a",)}, "SQLite has no roles"),

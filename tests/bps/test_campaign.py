@@ -91,6 +91,7 @@ MISTAKES = [
     ({"tracts": [38.5]}, "tracts: 38.5 is not a whole number"),
     ({"tracts": [-1]}, "tracts: -1 is not a whole number"),
     ({"tracts": [[3828, 3829]]}, "tracts: [3828, 3829] is not a whole number"),
+    ({"tracts": [10**20]}, "tracts: there is no tract 100000000000000000000; expected"),
     ({"tracts": [True]}, "tracts: True is not a whole number"),
     ({"prepareSlots": 0}, "prepareSlots: 0 is not a whole number ≥ 1"),
     ({"prepareSlots": True}, "prepareSlots: True is not a whole number ≥ 1"),

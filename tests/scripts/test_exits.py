@@ -14,7 +14,7 @@ from apcampaign.common.errors import BusyError, LedgerError, PreconditionError
 from apcampaign.common.explain import explain_briefly
 from apcampaign.scripts.cli import command
 from apcampaign.scripts.exits import run
-from apcampaign.scripts.options.campaign import say
+from apcampaign.scripts.options.campaign import confirm, say
 from operators import COMMAND
 
 
@@ -69,6 +69,10 @@ def raising(error: BaseException) -> click.Command:
             2,
             "'--at': there is no place at right ascension 400",
         ),
+        (["apdb", "lightcurve", "x", "--object", "9" * 20], 2, "'--object'"),
+        (["apdb", "rollback", "x", "--visit", "9" * 20, "--detector", "1"], 2, "'--visit'"),
+        (["check", "--tracts", "9" * 20], 2, "'--tracts': there is no tract 99999999999999999999"),
+        (["sandbox", "create", "x", "--visits", "9" * 20], 2, "at most 10,000 visits"),
         (["sandbox", "create", "x", "--visits", "0"], 2, "--visits: visits 0 cannot be used"),
         (["sandbox", "create", "x", "--bands", "q"], 2, "bands q cannot be used"),
         (["sandbox", "create", "x", "--template-visits", "50"], 2, "--template-visits: template visits 50"),
@@ -222,3 +226,16 @@ def test_what_is_wrong_with_the_command_line_is_json_in_its_parts(end, words, ex
     error = json.loads(out)["error"]
     assert (code, error["kind"], error["expected"], error["remedy"]) == (2, "UsageError", expected, remedy)
     assert "; " not in error["what"]
+
+
+def test_whom_nobody_can_answer_is_told_how_not_to_be_asked(end, monkeypatch):
+    @click.command()
+    def asking() -> None:
+        confirm("Remove it?")
+
+    monkeypatch.setattr(sys, "stdin", None)
+    code, _, err = end(command=asking)
+    assert code == 1
+    assert err == (
+        "Remove it? Nobody can answer: standard input is closed; --yes does it without asking\nnothing was done\n"
+    )

@@ -177,6 +177,21 @@ def test_what_was_submitted_before_takes_no_option_that_would_change_it(name):
     assert not nothing & given
 
 
+def test_numbers_are_limited_where_they_are_read():
+    """By the option itself, or by what its command makes of it."""
+    of_values = {
+        "apdb init": {"htm_level", "read_sources_months", "read_forced_sources_months", "connection_timeout"},
+        "sandbox create": {"visits", "pixels", "template_visits", "seed"},
+    }
+    for name, leaf in LEAVES.items():
+        endless = {
+            str(param.name)
+            for param in leaf.params
+            if isinstance(param.type, type(click.INT)) and getattr(param.type, "max", None) is None
+        }
+        assert endless == of_values.get(name, set()), name
+
+
 def test_no_option_is_hidden():
     for name, leaf in LEAVES.items():
         assert not [param.name for param in leaf.params if getattr(param, "hidden", False)], name
