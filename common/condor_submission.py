@@ -53,7 +53,7 @@ def write_dag_submission(dag: Path, path: Path, *, batch_name: str, attributes: 
     write_atomically(path, str(description))
 
 
-def submit_file(path: Path) -> Submitted:
+def submit_file(path: Path, locks: tuple[int, ...] = ()) -> Submitted:
     """Submit a job, in a process of its own whose environment holds no secrets.
 
     With ``getenv`` the job takes the environment of the process that submits it along.
@@ -62,6 +62,8 @@ def submit_file(path: Path) -> Submitted:
     ----------
     path
         The submit description.
+    locks
+        Open files that the process inherits: nobody else gets their locks before HTCondor has answered it.
 
     Returns
     -------
@@ -82,6 +84,7 @@ def submit_file(path: Path) -> Submitted:
             errors="replace",
             timeout=_SUBMIT_SECONDS,
             check=False,
+            pass_fds=locks,
         )
     except subprocess.TimeoutExpired:
         raise SchedulerError(

@@ -7,6 +7,7 @@ __all__ = [
     "make_folder",
     "naming",
     "open_own",
+    "open_regular",
     "try_lock",
     "write_atomically",
     "write_new",
@@ -131,10 +132,40 @@ def open_own(path: Path, *, mode: int = 0o644) -> int:
     """
     # Without O_NONBLOCK a pipe could make this wait for ever.
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    return _open_regular(path, flags, mode)
+
+
+def open_regular(path: Path, *, follow: bool = True) -> int:
+    """Open a file to read it, unless that could make this wait for ever.
+
+    Parameters
+    ----------
+    path
+        The file.
+    follow
+        Whether it may be a symbolic link.
+
+    Returns
+    -------
+    handle
+        Its file descriptor, which programs that are started do not inherit.
+
+    Raises
+    ------
+    FileError
+        If there is a pipe or anything else that is no ordinary file.
+    OSError
+        If it cannot be opened.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+    return _open_regular(path, flags if follow else flags | os.O_NOFOLLOW)
+
+
+def _open_regular(path: Path, flags: int, mode: int = 0o644) -> int:
     try:
         handle = os.open(path, flags, mode)
     except OSError as error:
-        if error.errno == errno.ELOOP:
+        if error.errno == errno.ELOOP and flags & os.O_NOFOLLOW:
             raise _no_file(path, "a symbolic link, which may lead to any other file") from error
         raise
     if not stat.S_ISREG(os.fstat(handle).st_mode):

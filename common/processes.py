@@ -1,14 +1,18 @@
 """Our own processes: how seldom memory is collected, and how one ends with everything that it has started."""
 
-__all__ = ["collect_seldom", "end_session"]
+__all__ = ["collect_seldom", "end_session", "end_with_parent"]
 
+import contextlib
+import ctypes
 import gc
 import os
 import signal
 import subprocess
+import sys
 import time
 
 _KILLED = 5.0  # seconds; a killed process ends when the kernel gets to it
+_PR_SET_PDEATHSIG = 1  # of Linux: which signal a process gets when the one that started it has ended
 
 
 def collect_seldom() -> None:
@@ -47,6 +51,35 @@ def end_session(process: "subprocess.Popen[bytes]", grace: float, *, rest: float
             time.sleep(0.05)
         if not left:
             break
+
+
+def end_with_parent(parent: int, grace: float) -> None:
+    """Let this process end, with its process group, when the one that started it has ended, however that ended.
+
+    They are interrupted, as by `end_session`. Only on Linux a process is told that its parent has gone.
+
+    Parameters
+    ----------
+    parent
+        The id of the process that started this one, which leads a process group. If it has gone already, this
+        ends at once.
+    grace
+        Seconds after which it is killed if it goes on nevertheless.
+    """
+
+    def end(*_: object) -> None:
+        if os.getppid() == parent:
+            return
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGALRM, lambda *_: os.killpg(0, signal.SIGKILL))
+        signal.setitimer(signal.ITIMER_REAL, grace)
+        os.killpg(0, signal.SIGINT)
+
+    signal.signal(signal.SIGHUP, end)
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGHUP)
+    end()  # if it went before it was asked for
 
 
 def _signal(session: int, number: signal.Signals) -> bool:

@@ -17,7 +17,7 @@ from .copies import check_campaign_copy, read_copy
 from .dag_file import is_dag_whole, read_dag
 from .graphs import has_graph
 from .ledger import Ledger, read_ledger, read_sound_ledger
-from .lock import is_submitting, submission_lock
+from .lock import is_submitting, read_holder, submission_lock
 from .nodes import Node, Workflow
 from .paths import CampaignPaths, DagPaths, RunPaths
 from .quanta import Quantum, QuantumState, read_quanta
@@ -75,6 +75,7 @@ __all__ = [
     "read_copy",
     "read_dag",
     "read_dag_record",
+    "read_holder",
     "read_ledger",
     "read_quanta",
     "read_retirements",

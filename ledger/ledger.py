@@ -11,6 +11,7 @@ from pathlib import Path
 from ..bps import TIMESTAMP, Stage, Step, make_timestamp
 from ..common.errors import LedgerError
 from ..common.text import format_duration
+from .lock import read_holder
 from .paths import CampaignPaths, DagPaths, RunPaths
 from .records import DagRecord, RunRecord, read_dag_record, read_run
 from .relocation import relocate_run
@@ -190,6 +191,13 @@ class Ledger:
                 f"campaign {self.paths.campaign} has no {which}runs any more: {self.retirements[-1].describe()}",
                 remedy="submit it again under another name, if it is to be made again",
             )
+        for step in steps or Step:
+            if holder := read_holder(self.paths.step(step)):
+                raise LedgerError(
+                    f"campaign {self.paths.campaign} has no {which}runs yet: its {step} step is being submitted "
+                    f"by {holder}",
+                    remedy="its first graph is being built; look again when that is done",
+                )
         raise LedgerError(
             f"campaign {self.paths.campaign} has no {which}runs in {self.paths.folder}",
             remedy="submit one first (`apcampaign submit`)",

@@ -1,6 +1,6 @@
 """Lock against two submissions of a step at a time; the second is told who holds it."""
 
-__all__ = ["is_submitting", "submission_lock"]
+__all__ = ["is_submitting", "read_holder", "submission_lock"]
 
 import contextlib
 import fcntl
@@ -12,23 +12,28 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..common.errors import BusyError
-from ..common.files import make_folder, naming, open_own, try_lock
+from ..common.files import make_folder, naming, open_own, open_regular, try_lock
 from ..common.identity import user_name
 
 _LONGEST = 500  # bytes of what the file says of its holder
 
 
 @contextmanager
-def submission_lock(folder: Path) -> Iterator[None]:
+def submission_lock(folder: Path) -> Iterator[int]:
     """Hold the right to submit runs of a step.
 
-    The lock is the kernel's (``flock``): it ends with the process that holds it, however that ends, so
+    The lock is the kernel's (``flock``): it ends with the processes that hold it, however they end, so
     that there is no stale one. The file it is on only says whose it is.
 
     Parameters
     ----------
     folder
         The folder of the step's runs.
+
+    Yields
+    ------
+    handle
+        The open file that is locked: a process that inherits it holds the lock too.
 
     Raises
     ------
@@ -44,9 +49,8 @@ def submission_lock(folder: Path) -> Iterator[None]:
     handle = open_own(path)
     try:
         if not try_lock(handle, path):
-            holder = os.pread(handle, _LONGEST, 0).decode(errors="replace").strip() or "somebody"
             raise BusyError(
-                f"the {folder.name} step of campaign {folder.parent.name} is being submitted by {holder}",
+                f"the {folder.name} step of campaign {folder.parent.name} is being submitted by {_name(handle)}",
                 remedy="wait until that has ended, and see `apcampaign runs`",
             )
         now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
@@ -55,7 +59,7 @@ def submission_lock(folder: Path) -> Iterator[None]:
             os.ftruncate(handle, 0)
             os.write(handle, holder.encode(errors="replace"))
         try:
-            yield
+            yield handle
         finally:
             with contextlib.suppress(OSError):
                 os.ftruncate(handle, 0)
@@ -64,20 +68,39 @@ def submission_lock(folder: Path) -> Iterator[None]:
 
 
 def is_submitting(folder: Path) -> bool:
-    """Tell whether somebody is submitting runs of a step, or runs them in the foreground.
+    """Tell whether somebody is submitting runs of a step, or runs them in the foreground; as `read_holder`."""
+    return bool(read_holder(folder))
+
+
+def read_holder(folder: Path) -> str:
+    """Read who is submitting runs of a step, or runs them in the foreground; empty if nobody does.
 
     Parameters
     ----------
     folder
         The folder of the step's runs.
+
+    Raises
+    ------
+    FileError
+        If the lock's file is none of ours.
     """
     try:
-        with (folder / "submission.lock").open("rb") as stream:
-            if not stream.read(1):
-                return False  # released: whoever takes it now is not disturbed
-            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        handle = open_regular(folder / "submission.lock", follow=False)
     except OSError:
-        return False  # it is not there, or nobody can lock there
-    return False
+        return ""  # it is not there, or nobody can lock there
+    try:
+        # Released: whoever takes it now is not disturbed.
+        if os.pread(handle, 1, 0):
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _name(handle)
+    except OSError:
+        return ""
+    finally:
+        os.close(handle)
+    return ""
+
+
+def _name(handle: int) -> str:
+    return os.pread(handle, _LONGEST, 0).decode(errors="replace").strip() or "somebody"

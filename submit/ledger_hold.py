@@ -2,16 +2,22 @@
 
 __all__ = ["hold_ledger"]
 
-from collections.abc import Collection
-from contextlib import ExitStack
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
 
 from ..bps import Step
 from ..common.errors import BusyError
 from ..ledger import Ledger, read_sound_ledger, submission_lock
 
 
-def hold_ledger(ledger: Ledger, steps: Collection[Step]) -> ExitStack:
+@contextmanager
+def hold_ledger(ledger: Ledger, steps: Collection[Step]) -> Iterator[tuple[int, ...]]:
     """Hold the right to submit steps of a campaign, which has submitted nothing since its ledger was read.
+
+    Yields
+    ------
+    locks
+        The open files whose locks it is held with (`Work.locks`).
 
     Raises
     ------
@@ -19,12 +25,11 @@ def hold_ledger(ledger: Ledger, steps: Collection[Step]) -> ExitStack:
         If somebody else holds it, or the ledger has changed.
     """
     with ExitStack() as stack:
-        for step in steps:
-            stack.enter_context(submission_lock(ledger.paths.step(step)))
+        locks = tuple(stack.enter_context(submission_lock(ledger.paths.step(step))) for step in steps)
         # A record that cannot be read now, and could be then, is a change too.
         if read_sound_ledger(ledger.paths)[0] != ledger:
             raise BusyError(
                 f"campaign {ledger.paths.campaign} has been submitted or resumed since this was planned",
                 remedy="see `apcampaign status`, then try again",
             )
-        return stack.pop_all()
+        yield locks

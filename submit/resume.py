@@ -247,9 +247,10 @@ def execute_resume(plan: ResumePlan) -> Submission:
     assert plan.restart is not None  # noqa: S101 - one of the two is decided
     files, record = plan.restart
     begins = _describe_restart(files)
-    with hold_ledger(plan.ledger, tuple(Step)):
+    with hold_ledger(plan.ledger, tuple(Step)) as locks:
         execute_repair(plan.repair)
-        work = replace(read_work(files, plan.workspace.runs), remaining=describe_remaining(plan.remaining))
+        work = read_work(files, plan.workspace.runs)
+        work = replace(work, remaining=describe_remaining(plan.remaining), locks=locks)
         submission = HTCondorExecutor().restart(work, files, record)
     _log.info("%s", begins)
     return submission

@@ -21,7 +21,7 @@ from ..ledger import (
 from ..monitor import find_damaged_rescue, read_exit, read_rescue
 from ..monitor.outcomes import LeftBehind, find_left
 from .bps_process import has_passed
-from .executors import ActiveRun, find_active
+from .executors import ActiveRun, find_unfinished
 from .executors.campaign_dag import read_work
 from .remaining import Remaining, read_remaining
 from .repair import Repair, plan_repair
@@ -136,7 +136,7 @@ def read_state(workspace: Workspace, step: Step | None = None) -> CampaignState:
         If records, repository, APDB or scheduler cannot be asked.
     """
     ledger = workspace.read_ledger()
-    active = find_active(ledger)
+    active = find_unfinished(ledger)
     units: list[SubmittedUnit] = []
     for unit in _list_units(workspace, ledger):
         # While something is active, what remains is not known.

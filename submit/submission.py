@@ -9,7 +9,7 @@ __all__ = [
 
 import logging
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..bps import NightSelection, Plan, PlannedRun, Step, build_config, dump_config
@@ -273,15 +273,16 @@ def execute_submission(plan: SubmissionPlan) -> Submission:
         return Submission(
             campaign=plan.workspace.campaign.name, timestamp=plan.plan.timestamp, runs=(), ended=True
         )
-    with hold_ledger(plan.ledger, plan.plan.steps):
+    with hold_ledger(plan.ledger, plan.plan.steps) as locks:
+        work = replace(plan.work, locks=locks)
         execute_repair(plan.repair)
         if plan.executor.detached:
-            submission = plan.executor.submit(plan.work)
+            submission = plan.executor.submit(work)
             for problem in unreachable_secrets(plan.workspace.campaign.notify):
                 _log.warning("%s", problem)
             return submission
         try:
-            submission = plan.executor.submit(plan.work)
+            submission = plan.executor.submit(work)
         except ApcampaignError as error:
             notify_failure(plan.workspace.campaign, error)
             raise

@@ -14,7 +14,7 @@ from ..ledger import Ledger, Workspace
 from ..monitor.outcomes import PRODUCTS, count_products
 from .completed import find_completed
 from .division import read_large_steps
-from .executors import choose_executor, find_active
+from .executors import choose_executor, find_unfinished
 from .new_images import NewImages
 from .preconditions import (
     check_idle,
@@ -116,7 +116,7 @@ def read_submission_state(workspace: Workspace, request: SubmissionRequest) -> S
     further = request.fills_further
     apdb_config = workspace.planned_apdb_config if Step.DIFFIM in request.steps else None
     remarks: list[Remark] = []
-    if obstacle := check_idle(find_active(ledger), ledger):
+    if obstacle := check_idle(find_unfinished(ledger), ledger):
         remarks.append(obstacle)
     if Step.DIFFIM in request.steps and (mixed := check_injected_alike(workspace, ledger)):
         remarks.append(mixed)

@@ -28,6 +28,8 @@ class Work:
         Whether to refuse runs that would associate what the APDB holds already.
     remaining
         What of a campaign that goes on is not done, in sentences; empty for one that begins.
+    locks
+        The open files whose locks are the right to submit it: BPS's process holds them too as long as it is there.
     """
 
     workspace: Workspace
@@ -36,6 +38,7 @@ class Work:
     deferred: Mapping[VisitDetector, int] = field(default_factory=dict)
     refuse_associated: bool = False
     remaining: tuple[str, ...] = ()
+    locks: tuple[int, ...] = ()
 
     def apdb_config_of(self, run: PlannedRun) -> str | None:
         """The APDB that one of its runs fills."""

@@ -95,11 +95,12 @@ def prepare_run(
             refuse_associated=work.refuse_associated,
             submit=submit,
             error=Path(folder) / "error.json",
+            parent=os.getpid(),
         )
         try:
             with show_progress(f"preparing {run.output_run}") as tell:
                 report = None if watch is None else partial(watch, tell)
-                _call_worker(request, files.prepare_log, keep_open, report)
+                _call_worker(request, files.prepare_log, (*work.locks, *keep_open), report)
         except PreconditionError:
             shutil.rmtree(files.folder)  # it is no run
             raise

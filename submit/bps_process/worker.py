@@ -25,7 +25,7 @@ from ...bps.lint.includes import INCLUDE
 from ...common.errors import ApcampaignError, BpsError, EmptyGraphError
 from ...common.explain import explain
 from ...common.files import keep_others_out, write_atomically
-from ...common.processes import collect_seldom
+from ...common.processes import collect_seldom, end_with_parent
 from ...ledger import RunPaths, RunRecord, Workspace, hash_config, write_run, write_workflow
 from ...ordering import Order, add_order, refuse_already_associated, write_data_ids
 from ..output_collections import choose_inputs, rebase_output_chain
@@ -35,6 +35,8 @@ from .passing import let_dagman_pass, let_parsl_pass
 
 #: What ``pipetask qgraph`` says last of a graph without quanta; it writes it, and ends with 1.
 _NO_QUANTA = "QuantumGraph contains no quanta"
+
+_GRACE = 10.0  # seconds in which it ends, once nobody is there any more who has asked
 
 _log = logging.getLogger(__name__)
 
@@ -61,6 +63,8 @@ class Request(BaseModel):
         Whether to hand the run to its WMS when it is prepared.
     error
         Where an error goes.
+    parent
+        The id of the process that asks: without it nothing goes on.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -73,6 +77,7 @@ class Request(BaseModel):
     refuse_associated: bool = False
     submit: bool = False
     error: Path
+    parent: int
 
 
 class _BpsClock:
@@ -108,6 +113,7 @@ def _work(request: Request) -> int:
     collect_seldom()
     # A command in the background of a shell ignores interrupts; but by them it ends this process.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    end_with_parent(request.parent, _GRACE)
     try:
         _execute(request)
     except Exception as raised:

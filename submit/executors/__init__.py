@@ -4,10 +4,11 @@ The flow: `choose_executor` takes an `Executor` for a site; it executes `Work` (
 decided about it) and returns a `Submission`. `HTCondorExecutor` writes one campaign DAG, which goes on when
 nobody is logged in (`write_campaign_dag`); `ForegroundExecutor` runs one run after the other and stays until
 all have ended: for Parsl and every other plugin of BPS. `find_active` asks all of them what has not ended, of
-whatever has been submitted. Only this package knows how each WMS executes a plan.
+whatever has been submitted, and `find_unfinished` also what is being submitted. Only this package knows how
+each WMS executes a plan.
 """
 
-from .choice import choose_executor, executors_of, find_active
+from .choice import choose_executor, executors_of, find_active, find_unfinished
 from .foreground import ForegroundExecutor
 from .htcondor import HTCondorExecutor
 from .protocol import ActiveRun, Executor, Submission, SubmittedRun
@@ -22,4 +23,5 @@ __all__ = [
     "choose_executor",
     "executors_of",
     "find_active",
+    "find_unfinished",
 ]

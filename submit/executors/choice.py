@@ -1,10 +1,12 @@
 """Choice of the executor by the WMS of a site, or of a recorded run."""
 
-__all__ = ["choose_executor", "executors_of", "find_active"]
+__all__ = ["choose_executor", "executors_of", "find_active", "find_unfinished"]
 
-from ...bps import Plan, Wms
+from collections.abc import Iterator
+
+from ...bps import Plan, Step, Wms
 from ...common.errors import PreconditionError
-from ...ledger import Ledger, Workspace
+from ...ledger import Ledger, Workspace, read_holder
 from .foreground import ForegroundExecutor
 from .htcondor import HTCondorExecutor
 from .protocol import ActiveRun, Executor
@@ -50,3 +52,25 @@ def executors_of(ledger: Ledger) -> tuple[Executor, ...]:
 def find_active(ledger: Ledger) -> tuple[ActiveRun, ...]:
     """Find what of a campaign has not ended; raises as `Executor.find_active`."""
     return tuple(each for executor in executors_of(ledger) for each in executor.find_active(ledger))
+
+
+def find_unfinished(ledger: Ledger) -> tuple[ActiveRun, ...]:
+    """Find what is active, and steps that somebody is submitting, of which the ledger may know nothing yet.
+
+    Raises
+    ------
+    FileError
+        If the file of a lock is none of ours.
+    ApcampaignError
+        As `find_active`.
+    """
+    return (*find_active(ledger), *(each for step in Step for each in _find_submission(ledger, step)))
+
+
+def _find_submission(ledger: Ledger, step: Step) -> Iterator[ActiveRun]:
+    if holder := read_holder(ledger.paths.step(step)):
+        yield ActiveRun(
+            what=f"the submission of the {step} step of campaign {ledger.paths.campaign}",
+            state=f"it is being submitted by {holder}",
+            end="wait until that has ended, and see `apcampaign runs`",
+        )

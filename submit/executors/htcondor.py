@@ -199,7 +199,7 @@ def _submit(work: Work, files: DagPaths, record: DagRecord) -> Submission:
     """
     write_dag_record(files, record)
     try:
-        cluster, schedd = submit_file(files.submit_file)
+        cluster, schedd = submit_file(files.submit_file, work.locks)
     except SchedulerError as error:
         remedy = f"{error.remedy}; then submit what is prepared with `apcampaign resume`"
         raise SchedulerError(error.what, remedy=remedy) from error

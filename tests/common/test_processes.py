@@ -1,10 +1,13 @@
 """Ending of what a command has started."""
 
+import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
+import pytest
 from apcampaign.common.processes import end_session
 from interference import heed_signals
 
@@ -61,3 +64,44 @@ def test_what_ignores_every_request_is_killed(tmp_path: Path):
         time.sleep(0.01)
     end_session(process, 0.05, rest=0.1)
     assert process.returncode == -signal.SIGKILL
+
+
+#: A process that starts another, and is killed: before that one has heard of it, or after.
+LEFT = """
+import os, signal, subprocess, sys, time
+from pathlib import Path
+from apcampaign.common.processes import end_with_parent
+place, when = Path(sys.argv[1]), sys.argv[2]
+if parent := int(sys.argv[3]):
+    child = subprocess.Popen(["sleep", "60"])
+    if when == "before":
+        while os.getppid() == parent:
+            time.sleep(0.01)
+    end_with_parent(parent, 0.2)
+    (place / "begun").touch()
+    while True:
+        try:
+            time.sleep(60)
+        except KeyboardInterrupt:  # as what nobody has told to end
+            (place / "interrupted").touch()
+else:
+    words = [sys.executable, "-c", os.environ["LEFT"], str(place), when, str(os.getpid())]
+    child = subprocess.Popen(words, start_new_session=True)
+    (place / "session").write_text(str(child.pid))
+    while when == "after" and not (place / "begun").exists():
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_what_a_killed_process_has_started_ends_with_it(tmp_path: Path, when: str) -> None:
+    words = [sys.executable, "-c", LEFT, str(tmp_path), when, "0"]
+    killed = subprocess.run(words, env={**os.environ, "LEFT": LEFT}, timeout=60, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    session = int((tmp_path / "session").read_text())
+    deadline = time.monotonic() + 30
+    while alive(session):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert (tmp_path / "interrupted").exists() == (when == "after")

@@ -1,5 +1,6 @@
 """What a submission looks at before it begins, and what it leaves behind."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,16 +11,26 @@ from apcampaign.apdb import check_ready
 from apcampaign.bps import CampaignConfig, Stage, Step, build_config, load_site, plan_campaign
 from apcampaign.bps.shape import StepShape, VisitOnSky
 from apcampaign.campaign import Campaign
-from apcampaign.common.errors import BusyError, PreconditionError, UnsupportedApdbError
-from apcampaign.ledger import RunRecord, Workspace, hash_config, is_submitting, submission_lock, write_run
+from apcampaign.common.errors import BpsError, BusyError, LedgerError, PreconditionError, UnsupportedApdbError
+from apcampaign.ledger import (
+    RunRecord,
+    Workspace,
+    hash_config,
+    read_holder,
+    submission_lock,
+    write_run,
+)
+from apcampaign.monitor import CampaignReader
 from apcampaign.ordering import refuse_already_associated
 from apcampaign.scripts.commands.apdb import command as apdb
 from apcampaign.submit.apdb_hold import hold_apdb, read_fillers
 from apcampaign.submit.cancel import plan_cancel
-from apcampaign.submit.executors import ActiveRun
+from apcampaign.submit.executors import ActiveRun, ForegroundExecutor, HTCondorExecutor
 from apcampaign.submit.repair import plan_repair
-from apcampaign.submit.submission import decide_submission
-from apcampaign.submit.submission_state import SubmissionRequest, SubmissionState
+from apcampaign.submit.resume import ResumeRequest, decide_resume
+from apcampaign.submit.state import read_state
+from apcampaign.submit.submission import SubmissionPlan, decide_submission, execute_submission
+from apcampaign.submit.submission_state import SubmissionRequest, SubmissionState, read_submission_state
 from click.testing import CliRunner
 
 TIMESTAMP = "20251012T010203Z"
@@ -82,11 +93,44 @@ def test_the_second_submission_is_told_whose_the_first_is_and_a_dead_one_is_no_o
             submission_lock(folder),
         ):
             pass
-        assert is_submitting(folder)
+        assert read_holder(folder).endswith("UTC")
         first.kill()
-    assert not is_submitting(folder)
+    assert not read_holder(folder)
     with submission_lock(folder):
         pass
+
+
+def test_what_is_being_submitted_is_told_before_it_has_runs(tmp_path: Path, campaign: CampaignConfig) -> None:
+    workspace = Workspace(campaign, tmp_path / "runs")
+    with submission_lock(workspace.paths.step(Step.DIFFIM)):
+        state = read_state(workspace)
+        (refused,) = decide_resume(state, ResumeRequest()).obstacles
+        assert isinstance(refused, BusyError)
+        assert "diffim step of campaign camp has not ended: it is being submitted by" in str(refused)
+        remarks = read_submission_state(workspace, SubmissionRequest(steps=(Step.TEMPLATES,))).remarks
+        assert [str(each) for each in remarks if isinstance(each, BusyError)] == [str(refused)]
+        with pytest.raises(LedgerError, match="has no runs yet: its diffim step is being submitted by"):
+            CampaignReader(workspace.paths).read()
+    assert not read_state(workspace).active
+
+
+def test_the_process_of_bps_holds_the_lock_of_the_submission_too(
+    tmp_path: Path, campaign: CampaignConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = Workspace(campaign, tmp_path / "runs")
+    ledger, plan = workspace.read_ledger(), plan_campaign(campaign)
+    process = tmp_path / "process"
+    process.write_text(f"#!/bin/sh\ncat > /dev/null\nreadlink /proc/self/fd/* > {tmp_path}/open\nexit 1\n")
+    process.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(process))
+    for executor in (HTCondorExecutor(), ForegroundExecutor()):
+        submission = SubmissionPlan(workspace=workspace, ledger=ledger, plan=plan, executor=executor)
+        with pytest.raises(BpsError, match="left no reason"):
+            execute_submission(submission)
+        handles = (tmp_path / "open").read_text().splitlines()
+        for step in Step:
+            assert str(workspace.paths.step(step) / "submission.lock") in handles
+        shutil.rmtree(workspace.runs)
 
 
 def test_an_apdb_in_cassandra_is_taken_as_ready_and_what_was_not_checked_is_told(
