@@ -11,7 +11,8 @@ When all has ended, `finish` summarises, writes the report and notifies: in the 
 foreground. After a failure `read_state` reads the state of everything that was submitted, `plan_resume`
 decides how it goes on, what is made and can be left out is in `completed`, and what must be put right
 before is a `Repair`; `plan_cancel` stops what is active. `output_collections` keeps Butler's collections of
-a step in order, and `forecast` says beforehand what all of it will take.
+a step in order, and `forecast` says beforehand what all of it will take. `apdb_hold` keeps campaigns from
+filling an APDB while somebody changes it by hand.
 
 Four places check, each something else:
 
