@@ -121,7 +121,8 @@ class DagRecord(BaseModel):
     runs
         The names of the runs that it executes; empty where an older version did not say.
     schedd
-        The name of the scheduler that has its DAGMan job; empty until that is known.
+        The name of the scheduler that its DAGMan job is given to, also before that has taken it; empty where it
+        is not known.
     resumed
         How often it was resumed.
     remaining

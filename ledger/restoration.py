@@ -16,6 +16,7 @@ from .paths import CampaignPaths, DagPaths, RunPaths
 from .records import DagRecord, RunRecord
 
 _APDB = re.compile(r"parameters:apdb_config=(\S+)")
+_SCHEDD = re.compile(r"^schedd: (\S+)\n", re.MULTILINE)
 _CLUSTER = re.compile(r"^000 \((\d+)\.", re.MULTILINE)
 _UNREADABLE = (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError, ValidationError)
 
@@ -72,7 +73,7 @@ def restore_run(campaign: CampaignPaths, paths: RunPaths) -> RunRecord:
 
 
 def restore_dag_record(paths: DagPaths) -> DagRecord:
-    """Make the record of a campaign DAG again, from its plan and DAGMan's log.
+    """Make the record of a campaign DAG again, from its plan, DAGMan's log, and what can be read of it.
 
     Raises
     ------
@@ -88,9 +89,18 @@ def restore_dag_record(paths: DagPaths) -> DagRecord:
             timestamp=paths.folder.name,
             cluster=str(int(clusters[-1])) if clusters else "",
             runs=tuple(run.name for run in plan),
+            schedd=_find_schedd(paths.record),
         )
     except _UNREADABLE as error:
         raise _lost(paths.record, error) from error
+
+
+def _find_schedd(record: Path) -> str:
+    """Find who has a campaign DAG in what is left of its record; empty if that is gone."""
+    if not record.exists():
+        return ""
+    found = _SCHEDD.search(record.read_text(encoding="utf-8", errors="replace"))
+    return found[1].strip("'\"") if found else ""
 
 
 def _find_planned(campaign: CampaignPaths, timestamp: str, output_run: str) -> PlannedRun | None:

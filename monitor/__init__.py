@@ -17,7 +17,7 @@ since they change nothing of a campaign; what must be done at its end, and in wh
 """
 
 from .campaign_reader import CampaignReader
-from .dagman import find_damaged_rescue, is_dag_alive, read_exit, read_rescue
+from .dagman import find_damaged_rescue, has_begun, is_dag_alive, read_exit, read_rescue
 from .failures import Failures, find_failures
 from .jobs import Attempt, AttemptOutcome, Job, JobState
 from .parsl_processes import find_parsl_processes
@@ -39,6 +39,7 @@ __all__ = [
     "find_damaged_rescue",
     "find_failures",
     "find_parsl_processes",
+    "has_begun",
     "is_active",
     "is_dag_alive",
     "name_state",

@@ -19,11 +19,12 @@ from ...common.condor import (
 from ...common.condor_submission import submit_file, write_dag_submission
 from ...common.errors import SchedulerError
 from ...common.progress import show_progress
-from ...ledger import DagPaths, DagRecord, Ledger, RunRecord, Workspace, write_dag_record
-from ...monitor import JobState, is_dag_alive, read_jobs
+from ...ledger import DagPaths, DagRecord, Ledger, Workspace, write_dag_record
+from ...monitor import JobState, read_jobs
 from ..bps_process import prepare_run
 from ..work import Work
 from .campaign_dag import MARK, announce, write_campaign_dag
+from .elsewhere import decide_elsewhere, list_living, mark_dag, mark_run
 from .protocol import ActiveRun, Submission, SubmittedRun
 
 _POLL = 5.0  # seconds; what is followed takes minutes
@@ -76,18 +77,18 @@ class HTCondorExecutor:
         SchedulerError
             If HTCondor does not answer.
         """
-        elsewhere = _find_elsewhere(ledger)
-        dags = {_mark_dag(files): (files, record) for files, record in ledger.dags}
-        runs = {_mark_run(run): run for run in ledger.runs if run.wms is Wms.HTCONDOR}
-        queued = find_marked(dags)
-        found = list(elsewhere)
+        dags = {mark_dag(files): (files, record) for files, record in ledger.dags}
+        runs = {mark_run(run): run for run in ledger.runs if run.wms is Wms.HTCONDOR}
+        queued, of_runs = find_marked(dags), dict(find_marked(runs))
+        living = tuple(list_living(ledger))
+        found = list(decide_elsewhere(living, {*queued, *of_runs}, name_schedd())) if living else []
         for mark, ids in queued.items():
             files, record = dags[mark]
             own = [key for key, run in runs.items() if run.timestamp == record.timestamp]
             found.append(_describe_active(f"the campaign DAG {files.folder}", ids, (mark, *own)))
             for key in own:
-                del runs[key]
-        for mark, ids in find_marked(runs).items():
+                of_runs.pop(key, None)
+        for mark, ids in of_runs.items():
             what = f"the {runs[mark].name} run {runs[mark].output_run}"
             found.append(_describe_active(what, ids, (mark,)))
         return tuple(found)
@@ -149,39 +150,8 @@ class HTCondorExecutor:
             )
 
 
-def _mark_dag(files: DagPaths) -> JobMark:
-    """What the jobs of a campaign DAG have; older versions gave them its folder only."""
-    return JobMark((MARK, "Iwd"), str(files.folder))
-
-
-def _mark_run(run: RunRecord) -> JobMark:
-    """What all jobs of a run have, DAGMan's included."""
-    return JobMark(("bps_run",), run.bps_run)
-
-
 def _list_ids(marks: Sequence[JobMark]) -> list[str]:
     return [id_ for ids in find_marked(marks).values() for id_ in ids]
-
-
-def _find_elsewhere(ledger: Ledger) -> tuple[ActiveRun, ...]:
-    """Find what another scheduler has, which goes on with it as far as its files tell."""
-    alive = [
-        (f"the campaign DAG {files.folder}", record.schedd)
-        for files, record in ledger.dags
-        if record.schedd and is_dag_alive(files.dag, files.record)
-    ]
-    for run in ledger.runs:
-        files = ledger.paths.run(run)
-        if run.schedd and is_dag_alive(files.dag(run.output_run), files.record):
-            alive.append((f"the {run.name} run {run.output_run}", run.schedd))
-    if not alive:
-        return ()
-    here = name_schedd()
-    return tuple(
-        ActiveRun(what=what, state=f"it is in the queue of {schedd}, and this host has that of {here}")
-        for what, schedd in alive
-        if schedd != here
-    )
 
 
 def _describe_active(what: str, ids: Sequence[str], marks: tuple[JobMark, ...]) -> ActiveRun:
@@ -195,15 +165,16 @@ def _submit(work: Work, files: DagPaths, record: DagRecord) -> Submission:
     """Submit a campaign DAG.
 
     It is in the ledger before HTCondor gets it, so that it is known, and found in the queue by its mark, also if
-    this process ends in between.
+    this process ends in between; and whose queue that is, so that it is also known on other hosts.
     """
-    write_dag_record(files, record)
     try:
+        record = record.model_copy(update={"schedd": name_schedd()})
+        write_dag_record(files, record)
         cluster, schedd = submit_file(files.submit_file, work.locks)
     except SchedulerError as error:
         remedy = f"{error.remedy}; then submit what is prepared with `apcampaign resume`"
         raise SchedulerError(error.what, remedy=remedy) from error
-    write_dag_record(files, record.model_copy(update={"cluster": cluster, "schedd": schedd}))
+    write_dag_record(files, record.model_copy(update={"cluster": cluster, "schedd": schedd or record.schedd}))
     runs = tuple(
         SubmittedRun(name=run.name, output=run.output, submit_dir=work.workspace.paths.run(run).submit)
         for run in work.plan

@@ -147,5 +147,8 @@ def test_the_record_of_a_campaign_dag_is_made_again_from_its_plan_and_log(tmp_pa
         "000 (7.000.000) 2026-11-25 20:51:22 Job submitted\n...\n"
         "000 (009.000.000) 2026-11-25 21:51:22 Job submitted\n...\n"
     )
-    files.record.write_text(files.record.read_text()[:20])
+    text = files.record.read_text()
+    files.record.write_text(f"{text}\x00")
+    assert restore_dag_record(files) == record
+    files.record.write_text(text[:20])
     assert restore_dag_record(files) == record.model_copy(update={"schedd": ""})

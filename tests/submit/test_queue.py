@@ -80,6 +80,9 @@ remove_marked([old], reason="the test is over")
 
 # On the host of another scheduler, as long as DAGMan writes its log.
 assert find_active(workspace.read_ledger()) == ()
+write_dag_record(dag, record.model_copy(update={"schedd": ""}))
+(active,) = find_active(workspace.read_ledger())
+assert active.state.endswith(f"it is not in the queue of {here}")
 write_dag_record(dag, record.model_copy(update={"schedd": "elsewhere.example.org"}))
 (active,) = find_active(workspace.read_ledger())
 assert active.state == f"it is in the queue of elsewhere.example.org, and this host has that of {here}"
