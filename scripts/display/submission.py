@@ -30,6 +30,8 @@ def show_plan(plan: "SubmissionPlan", *, as_json: bool) -> None:
             by_label = ", ".join(f"{count} {label}" for label, count in preview.jobs.items())
             total = f"{sum(preview.quanta.values())} quanta in {sum(preview.jobs.values())} jobs"
             say(f"{preview.run.name}: {total}: {by_label}")
+        elif preview.empty:
+            say(f"{preview.run.name}: nothing is to be done")
         else:
             say(f"{preview.run.name}: its jobs cannot be counted yet")
     for stage, number in alike.items():

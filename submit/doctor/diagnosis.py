@@ -164,7 +164,8 @@ def _find_losses(health: CampaignHealth) -> Iterator[Finding]:
             what=f"{loss.apdb_config} {' and '.join(filter(None, (lost, failed)))}{built}",
             remedy=f"{_DOCTOR} rolls back what is left of all of them, and associates them again in time order"
             if loss.obstacle is None
-            else f"what was made of them is not known, since a graph is gone and {loss.obstacle}",
+            else f"what was made of them is not known: {loss.obstacle}; put the graph back, or begin again with "
+            "an empty APDB (`apcampaign start-over`)",
             acts=(Act.ROLLBACK, Act.RESUME) if loss.obstacle is None else (),
         )
 

@@ -97,11 +97,12 @@ def read_shapes(runs: Iterable[RunRecord]) -> dict[str, TaskShape]:
 
 def _load_pipeline(run: RunRecord) -> Any:
     """Load the pipeline of a run by its submit file."""
+    gone = f"{run.output_run} has no graph of its own any more"
     try:
         config = yaml.safe_load(Path(run.config).read_text(encoding="utf-8"))
         pipeline = os.path.expandvars(str(config["pipelineYaml"]))
     except (OSError, UnicodeDecodeError, yaml.YAMLError, LookupError, TypeError) as error:
-        raise LedgerError(f"the BPS config {run.config} cannot be read: {first_line(error)}") from error
+        raise LedgerError(f"{gone}, and {run.config} cannot be read: {first_line(error)}") from error
     spec = RunSpec(
         name=run.name,
         butler=run.butler,
@@ -114,7 +115,12 @@ def _load_pipeline(run: RunRecord) -> Any:
     )
     graph, findings = load_graph(spec, None)
     if graph is None:
-        raise PipelineError(findings[0].what, remedy=findings[0].remedy)
+        raise PipelineError(f"{gone}, and {findings[0].what}", remedy=findings[0].remedy)
+    if lacking := [label for label in run.quanta if label not in graph.tasks]:
+        raise PipelineError(
+            f"{gone}, and {pipeline} has no {', '.join(lacking)} any more",
+            remedy="set up the software that it was made with",
+        )
     return graph
 
 

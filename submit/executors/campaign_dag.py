@@ -15,7 +15,7 @@ __all__ = [
 import itertools
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -51,16 +51,18 @@ SUMMARY_NODE = "summary"
 _DAGMAN_CONFIG = "DAGMAN_USER_LOG_SCAN_INTERVAL = 1\nDAGMAN_MAX_POST_SCRIPTS = 4\n"
 
 
-def write_campaign_dag(work: Work) -> DagPaths:
+def write_campaign_dag(work: Work, prepared: Collection[str] | None = None) -> DagPaths:
     """Write the files of a campaign DAG: the campaign and the plan as they are now, the nodes, and the DAG.
 
-    The first run that waits for no other must be prepared already. Before each of the others there is a node that
-    builds its graph, and before that one that checks its templates.
+    Some runs that wait for no other are prepared already. Before each of the others there is a node that builds
+    its graph, and before that one that checks its templates.
 
     Parameters
     ----------
     work
         What the DAG executes.
+    prepared
+        The names of the runs that are prepared; by default the first that waits for no other.
 
     Raises
     ------
@@ -77,8 +79,10 @@ def write_campaign_dag(work: Work) -> DagPaths:
         f"MAXJOBS {_RUN} {_MOST_RUNNING}",
     ]
     heights = work.plan.heights
+    if prepared is None:
+        prepared = (work.plan.ready[0].name,)
     for run in work.plan:
-        lines += _write_run(work, files, run, heights[run.name])
+        lines += _write_run(work, files, run, heights[run.name], is_prepared=run.name in prepared)
     # FINAL: it also runs, and tells why, when something before it failed.
     lines += [_write_node(work, files, SUMMARY_NODE, [], kind="FINAL"), ""]
     write_atomically(files.dag, "\n".join(lines))
@@ -194,7 +198,9 @@ def parse_work(workspace: Workspace, content: Mapping[str, Any]) -> Work:
     )
 
 
-def _write_run(work: Work, files: DagPaths, run: PlannedRun, priority: int) -> Iterator[str]:
+def _write_run(
+    work: Work, files: DagPaths, run: PlannedRun, priority: int, *, is_prepared: bool
+) -> Iterator[str]:
     """Write the nodes of a run, and give their lines of the DAG, in the order in which they are executed."""
     parents = work.plan.parents(run)
     nodes = []
@@ -202,7 +208,7 @@ def _write_run(work: Work, files: DagPaths, run: PlannedRun, priority: int) -> I
         nodes.append(gate_node(run))
         yield _write_node(work, files, gate_node(run), ["gate", run.name])
         yield f"CATEGORY {gate_node(run)} {_PREPARE}"
-    if run is not work.plan.ready[0]:
+    if not is_prepared:
         nodes.append(prepare_node(run))
         memory = _find_memory(work.workspace.campaign, run)
         yield _write_node(work, files, prepare_node(run), ["prepare", run.name], memory=memory)

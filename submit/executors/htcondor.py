@@ -17,13 +17,13 @@ from ...common.condor import (
     remove_marked,
 )
 from ...common.condor_submission import submit_file, write_dag_submission
-from ...common.errors import SchedulerError
+from ...common.errors import EmptyGraphError, SchedulerError
 from ...common.progress import show_progress
 from ...ledger import DagPaths, DagRecord, Ledger, Workspace, write_dag_record
 from ...monitor import JobState, read_jobs
 from ..bps_process import prepare_run
 from ..work import Work
-from .campaign_dag import MARK, announce, write_campaign_dag
+from .campaign_dag import MARK, announce, write_campaign_dag, write_empty_run
 from .elsewhere import decide_elsewhere, list_living, mark_dag, mark_run
 from .protocol import ActiveRun, Submission, SubmittedRun
 
@@ -41,13 +41,14 @@ class HTCondorExecutor:
     detached = True
 
     def submit(self, work: Work) -> Submission:
-        """Prepare the first run, and submit the campaign DAG, which prepares the others.
+        """Prepare the first run that has something to do, and submit the campaign DAG, which prepares the others.
 
         So a mistake is seen here, and jobs run while the other graphs are built. Errors as `Executor.submit`.
         """
-        with announce(work, work.workspace.paths.dag(work.plan.timestamp)) as record:
-            prepare_run(work, work.plan.ready[0])
-        files = write_campaign_dag(work)
+        files = work.workspace.paths.dag(work.plan.timestamp)
+        with announce(work, files) as record:
+            prepared = _prepare_first(work, files)
+        write_campaign_dag(work, prepared)
         write_dag_submission(
             files.dag,
             files.submit_file,
@@ -148,6 +149,23 @@ class HTCondorExecutor:
                 f"the campaign DAG {newest[0].folder} left the queue without an end",
                 remedy=f"see the end of {newest[0].dag}.dagman.out",
             )
+
+
+def _prepare_first(work: Work, files: DagPaths) -> tuple[str, ...]:
+    """Prepare the first run that has something to do; give its name, and those before it that have not."""
+    names: list[str] = []
+    for run in work.plan.ready:
+        names.append(run.name)
+        try:
+            prepare_run(work, run)
+        except EmptyGraphError:
+            if not run.may_be_empty:
+                raise
+            _log.info("%s: nothing is to be done", run.name)
+            write_empty_run(files, work.workspace.paths.run(run), run)
+        else:
+            break
+    return tuple(names)
 
 
 def _list_ids(marks: Sequence[JobMark]) -> list[str]:

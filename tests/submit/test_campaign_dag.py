@@ -6,10 +6,12 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
-from apcampaign.bps import CampaignConfig, Plan, PlannedRun, Step, plan_campaign
-from apcampaign.common.errors import PreconditionError
+from apcampaign.bps import CampaignConfig, Plan, PlannedRun, Stage, Step, plan_campaign
+from apcampaign.common.condor_submission import Submitted
+from apcampaign.common.errors import EmptyGraphError, PreconditionError
 from apcampaign.ledger import Workspace
 from apcampaign.scripts.cli import command
+from apcampaign.submit.executors import HTCondorExecutor, htcondor
 from apcampaign.submit.executors.campaign_dag import read_work, write_campaign_dag
 from apcampaign.submit.preflight.file_names import check_folder
 from apcampaign.submit.work import Work
@@ -109,6 +111,42 @@ def test_each_part_waits_for_its_own_templates_only(workspace):
     assert f"runs/camp/diffim/{TIMESTAMP}-x/submit/u_diffim_{TIMESTAMP}-x.dag" in text
     nodes = [node for node in nodes_of(text) if node.startswith(("gate", "prepare", "summary"))]
     assert all((files.folder / f"{node}.sub").is_file() for node in nodes)
+
+
+def test_a_first_part_that_has_nothing_to_do_does_not_end_the_submission(workspace, monkeypatch):
+    first, *others = (
+        part(Step.DIFFIM, name) for name in ("analysis-1", "analysis-2", "analysis-3", "association-1")
+    )
+    runs = [replace(run, stage=Stage(run.part[:-2])) for run in (first, *others)]
+    plan = Plan(timestamp=TIMESTAMP, runs=tuple(runs), edges=frozenset({(runs[3].name, runs[2].name)}))
+    asked = []
+
+    def prepare(_: Work, run: PlannedRun) -> None:
+        asked.append(run.name)
+        if run is plan.ready[0]:
+            raise EmptyGraphError("no quanta")
+
+    monkeypatch.setattr(htcondor, "prepare_run", prepare)
+    monkeypatch.setattr(htcondor, "write_dag_submission", lambda *_, **__: None)
+    monkeypatch.setattr(htcondor, "submit_file", lambda *_: Submitted("7", "here"))
+    monkeypatch.setattr(htcondor, "name_schedd", lambda: "here")
+    HTCondorExecutor().submit(Work(workspace=workspace, plan=plan))
+    files = workspace.paths.dag(TIMESTAMP)
+    assert asked == [run.name for run in plan.ready[:2]]
+    assert files.list_empty() == [asked[0]]
+    assert "NOOP" in workspace.paths.run(plan.ready[0]).dag(plan.ready[0].output_run).read_text()
+    nodes = nodes_of(files.dag.read_text())
+    assert set(nodes) == {*(run.name for run in runs), "summary"} | {
+        f"prepare-{run.name}" for run in runs if run.name not in asked
+    }
+    # What must not be empty is a mistake, of which nothing is left.
+    whole = plan_campaign(workspace.campaign, timestamp="20251013T010203Z", steps=[Step.DIFFIM])
+    monkeypatch.setattr(
+        htcondor, "prepare_run", lambda *_: (_ for _ in ()).throw(EmptyGraphError("no quanta"))
+    )
+    with pytest.raises(EmptyGraphError):
+        HTCondorExecutor().submit(Work(workspace=workspace, plan=whole))
+    assert not workspace.paths.dag(whole.timestamp).folder.exists()
 
 
 def test_batch_jobs_build_graphs_if_they_are_given_memory(workspace):

@@ -404,13 +404,16 @@ def test_the_pipeline_of_a_run_whose_graph_is_gone_is_that_of_its_submit_file(
         "extraQgraphOptions": "-c parameters:apdb_config=/an/apdb.yaml",
     }
     (tmp_path / "bps.yaml").write_text(json.dumps(config))
-    gone = run.model_copy(update={"graph": str(tmp_path / "gone.qg"), "config": str(tmp_path / "bps.yaml")})
+    paths = {"graph": str(tmp_path / "gone.qg"), "config": str(tmp_path / "bps.yaml")}
+    gone = run.model_copy(update={**paths, "quanta": {"isr": 2, "associateApdb": 2}})
     reaches = find_downstream(read_shapes([gone]))
     assert reaches["dia_source_apdb"] is reaches["associateApdb_metadata"] is Reach.DETECTOR
     assert reaches["loadDiaCatalogs_log"] is Reach.DETECTOR
     assert not {"difference_image", "isr_log"} & reaches.keys()
+    with pytest.raises(PipelineError, match=r"ApPipe-DC2\.yaml has no renamed any more"):
+        read_shapes([gone.model_copy(update={"quanta": {"isr": 1, "renamed": 1}})])
     (tmp_path / "bps.yaml").unlink()
-    with pytest.raises(LedgerError, match=r"the BPS config .* cannot be read"):
+    with pytest.raises(LedgerError, match=r"has no graph .* any more, and .*bps\.yaml cannot be read"):
         read_shapes([gone])
 
 
@@ -482,7 +485,9 @@ def test_nothing_is_rolled_back_whose_outputs_cannot_be_found(health: CampaignHe
         ill = replace(health, losses=(replace(loss, obstacle=obstacle),), unit=unit)
         plan = DoctorPlan(health=ill, findings=diagnose(ill))
         assert plan.acts == acts
-        assert ("since a graph is gone and p.yaml is gone" in " ".join(plan.describe())) is bool(obstacle)
+        assert ("is not known: p.yaml is gone; put the graph back" in " ".join(plan.describe())) is bool(
+            obstacle
+        )
 
 
 def test_a_record_of_a_removal_that_cannot_be_read_keeps_from_nothing_but_going_on(

@@ -3,16 +3,36 @@
 import shutil
 import subprocess
 import sys
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 from apcampaign.apdb import check_ready
-from apcampaign.bps import CampaignConfig, Stage, Step, build_config, load_site, plan_campaign
+from apcampaign.bps import (
+    CampaignConfig,
+    Plan,
+    PlannedRun,
+    Stage,
+    Step,
+    build_config,
+    load_site,
+    plan_campaign,
+)
 from apcampaign.bps.shape import StepShape, VisitOnSky
 from apcampaign.campaign import Campaign
-from apcampaign.common.errors import BpsError, BusyError, LedgerError, PreconditionError, UnsupportedApdbError
+from apcampaign.common.errors import (
+    BpsError,
+    BusyError,
+    EmptyGraphError,
+    LedgerError,
+    PreconditionError,
+    UnsupportedApdbError,
+)
+from apcampaign.common.files import write_atomically
 from apcampaign.ledger import (
+    RunPaths,
     RunRecord,
     Workspace,
     hash_config,
@@ -23,14 +43,17 @@ from apcampaign.ledger import (
 from apcampaign.monitor import CampaignReader
 from apcampaign.ordering import refuse_already_associated
 from apcampaign.scripts.commands.apdb import command as apdb
+from apcampaign.submit import preview as previews
 from apcampaign.submit.apdb_hold import hold_apdb, read_fillers
 from apcampaign.submit.cancel import plan_cancel
 from apcampaign.submit.executors import ActiveRun, ForegroundExecutor, HTCondorExecutor
+from apcampaign.submit.preview import Preview, preview_submission
 from apcampaign.submit.repair import plan_repair
 from apcampaign.submit.resume import ResumeRequest, decide_resume
 from apcampaign.submit.state import read_state
 from apcampaign.submit.submission import SubmissionPlan, decide_submission, execute_submission
 from apcampaign.submit.submission_state import SubmissionRequest, SubmissionState, read_submission_state
+from apcampaign.submit.work import Work
 from click.testing import CliRunner
 
 TIMESTAMP = "20251012T010203Z"
@@ -131,6 +154,34 @@ def test_the_process_of_bps_holds_the_lock_of_the_submission_too(
         for step in Step:
             assert str(workspace.paths.step(step) / "submission.lock") in handles
         shutil.rmtree(workspace.runs)
+
+
+def test_a_preview_tells_a_part_without_anything_to_do_and_keeps_the_log_of_a_failure(
+    tmp_path: Path, campaign: CampaignConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = Workspace(campaign, tmp_path / "runs")
+    (run,) = plan_campaign(campaign, timestamp=TIMESTAMP, steps=[Step.DIFFIM])
+    part = replace(run, part="visits-1", stage=Stage.VISITS, skip_existing=("u/me/diffim/before",))
+    logs: list[Path] = []
+
+    def prepare(_: Work, __: PlannedRun, *, files: RunPaths) -> None:
+        write_atomically(files.prepare_log, "what BPS has said")
+        logs.append(files.prepare_log)
+        raise EmptyGraphError("no quanta")
+
+    def preview(run: PlannedRun) -> Preview:
+        new = Plan(timestamp=TIMESTAMP, runs=(run,))
+        plan = SubmissionPlan(workspace=workspace, ledger=workspace.read_ledger(), plan=new, executor=None)
+        (found,) = preview_submission(plan)
+        return found
+
+    monkeypatch.setattr(previews, "prepare_run", prepare)
+    monkeypatch.setattr(previews, "choose_inputs", lambda _, run: run)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert preview(part).empty
+    with pytest.raises(EmptyGraphError):
+        preview(run)
+    assert [log.exists() for log in logs] == [False, True]
 
 
 def test_an_apdb_in_cassandra_is_taken_as_ready_and_what_was_not_checked_is_told(
