@@ -223,6 +223,7 @@ _REMEDIES = {
     errno.ENOSPC: f"free some space, or {_OTHER_RUNS}",
     errno.EDQUOT: f"free some space, or {_OTHER_RUNS}",
     errno.EROFS: _OTHER_RUNS,
+    errno.ENXIO: "see whose it is, and remove it",
     errno.EFBIG: "allow larger files with `ulimit -f unlimited`",
     errno.EMFILE: "allow more open files with `ulimit -n 4096`",
     errno.ENFILE: "close programs, since this machine has no more files to open",

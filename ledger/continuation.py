@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import yaml
 
 from ..bps import GRAPH_OPTIONS, Step, read_option
+from ..common.reading import read_text
 from .ledger import Ledger
 from .records import RunRecord
 
@@ -25,7 +26,7 @@ def find_continued(ledger: Ledger, step: Step) -> Iterator[RunRecord]:
 def _continues(ledger: Ledger, run: RunRecord) -> bool:
     """Tell whether a run leaves out what earlier ones have done; true if that is not known any more."""
     try:
-        config = yaml.safe_load(ledger.paths.run(run).config.read_text(encoding="utf-8"))
+        config = yaml.safe_load(read_text(ledger.paths.run(run).config))
     except (OSError, yaml.YAMLError):
         return True
     skipped = ",".join(read_option(str(config.get(GRAPH_OPTIONS) or ""), "--skip-existing-in")).split(",")

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from ..bps import CampaignConfig
 from ..common.errors import LedgerError
+from ..common.reading import read_text
 
 
 def read_copy(path: Path) -> dict[str, Any]:
@@ -21,7 +22,7 @@ def read_copy(path: Path) -> dict[str, Any]:
         If it is gone, or is not what was written.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         content = yaml.safe_load(text)
     except FileNotFoundError:
         why = "it is gone"

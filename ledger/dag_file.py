@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..bps import Wms
 from ..common.errors import LedgerError
+from ..common.reading import open_text
 from .nodes import Node, Workflow
 from .paths import RunPaths
 from .records import RunRecord
@@ -25,7 +26,7 @@ def read_dag(path: Path) -> Workflow:
     heads: dict[str, tuple[str, str, Path]] = {}
     parents: dict[str, list[str]] = {}
     try:
-        with path.open(encoding="utf-8") as stream:
+        with open_text(path) as stream:
             for line in stream:
                 if line.startswith("PARENT "):
                     before, after = line[7:].split(" CHILD ")

@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..bps import Stage, Step, Wms, wms_kind
 from ..common.errors import LedgerError
 from ..common.files import write_atomically
+from ..common.reading import read_text
 from .paths import DagPaths, RunPaths, name_bps_run
 from .versions import installed_versions
 
@@ -199,7 +200,7 @@ def _write(path: Path, record: BaseModel) -> None:
 def read_record[Record: BaseModel](path: Path, kind: type[Record]) -> Record:
     """Read a record of some kind; raises as `read_run`."""
     try:
-        return kind.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return kind.model_validate(yaml.safe_load(read_text(path)))
     except FileNotFoundError:
         raise LedgerError(
             f"{path.parent} holds nothing that was submitted: there is no {path.name}"

@@ -5,6 +5,7 @@ __all__ = ["is_moved_dag", "relocate_run"]
 import re
 from pathlib import Path
 
+from ..common.reading import read_text
 from .paths import DagPaths, RunPaths
 from .records import RunRecord
 
@@ -40,7 +41,7 @@ def relocate_run(paths: RunPaths, record: RunRecord) -> RunRecord:
 def is_moved_dag(paths: DagPaths) -> bool:
     """Tell whether the folder of a campaign DAG was moved: its files name one another with their whole paths."""
     try:
-        found = _CONFIG.search(paths.dag.read_text(encoding="utf-8", errors="replace"))
+        found = _CONFIG.search(read_text(paths.dag, errors="replace"))
     except FileNotFoundError:
         return False
     return found is not None and not _is_same(Path(found[1]), paths.dagman_config)

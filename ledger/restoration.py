@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from ..bps import Plan, PlannedRun, Step, read_option
 from ..common.errors import LedgerError
+from ..common.reading import read_bytes, read_text
 from .paths import CampaignPaths, DagPaths, RunPaths
 from .records import DagRecord, RunRecord
 
@@ -41,7 +42,7 @@ def restore_run(campaign: CampaignPaths, paths: RunPaths) -> RunRecord:
     """
     timestamp, _, part = paths.folder.name.partition("-")
     try:
-        config = yaml.safe_load(paths.config.read_text(encoding="utf-8"))
+        config = yaml.safe_load(read_text(paths.config))
         payload = config["payload"]
         output_run = str(payload["outputRun"])
         planned = _find_planned(campaign, timestamp, output_run)
@@ -82,8 +83,8 @@ def restore_dag_record(paths: DagPaths) -> DagRecord:
     """
     log = paths.dag.with_name(f"{paths.dag.name}.dagman.log")
     try:
-        plan = Plan.from_dict(yaml.safe_load(paths.plan.read_text(encoding="utf-8")))
-        clusters = _CLUSTER.findall(log.read_text(encoding="utf-8", errors="replace")) if log.exists() else []
+        plan = Plan.from_dict(yaml.safe_load(read_text(paths.plan)))
+        clusters = _CLUSTER.findall(read_text(log, errors="replace")) if log.exists() else []
         return DagRecord(
             campaign=paths.folder.parent.parent.name,
             timestamp=paths.folder.name,
@@ -97,9 +98,10 @@ def restore_dag_record(paths: DagPaths) -> DagRecord:
 
 def _find_schedd(record: Path) -> str:
     """Find who has a campaign DAG in what is left of its record; empty if that is gone."""
-    if not record.exists():
+    try:
+        found = _SCHEDD.search(read_text(record, errors="replace"))
+    except OSError:
         return ""
-    found = _SCHEDD.search(record.read_text(encoding="utf-8", errors="replace"))
     return found[1].strip("'\"") if found else ""
 
 
@@ -107,7 +109,7 @@ def _find_planned(campaign: CampaignPaths, timestamp: str, output_run: str) -> P
     """Find a run in the plan that it is part of; `None` where there is no plan."""
     for files in (campaign.dag(timestamp), campaign.foreground(timestamp)):
         if files.plan.exists():
-            plan = Plan.from_dict(yaml.safe_load(files.plan.read_text(encoding="utf-8")))
+            plan = Plan.from_dict(yaml.safe_load(read_text(files.plan)))
             return next((run for run in plan if run.output_run == output_run), None)
     return None
 
@@ -124,7 +126,7 @@ def _find_apdb(config: dict[str, Any], campaign: CampaignPaths) -> str | None:
 def _count_jobs(paths: RunPaths) -> tuple[dict[str, int], dict[str, int]]:
     jobs: dict[str, int] = {}
     quanta: dict[str, int] = {}
-    for job in json.loads(paths.jobs.read_bytes()):
+    for job in json.loads(read_bytes(paths.jobs)):
         jobs[job["label"]] = jobs.get(job["label"], 0) + 1
         for label, number in job["quanta"].items():
             quanta[label] = quanta.get(label, 0) + number

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..common.errors import LedgerError
 from ..common.files import write_atomically
+from ..common.reading import read_bytes
 from ..common.text import count
 from .dag_file import count_missing, read_dag
 from .nodes import Node, Workflow
@@ -154,7 +155,7 @@ def read_workflow(paths: RunPaths, output_run: str, *, expected: int = 0) -> Wor
 
 
 def _read_jobs(paths: RunPaths) -> dict[str, Node]:
-    jobs = json.loads(paths.jobs.read_bytes())
+    jobs = json.loads(read_bytes(paths.jobs))
     names = [job["name"] for job in jobs]
     folders = {folder: paths.submit / folder for folder in {job["folder"] for job in jobs}}
     return {

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from ..common.files import find_files
+from ..common.reading import open_binary, open_text, read_bytes, read_text
 
 _ERROR = re.compile(rb'Node = "([^"]+)";\s+NodeStatus = 6;[^\n]*\s+StatusDetails = "([^"]*)"')
 
@@ -54,7 +55,7 @@ def read_exit(dag: Path) -> int | None:
     job tells. If it was removed without an exit code, that is 1.
     """
     try:
-        with _output(dag).open("rb") as stream:
+        with open_binary(_output(dag)) as stream:
             stream.seek(max(0, stream.seek(0, os.SEEK_END) - 500))
             last = stream.read().splitlines()[-1:]
     except FileNotFoundError:
@@ -66,7 +67,7 @@ def read_exit(dag: Path) -> int | None:
 def _read_end(dag: Path) -> int | None:
     """Read from HTCondor's log of a DAGMan job how it left the queue; `None` if it has not."""
     try:
-        text = dag.with_name(f"{dag.name}.dagman.log").read_text(encoding="utf-8", errors="replace")
+        text = read_text(dag.with_name(f"{dag.name}.dagman.log"), errors="replace")
     except OSError:
         return None
     events = [event for event in text.split("\n...\n") if event[:3] in _LIFE]
@@ -80,7 +81,7 @@ def _read_end(dag: Path) -> int | None:
 def read_errors(dag: Path) -> dict[str, str]:
     """Read which nodes failed, and what DAGMan says of them."""
     try:
-        text = dag.with_suffix(".node_status").read_bytes()
+        text = read_bytes(dag.with_suffix(".node_status"))
     except FileNotFoundError:
         return {}
     return {found[1].decode(): found[2].decode() for found in _ERROR.finditer(text)}
@@ -91,7 +92,7 @@ def read_rescue(dag: Path) -> frozenset[str] | None:
     rescues = find_files(dag.parent, f"{dag.name}.rescue[0-9][0-9][0-9]")
     if not rescues:
         return None
-    with rescues[-1].open(encoding="utf-8", errors="replace") as stream:
+    with open_text(rescues[-1], errors="replace") as stream:
         return frozenset(line.split()[1] for line in stream if re.match(r"DONE +\S", line))
 
 
@@ -103,7 +104,7 @@ def find_damaged_rescue(dag: Path) -> Path | None:
     rescues = find_files(dag.parent, f"{dag.name}.rescue[0-9][0-9][0-9]")
     if not rescues:
         return None
-    text = rescues[-1].read_text(encoding="utf-8", errors="replace")
+    text = read_text(rescues[-1], errors="replace")
     said = _PREMARKED.search(text)
     listed = sum(1 for line in text.splitlines() if re.match(r"DONE +\S", line))
     whole = said and int(said[1]) == listed and text.endswith("\n")

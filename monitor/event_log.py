@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from ..common.reading import open_binary
 from .history import History, OpenAttempt
 from .jobs import AttemptOutcome, JobState
 from .log_clock import LogClock, find_zone
@@ -69,7 +70,7 @@ class EventLog:
         """
         changed: set[int] = set()
         try:
-            with self.path.open("rb") as stream:
+            with open_binary(self.path) as stream:
                 beginning = stream.read(len(self._beginning) or 256)
                 if self._beginning and beginning != self._beginning:
                     # DAGMan starts a new log when it is resumed.

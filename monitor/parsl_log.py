@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..common.files import find_files
+from ..common.reading import open_text
 from ..ledger import RunPaths, RunRecord, Workflow
 from .jobs import Attempt, AttemptOutcome, Job, JobState
 
@@ -149,7 +150,7 @@ class ParslReader:
         tasks: dict[str, _Task] = {}
         for log in self._find_logs():
             self.begun, self._cleaned_up = True, False
-            with log.open(encoding="utf-8", errors="replace") as stream:
+            with open_text(log, errors="replace") as stream:
                 for line in stream:
                     if found := _OUTPUT.search(line):
                         task = tasks.setdefault(f"{log.parent.name}.{found[1]}", _Task())

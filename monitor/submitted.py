@@ -8,6 +8,7 @@ import yaml
 
 from ..bps import CampaignConfig, PlannedRun
 from ..common.errors import LedgerError
+from ..common.reading import read_text
 from ..ledger import DagPaths, DagRecord, Ledger, RunRecord, Workspace
 
 
@@ -21,7 +22,7 @@ def read_planned_run(workspace: Workspace, record: RunRecord) -> PlannedRun:
     """
     path = workspace.paths.run(record).config
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        config = yaml.safe_load(read_text(path))
         return PlannedRun(
             step=record.step,
             part=record.part,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import yaml
 
 from ..bps import CampaignConfig
+from ..common.reading import read_text
 from ..common.secrets import redact
 from ..ledger import CampaignPaths, Ledger, RunRecord, newest_of
 from ..monitor.submitted import find_current_dag
@@ -73,6 +74,6 @@ def list_files(
     for record in records:
         path = paths.run(record).config
         if path.exists():
-            text = path.read_text(encoding="utf-8", errors="replace")
+            text = read_text(path, errors="replace")
             shown[f"BPS config of {record.name}"] = redact(text)
     return shown

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..common.reading import open_binary
 from .figure import moment
 from .model import ReportData
 
@@ -48,7 +49,7 @@ def describe_report(data: ReportData) -> str:
 def read_earlier(file: Path) -> Earlier | None:
     """Read what a report says of itself; `None` if there is none, or one of an earlier version."""
     try:
-        with file.open("rb") as stream:
+        with open_binary(file) as stream:
             head = stream.read(_HEAD).decode("utf-8", errors="replace")
         found = _META.search(head)
         if found is None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..common.files import write_atomically
 from ..common.progress import show_progress
+from ..common.reading import read_text
 from ..ledger import Workspace
 from ..monitor.campaign_summary import CampaignSummary
 from ..monitor.notify import TroubleNotifier
@@ -71,7 +72,7 @@ def _keep_fuller(file: Path, data: ReportData) -> ReportData:
     earlier, fuller = read_earlier(file), read_earlier(kept)
     lost = what_is_lost(earlier, data) if earlier else ()
     if lost and not (fuller and set(what_is_lost(fuller, data)) >= set(lost)):
-        write_atomically(kept, file.read_text(encoding="utf-8"))
+        write_atomically(kept, read_text(file))
         _log.warning("the report lacks %s: the earlier one is kept as %s", ", ".join(lost), kept)
         fuller = earlier
     if fuller is None:

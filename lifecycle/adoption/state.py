@@ -12,6 +12,7 @@ from ...bps import Plan, PlannedRun, Step, build_config, plan_campaign
 from ...common.errors import ApcampaignError, LedgerError
 from ...common.files import find_files
 from ...common.progress import show_progress
+from ...common.reading import read_text
 from ...ledger import Ledger, Workspace
 from .as_run import Expected
 from .decide import AdoptionState, decide_adoption
@@ -87,6 +88,6 @@ def _list_planned(ledger: Ledger) -> Iterator[PlannedRun]:
     for files, _ in (*ledger.dags, *ledger.without_dag):
         if files.plan.exists():
             try:
-                yield from Plan.from_dict(yaml.safe_load(files.plan.read_text(encoding="utf-8")))
+                yield from Plan.from_dict(yaml.safe_load(read_text(files.plan)))
             except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError) as error:
                 raise LedgerError(f"{files.plan} cannot be read: {' '.join(str(error).split())}") from error

@@ -28,6 +28,7 @@ from uuid import UUID
 
 from ...common.files import write_atomically
 from ...common.progress import show_progress
+from ...common.reading import read_bytes
 from ...common.text import count
 
 # As many are written down at a time; a kill has Butler look at no more than these again.
@@ -87,7 +88,7 @@ def remove_pending(butler: Any, pending: Path) -> None:
         As `remove_run`.
     """
     try:
-        content = json.loads(pending.read_bytes())
+        content = json.loads(read_bytes(pending))
     except FileNotFoundError:
         return
     _prune(butler, _read_refs(butler, content))

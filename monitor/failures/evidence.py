@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from os import SEEK_END
 from pathlib import Path
 
+from ...common.reading import open_binary
 from ..event_log import EventLog
 from ..jobs import Attempt, Job
 
@@ -48,7 +49,7 @@ def read_log(job: Job, attempt: Attempt) -> tuple[Path | None, str, str]:
     path = job.find_log(attempt)
     if path is not None:
         try:
-            with path.open("rb") as stream:
+            with open_binary(path) as stream:
                 stream.seek(max(0, stream.seek(0, SEEK_END) - _TAIL))
                 text = stream.read().decode(errors="replace")
         except FileNotFoundError:  # it may be moved at this moment

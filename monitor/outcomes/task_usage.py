@@ -14,6 +14,7 @@ import yaml
 
 from ...common.butler import open_butler, query_run
 from ...common.errors import LedgerError
+from ...common.reading import read_text
 from ...ledger import RunRecord
 
 #: How many quanta of each task are looked at, spread over all of them.
@@ -138,7 +139,7 @@ def read_clusters(record: RunRecord) -> dict[str, tuple[str, ...]]:
         If the config cannot be read.
     """
     try:
-        config = yaml.safe_load(Path(record.config).read_text(encoding="utf-8"))
+        config = yaml.safe_load(read_text(Path(record.config)))
         clusters: Mapping[str, Any] = config.get("cluster") or {}
         return {
             label: tuple(str(section.get("pipetasks", "")).replace(",", " ").split())

@@ -24,6 +24,7 @@ from ...apdb import open_apdb, plan_rollback, roll_back
 from ...common.condor_submission import write_dag_path
 from ...common.errors import UnsupportedApdbError
 from ...common.files import find_files, make_folder, write_atomically
+from ...common.reading import read_text
 from ...ledger import RunPaths
 from ...ordering import Order, VisitDetector
 
@@ -148,7 +149,7 @@ def let_dagman_pass(files: RunPaths, output_run: str, workflow: Any, order: Orde
         f"{end}{write_dag_path(script)} finally {line.removeprefix(end)}"
         if end and line.startswith(end)
         else line
-        for line in dag.read_text(encoding="utf-8").splitlines()
+        for line in read_text(dag).splitlines()
     ]
     lines += [
         f"SCRIPT PRE ALL_NODES {write_dag_path(script)} before $JOB",
@@ -264,7 +265,7 @@ def settle(apdb_config: str, folder: Path, job: str) -> bool:
 
 
 def _read_associations(folder: Path, job: str) -> Iterator[VisitDetector]:
-    for line in (folder / "associations").read_text(encoding="utf-8").splitlines():
+    for line in read_text(folder / "associations").splitlines():
         name, visit, detector = line.split()
         if name == job:
             yield int(visit), int(detector)

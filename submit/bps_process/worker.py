@@ -26,6 +26,7 @@ from ...common.errors import ApcampaignError, BpsError, EmptyGraphError
 from ...common.explain import explain
 from ...common.files import keep_others_out, write_atomically
 from ...common.processes import collect_seldom, end_with_parent
+from ...common.reading import read_text
 from ...ledger import RunPaths, RunRecord, Workspace, hash_config, write_run, write_workflow
 from ...ordering import Order, add_order, refuse_already_associated, write_data_ids
 from ..output_collections import choose_inputs, rebase_output_chain
@@ -252,7 +253,7 @@ def _bps_error(error: Exception, files: RunPaths) -> BpsError:
     """Find the telling lines of a failure inside BPS."""
     lines = [f"BPS could not prepare or submit the run: {error}".splitlines()[0]]
     graph_log = files.submit / "quantumGraphGeneration.out"
-    text = graph_log.read_text(encoding="utf-8", errors="replace").splitlines() if graph_log.exists() else []
+    text = read_text(graph_log, errors="replace").splitlines() if graph_log.exists() else []
     no_quanta = any(_NO_QUANTA in line for line in text[-10:])
     if text and (no_quanta or not list(files.submit.glob("*.qg"))):
         telling = [

@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import UUID
 
 from ...common.butler import butler_errors
+from ...common.reading import read_text
 from ...ledger import Ledger, RunRecord, has_graph
 from ...monitor.outcomes import count_quanta
 from .model import BrokenGraph
@@ -42,7 +43,7 @@ def _find(ledger: Ledger) -> Iterator[BrokenGraph]:
 def _read_named_quanta(run: RunRecord) -> set[UUID]:
     """Read which quanta the first job with any executes: all jobs of a run are made of one graph."""
     for path in Path(run.submit_dir).glob("jobs/**/*.sub"):
-        if found := _QUANTA.search(path.read_text(encoding="utf-8", errors="replace")):
+        if found := _QUANTA.search(read_text(path, errors="replace")):
             return {UUID(name) for name in found[1].split(",") if name}
     return set()
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ...common.files import write_atomically
+from ...common.reading import read_text
 from ...monitor import read_exit
 
 _END = "\n...\n"
@@ -70,7 +71,7 @@ def _log_of(dag: Path) -> Path:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        return read_text(path, errors="replace")
     except FileNotFoundError:
         return ""
 

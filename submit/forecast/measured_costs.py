@@ -14,6 +14,7 @@ from ...bps import Step
 from ...common.butler import open_butler, query_run
 from ...common.errors import ApcampaignError, LedgerError
 from ...common.files import write_atomically
+from ...common.reading import read_bytes
 from ...ledger import CampaignPaths, RunPaths, RunRecord, read_run
 from ...monitor import AttemptOutcome, Job, read_jobs
 from ...monitor.outcomes import TaskUsage, read_clusters, read_task_usage
@@ -186,7 +187,7 @@ def _find_newest[Value](
 
 def _read(run: RunPaths) -> _RunCosts:
     try:
-        return _RunCosts.from_dict(json.loads(run.costs.read_bytes()))
+        return _RunCosts.from_dict(json.loads(read_bytes(run.costs)))
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise LedgerError(f"{run.costs} cannot be read: {type(error).__name__}: {error}") from error
 

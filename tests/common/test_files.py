@@ -18,7 +18,8 @@ from apcampaign.common.files import (
     open_own,
     write_atomically,
 )
-from apcampaign.ledger import submission_lock
+from apcampaign.common.reading import check_ordinary, read_bytes, read_text
+from apcampaign.ledger import is_submitting, submission_lock
 from system_faults import KINDS, SystemFaults
 
 
@@ -58,6 +59,18 @@ def test_a_pipe_in_the_place_of_a_file_does_not_hang(tmp_path: Path):
     os.mkfifo(tmp_path / "log")
     with pytest.raises(FileError, match="no ordinary file"):
         open_own(tmp_path / "log")
+    os.mkfifo(tmp_path / "submission.lock")
+    with pytest.raises(FileError, match=r"submission\.lock is no ordinary file"):
+        is_submitting(tmp_path)
+    for read in (read_text, read_bytes, check_ordinary):
+        with pytest.raises(OSError, match="no ordinary file") as caught:
+            read(tmp_path / "log")
+        assert str(explain(caught.value)) == (
+            f"{tmp_path}/log: it is no ordinary file, such as a pipe; see whose it is, and remove it"
+        )
+    with pytest.raises(IsADirectoryError):
+        read_text(tmp_path)
+    check_ordinary(tmp_path / "nowhere")
 
 
 def test_a_written_file_replaces_a_link_and_keeps_what_that_leads_to(tmp_path: Path):

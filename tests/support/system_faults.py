@@ -216,6 +216,9 @@ def damage(file: Path) -> Iterator[str]:
         file.mkdir()
         yield "a folder"
         file.rmdir()
+        os.mkfifo(file)
+        yield "a pipe"
+        file.unlink()
         file.symlink_to(file.with_name("nowhere"))
         yield "a link to nowhere"
         file.unlink()
