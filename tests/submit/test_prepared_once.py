@@ -1,6 +1,7 @@
 """A run is prepared by one process at a time, whatever becomes of the process that asked for it."""
 
 import logging
+import os
 import subprocess
 import sys
 import time
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from apcampaign.bps import CampaignConfig, Plan, plan_campaign
 from apcampaign.ledger import Workspace, write_run
-from apcampaign.submit.bps_process import prepare_or_reuse
+from apcampaign.submit.bps_process import prepare_or_reuse, worker
 from apcampaign.submit.bps_process.driver import _hold_preparation
 from apcampaign.submit.work import Work
 from run_records import record_of
@@ -64,3 +65,21 @@ def test_the_lock_of_a_folder_that_was_thrown_away_is_none(workspace: Workspace,
         with _hold_preparation(files) as again:
             assert again
         assert time.monotonic() - begun < 1
+
+
+def test_bps_prepares_nothing_for_a_process_that_has_gone(workspace: Workspace, plan: Plan) -> None:
+    run = plan.find("templates")
+    folder = workspace.paths.run(run).folder
+    request = worker.Request(
+        folder=folder, runs=workspace.runs, run=run, error=folder / "error.json", parent=os.getpid() + 1
+    )
+    if not (child := os.fork()):
+        os.setsid()
+        try:
+            worker._work(request)
+        except KeyboardInterrupt:
+            os._exit(7)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 7
+    assert not folder.exists()
