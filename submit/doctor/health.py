@@ -22,7 +22,7 @@ from ...ledger import (
 )
 from ...monitor import find_damaged_rescue, open_run, read_exit
 from ...monitor.outcomes import LeftBehind
-from ..executors import ActiveRun, find_active
+from ..executors import ActiveRun, find_unfinished
 from ..state import CampaignState, SubmittedUnit, read_state
 from .copies import find_broken_copies
 from .graphs import find_broken_graphs
@@ -119,7 +119,7 @@ def read_health(workspace: Workspace) -> CampaignHealth:
 
     nothing: tuple[ActiveRun, ...] = ()
     nobody: tuple[PlacedJob, ...] = ()
-    active = look(lambda: find_active(ledger), nothing)
+    active = look(lambda: find_unfinished(ledger), nothing)
     queued = look(lambda: find_below(workspace.paths.folder), nobody) if _uses_htcondor(ledger) else nobody
     strays = tuple(job for job in queued if not _is_recorded(ledger, job))
     orphans = tuple(_find_orphans(job for job in queued if job not in strays))

@@ -46,6 +46,7 @@ from apcampaign.scripts.commands.apdb import command as apdb
 from apcampaign.submit import preview as previews
 from apcampaign.submit.apdb_hold import hold_apdb, read_fillers
 from apcampaign.submit.cancel import plan_cancel
+from apcampaign.submit.doctor import Condition, diagnose, read_health
 from apcampaign.submit.executors import ActiveRun, ForegroundExecutor, HTCondorExecutor
 from apcampaign.submit.preview import Preview, preview_submission
 from apcampaign.submit.repair import plan_repair
@@ -132,6 +133,8 @@ def test_what_is_being_submitted_is_told_before_it_has_runs(tmp_path: Path, camp
         assert "diffim step of campaign camp has not ended: it is being submitted by" in str(refused)
         remarks = read_submission_state(workspace, SubmissionRequest(steps=(Step.TEMPLATES,))).remarks
         assert [str(each) for each in remarks if isinstance(each, BusyError)] == [str(refused)]
+        (finding,) = diagnose(read_health(workspace))
+        assert finding.condition is Condition.ACTIVE
         with pytest.raises(LedgerError, match="has no runs yet: its diffim step is being submitted by"):
             CampaignReader(workspace.paths).read()
     assert not read_state(workspace).active
