@@ -208,8 +208,7 @@ def decide_resume(state: CampaignState, request: ResumeRequest) -> ResumePlan:
     )
     if unit.repair.obstacle:
         return replace(plan, obstacles=(unit.repair.obstacle,))
-    divided = unit.dag is not None and not set(unit.dag[1].runs) <= set(Step)
-    if unit.lost_plan and divided and not request.new_graph:
+    if unit.lost_plan and not request.new_graph:
         return _refuse(
             plan,
             f"{unit.lost_plan}: what its parts are is not known",

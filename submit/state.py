@@ -55,7 +55,7 @@ class SubmittedUnit:
         Its plan, if its steps were divided into parts; where it is not done with all parts of its steps, those too
         that only earlier submissions have had.
     lost_plan
-        Why the plan cannot be read; empty if it can.
+        Why the plan of its parts cannot be read; empty if it can.
     remaining
         What is not done, by step; empty where nobody has looked.
     repair
@@ -198,7 +198,7 @@ def _list_units(workspace: Workspace, ledger: Ledger) -> Iterator[SubmittedUnit]
                     broken=lost_plan or _find_break(files, record, ledger, runs),
                     has_passed=files.has_passed or any(has_passed(ledger.paths.run(run)) for run in runs),
                     plan=plan,
-                    lost_plan=lost_plan,
+                    lost_plan=lost_plan if _is_divided(record) else "",
                     workspace=workspace.as_submitted(files),
                 )
             )
@@ -243,4 +243,8 @@ def _read_plan(files: DagPaths, workspace: Workspace, record: DagRecord) -> tupl
         plan = read_work(files, workspace.runs).plan
     except LedgerError as error:
         return None, error.what
-    return (None if set(record.runs) <= set(Step) else plan), ""
+    return (plan if _is_divided(record) else None), ""
+
+
+def _is_divided(record: DagRecord) -> bool:
+    return not set(record.runs) <= set(Step)

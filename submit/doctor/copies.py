@@ -2,8 +2,9 @@
 
 __all__ = ["find_broken_copies"]
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import yaml
@@ -11,6 +12,7 @@ import yaml
 from ...bps import (
     GRAPH_OPTIONS,
     Plan,
+    PlannedRun,
     Step,
     dump_campaign,
     gate_node,
@@ -31,6 +33,7 @@ from ...ledger import (
     read_copy,
 )
 from ...monitor.submitted import read_planned_run
+from ...pipelines import find_pipeline
 from ..executors.campaign_dag import dump_work, parse_work
 from ..work import Work
 from .model import BrokenCopy
@@ -117,10 +120,11 @@ def _is_submitted_as(workspace: Workspace, run: RunRecord) -> bool:
     """Tell whether the campaign, as it is now, plans a run as its BPS config says that it was submitted."""
     try:
         submitted = read_planned_run(workspace, run)
-        planned = plan_campaign(workspace.campaign, timestamp=run.timestamp, steps=[run.step])
+        plan = plan_campaign(workspace.campaign, timestamp=run.timestamp, steps=[run.step])
+        (planned,) = (replace(each, pipeline=find_pipeline(each.pipeline)) for each in plan.runs)
     except ApcampaignError:
         return False
-    one, other = ((each.part, each.pipeline, each.query, each.output) for each in (submitted, *planned.runs))
+    one, other = ((each.part, each.pipeline, each.query, each.output) for each in (submitted, planned))
     return workspace.campaign.butler == run.butler and one == other
 
 
@@ -143,9 +147,10 @@ def _restore_plan(
     """
     runs = [run for run in ledger.runs if run.timestamp == record.timestamp and run.name in record.runs]
     if missing := len(record.runs) - len(runs):
-        return BrokenCopy(files.plan, f"{why}; {count(missing, 'run')} of it was not prepared yet")
+        lost = f"what {count(missing, 'run')} of it was to do is not known: not prepared, or nothing to do"
+        return BrokenCopy(files.plan, f"{why}; {lost}")
     try:
-        plan = _read_plan(workspace, ledger, files, runs)
+        plan = _read_plan(workspace, ledger, files, record.runs, runs)
     except (ApcampaignError, OSError, ValueError) as error:
         return BrokenCopy(files.plan, f"{why}; nor can what it was made of: {error}")
     apdb_config = next((run.apdb_config for run in runs if run.apdb_config), None)
@@ -153,7 +158,13 @@ def _restore_plan(
     return BrokenCopy(files.plan, why, text, "the BPS configs of its runs")
 
 
-def _read_plan(workspace: Workspace, ledger: Ledger, files: DagPaths, runs: Sequence[RunRecord]) -> Plan:
+def _read_plan(
+    workspace: Workspace,
+    ledger: Ledger,
+    files: DagPaths,
+    names: Sequence[str],
+    runs: Sequence[RunRecord],
+) -> Plan:
     planned = []
     for run in runs:
         config = yaml.safe_load(ledger.paths.run(run).config.read_text(encoding="utf-8"))
@@ -167,9 +178,26 @@ def _read_plan(workspace: Workspace, ledger: Ledger, files: DagPaths, runs: Sequ
                 quanta=sum(run.quanta.values()),
             )
         )
+    planned = [_complete(run, planned) for run in planned]
+    if not files.dag.exists():
+        # In the foreground they were executed one after the other, in the order in which they are recorded.
+        edges = frozenset(pairwise(names))
+        return Plan(timestamp=files.folder.name, runs=tuple(planned), edges=edges)
     nodes = {node: run.name for run in planned for node in (gate_node(run), prepare_node(run), run.name)}
-    text = files.dag.read_text(encoding="utf-8") if len(planned) > 1 else ""
-    return Plan(timestamp=files.folder.name, runs=tuple(planned), edges=frozenset(_list_edges(text, nodes)))
+    edges = frozenset(_list_edges(files.dag.read_text(encoding="utf-8"), nodes))
+    return Plan(timestamp=files.folder.name, runs=tuple(planned), edges=edges)
+
+
+def _complete(run: PlannedRun, planned: Iterable[PlannedRun]) -> PlannedRun:
+    """Give a part the collections that all parts of its step have: it was prepared without those not there."""
+    if not run.part:
+        return run
+    siblings = [each for each in planned if each.step is run.step]
+    inputs = max((each.inputs for each in siblings), key=len)
+    if run.output not in inputs:
+        first = 1 if run.step is Step.DIFFIM else 0  # templates are searched first
+        inputs = (*inputs[:first], run.output, *inputs[first:])
+    return replace(run, inputs=inputs, skip_existing=max((each.skip_existing for each in siblings), key=len))
 
 
 def _list_edges(dag: str, nodes: dict[str, str]) -> Iterator[tuple[str, str]]:

@@ -113,7 +113,8 @@ def read_health(workspace: Workspace) -> CampaignHealth:
         try:
             return find()
         except ApcampaignError as error:
-            if str(error) not in map(str, unknown):  # what does not answer is asked more than once
+            # What does not answer is asked more than once; of what is damaged there is a finding.
+            if str(error) not in map(str, unknown) and error.what not in (copy.why for copy in copies):
                 unknown.append(error)
             return otherwise
 

@@ -538,6 +538,8 @@ def submit_parts(folder: Path) -> tuple[Workspace, Work]:
             stage=stage,
             division=TIMESTAMP,
             query=f"{part} and more",
+            graph_query="",
+            inputs=("t", whole.output, "2.2i/defaults"),
             skip_existing=("a", "b"),
         )
         for part, stage in stages.items()
@@ -548,7 +550,8 @@ def submit_parts(folder: Path) -> tuple[Workspace, Work]:
     files.submit_file.touch()
     names = tuple(run.name for run in plan)
     write_dag_record(files, DagRecord(campaign="camp", timestamp=TIMESTAMP, cluster="7", runs=names))
-    for run in plan:
+    # When the first one was prepared, not all collections were there.
+    for run in (replace(runs[0], inputs=("t", "2.2i/defaults"), skip_existing=("a",)), runs[1]):
         files_of_run = workspace.paths.run(run)
         record = record_of(workspace, run, service="lsst.ctrl.bps.htcondor.HTCondorService")
         changes = {"part": run.part, "stage": run.stage, "division": run.division, "query": run.query}
@@ -556,7 +559,7 @@ def submit_parts(folder: Path) -> tuple[Workspace, Work]:
         config = {
             "pipelineYaml": run.pipeline,
             "payload": {"dataQuery": run.graph_query},
-            GRAPH_OPTIONS: "--skip-existing-in a,b",
+            GRAPH_OPTIONS: f"--skip-existing-in {','.join(run.skip_existing)}",
         }
         write_atomically(files_of_run.config, yaml.safe_dump(config))
         write_atomically(files_of_run.campaign, dump_campaign(workspace.campaign))
@@ -581,6 +584,11 @@ def test_copies_beside_the_records_are_made_again(tmp_path: Path, damage: int | 
     DoctorPlan(health=health, findings=findings).execute()
     assert read_work(files, workspace.runs) == work
     assert copies[2].read_text() == files.campaign.read_text()
+    # In the foreground there is no DAG, and one comes after the other.
+    files.plan.unlink()
+    files.dag.unlink()
+    (copy,) = find_broken_copies(workspace, workspace.read_ledger())
+    assert Plan.from_dict(yaml.safe_load(copy.text)) == work.plan
 
 
 def test_a_campaign_is_written_again_from_its_file_only_if_that_selects_what_was_submitted(
@@ -590,7 +598,7 @@ def test_a_campaign_is_written_again_from_its_file_only_if_that_selects_what_was
     workspace = Workspace(CampaignConfig.model_validate(content), tmp_path / "runs")
     (run,) = plan_campaign(workspace.campaign, timestamp=TIMESTAMP, steps=[Step.TEMPLATES]).runs
     write_run(workspace.paths.run(run), record_of(workspace, run, service="a.ParslService"))
-    config = {"pipelineYaml": run.pipeline, "payload": {"dataQuery": run.query}}
+    config = {"pipelineYaml": find_pipeline(run.pipeline), "payload": {"dataQuery": run.query}}
     write_atomically(workspace.paths.run(run).config, yaml.safe_dump(config))
     (copy,) = find_broken_copies(workspace, workspace.read_ledger())
     assert copy.text == dump_campaign(workspace.campaign)
@@ -610,10 +618,12 @@ def test_a_plan_is_not_made_up_where_parts_were_not_prepared(tmp_path: Path) -> 
     ledger = workspace.read_ledger()
     (copy,) = find_broken_copies(workspace, ledger)
     assert copy.text == ""
-    assert "1 run of it was not prepared yet" in copy.why
+    assert "what 1 run of it was to do is not known" in copy.why
     (unit,) = _list_units(workspace, ledger)
     unit = replace(unit, remaining=(Remaining(Step.DIFFIM, begun=True, counts=BAD),))
     state = CampaignState(workspace=workspace, ledger=ledger, active=(), units=(unit,), versions={})
     (obstacle,) = decide_resume(state, ResumeRequest()).obstacles
     assert "apcampaign resume --new-graph" in obstacle.remedy
     assert decide_resume(state, ResumeRequest(new_graph=True)).reason
+    state = replace(state, units=(replace(unit, dag=None),))  # run in the foreground
+    assert decide_resume(state, ResumeRequest()).obstacles
