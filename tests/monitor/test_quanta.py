@@ -16,6 +16,7 @@ from apcampaign.monitor.outcomes import (
     read_outcomes,
 )
 from apcampaign.ordering.parts import find_made, find_unmade
+from apcampaign.submit.unfinished_visits import is_done
 from astropy.table import Table
 from lsst.daf.butler.logging import ButlerLogRecords
 from lsst.pipe.base import QuantumSuccessCaveats, TaskMetadata
@@ -111,6 +112,13 @@ def test_outcomes_are_those_that_rubins_provenance_graph_tells(tmp_path: Path) -
         found: Outcomes = read_outcomes(record)
         without = count_quanta([record])
         assert count_quanta_by_run([record]) == {record.output_run: without}
+        for run, quanta, done in (
+            (RUN, {"second": 2}, True),
+            (RUN, {"second": 3}, False),
+            (RUN, {"second": 2, "last": 1}, False),
+            ("another", {"second": 2}, False),
+        ):
+            assert is_done(repo.butler, record_of_graph(root, run, tmp_path / "run.qg", **quanta)) is done
     assert found.counts == {label: count(task) for label, task in told.items()}
     assert list(found.counts) == ["first", "second", "last"]
     first, second, last = found.counts.values()
