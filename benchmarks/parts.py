@@ -187,7 +187,7 @@ def _insert(repository: str, output_run: str, graph: str) -> None:
         (found.pipeline_graph.dataset_types[edge.parent_dataset_type_name], quanta)
         for label, quanta in found.quanta_by_task.items()
         for task in [found.pipeline_graph.tasks[label]]
-        for edge in task.outputs.values()
+        for edge in task.iter_all_outputs()
         if found.pipeline_graph.dataset_types[edge.parent_dataset_type_name].dimensions == task.dimensions
     ]
     with Butler.from_config(repository, writeable=True) as butler:

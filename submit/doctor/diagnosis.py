@@ -143,6 +143,14 @@ def _find_files(health: CampaignHealth) -> Iterator[Finding]:
 
 
 def _find_collections(health: CampaignHealth) -> Iterator[Finding]:
+    for run in health.unregistered:
+        yield Finding(
+            condition=Condition.OUTPUTS,
+            what=f"{run.name}: all is done, and the repository does not know of it, since the last job of "
+            f"{run.output_run} has failed",
+            remedy=f"{_DOCTOR} registers its outputs",
+            acts=(Act.REGISTER,),
+        )
     for each in health.chains:
         what = f"the output collection {each.output} lacks" if each.there else f"{each.output} is gone, with"
         yield Finding(

@@ -23,6 +23,7 @@ from ...ledger import (
 from ...monitor import find_damaged_rescue, open_run, read_exit
 from ...monitor.outcomes import LeftBehind
 from ..executors import ActiveRun, find_unfinished
+from ..repair import find_unregistered
 from ..state import CampaignState, SubmittedUnit, read_state
 from .copies import find_broken_copies
 from .graphs import find_broken_graphs
@@ -53,6 +54,8 @@ class CampaignHealth:
         The runs whose record names another folder than the one that it is in.
     unlinked
         The adopted runs that count and whose submit directory is not where it was any more.
+    unregistered
+        The runs that count of which all is done but the registration of their outputs, if nothing else remains.
     logs, graphs, rescues, chains, losses
         What is damaged, gone or lost.
     unit
@@ -77,6 +80,7 @@ class CampaignHealth:
     logs: tuple[CutLog, ...] = ()
     graphs: tuple[BrokenGraph, ...] = ()
     rescues: tuple[Path, ...] = ()
+    unregistered: tuple[RunRecord, ...] = ()
     chains: tuple[BrokenChain, ...] = ()
     losses: tuple[Loss, ...] = ()
     unit: SubmittedUnit | None = None
@@ -146,6 +150,9 @@ def read_health(workspace: Workspace) -> CampaignHealth:
         logs=look(lambda: tuple(_find_cut_logs(ledger)), ()),
         graphs=look(lambda: find_broken_graphs(ledger), ()),
         rescues=tuple(_find_damaged_rescues(ledger)),
+        unregistered=look(lambda: find_unregistered(ledger, ledger.current()), ())
+        if state and state.unfinished is None
+        else (),
         chains=look(lambda: find_broken_chains(ledger), ()),
         losses=look(lambda: find_losses(workspace, ledger), ()),
         unit=state.unfinished if state else None,

@@ -28,7 +28,7 @@ from .health import CampaignHealth, read_health
 from .logs import fill_log
 from .losses import forget
 from .model import Act, Condition, Finding
-from .outputs import restore_chain
+from .outputs import find_broken_chains, restore_chain
 from .removal import remove_jobs
 
 _log = logging.getLogger(__name__)
@@ -125,6 +125,7 @@ def execute_doctor(plan: DoctorPlan) -> Submission | None:
         Act.PATHS: _write_paths,
         Act.LOGS: _fill_logs,
         Act.GRAPHS: _set_graphs_aside,
+        Act.REGISTER: _register_outputs,
         Act.CHAINS: _restore_chains,
         Act.ROLLBACK: _roll_back,
     }
@@ -178,6 +179,12 @@ def _set_graphs_aside(health: CampaignHealth) -> None:
         if graph.foreign:
             path = Path(graph.run.graph)
             path.replace(path.with_suffix(".foreign.qg"))
+
+
+def _register_outputs(health: CampaignHealth) -> None:
+    execute_repair(Repair(unregistered=health.unregistered))
+    for chain in find_broken_chains(health.ledger):  # they lacked what was not there
+        restore_chain(health.ledger, chain)
 
 
 def _restore_chains(health: CampaignHealth) -> None:

@@ -178,6 +178,12 @@ def _stands_still(health: CampaignHealth) -> dict[str, Any]:
             (),
             "`apcampaign resume` builds new graphs",
         ),
+        (
+            lambda health: {"unregistered": health.ledger.current(Step.DIFFIM)},
+            Condition.OUTPUTS,
+            (Act.REGISTER,),
+            "diffim: all is done, and the repository does not know of it, since the last job of",
+        ),
         (_chain, Condition.CHAIN, (Act.CHAINS,), "u/me/diffim is gone, with u/me/diffim/t"),
         (_untaken, Condition.UNSUBMITTED, (Act.RESUME,), "HTCondor has never taken"),
         (
