@@ -18,7 +18,7 @@ from apcampaign.ordering.edges import overlap_edges
 from apcampaign.ordering.footprints import find_pixels
 from apcampaign.pipelines import find_pipeline
 from apcampaign.sandbox.create import PACKAGES, STORAGE_CLASSES
-from apcampaign.submit.division import _list_tasks
+from apcampaign.submit.division import list_tasks
 from apcampaign.submit.forecast.costs import Costs
 
 _BANDS = "ugrizy"
@@ -137,7 +137,7 @@ def read_kinds(factor: float, overhead: float) -> list[Kind]:
         universe = DimensionUniverse()
         catalogue = DatasetType("cal_ref_cat_2_2", {"htm7"}, "SimpleCatalog", universe=universe)
         graph.resolve(dimensions=universe, dataset_types={catalogue.name: catalogue})
-        tasks = {task.label: task for task in _list_tasks(graph)}
+        tasks = {task.label: task for task in list_tasks(graph)}
         stages = assign_stages(step, list(tasks.values()), (READER, WRITER))
         clusters: dict[str, Any] = {}
         for name in (step, *(["diffim-edges"] if step is Step.DIFFIM else [])):

@@ -24,6 +24,8 @@ from apcampaign.ledger import DagRecord, RunRecord, Workspace, write_dag_record,
 from apcampaign.scripts.commands.doctor import command as doctor
 from apcampaign.submit.cancel import plan_cancel
 from apcampaign.submit.doctor import Act, DoctorPlan, diagnose, read_health
+from apcampaign.submit.executors.campaign_dag import write_work
+from apcampaign.submit.work import Work
 from apcampaign.submit.executors import find_active
 folder = Path(sys.argv[1])
 (mine, schedd), (other, _) = submit_file(folder / "mine.sub"), submit_file(folder / "other.sub")
@@ -62,12 +64,15 @@ here, timestamp = name_schedd(), "20251012T010203Z"
 dag = workspace.paths.dag(timestamp)
 record = DagRecord(campaign="camp", timestamp=timestamp, cluster="7", runs=("diffim",), schedd=here)
 write_dag_record(dag, record)
-(run,) = plan_campaign(workspace.campaign, timestamp=timestamp, steps=[Step.DIFFIM])
+work = Work(workspace=workspace, plan=plan_campaign(workspace.campaign, timestamp=timestamp, steps=[Step.DIFFIM]))
+write_work(work, dag)
+(run,) = work.plan
 files = workspace.paths.run(run)
 places = {"config": str(files.config), "submit_dir": str(files.submit), "graph": str(files.graph(run.output_run))}
 values = {"campaign": "camp", "step": "diffim", "timestamp": timestamp, "butler": "/repo", "inputs": run.inputs}
 values |= {"output": run.output, "output_run": run.output_run, "jobs": {}, "quanta": {}, **places}
 write_run(files, RunRecord(**values, wms_service="lsst.ctrl.bps.htcondor.HTCondorService"))
+files.campaign.write_text(dag.campaign.read_text())
 health = read_health(workspace)
 assert [job.id for job in health.strays] == jobs[2:3]
 assert [job.id for job in health.orphans] == jobs[:2]

@@ -30,8 +30,8 @@ from apcampaign.scripts.cli import main
 from apcampaign.submit.executors import htcondor
 submit_file = htcondor.submit_file
 
-def submit_and_die(path):
-    submit_file(path)
+def submit_and_die(path, locks):
+    submit_file(path, locks)
     os.kill(os.getpid(), signal.SIGKILL)
 
 htcondor.submit_file = submit_and_die
