@@ -106,20 +106,22 @@ class ParslReader:
         node = self._workflow.nodes[name]
         if task:
             self._correct(name, task)
+        else:
+            task = self._read_local(name)
         return Job(
             name=name,
             label=node.label,
             step=self._record.step if self._record else None,
             run=self._record.name if self._record else "",
-            state=task.state if task else self._state_of_local(name),
+            state=task.state,
             tags=node.tags,
             quanta=node.quanta,
             parents=node.parents,
             order_parents=node.order_parents,
             request_memory=node.request_memory,
             request_cpus=node.request_cpus,
-            attempts=tuple(task.attempts) if task else (),
-            folder=(task and task.folder) or self._logs / node.label,
+            attempts=tuple(task.attempts),
+            folder=task.folder or self._logs / node.label,
             final=node.final,
         )
 
@@ -135,13 +137,18 @@ class ParslReader:
                 replace(last, outcome=AttemptOutcome.FAILED, exit_code=None) for last in task.attempts[-1:]
             ]
 
-    def _state_of_local(self, name: str) -> JobState:
-        """Find the state of the first or the last job, which Parsl's log does not mention.
+    def _read_local(self, name: str) -> _Task:
+        """Read how the first or the last job stands, which Parsl's log does not mention.
 
         They run where Parsl does. Nothing tells when the last one ends; it takes seconds, and counts as done when
-        it has begun.
+        it has begun, unless whoever ran it has noted that it failed.
         """
-        return JobState.DONE if self._stderr(name).exists() else JobState.UNREADY
+        stderr = self._stderr(name)
+        if self._order is None or not (self._order / "failed" / name).exists():
+            return _Task(JobState.DONE if stderr.exists() else JobState.UNREADY)
+        ended = stderr.stat().st_mtime if stderr.exists() else None
+        attempt = Attempt(cluster=0, queued=ended or 0.0, ended=ended, outcome=AttemptOutcome.FAILED)
+        return _Task(JobState.FAILED, attempts=[attempt])
 
     def _stderr(self, name: str) -> Path:
         return self._logs / name / f"{name}.stderr"

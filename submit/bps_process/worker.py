@@ -13,6 +13,7 @@ import logging
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -27,7 +28,7 @@ from ...common.explain import explain
 from ...common.files import keep_others_out, write_atomically
 from ...common.processes import collect_seldom, end_with_parent
 from ...common.reading import read_text
-from ...ledger import RunPaths, RunRecord, Workspace, hash_config, write_run, write_workflow
+from ...ledger import RunPaths, RunRecord, Workspace, hash_config, read_workflow, write_run, write_workflow
 from ...ordering import Order, add_order, refuse_already_associated, write_data_ids
 from ..output_collections import choose_inputs, rebase_output_chain
 from .graph import build_graph
@@ -244,9 +245,19 @@ def _submit(files: RunPaths, record: RunRecord, prepared: Any) -> None:
         with contextlib.chdir(files.folder):  # where Parsl puts its own files
             submitted = submit(bps_config, wms_workflow)
     except Exception as error:
+        if record.wms is Wms.PARSL and isinstance(error, subprocess.CalledProcessError):
+            _note_failure(files, record)
         raise _bps_error(error, files) from error
     wms_id = (submitted or wms_workflow).run_id
     write_run(files, record.model_copy(update={"wms_id": None if wms_id is None else str(wms_id)}))
+
+
+def _note_failure(files: RunPaths, record: RunRecord) -> None:
+    """Note which of the first and the last job has failed: Parsl runs them by itself, and its log has neither."""
+    workflow = read_workflow(files, record.output_run)
+    begun = [name for name in workflow.nodes if (files.submit / "logs" / name / f"{name}.stderr").exists()]
+    if begun:
+        write_atomically(files.order / "failed" / begun[-1], "")
 
 
 def _bps_error(error: Exception, files: RunPaths) -> BpsError:

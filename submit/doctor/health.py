@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...bps import Wms
+from ...common.butler import open_butler
 from ...common.condor import PlacedJob, find_below
 from ...common.errors import ApcampaignError, LedgerError
 from ...common.files import find_files
@@ -25,6 +26,7 @@ from ...monitor.outcomes import LeftBehind
 from ..executors import ActiveRun, find_unfinished
 from ..repair import find_unregistered
 from ..state import CampaignState, SubmittedUnit, read_state
+from ..unfinished_visits import is_done
 from .copies import find_broken_copies
 from .graphs import find_broken_graphs
 from .logs import is_cut
@@ -150,9 +152,7 @@ def read_health(workspace: Workspace) -> CampaignHealth:
         logs=look(lambda: tuple(_find_cut_logs(ledger)), ()),
         graphs=look(lambda: find_broken_graphs(ledger), ()),
         rescues=tuple(_find_damaged_rescues(ledger)),
-        unregistered=look(lambda: find_unregistered(ledger, ledger.current()), ())
-        if state and state.unfinished is None
-        else (),
+        unregistered=look(lambda: _find_unregistered(ledger), ()) if state and not state.unfinished else (),
         chains=look(lambda: find_broken_chains(ledger), ()),
         losses=look(lambda: find_losses(workspace, ledger), ()),
         unit=state.unfinished if state else None,
@@ -160,6 +160,16 @@ def read_health(workspace: Workspace) -> CampaignHealth:
         unknown=tuple(unknown),
         begun=frozenset(run.output_run for run in ledger.current() if _has_begun(ledger, run)),
     )
+
+
+def _find_unregistered(ledger: Ledger) -> tuple[RunRecord, ...]:
+    """Find the runs that were not registered by their last job, nor by anybody since."""
+    found = []
+    for run in find_unregistered(ledger, ledger.current()):
+        with open_butler(run.butler, f"whether it knows {run.output_run} cannot be asked") as butler:
+            if not is_done(butler, run):
+                found.append(run)
+    return tuple(found)
 
 
 def _has_begun(ledger: Ledger, run: RunRecord) -> bool:

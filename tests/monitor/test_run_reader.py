@@ -9,6 +9,7 @@ from apcampaign.bps import Step
 from apcampaign.ledger import (
     CampaignPaths,
     RunPaths,
+    read_run,
     submission_lock,
 )
 from apcampaign.monitor import (
@@ -23,6 +24,7 @@ from apcampaign.monitor import (
 from apcampaign.monitor.event_log import EventLog
 from apcampaign.monitor.status import RunState
 from apcampaign.scripts.display.status import draw_status
+from apcampaign.submit.bps_process.worker import _note_failure
 from made_jobs import recorded, states
 from rich.console import Console
 
@@ -175,6 +177,10 @@ def test_a_run_of_parsl_is_read_from_its_log(tmp_path):
     (paths.submit / "logs" / "finalJob" / "finalJob.stderr").touch()
     assert states(reader.read()) == {"done": 4}
     assert reader.ended
+    _note_failure(paths, read_run(paths))
+    (last,) = [job for job in reader.read() if job.state is JobState.FAILED]
+    assert (last.name, last.attempts[0].outcome) == ("finalJob", AttemptOutcome.FAILED)
+    shutil.rmtree(paths.order)
     log = paths.folder / "runinfo" / "000" / "parsl.log"
     lines = log.read_text().splitlines(keepends=True)
     log.write_text("".join(line for line in lines if "exec_done" not in line and "Unreg" not in line))
