@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ..apdb import Verification, describe_rows
+from ..apdb import ApdbFindingKind, Verification, describe_rows
 from ..bps import Step
 from ..common.html import html_lines, html_table
+from ..common.text import count
 from ..ledger import RetirementRecord
 from ..ordering import SkippedAndWaiting
 from .outcomes import LeftBehind, MissingImage, QuantaCount, TemplateCoverage, add_counts
@@ -239,9 +240,24 @@ class CampaignSummary:
             return f"campaign {self.campaign}: complete"
         if self.left and self.good_for(self.planned):
             return f"campaign {self.campaign}: NOT complete; go on with `apcampaign submit diffim --continue`"
+        if not self.left and self._disorder:
+            return (
+                f"campaign {self.campaign}: NOT complete: all is done, but {count(self._disorder, 'pair')} of "
+                "associations of the same sky came out of time order (`apcampaign apdb verify` lists them), and "
+                "stay so; `apcampaign start-over` has all in time order, in an empty APDB"
+            )
         return (
             f"campaign {self.campaign}: NOT complete; see `apcampaign status` and `apcampaign failures`, "
             "then `apcampaign resume`"
+        )
+
+    @property
+    def _disorder(self) -> int:
+        """How many pairs of associations were out of time order, if nothing else is wrong."""
+        counts = self.verification.counts if self.verification else {}
+        done = {step.step for step in self.steps if step.good}
+        return (
+            counts.get(ApdbFindingKind.ORDER, 0) if len(counts) == 1 and done.issuperset(self.planned) else 0
         )
 
     def _remarks(self) -> Iterator[str]:

@@ -1,11 +1,12 @@
 """The results of a campaign, put together over the runs of each step."""
 
 import json
+from dataclasses import replace
 from functools import reduce
 from operator import or_
 
 import pytest
-from apcampaign.apdb import ApdbTarget, Verification
+from apcampaign.apdb import ApdbFindingKind, ApdbTarget, Verification
 from apcampaign.bps import Step
 from apcampaign.monitor.campaign_summary import CampaignSummary, RunSummary, StepSummary
 from apcampaign.monitor.outcomes import (
@@ -82,6 +83,20 @@ def test_a_campaign_is_not_complete_if_earlier_runs_have_left_tables_of_visits_u
     said = "2 quanta of earlier runs not done, and in no current run: 2 consolidateDiaSourceTable (visit 1, "
     assert found.left.describe().startswith(f"{said}visit 2); ")
     assert len(json.loads(json.dumps(found.as_dict()))["left_quanta"]) == 2
+
+
+def test_a_campaign_of_which_only_the_order_is_wrong_has_nothing_to_resume():
+    late = replace(VERIFIED, counts={ApdbFindingKind.ORDER: 2})
+    templates, diffim = step(Step.TEMPLATES, GOOD), step(Step.DIFFIM, GOOD)
+    found = summary(templates, diffim, verification=late)
+    assert not found.good
+    assert "all is done, but 2 pairs of associations of the same sky came out of time order" in found.verdict
+    more = replace(late, counts={**late.counts, ApdbFindingKind.MISSING: 1})
+    for other in (
+        summary(templates, step(Step.DIFFIM, BAD), verification=late),
+        summary(templates, diffim, verification=more),
+    ):
+        assert "then `apcampaign resume`" in other.verdict
 
 
 def test_a_submission_of_one_step_is_judged_by_that_step():
