@@ -4,10 +4,10 @@ __all__ = [
     "find_files",
     "keep_others_out",
     "list_tree",
+    "look_into_own",
     "make_folder",
     "naming",
     "open_own",
-    "open_regular",
     "try_lock",
     "write_atomically",
     "write_new",
@@ -135,37 +135,16 @@ def open_own(path: Path, *, mode: int = 0o644) -> int:
     return _open_regular(path, flags, mode)
 
 
-def open_regular(path: Path, *, follow: bool = True) -> int:
-    """Open a file to read it, unless that could make this wait for ever.
-
-    Parameters
-    ----------
-    path
-        The file.
-    follow
-        Whether it may be a symbolic link.
-
-    Returns
-    -------
-    handle
-        Its file descriptor, which programs that are started do not inherit.
-
-    Raises
-    ------
-    FileError
-        If there is a pipe or anything else that is no ordinary file.
-    OSError
-        If it cannot be opened.
-    """
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-    return _open_regular(path, flags if follow else flags | os.O_NOFOLLOW)
+def look_into_own(path: Path) -> int:
+    """Open a file of ours to read it only; else as `open_own`, and it is not made."""
+    return _open_regular(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def _open_regular(path: Path, flags: int, mode: int = 0o644) -> int:
     try:
         handle = os.open(path, flags, mode)
     except OSError as error:
-        if error.errno == errno.ELOOP and flags & os.O_NOFOLLOW:
+        if error.errno == errno.ELOOP:
             raise _no_file(path, "a symbolic link, which may lead to any other file") from error
         raise
     if not stat.S_ISREG(os.fstat(handle).st_mode):

@@ -20,7 +20,7 @@ from .ledger import Ledger, read_ledger, read_sound_ledger
 from .lock import is_submitting, read_holder, submission_lock
 from .nodes import Node, Workflow
 from .paths import CampaignPaths, DagPaths, RunPaths
-from .quanta import Quantum, QuantumState, read_quanta
+from .quanta import Quantum, QuantumState, has_all_records, read_quanta
 from .records import (
     DagRecord,
     RunRecord,
@@ -64,6 +64,7 @@ __all__ = [
     "Workspace",
     "check_campaign_copy",
     "find_continued",
+    "has_all_records",
     "has_graph",
     "hash_config",
     "installed_versions",

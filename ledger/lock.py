@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..common.errors import BusyError
-from ..common.files import make_folder, naming, open_own, open_regular, try_lock
+from ..common.files import look_into_own, make_folder, naming, open_own, try_lock
 from ..common.identity import user_name
 
 _LONGEST = 500  # bytes of what the file says of its holder
@@ -86,7 +86,7 @@ def read_holder(folder: Path) -> str:
         If the lock's file is none of ours.
     """
     try:
-        handle = open_regular(folder / "submission.lock", follow=False)
+        handle = look_into_own(folder / "submission.lock")
     except OSError:
         return ""  # it is not there, or nobody can lock there
     try:

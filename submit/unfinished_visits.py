@@ -5,7 +5,7 @@ is built when the parts with its visits have ended: what these have not made is 
 made of fewer visits, and never again, since it is there.
 """
 
-__all__ = ["CoaddId", "find_needed", "is_done", "leave_out", "leave_out_unfinished"]
+__all__ = ["CoaddId", "find_needed", "leave_out", "leave_out_unfinished"]
 
 import logging
 import os
@@ -18,7 +18,7 @@ from ..bps import PlannedRun, Stage
 from ..bps.shape import TaskShape
 from ..common.butler import open_butler
 from ..common.text import count
-from ..ledger import QuantumState, RunRecord, has_graph, read_quanta, read_run
+from ..ledger import QuantumState, RunRecord, has_all_records, has_graph, read_quanta, read_run
 from .division import list_tasks
 from .preflight.pipelines import load_graph, read_pipeline_graph
 from .preflight.run_spec import make_run_spec
@@ -66,7 +66,7 @@ def leave_out_unfinished(work: Work, run: PlannedRun) -> PlannedRun:
         undone = {
             image
             for record in before
-            if has_graph(record) and not is_done(butler, record)
+            if has_graph(record) and not has_all_records(butler, record)
             for image in _find_undone(butler, work, run, record)
         }
         waiting = _find_coadds(butler, run, undone) if undone else frozenset()
@@ -84,24 +84,6 @@ def leave_out_unfinished(work: Work, run: PlannedRun) -> PlannedRun:
         more,
     )
     return replace(run, query=leave_out(run.query, waiting))
-
-
-def is_done(butler: Any, record: RunRecord) -> bool:
-    """Tell whether all quanta of a run have left metadata and a log, by their numbers only.
-
-    Every part of coadds asks this of every part of visits, and reading a graph takes a second.
-    """
-    from lsst.daf.butler import MissingCollectionError, MissingDatasetTypeError
-
-    try:
-        with butler.query() as query:
-            return all(
-                query.datasets(f"{label}{ending}", record.output_run, find_first=False).count() == number
-                for label, number in record.quanta.items()
-                for ending in ("_metadata", "_log")
-            )
-    except (MissingCollectionError, MissingDatasetTypeError):
-        return False
 
 
 def leave_out(query: str, coadds: Collection[CoaddId]) -> str:

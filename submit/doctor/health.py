@@ -17,6 +17,7 @@ from ...ledger import (
     RunPaths,
     RunRecord,
     Workspace,
+    has_all_records,
     read_run,
     read_sound_ledger,
     read_workflow,
@@ -26,7 +27,6 @@ from ...monitor.outcomes import LeftBehind
 from ..executors import ActiveRun, find_unfinished
 from ..repair import find_unregistered
 from ..state import CampaignState, SubmittedUnit, read_state
-from ..unfinished_visits import is_done
 from .copies import find_broken_copies
 from .graphs import find_broken_graphs
 from .logs import is_cut
@@ -167,7 +167,7 @@ def _find_unregistered(ledger: Ledger) -> tuple[RunRecord, ...]:
     found = []
     for run in find_unregistered(ledger, ledger.current()):
         with open_butler(run.butler, f"whether it knows {run.output_run} cannot be asked") as butler:
-            if not is_done(butler, run):
+            if not has_all_records(butler, run):
                 found.append(run)
     return tuple(found)
 

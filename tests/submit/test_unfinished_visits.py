@@ -92,7 +92,7 @@ def test_coadds_under_images_that_are_not_done_are_left_out(
     for name, stand_in in {
         "open_butler": lambda *_: nullcontext(),
         "has_graph": lambda _: True,
-        "is_done": lambda *_: False,
+        "has_all_records": lambda *_: False,
         "read_quanta": lambda *_: quanta,
         "make_run_spec": lambda *_: None,
         "load_graph": lambda *_: ([task("makeDirectWarp", "visit_image summary", "warp")], []),
