@@ -8,7 +8,8 @@ demands: visits in order, or patches. Every quantum of the undivided step is in 
 What a part waits for has ended, all of it: so the association, in which one part comes after the other, has as few
 tasks and as few parts as possible.
 
-`divide_plan` decides, from `StepShape`s (`shape`) that `apcampaign.submit.division` reads, without asking anybody.
+`divide_plan` decides, from `StepShape`s (`shape`) that `apcampaign.submit.parts.division` reads, without asking
+anybody.
 """
 
 __all__ = ["Part", "divide_plan", "divide_steps"]

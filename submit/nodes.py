@@ -18,10 +18,10 @@ from ..monitor.outcomes import require_templates
 from .bps_process import UNKNOWN, prepare_or_reuse, settle
 from .executors.campaign_dag import read_work, write_empty_run
 from .finish import finish_campaign
-from .outdated import forget_outdated
-from .output_collections import join_step_output
-from .repair import roll_back_failed
-from .unfinished_visits import leave_out_unfinished
+from .outputs.collections import join_step_output
+from .outputs.repair import roll_back_failed
+from .parts.outdated import forget_outdated
+from .parts.unfinished_visits import leave_out_unfinished
 
 _log = logging.getLogger(__name__)
 

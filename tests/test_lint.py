@@ -37,7 +37,7 @@ from apcampaign.ledger import Ledger, RunRecord
 from apcampaign.monitor import CampaignStatus, Failures
 from apcampaign.monitor.campaign_summary import CampaignSummary
 from apcampaign.submit.cancel import CancelPlan
-from apcampaign.submit.doctor import DoctorPlan
+from apcampaign.doctor import DoctorPlan
 from apcampaign.submit.executors import Submission
 from apcampaign.submit.forecast import Forecast
 from apcampaign.submit.preflight import Inspection, Preflight

@@ -9,7 +9,7 @@ from typing import Any
 from ...common.errors import ApcampaignError
 from ...common.html import html_lines
 from ...ledger import Ledger, RunPaths, RunRecord, Workspace
-from ...submit.ledger_hold import hold_ledger
+from ...submit.preconditions.ledger_hold import hold_ledger
 from .adoption import Adoption
 from .records import write_records
 

@@ -27,7 +27,7 @@ from ...ledger import (
     sum_acts,
     write_retirement,
 )
-from ...submit.ledger_hold import hold_ledger
+from ...submit.preconditions.ledger_hold import hold_ledger
 from ..archive import write_archive
 from .choice import RetirementRequest
 from .removal import (

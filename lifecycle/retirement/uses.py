@@ -12,7 +12,7 @@ from ...common.butler import open_butler
 from ...common.files import find_files
 from ...ledger import CampaignPaths, Ledger, RunRecord, Workspace, read_sound_ledger
 from ...ordering import VisitDetector
-from ...submit.apdb_hold import find_fillers
+from ...submit.preconditions.apdb_hold import find_fillers
 from .holdings import own_chains
 
 #: What an association writes into the repository after it has written to the APDB.

@@ -34,7 +34,7 @@ def command(
     nothing.
     """
     from ...apdb.export import import_apdb, plan_import
-    from ...submit.apdb_hold import hold_apdb, read_fillers
+    from ...submit.preconditions.apdb_hold import hold_apdb, read_fillers
 
     place, namespace = find_apdb_reference(reference, campaign_file, runs, namespace)
     plan = plan_import(folder, place, filtered=filtered, namespace=namespace)

@@ -48,7 +48,7 @@ def command(yes: bool, dry_run: bool, as_json: bool, **given: Any) -> None:
     password is best in ~/.pgpass; one in the URL is used, and written nowhere.
     """
     from ...apdb import init_apdb, plan_init
-    from ...submit.apdb_hold import ApdbFillers, hold_apdb, read_fillers
+    from ...submit.preconditions.apdb_hold import ApdbFillers, hold_apdb, read_fillers
 
     plan = plan_init(**new_apdb(**given))
     fillers = read_fillers(given["runs"], plan.target) if plan.dropped else ApdbFillers()

@@ -48,7 +48,7 @@ def command(
     transaction, or nothing. No campaign that fills the APDB may be active.
     """
     from ...apdb import find_apdb, plan_rollback, roll_back, verify_apdb
-    from ...submit.apdb_hold import hold_apdb, read_fillers
+    from ...submit.preconditions.apdb_hold import hold_apdb, read_fillers
 
     if unrecorded == bool(visits) or len(visits) != len(detectors):
         raise click.UsageError("give --visit and --detector, as many of each, or --unrecorded")

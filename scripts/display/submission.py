@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def show_plan(plan: "SubmissionPlan", *, as_json: bool) -> None:
     """Show what a submission would do: its runs with their BPS configs and, where that is possible, jobs."""
-    from ...submit.preview import preview_submission
+    from ...submit.submission.preview import preview_submission
 
     previews = list(preview_submission(plan))
     if as_json:

@@ -66,7 +66,7 @@ class CampaignApdb:
             If the APDB has changed since the plan was made, or refuses; then nothing is changed.
         """
         from .apdb import roll_back
-        from .submit.apdb_hold import hold_apdb, read_fillers
+        from .submit.preconditions.apdb_hold import hold_apdb, read_fillers
 
         with hold_apdb(read_fillers(self._runs, plan.place.target)):
             return roll_back(plan)
@@ -121,7 +121,7 @@ class CampaignApdb:
             active.
         """
         from .apdb.export import import_apdb, plan_import
-        from .submit.apdb_hold import hold_apdb, read_fillers
+        from .submit.preconditions.apdb_hold import hold_apdb, read_fillers
 
         plan = plan_import(Path(folder), self.config, filtered=filtered)
         with hold_apdb(read_fillers(self._runs, plan.place.target)):

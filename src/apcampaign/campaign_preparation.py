@@ -136,7 +136,7 @@ class CampaignPreparation(CampaignHandle):
             If one is there that is to be dropped, and a campaign that fills it is active.
         """
         from .apdb import init_apdb
-        from .submit.apdb_hold import hold_apdb, read_fillers
+        from .submit.preconditions.apdb_hold import hold_apdb, read_fillers
 
         plan = self.plan_apdb(url, **options)
         with hold_apdb(read_fillers(self._workspace.runs, plan.target)) if plan.dropped else nullcontext():

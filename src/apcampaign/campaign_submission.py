@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from .campaign_handle import CampaignHandle, StepName, selected_steps
 
 if TYPE_CHECKING:
+    from .doctor import DoctorPlan
     from .monitor.campaign_summary import CampaignSummary
     from .submit.cancel import CancelPlan
-    from .submit.doctor import DoctorPlan
     from .submit.executors import Submission
     from .submit.resume import ResumePlan
     from .submit.submission import SubmissionPlan
@@ -99,7 +99,7 @@ class CampaignSubmission(CampaignHandle):
         ApcampaignError
             If a run cannot be prepared, or the WMS does not take it.
         """
-        from .submit.patience import submit_when_idle
+        from .submit.submission.patience import submit_when_idle
 
         def plan() -> "SubmissionPlan":
             return self.plan_submission(
@@ -160,7 +160,7 @@ class CampaignSubmission(CampaignHandle):
         ApcampaignError
             If the folder of its runs cannot be read.
         """
-        from .submit.doctor import plan_doctor
+        from .doctor import plan_doctor
 
         return plan_doctor(self._workspace)
 

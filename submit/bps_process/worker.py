@@ -30,7 +30,7 @@ from ...common.processes import collect_seldom, end_with_parent
 from ...common.reading import read_text
 from ...ledger import RunPaths, RunRecord, Workspace, hash_config, read_workflow, write_run, write_workflow
 from ...ordering import Order, add_order, refuse_already_associated, write_data_ids
-from ..output_collections import choose_inputs, rebase_output_chain
+from ..outputs.collections import choose_inputs, rebase_output_chain
 from .graph import build_graph
 from .job_command import write_out_command
 from .passing import let_dagman_pass, let_parsl_pass

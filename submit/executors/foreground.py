@@ -14,9 +14,9 @@ from ...ledger import DagPaths, DagRecord, Ledger, RunPaths, RunRecord, Workspac
 from ...monitor import ACTIVE_STATES, find_parsl_processes, is_active, run_state
 from ...monitor.outcomes import require_templates
 from ..bps_process import prepare_run
-from ..outdated import forget_outdated
-from ..output_collections import join_step_output
-from ..unfinished_visits import leave_out_unfinished
+from ..outputs.collections import join_step_output
+from ..parts.outdated import forget_outdated
+from ..parts.unfinished_visits import leave_out_unfinished
 from ..work import Work
 from .campaign_dag import announce
 from .job_watch import JobWatch

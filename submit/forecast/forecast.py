@@ -14,7 +14,7 @@ from ...bps.shape import PART_QUANTA, is_large, wanted_parts
 from ...common.errors import ApcampaignError, PreconditionError, SettingsError
 from ...common.progress import show_progress
 from ...ledger import Workspace
-from ..division import read_large_steps
+from ..parts.division import read_large_steps
 from ..preflight.pipelines import load_graph
 from ..preflight.repository import open_repository
 from ..preflight.reuse import Maker, check_reuse

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 from apcampaign.bps import Step, plan_campaign
 from apcampaign.common.errors import ApcampaignError, PreconditionError
+from apcampaign.doctor import plan_doctor
+from apcampaign.doctor.model import Condition
 from apcampaign.ledger import RunPaths, Workspace, read_run, restore_run
 from apcampaign.lifecycle.adoption import (
     AdoptionPlan,
@@ -29,8 +31,6 @@ from apcampaign.lifecycle.archive import list_packed
 from apcampaign.monitor import CampaignReader, find_failures
 from apcampaign.scripts.cli import command
 from apcampaign.submit.cancel import plan_cancel
-from apcampaign.submit.doctor import plan_doctor
-from apcampaign.submit.doctor.model import Condition
 from apcampaign.submit.executors import find_active, foreground
 from apcampaign.submit.resume import ResumeRequest, plan_resume
 from click.testing import CliRunner

@@ -11,6 +11,7 @@ import yaml
 from apcampaign.apdb import look_at_apdb, open_apdb
 from apcampaign.bps import Step
 from apcampaign.common.errors import BusyError, LedgerError, PreconditionError, SchedulerError
+from apcampaign.doctor.model import Condition
 from apcampaign.ledger import (
     RetirementAct,
     RetirementKind,
@@ -25,7 +26,6 @@ from apcampaign.lifecycle.retirement import RetirementRequest, read_holdings
 from apcampaign.lifecycle.retirement.continuation import find_differences, narrow
 from apcampaign.lifecycle.retirement.holdings import TypeHolding
 from apcampaign.scripts.cli import command
-from apcampaign.submit.doctor.model import Condition
 from apdb_content import Survey, associate
 from click.testing import CliRunner
 from retired_ground import TYPES, Ground, make_ground, run_and_kill

@@ -10,10 +10,10 @@ from apcampaign.common.errors import PreconditionError
 from apcampaign.ledger import Ledger, Workspace
 from apcampaign.monitor.outcomes import QuantaCount
 from apcampaign.submit.forecast import Forecast, JobForecast, RunForecast
+from apcampaign.submit.outputs.remaining import Remaining
 from apcampaign.submit.preflight import CollectionNode, Inspection, Preflight
 from apcampaign.submit.preflight.inspection import Coverage
 from apcampaign.submit.preflight.selection import Estimate
-from apcampaign.submit.remaining import Remaining
 from apcampaign.submit.resume import ResumePlan
 from apcampaign.submit.submission import SubmissionPlan
 from html_reading import read_html

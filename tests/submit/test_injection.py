@@ -10,7 +10,7 @@ from apcampaign.bps.lint import Finding
 from apcampaign.ledger import Workspace, write_run
 from apcampaign.pipelines import find_pipeline
 from apcampaign.sandbox.create import PACKAGES
-from apcampaign.submit.preconditions import check_injected_alike
+from apcampaign.submit.preconditions.obstacles import check_injected_alike
 from apcampaign.submit.preflight.injection import check_injection, find_injected
 from apcampaign.submit.preflight.injection_apart import check_beside, compare_with_plain
 from apcampaign.submit.preflight.injection_catalog import check_content

@@ -19,14 +19,14 @@ from apcampaign.ordering import find_deferred, find_skipped, select_raws
 from apcampaign.ordering.parts import MADE
 from apcampaign.scripts.cli import command
 from apcampaign.scripts.exits import ExitCode
-from apcampaign.submit import patience
 from apcampaign.submit.executors import Submission
-from apcampaign.submit.ledger_hold import hold_ledger
-from apcampaign.submit.new_images import MOST_RUNS, ImageState, KnownImages, NewImages, sort_images
-from apcampaign.submit.repair import Repair
+from apcampaign.submit.outputs.repair import Repair
+from apcampaign.submit.preconditions.ledger_hold import hold_ledger
 from apcampaign.submit.resume import ResumeRequest, decide_resume
-from apcampaign.submit.state import CampaignState, SubmittedUnit
-from apcampaign.submit.submission_nights import read_new_images
+from apcampaign.submit.resume.state import CampaignState, SubmittedUnit
+from apcampaign.submit.submission import patience
+from apcampaign.submit.submission.new_images import MOST_RUNS, ImageState, KnownImages, NewImages, sort_images
+from apcampaign.submit.submission.nights import read_new_images
 from click.testing import CliRunner
 from documents import FENCED, ROOT
 from hypothesis import strategies as st

@@ -13,10 +13,11 @@ from apcampaign.bps import CampaignConfig, Plan, PlannedRun, Stage, Step, plan_c
 from apcampaign.common.errors import EmptyGraphError
 from apcampaign.ledger import Workspace, write_run
 from apcampaign.ordering import WRITER
-from apcampaign.submit import nodes, outdated
+from apcampaign.submit import nodes
 from apcampaign.submit.executors import foreground
 from apcampaign.submit.executors.campaign_dag import write_work
-from apcampaign.submit.outdated import forget_outdated, list_gathered, list_images
+from apcampaign.submit.parts import outdated
+from apcampaign.submit.parts.outdated import forget_outdated, list_gathered, list_images
 from apcampaign.submit.work import Work
 from lsst.daf.butler import DataCoordinate, DimensionUniverse
 from run_records import record_of

@@ -23,7 +23,7 @@ from apcampaign.common.errors import SchedulerError
 from apcampaign.ledger import DagRecord, RunRecord, Workspace, write_dag_record, write_run
 from apcampaign.scripts.commands.doctor import command as doctor
 from apcampaign.submit.cancel import plan_cancel
-from apcampaign.submit.doctor import Act, DoctorPlan, diagnose, read_health
+from apcampaign.doctor import Act, DoctorPlan, diagnose, read_health
 from apcampaign.submit.executors.campaign_dag import write_work
 from apcampaign.submit.work import Work
 from apcampaign.submit.executors import find_active

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from apcampaign.bps import CampaignConfig, Plan, Stage, Step, plan_campaign
 from apcampaign.common.files import write_atomically
+from apcampaign.doctor import Act, CampaignHealth, Condition, DoctorPlan, Finding
 from apcampaign.ledger import (
     DagPaths,
     DagRecord,
@@ -20,16 +21,15 @@ from apcampaign.ledger import (
     write_run,
 )
 from apcampaign.monitor.outcomes import QuantaCount
-from apcampaign.submit import remaining
-from apcampaign.submit.doctor import Act, CampaignHealth, Condition, DoctorPlan, Finding
 from apcampaign.submit.executors import ActiveRun
 from apcampaign.submit.executors.campaign_dag import announce, write_campaign_dag
+from apcampaign.submit.outputs import remaining
+from apcampaign.submit.outputs.remaining import Remaining, describe_remaining, read_remaining
+from apcampaign.submit.outputs.repair import Repair
 from apcampaign.submit.preflight.repository_checks import check_taken_over
-from apcampaign.submit.rebuild import _find_unplanned, choose_parts, may_have_passed
-from apcampaign.submit.remaining import Remaining, describe_remaining, read_remaining
-from apcampaign.submit.repair import Repair
 from apcampaign.submit.resume import ResumeRequest, decide_resume
-from apcampaign.submit.state import CampaignState, SubmittedUnit, _complete, _list_units
+from apcampaign.submit.resume.rebuild import _find_unplanned, choose_parts, may_have_passed
+from apcampaign.submit.resume.state import CampaignState, SubmittedUnit, _complete, _list_units
 from apcampaign.submit.work import Work
 from run_records import record_of
 

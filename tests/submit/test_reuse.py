@@ -8,9 +8,9 @@ import yaml
 from apcampaign.bps import CampaignConfig, Step
 from apcampaign.ledger import RunRecord, Workspace, write_run
 from apcampaign.sandbox.create import create_sandbox
-from apcampaign.submit.completed import find_completed
+from apcampaign.submit.outputs.completed import find_completed
+from apcampaign.submit.outputs.repair import Repair
 from apcampaign.submit.preflight.reuse import find_differences
-from apcampaign.submit.repair import Repair
 from lsst.daf.butler import Butler
 from lsst.pex.config import Config, ConfigurableField, Field, ListField
 from lsst.pipe.base import PipelineTaskConfig, PipelineTaskConnections, Task

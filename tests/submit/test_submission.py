@@ -31,6 +31,7 @@ from apcampaign.common.errors import (
     UnsupportedApdbError,
 )
 from apcampaign.common.files import write_atomically
+from apcampaign.doctor import Condition, diagnose, read_health
 from apcampaign.ledger import (
     RunPaths,
     RunRecord,
@@ -43,17 +44,16 @@ from apcampaign.ledger import (
 from apcampaign.monitor import CampaignReader
 from apcampaign.ordering import refuse_already_associated
 from apcampaign.scripts.commands.apdb import command as apdb
-from apcampaign.submit import preview as previews
-from apcampaign.submit.apdb_hold import hold_apdb, read_fillers
 from apcampaign.submit.cancel import plan_cancel
-from apcampaign.submit.doctor import Condition, diagnose, read_health
 from apcampaign.submit.executors import ActiveRun, ForegroundExecutor, HTCondorExecutor
-from apcampaign.submit.preview import Preview, preview_submission
-from apcampaign.submit.repair import plan_repair
+from apcampaign.submit.outputs.repair import plan_repair
+from apcampaign.submit.preconditions.apdb_hold import hold_apdb, read_fillers
 from apcampaign.submit.resume import ResumeRequest, decide_resume
-from apcampaign.submit.state import read_state
+from apcampaign.submit.resume.state import read_state
 from apcampaign.submit.submission import SubmissionPlan, decide_submission, execute_submission
-from apcampaign.submit.submission_state import SubmissionRequest, SubmissionState, read_submission_state
+from apcampaign.submit.submission import preview as previews
+from apcampaign.submit.submission.preview import Preview, preview_submission
+from apcampaign.submit.submission.state import SubmissionRequest, SubmissionState, read_submission_state
 from apcampaign.submit.work import Work
 from click.testing import CliRunner
 

@@ -10,10 +10,11 @@ from apcampaign.bps import CampaignConfig, Plan, PlannedRun, Stage, Step, plan_c
 from apcampaign.bps.shape import TaskShape
 from apcampaign.common.errors import EmptyGraphError
 from apcampaign.ledger import Quantum, QuantumState, Workspace, write_run
-from apcampaign.submit import nodes, unfinished_visits
+from apcampaign.submit import nodes
 from apcampaign.submit.executors import foreground
 from apcampaign.submit.executors.campaign_dag import write_work
-from apcampaign.submit.unfinished_visits import find_needed, leave_out, leave_out_unfinished
+from apcampaign.submit.parts import unfinished_visits
+from apcampaign.submit.parts.unfinished_visits import find_needed, leave_out, leave_out_unfinished
 from apcampaign.submit.work import Work
 from run_records import record_of
 

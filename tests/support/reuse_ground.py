@@ -65,9 +65,9 @@ def _make(repository: str) -> None:
 def _ask(file: Path) -> dict[str, Any]:
     """Ask everybody who refuses: the preflight, the forecast, a resumption, and the check of a submit file."""
     from apcampaign.submit.forecast import make_forecast
-    from apcampaign.submit.preconditions import look_at_reuse
+    from apcampaign.submit.outputs.repair import Repair
+    from apcampaign.submit.preconditions.obstacles import look_at_reuse
     from apcampaign.submit.preflight import check_campaign, check_file
-    from apcampaign.submit.repair import Repair
 
     workspace = Workspace.open(file, file.parent / "runs", environment={})
     findings = check_campaign(workspace).findings

@@ -1,0 +1,125 @@
+"""Hold on an APDB that is changed by hand: no campaign fills it meanwhile."""
+
+__all__ = ["ApdbFillers", "find_fillers", "hold_apdb", "read_fillers"]
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...apdb import ApdbTarget, find_apdb
+from ...bps import Step
+from ...common.errors import ApcampaignError, BusyError, PreconditionError
+from ...common.files import find_files
+from ...ledger import CampaignPaths, Ledger, is_submitting, read_sound_ledger
+from ..executors import ActiveRun, find_active
+from ..executors.campaign_dag import read_work
+from .ledger_hold import hold_ledger
+from .obstacles import check_idle
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApdbFillers:
+    """The campaigns in a folder of runs that fill an APDB.
+
+    Parameters
+    ----------
+    ledgers
+        What they have submitted.
+    obstacles
+        Which of them may write to it at this moment.
+    """
+
+    ledgers: tuple[Ledger, ...] = ()
+    obstacles: tuple[PreconditionError, ...] = ()
+
+
+def find_fillers(runs: Path, place: str) -> Iterator[Ledger]:
+    """Find the campaigns in a folder of runs that fill the APDB at a place, as far as records can be read."""
+    for folder in find_files(runs.resolve(), "*"):
+        if folder.is_dir():
+            ledger, _ = read_sound_ledger(CampaignPaths(folder.parent, folder.name))
+            if place in map(_find_place, _list_configs(ledger)):
+                yield ledger
+
+
+def read_fillers(
+    runs: Path, target: ApdbTarget, look: Callable[[Ledger], tuple[ActiveRun, ...]] = find_active
+) -> ApdbFillers:
+    """Read which campaigns fill an APDB, and whether one of them is active. Changes nothing.
+
+    Parameters
+    ----------
+    runs
+        The folder of all campaigns' runs.
+    target
+        The APDB.
+    look
+        What finds what of a campaign is active.
+
+    Raises
+    ------
+    SchedulerError
+        If the scheduler of one of them does not answer.
+    """
+    ledgers = tuple(find_fillers(runs, target.place))
+    obstacles = (_find_obstacle(ledger, target.place, look) for ledger in ledgers)
+    return ApdbFillers(ledgers=ledgers, obstacles=tuple(each for each in obstacles if each is not None))
+
+
+def hold_apdb(fillers: ApdbFillers) -> ExitStack:
+    """Keep the campaigns that fill an APDB from being submitted, as long as it is changed by hand.
+
+    Raises
+    ------
+    PreconditionError
+        If one of them is active, is being submitted, or was submitted since `read_fillers` has looked.
+    """
+    for obstacle in fillers.obstacles:
+        raise obstacle
+    with ExitStack() as stack:
+        for ledger in fillers.ledgers:
+            # One that has never been submitted has no folders, and gets none by this.
+            steps = [step for step in Step if ledger.paths.step(step).is_dir()]
+            stack.enter_context(hold_ledger(ledger, steps))
+        return stack.pop_all()
+
+
+def _find_obstacle(
+    ledger: Ledger, place: str, look: Callable[[Ledger], tuple[ActiveRun, ...]]
+) -> PreconditionError | None:
+    name = ledger.paths.campaign
+    for step in Step:
+        if is_submitting(ledger.paths.step(step)):
+            return BusyError(
+                f"campaign {name} fills the APDB in {place}, and its {step} step is being submitted, or its jobs "
+                "run in the foreground",
+                remedy="wait until that has ended, and see `apcampaign runs`",
+            )
+    if (found := check_idle(look(ledger), ledger)) is None:
+        return None
+    return type(found)(
+        f"campaign {name} fills the APDB in {place}, and {found.what}",
+        expected=found.expected,
+        remedy=found.remedy,
+    )
+
+
+def _list_configs(ledger: Ledger) -> list[str]:
+    """List the configurations of the APDBs that a campaign fills, or will."""
+    configs = {run.apdb_config for run in ledger.runs}
+    if ledger.paths.apdb_config.exists():
+        configs.add(str(ledger.paths.apdb_config))
+    for files, _ in ledger.dags:
+        try:
+            configs.add(read_work(files, ledger.paths.runs).apdb_config)  # its runs may not be prepared yet
+        except ApcampaignError:
+            continue
+    return sorted(config for config in configs if config)
+
+
+def _find_place(config: str) -> str:
+    try:
+        return find_apdb(config).target.place
+    except ApcampaignError:
+        return ""  # gone, or of another kind
