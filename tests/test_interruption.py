@@ -50,7 +50,8 @@ def start(folder: Path, workers: int) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n", str(workers), str(folder)],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent / "support")},
+        # Not what whoever runs these tests has given to their own pytest.
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent / "support"), "PYTEST_ADDOPTS": ""},
         stdout=subprocess.PIPE,
         text=True,
     )
