@@ -33,7 +33,7 @@ from apcampaign.sandbox.create import create_sandbox
 from apcampaign.sandbox.survey import SandboxSize
 from apcampaign.submit.bps_process import prepare_run
 from apcampaign.submit.executors.campaign_dag import write_campaign_dag
-from apcampaign.submit.parts.division import read_large_steps
+from apcampaign.submit.parts.shapes import read_large_steps
 from apcampaign.submit.preflight import check_campaign
 from apcampaign.submit.work import Work
 

@@ -19,7 +19,7 @@ from apcampaign.ordering.footprints import find_pixels
 from apcampaign.pipelines import find_pipeline
 from apcampaign.sandbox.create import PACKAGES, STORAGE_CLASSES
 from apcampaign.submit.forecast.costs import Costs
-from apcampaign.submit.parts.division import list_tasks
+from apcampaign.submit.parts.shapes import list_tasks
 
 _BANDS = "ugrizy"
 
@@ -231,7 +231,7 @@ def make_jobs(sky: Sky, kinds: list[Kind], spread: float = 0.3) -> Jobs:
 
 
 def make_shapes(sky: Sky, jobs: Jobs) -> dict[Step, StepShape]:
-    """Tell the planner of the steps what `apcampaign.submit.parts.division` would read."""
+    """Tell the planner of the steps what `apcampaign.submit.parts.shapes` would read."""
     seen: list[set[tuple[int, int]]] = [set() for _ in range(sky.visits)]
     for visit, patch in zip(sky.warp_visit, sky.warp_patch, strict=True):
         seen[visit].add(sky.patch_name(patch))

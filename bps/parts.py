@@ -8,7 +8,7 @@ demands: visits in order, or patches. Every quantum of the undivided step is in 
 What a part waits for has ended, all of it: so the association, in which one part comes after the other, has as few
 tasks and as few parts as possible.
 
-`divide_plan` decides, from `StepShape`s (`shape`) that `apcampaign.submit.parts.division` reads, without asking
+`divide_plan` decides, from `StepShape`s (`shape`) that `apcampaign.submit.parts.shapes` reads, without asking
 anybody.
 """
 

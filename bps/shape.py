@@ -1,4 +1,4 @@
-"""Shape of a step: its stages with their quanta and what it sees of the sky, known before its graph is built."""
+"""Shape of a step before its graph is built: its stages, their quanta and sky, and how many parts they get."""
 
 __all__ = [
     "PART_QUANTA",

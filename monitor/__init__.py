@@ -11,7 +11,7 @@ campaign.
 
 The results: `failures` groups what went wrong by its root cause (`find_failures`), `outcomes` counts what the
 runs have made, and `summary` puts the results of a campaign together and verifies the APDB (`summarise`; it
-is not imported here, since it alone needs a database). `notify` sends people what was read. Both belong here
+is not imported here, since it needs a database). `notify` sends people what was read. Both belong here
 since they change nothing of a campaign; what must be done at its end, and in which order, is in
 `apcampaign.submit.finish`.
 """

@@ -2,8 +2,9 @@
 
 The flow: `ReportReader` reads the ledger, the runs' files, the repository and the APDB into a `ReportData`,
 with notes of what could not be read; `render_report` draws that, which needs none of them: figures and tables
-(`draw_figures`), and the numbers that come first (`headline`). `write_report` does both, and keeps an earlier
-report that shows more (`supersede`); `watch_report` does so repeatedly until the campaign has ended.
+(`draw_figures` lists those of the modules ``figures_…``; ``assets/page.html.j2`` places each), and the
+numbers that come first (`headline`). `write_report` does both, and keeps an earlier report that shows more
+(`supersede`); `watch_report` does so repeatedly until the campaign has ended.
 
 What a campaign with injected sources has found of them, `read_completeness` reads, as a value for other uses too.
 """

@@ -1,4 +1,4 @@
-"""What is done when a submission has ended: summary, report, measured costs, notification.
+"""What is done when a submission has ended: summary, report, notification, measured costs.
 
 It is called in the foreground when the last run has ended there, and by the last node of a campaign DAG
 (`nodes.finish_dag`).

@@ -1,7 +1,7 @@
 """Entry points that HTCondor calls for the nodes of a campaign DAG, between and after its runs.
 
-Each gets the DAG's folder (through ``apcampaign node``), and does one step with what was recorded there; the
-last node calls `finish`.
+Each gets the DAG's folder (through ``apcampaign node``), and does one step with what was recorded there; a failed
+association is settled with the folder of its run alone. The last node calls `finish`.
 """
 
 __all__ = ["check_gate", "close_run", "finish_dag", "prepare_node_run", "settle_association"]

@@ -1,10 +1,11 @@
 """Retirement: what a campaign holds, and the removal of what nobody needs any more.
 
 The flow: `read_holdings` reads what a campaign holds (datasets by type, rows of its APDB, files), and
-`find_uses` who else uses what is its own: chains and tags of others, other campaigns. `plan_retirement` decides
-from that, without asking anybody, what is removed and why it would be refused, and the `RetirementPlan` can be
-shown. `execute_retirement` writes down what is to be removed, removes it part by part, and writes down after
-each what is done, so that it goes on where it was if it is called again.
+`find_uses` who else uses what is its own: chains and tags of others, other campaigns. `plan_retirement` reads
+all of that; `decide_retirement` decides on it, without asking anybody, what is removed and why it would be
+refused (`decision`), and the `RetirementPlan` can be shown. `execute_retirement` writes down what is to be
+removed, removes it part by part, and writes down after each what is done, so that it goes on where it was if
+it is called again.
 """
 
 from .choice import INTERMEDIATES, RetirementRequest

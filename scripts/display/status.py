@@ -1,4 +1,7 @@
-"""Screen of ``apcampaign status``: DAG, steps, runs and their jobs by label."""
+"""Screen of ``apcampaign status``: DAG, steps, runs and their jobs by label.
+
+The value of a column is a field of `apcampaign.monitor.progress.LabelProgress`.
+"""
 
 __all__ = ["draw_status"]
 

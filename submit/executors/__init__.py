@@ -4,8 +4,9 @@ The flow: `choose_executor` takes an `Executor` for a site; it executes `Work` (
 decided about it) and returns a `Submission`. `HTCondorExecutor` writes one campaign DAG, which goes on when
 nobody is logged in (`write_campaign_dag`); `ForegroundExecutor` runs one run after the other and stays until
 all have ended: for Parsl and every other plugin of BPS. `find_active` asks all of them what has not ended, of
-whatever has been submitted, and `find_unfinished` also what is being submitted. Only this package knows how
-each WMS executes a plan.
+whatever has been submitted, and `find_unfinished` also what is being submitted. How each WMS executes a plan is
+known here only; whoever reads its files or writes its configs asks `apcampaign.bps.Wms` which one it is: `bps`,
+`bps_process`, `preflight`, `apcampaign.monitor`.
 """
 
 from .choice import choose_executor, executors_of, find_active, find_unfinished

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ...bps import Plan, PlannedRun, Step, plan_campaign
-from ...bps.division import describe_division
+from ...bps.division_text import describe_division
 from ...bps.lint import Finding
 from ...bps.shape import PART_QUANTA, is_large, wanted_parts
 from ...common.errors import ApcampaignError, PreconditionError, SettingsError
 from ...common.progress import show_progress
 from ...ledger import Workspace
-from ..parts.division import read_large_steps
+from ..parts.shapes import read_large_steps
 from ..preflight.pipelines import load_graph
 from ..preflight.repository import open_repository
 from ..preflight.reuse import Maker, check_reuse

@@ -22,7 +22,7 @@ from ...ledger import QuantumState, RunRecord, has_all_records, has_graph, read_
 from ..preflight.pipelines import load_graph, read_pipeline_graph
 from ..preflight.run_spec import make_run_spec
 from ..work import Work
-from .division import list_tasks
+from .shapes import list_tasks
 
 #: Tract, patch and band.
 type CoaddId = tuple[int, str, int]

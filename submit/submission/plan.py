@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...bps import NightSelection, Plan, PlannedRun, Step, build_config, dump_config
-from ...bps.division import describe_division
+from ...bps.division_text import describe_division
 from ...bps.parts import divide_plan
 from ...common.environment import environment_for_batch
 from ...common.errors import ApcampaignError, PreconditionError

@@ -15,7 +15,7 @@ from ...monitor.outcomes import PRODUCTS, count_products
 from ..executors import choose_executor, find_unfinished
 from ..outputs.completed import find_completed
 from ..outputs.repair import Repair, plan_repair
-from ..parts.division import read_large_steps
+from ..parts.shapes import read_large_steps
 from ..preconditions.obstacles import (
     check_idle,
     check_injected_alike,

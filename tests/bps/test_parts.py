@@ -10,7 +10,7 @@ from apcampaign.bps import (
     plan_campaign,
     read_config_overrides,
 )
-from apcampaign.bps.division import describe_division
+from apcampaign.bps.division_text import describe_division
 from apcampaign.bps.options import find_options_for_tasks
 from apcampaign.bps.parts import divide_plan
 from apcampaign.bps.shape import StepShape, TaskShape, VisitOnSky, assign_stages

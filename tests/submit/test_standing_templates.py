@@ -15,7 +15,7 @@ from apcampaign.sandbox.create import Sandbox, create_sandbox
 from apcampaign.sandbox.geometry import sky_polygon
 from apcampaign.sandbox.survey import SandboxSize, Survey
 from apcampaign.submit.bps_process import prepare_run
-from apcampaign.submit.parts.division import read_shapes
+from apcampaign.submit.parts.shapes import read_shapes
 from apcampaign.submit.work import Work
 from operators import Operator, make_operator, write_campaign
 

@@ -1,4 +1,4 @@
-"""Division of the steps of a campaign into parts: reads their tasks, their visits and the sky, and decides."""
+"""Reading of the shapes of large steps: tasks, visits and sky, by which `apcampaign.bps.parts` divides them."""
 
 __all__ = ["list_tasks", "read_large_steps", "read_shapes"]
 
