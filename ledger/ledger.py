@@ -255,9 +255,9 @@ def read_sound_ledger(paths: CampaignPaths) -> tuple[Ledger, dict[RunPaths | Dag
     retirements, unread = read_retirements(paths)
     gone = {run.output_run for record in retirements for run in record.runs}
     # Their files may be half removed.
-    gone_folders = {output_run.rpartition("/")[2] for output_run in gone}
-    damaged = {files: error for files, error in damaged.items() if files.folder.name not in gone_folders}
     gone_dags = {timestamp for record in retirements for timestamp in record.dags}
+    gone_folders = {output_run.rpartition("/")[2] for output_run in gone} | gone_dags
+    damaged = {files: error for files, error in damaged.items() if files.folder.name not in gone_folders}
     plans = sorted(
         (each for each in plans if each[1].timestamp not in gone_dags), key=lambda each: each[1].timestamp
     )

@@ -275,15 +275,24 @@ class CampaignPaths:
                     yield run
 
     def list_dags(self) -> Iterator[DagPaths]:
-        """List the campaign DAGs that have a record."""
-        for pattern in (f"{_OLD_DAGS}/*/chain.yaml", f"{_DAGS}/*/dag.yaml"):
-            for record in find_files(self.folder, pattern):
-                yield DagPaths(record.parent)
+        """List the campaign DAGs that have a record, or have lost it after a run of them was prepared."""
+        for record in find_files(self.folder, f"{_OLD_DAGS}/*/chain.yaml"):
+            yield DagPaths(record.parent)
+        yield from self._list_plans(_DAGS)
 
     def list_foreground(self) -> Iterator[DagPaths]:
-        """List the plans that were executed in the foreground."""
-        for record in find_files(self.folder, f"{_FOREGROUND}/*/dag.yaml"):
-            yield DagPaths(record.parent)
+        """List the plans that were executed in the foreground; as `list_dags`."""
+        yield from self._list_plans(_FOREGROUND)
+
+    def _list_plans(self, kind: str) -> Iterator[DagPaths]:
+        for files in map(DagPaths, find_files(self.folder, f"{kind}/*")):
+            # Its record is written before any of its runs is prepared.
+            if find_files(files.folder, files.record.name) or self._has_begun(files):
+                yield files
+
+    def _has_begun(self, plan: DagPaths) -> bool:
+        times = (run.folder.name.partition("-")[0] for run in self.list_runs())
+        return plan.plan.exists() and plan.folder.name in times
 
 
 def name_bps_run(output_run: str) -> str:

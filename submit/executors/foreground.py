@@ -66,7 +66,7 @@ class ForegroundExecutor:
                 state = "Parsl's workers and jobs on this host have outlived the process that began it"
                 found.append(ActiveRun(what=what, state=state, end=f"end them: `kill {processes}`"))
             elif is_active(run):
-                found.append(ActiveRun(what=what, state=f"it is {run_state(run)}"))
+                found.append(ActiveRun(what=what, state=f"it is {run_state(run)}", end=_how_to_end(run)))
         return tuple(found)
 
     def cancel(self, active: Sequence[ActiveRun]) -> None:
@@ -86,6 +86,12 @@ class ForegroundExecutor:
         """Wait until the current runs have ended, as far as their WMS tells."""
         for record in workspace.read_ledger().current():
             _wait_for(record, workspace.paths.run(record))
+
+
+def _how_to_end(run: RunRecord) -> str:
+    if run.wms is not Wms.PARSL and run.wms_id:  # a service elsewhere, which goes on by itself
+        return f"wait for it, or `bps cancel --wms-service-class {run.wms_service} --id {run.wms_id}`"
+    return "wait for it, or end the process that submitted it (Ctrl-C)"
 
 
 def _find_left_processes(ledger: Ledger, run: RunRecord) -> str:

@@ -36,11 +36,7 @@ class ApdbFillers:
 
 def find_fillers(runs: Path, place: str) -> Iterator[Ledger]:
     """Find the campaigns in a folder of runs that fill the APDB at a place, as far as records can be read."""
-    for folder in find_files(runs.resolve(), "*"):
-        if folder.is_dir():
-            ledger, _ = read_sound_ledger(CampaignPaths(folder.parent, folder.name))
-            if place in map(_find_place, _list_configs(ledger)):
-                yield ledger
+    return (ledger for ledger in _read_ledgers(runs) if _fills(ledger, place))
 
 
 def read_fillers(
@@ -62,8 +58,12 @@ def read_fillers(
     SchedulerError
         If the scheduler of one of them does not answer.
     """
-    ledgers = tuple(find_fillers(runs, target.place))
-    obstacles = (_find_obstacle(ledger, target.place, look) for ledger in ledgers)
+    every = tuple(_read_ledgers(runs))
+    ledgers = tuple(ledger for ledger in every if _fills(ledger, target.place))
+    obstacles = (
+        *(_find_obstacle(ledger, target.place, look) for ledger in ledgers),
+        *(_find_first_submission(ledger) for ledger in every),
+    )
     return ApdbFillers(ledgers=ledgers, obstacles=tuple(each for each in obstacles if each is not None))
 
 
@@ -79,10 +79,30 @@ def hold_apdb(fillers: ApdbFillers) -> ExitStack:
         raise obstacle
     with ExitStack() as stack:
         for ledger in fillers.ledgers:
-            # One that has never been submitted has no folders, and gets none by this.
-            steps = [step for step in Step if ledger.paths.step(step).is_dir()]
-            stack.enter_context(hold_ledger(ledger, steps))
+            # One that was never submitted has no folders, and gets none by this; of others a step may be next.
+            begun = any(ledger.paths.step(step).is_dir() for step in Step)
+            stack.enter_context(hold_ledger(ledger, tuple(Step) if begun else ()))
         return stack.pop_all()
+
+
+def _read_ledgers(runs: Path) -> Iterator[Ledger]:
+    for folder in find_files(runs.resolve(), "*"):
+        if folder.is_dir():
+            yield read_sound_ledger(CampaignPaths(folder.parent, folder.name))[0]
+
+
+def _fills(ledger: Ledger, place: str) -> bool:
+    return place in map(_find_place, _list_configs(ledger))
+
+
+def _find_first_submission(ledger: Ledger) -> PreconditionError | None:
+    """Refuse while difference imaging is submitted for the first time: nothing tells yet which APDB it fills."""
+    if _list_configs(ledger) or not is_submitting(ledger.paths.step(Step.DIFFIM)):
+        return None
+    return BusyError(
+        f"campaign {ledger.paths.campaign} is being submitted, and it is not known yet which APDB it fills",
+        remedy="wait until that has ended, and see `apcampaign runs`",
+    )
 
 
 def _find_obstacle(

@@ -152,3 +152,22 @@ def test_the_record_of_a_campaign_dag_is_made_again_from_its_plan_and_log(tmp_pa
     assert restore_dag_record(files) == record
     files.record.write_text(text[:20])
     assert restore_dag_record(files) == record.model_copy(update={"schedd": ""})
+
+
+def test_a_campaign_dag_whose_record_is_gone_is_damaged_as_soon_as_a_run_was_prepared(
+    moved: CampaignPaths,
+) -> None:
+    ledger = read_ledger(moved)
+    (files, record), *_ = ledger.dags
+    files = moved.dag(files.folder.name)
+    files.folder.mkdir(parents=True, exist_ok=True)
+    files.plan.write_text("runs: []\n")
+    write_dag_record(files, record)
+    assert not read_sound_ledger(moved)[1]
+    files.record.unlink()
+    # Jobs of it may be in the queue: they are not those of nobody.
+    assert list(read_sound_ledger(moved)[1]) == [files]
+    planned = moved.dag("30000101T000000Z")
+    planned.folder.mkdir()
+    planned.plan.write_text("runs: []\n")
+    assert list(read_sound_ledger(moved)[1]) == [files]

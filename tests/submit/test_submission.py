@@ -1,5 +1,6 @@
 """What a submission looks at before it begins, and what it leaves behind."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -31,7 +32,7 @@ from apcampaign.common.errors import (
     UnsupportedApdbError,
 )
 from apcampaign.common.files import write_atomically
-from apcampaign.doctor import Condition, diagnose, read_health
+from apcampaign.doctor import CampaignHealth, Condition, diagnose, read_health
 from apcampaign.ledger import (
     RunPaths,
     RunRecord,
@@ -45,7 +46,7 @@ from apcampaign.monitor import CampaignReader
 from apcampaign.ordering import refuse_already_associated
 from apcampaign.scripts.commands.apdb import command as apdb
 from apcampaign.submit.cancel import plan_cancel
-from apcampaign.submit.executors import ActiveRun, ForegroundExecutor, HTCondorExecutor
+from apcampaign.submit.executors import ActiveRun, ForegroundExecutor, HTCondorExecutor, foreground
 from apcampaign.submit.outputs.repair import plan_repair
 from apcampaign.submit.preconditions.apdb_hold import hold_apdb, read_fillers
 from apcampaign.submit.resume import ResumeRequest, decide_resume
@@ -224,6 +225,28 @@ def test_a_queue_that_is_not_there_is_told(tmp_path, campaign):
         plan.execute()
 
 
+@pytest.mark.parametrize(
+    ("service", "end"),
+    [
+        ("lsst.ctrl.bps.parsl.ParslService", r"end the process that submitted it \(Ctrl-C\)"),
+        ("lsst.ctrl.bps.panda.PanDAService", r"`bps cancel --wms-service-class lsst\S+ --id 17`"),
+    ],
+)
+def test_an_active_run_that_is_in_no_queue_of_htcondor_is_told_with_how_to_end_it(
+    tmp_path, campaign, monkeypatch, service, end
+):
+    workspace = Workspace(campaign, tmp_path / "runs")
+    record_run(workspace, wms_service=service, wms_id="17")
+    monkeypatch.setattr(foreground, "is_active", lambda run: True)
+    monkeypatch.setattr(foreground, "run_state", lambda run: "running")
+    (active,) = ForegroundExecutor().find_active(workspace.read_ledger())
+    assert re.search(end, active.end)
+    # It is not in the queue of another host.
+    health = CampaignHealth(workspace=workspace, ledger=workspace.read_ledger(), active=(active,))
+    (finding,) = diagnose(health)
+    assert (finding.condition, finding.remedy) == (Condition.ACTIVE, active.end)
+
+
 def test_the_ledger_tells_runs_with_the_same_configuration(tmp_path, campaign):
     def hash_of(campaign: CampaignConfig, timestamp: str) -> str:
         (run,) = plan_campaign(campaign, timestamp=timestamp, steps=[Step.TEMPLATES]).runs
@@ -308,5 +331,15 @@ def test_an_apdb_is_not_changed_by_hand_while_a_campaign_fills_it(tmp_path: Path
     write_run(other.paths.run(record), record.model_copy(update={"schedd": "submitted again"}))
     with pytest.raises(BusyError, match="campaign other has been submitted or resumed"):
         hold_apdb(idle)
+    # Of a campaign that has only made templates, difference imaging would be next.
+    idle = read_fillers(runs, target, lambda ledger: ())
+    with hold_apdb(idle), pytest.raises(BusyError), submission_lock(other.paths.step(Step.TEMPLATES)):
+        pass
+    # Which APDB a campaign fills is not known while it is submitted for the first time.
+    third = Workspace(campaign.settings.model_copy(update={"name": "third"}), runs)
+    with submission_lock(third.paths.step(Step.DIFFIM)):
+        first = read_fillers(runs, target, lambda ledger: ())
+        with pytest.raises(BusyError, match=r"campaign third is being submitted, and it is not known yet"):
+            hold_apdb(first)
     # A campaign that was never submitted gets no folders by that.
     assert not campaign.workspace.paths.step(Step.DIFFIM).exists()
