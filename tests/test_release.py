@@ -60,18 +60,20 @@ def test_a_version_is_written_where_it_stands_and_what_comes_next_too(release, t
     for name in ("setup.cfg", "CITATION.cff", "CHANGELOG.md"):
         (tmp_path / name).write_text((ROOT / name).read_text())
     release.ROOT = tmp_path
-    before = (tmp_path / "CHANGELOG.md").read_text()
+    changelog = tmp_path / "CHANGELOG.md"
+    before = changelog.read_text()
+    if "## Unreleased\n" not in before:  # what is checked out is a release
+        changelog.write_text(before.replace("\n## ", "\n## Unreleased\n\n- Something.\n\n## ", 1))
     release.set_version("9.8.7", "2031-02-03")
     facts = release.read_facts()
     assert (facts.version, facts.cited, facts.cited_on) == ("9.8.7", "9.8.7", "2031-02-03")
-    if "## Unreleased\n" in before:
-        assert facts.heading == "## 9.8.7 (2031-02-03)"
-        assert not [each for each in release.find_obstacles(facts) if "commit" not in each]
+    assert facts.heading == "## 9.8.7 (2031-02-03)"
+    assert not [each for each in release.find_obstacles(facts) if "commit" not in each]
     release.set_version("9.9.0.dev0", "2031-02-04")
     facts = release.read_facts()
     assert (facts.version, facts.cited, facts.cited_on) == ("9.9.0.dev0", "9.9.0.dev0", None)
     assert facts.heading == "## Unreleased"
-    assert (tmp_path / "CHANGELOG.md").read_text().endswith(before[-1000:])
+    assert changelog.read_text().endswith(before[-1000:])
 
 
 def test_the_versions_of_now_agree(release):
