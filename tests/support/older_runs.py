@@ -7,6 +7,7 @@ holds the JSON of its commands. Absolute paths begin with a placeholder. Their r
 
 __all__ = ["continue_older", "unpack_older_runs"]
 
+import platform
 import tarfile
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from operators import COARSE, COARSE_DIFFIM, Operator, shell_environment
 
 _ARCHIVE = Path(__file__).with_name("runs-0.1.tar.xz")
 _PLACEHOLDER = b"@ROOT@"
+#: Another Python by itself is a reason for new graphs, whatever this one is.
+_PYTHON = b"python: 3.13.0", f"python: {platform.python_version()}".encode()
 
 
 def unpack_older_runs(folder: Path, sandbox: Path) -> Path:
@@ -49,6 +52,8 @@ def continue_older(folder: Path, name: str, sandbox: Sandbox, pool: CondorPool, 
     """Make whoever continues one of the campaigns, with a pool, and an empty APDB in place of its own."""
     unpack_older_runs(folder, sandbox.folder)
     operator = Operator(folder / name, shell_environment(sandbox, pool))
+    for record in operator.folder.glob("runs/*/*/*/run.yaml"):
+        record.write_bytes(record.read_bytes().replace(*_PYTHON))
     # New graphs go into few large jobs.
     campaign = yaml.safe_load((operator.folder / "campaign.yaml").read_text())
     campaign |= {"templates": COARSE, "diffim": COARSE_DIFFIM}

@@ -12,7 +12,7 @@ from documents import FENCED, text_of
 
 #: What stands between a block of commands and that with their output: nothing, or a sentence that announces it.
 _BETWEEN = re.compile(r"\s*(?:[^\n]+:\n\s*)?")
-_UNITS = {"bytes", "KiB", "MiB", "GiB", "TiB"}
+_UNITS = {"bytes", "KiB", "MiB", "GiB", "TiB", "h", "min", "s"}
 
 
 @dataclass(frozen=True)
