@@ -6,10 +6,10 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from ..bps import Wms
 from ..common.errors import ApcampaignError, PreconditionError
 from ..ledger import Workspace, read_sound_ledger
 from .executors import ActiveRun, Executor, executors_of
+from .executors.foreground import cancel_command
 
 _log = logging.getLogger(__name__)
 
@@ -72,12 +72,9 @@ def plan_cancel(workspace: Workspace) -> CancelPlan:
     if executors and not any(executor.detached for executor in executors):
         services = sorted({run.wms_service for run in ledger.runs})
         # A service elsewhere goes on without the process that submitted.
-        known = [run for run in ledger.current() if run.wms_id and run.wms is not Wms.PARSL]
-        if known:
+        commands = [command for run in ledger.current() if (command := cancel_command(run))]
+        if commands:
             what = f"apcampaign cannot cancel the runs of campaign {name}, which {', '.join(services)} has"
-            commands = (
-                f"`bps cancel --wms-service-class {run.wms_service} --id {run.wms_id}`" for run in known
-            )
             remedy = ", ".join(commands)
         else:
             what = (

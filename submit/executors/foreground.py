@@ -1,6 +1,6 @@
 """Foreground executor: one run after the other from this process, with any WMS of BPS."""
 
-__all__ = ["ForegroundExecutor"]
+__all__ = ["ForegroundExecutor", "cancel_command"]
 
 import logging
 import time
@@ -61,6 +61,8 @@ class ForegroundExecutor:
         """Find the runs that their WMS calls active; Parsl does not tell, but has processes."""
         found = []
         for run in ledger.current():
+            if run.wms is Wms.HTCONDOR:  # which knows its own
+                continue
             what = f"the {run.name} run {run.output_run}"
             if processes := _find_left_processes(ledger, run):
                 state = "Parsl's workers and jobs on this host have outlived the process that began it"
@@ -88,10 +90,15 @@ class ForegroundExecutor:
             _wait_for(record, workspace.paths.run(record))
 
 
+def cancel_command(run: RunRecord) -> str:
+    """Name the command of BPS that cancels a run of a service elsewhere; empty if the run is in a process here."""
+    if run.wms is Wms.PARSL or not run.wms_id:
+        return ""
+    return f"`bps cancel --wms-service-class {run.wms_service} --id {run.wms_id}`"
+
+
 def _how_to_end(run: RunRecord) -> str:
-    if run.wms is not Wms.PARSL and run.wms_id:  # a service elsewhere, which goes on by itself
-        return f"wait for it, or `bps cancel --wms-service-class {run.wms_service} --id {run.wms_id}`"
-    return "wait for it, or end the process that submitted it (Ctrl-C)"
+    return f"wait for it, or {cancel_command(run) or 'end the process that submitted it (Ctrl-C)'}"
 
 
 def _find_left_processes(ledger: Ledger, run: RunRecord) -> str:

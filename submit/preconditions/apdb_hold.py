@@ -130,7 +130,7 @@ def _list_configs(ledger: Ledger) -> list[str]:
     configs = {run.apdb_config for run in ledger.runs}
     if ledger.paths.apdb_config.exists():
         configs.add(str(ledger.paths.apdb_config))
-    for files, _ in ledger.dags:
+    for files, _ in (*ledger.dags, *ledger.without_dag):
         try:
             configs.add(read_work(files, ledger.paths.runs).apdb_config)  # its runs may not be prepared yet
         except ApcampaignError:

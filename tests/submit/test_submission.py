@@ -47,6 +47,7 @@ from apcampaign.ordering import refuse_already_associated
 from apcampaign.scripts.commands.apdb import command as apdb
 from apcampaign.submit.cancel import plan_cancel
 from apcampaign.submit.executors import ActiveRun, ForegroundExecutor, HTCondorExecutor, foreground
+from apcampaign.submit.executors.campaign_dag import announce
 from apcampaign.submit.outputs.repair import plan_repair
 from apcampaign.submit.preconditions.apdb_hold import hold_apdb, read_fillers
 from apcampaign.submit.resume import ResumeRequest, decide_resume
@@ -247,6 +248,15 @@ def test_an_active_run_that_is_in_no_queue_of_htcondor_is_told_with_how_to_end_i
     assert (finding.condition, finding.remedy) == (Condition.ACTIVE, active.end)
 
 
+def test_runs_of_htcondor_beside_others_are_asked_of_htcondor_only(tmp_path, campaign, monkeypatch):
+    workspace = Workspace(campaign, tmp_path / "runs")
+    record_run(workspace, wms_service="lsst.ctrl.bps.htcondor.HTCondorService", wms_id="17")
+    monkeypatch.setattr(foreground, "is_active", lambda run: True)
+    monkeypatch.setattr(foreground, "run_state", lambda run: "running")
+    # Here it would have no id, and `cancel` would say that it cannot be cancelled here.
+    assert not ForegroundExecutor().find_active(workspace.read_ledger())
+
+
 def test_the_ledger_tells_runs_with_the_same_configuration(tmp_path, campaign):
     def hash_of(campaign: CampaignConfig, timestamp: str) -> str:
         (run,) = plan_campaign(campaign, timestamp=timestamp, steps=[Step.TEMPLATES]).runs
@@ -335,6 +345,14 @@ def test_an_apdb_is_not_changed_by_hand_while_a_campaign_fills_it(tmp_path: Path
     idle = read_fillers(runs, target, lambda ledger: ())
     with hold_apdb(idle), pytest.raises(BusyError), submission_lock(other.paths.step(Step.TEMPLATES)):
         pass
+    # A plan that is executed in the foreground tells which it will fill before any run of it does.
+    fourth = Workspace(campaign.settings.model_copy(update={"name": "fourth"}), runs)
+    plan = plan_campaign(fourth.campaign, timestamp=record.timestamp)
+    work = Work(workspace=fourth, plan=plan, apdb_config=str(campaign.workspace.paths.apdb_config))
+    with announce(work, fourth.paths.foreground(plan.timestamp)):
+        record_run(fourth)
+    names = {ledger.paths.campaign for ledger in read_fillers(runs, target, lambda ledger: ()).ledgers}
+    assert names == {"other", "camp", "fourth"}
     # Which APDB a campaign fills is not known while it is submitted for the first time.
     third = Workspace(campaign.settings.model_copy(update={"name": "third"}), runs)
     with submission_lock(third.paths.step(Step.DIFFIM)):
